@@ -1,0 +1,81 @@
+"""What a run costs: parameters, tokens per second, seconds and memory."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class Cost(Callback):
+    """Counts tokens and training time, validation left out; survives resume.
+
+    ``summary()`` has ``parameters`` (trainable and total), ``tokens_per_second`` (tokens that are
+    not padding), ``training_seconds`` and ``peak_memory_bytes``: of the GPU's allocator where
+    there is one, else of the process.
+    """
+
+    def __init__(self) -> None:
+        self.tokens, self.seconds = 0, 0.0
+        self.parameters = {"trainable": 0, "total": 0}
+        self._since = 0.0
+        self._pending: torch.Tensor | int = 0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        sizes = [(p.numel(), p.requires_grad) for p in pl_module.parameters()]
+        self.parameters = {
+            "trainable": sum(size for size, trains in sizes if trains),
+            "total": sum(size for size, _ in sizes),
+        }
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        self._pending = self._pending + batch["attention_mask"].sum()  # stays on the device
+        now = time.perf_counter()
+        self.seconds += now - self._since
+        self._since = now
+        if trainer.global_step % trainer.log_every_n_steps == 0:
+            pl_module.log("tokens_per_second", self.rate(), prog_bar=True)
+
+    def rate(self) -> float:
+        """Tokens per second since the run began."""
+        self.tokens += int(self._pending)
+        self._pending = 0
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "parameters": self.parameters,
+            "tokens_per_second": round(self.rate(), 1),
+            "training_seconds": round(self.seconds, 2),
+            "peak_memory_bytes": peak_memory(),
+        }
+
+    def state_dict(self) -> dict[str, float]:
+        self.rate()
+        return {"tokens": self.tokens, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        self.tokens, self.seconds = state_dict["tokens"], state_dict["seconds"]
+
+
+def peak_memory() -> int:
+    """Bytes at the highest point so far."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,44 @@
+"""A checkpoint to go on from."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps ``last.ckpt`` no older than ``seconds``, and writes it after each validation.
+
+    It holds all that a killed run needs to go on to the same result: weights, optimizer,
+    schedule, callbacks and the place in the data.
+    """
+
+    def __init__(self, folder: Path, seconds: float = 20.0) -> None:
+        self.file, self.seconds = Path(folder) / "last.ckpt", seconds
+        self._saved = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        # The epoch's last batch is followed by validation, which ends in a checkpoint anyway.
+        due = time.monotonic() - self._saved >= self.seconds and not trainer.is_last_batch
+        if trainer.strategy.broadcast(due):
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.file)
+        self._saved = time.monotonic()

@@ -1,0 +1,167 @@
+"""Labelled text: read, tokenised once, served in batches of like length."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+from lightning.pytorch import LightningDataModule
+
+from datamodules import hub, tables
+from datamodules.sampling import LengthBatches, ResumableLoader
+from datamodules.tokens import TokenRows, tokenise
+
+
+class LabelledText(LightningDataModule):
+    """Texts, or pairs of texts, with a class each. A subclass says where they come from.
+
+    Args:
+        source: auto | hub | bundled, or the path of a folder or file (tsv, csv, jsonl, parquet).
+        tokenizer: of the backbone: a bundled name, a hub id or a folder.
+        batch_tokens: padded tokens per batch and device; rows of like length share a batch.
+        batch_size: rows per batch and device instead of a token budget.
+        max_length: tokens after which a text is cut; the tokenizer's own limit if not given.
+        text_column: of files; "sentence" or "text" if not given.
+        pair_column: of files: the second text of a pair.
+        label_column: of files: integers from 0, or names.
+        seed: of the order of the rows; the run's seed if not given.
+        workers: processes that assemble batches; 0 does it in the training process.
+    """
+
+    hub_repo: str | None = None
+    hub_config: str | None = None
+
+    def __init__(
+        self,
+        source: str = "auto",
+        tokenizer: str = "minilm",
+        batch_tokens: PositiveInt = 1024,
+        batch_size: PositiveInt | None = None,
+        max_length: PositiveInt | None = None,
+        text_column: str | None = None,
+        pair_column: str | None = None,
+        label_column: str = "label",
+        seed: NonNegativeInt = 0,
+        workers: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__()
+        self.source, self.tokenizer = source, tokenizer
+        self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
+        self.text_column, self.pair_column = text_column, pair_column
+        self.label_column = label_column
+        self.seed, self.workers = seed, workers
+        self.origin, self.kind = "", ""
+        self._dataset: tables.Dataset | None = None
+        self._rows: dict[str, TokenRows] = {}
+
+    def bundled(self) -> tuple[tables.Dataset, str]:
+        """The data that the package index carries and its name. Overridden where there is some."""
+        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
+
+    @property
+    def dataset(self) -> tables.Dataset:
+        """Texts and labels of all splits, read at the first use."""
+        if self._dataset is None:
+            self._dataset = self._read()
+        return self._dataset
+
+    @property
+    def label_names(self) -> list[str]:
+        return list(self.dataset.label_names)
+
+    @property
+    def test_split(self) -> str:
+        """Where the files hold no labelled test rows, the test is on the validation rows."""
+        return "test" if "test" in self.dataset.splits else "validation"
+
+    def _read(self) -> tables.Dataset:
+        if self.source == "bundled":
+            return self._take("bundled", *self.bundled())
+        if self.source == "hub" or (self.source == "auto" and self.hub_repo):
+            if self.hub_repo is None:
+                raise ValueError(f"--data.source hub: {type(self).__name__} has no hub data set")
+            if self.source == "hub" or hub.reachable():
+                found = hub.load(self.hub_repo, self.hub_config)
+            else:
+                found = hub.cached(self.hub_repo, self.hub_config)
+            if found is not None:
+                read, name = hub.to_dataset(found, self.text_column, self.pair_column, self.label_column)
+                return self._take("hub", read, name)
+        if self.source == "auto":
+            read, name = self.bundled()
+            print(
+                f"hub not reachable and {self.hub_repo} not in its cache: using {name} instead "
+                f"(--data.source hub insists on the hub, --data.source PATH takes your files)",
+                file=sys.stderr,
+            )
+            return self._take("bundled", read, name)
+        path = Path(self.source).expanduser()
+        read = tables.read_path(path, self.text_column, self.pair_column, self.label_column)
+        return self._take("files", read, str(path))
+
+    def _take(self, kind: str, dataset: tables.Dataset, origin: str) -> tables.Dataset:
+        self.kind, self.origin = kind, origin
+        return dataset
+
+    def prepare_data(self) -> None:
+        """Tokenise into the cache: one process does it, the others wait."""
+        for split in self.dataset.splits:
+            self._load(split)
+
+    def setup(self, stage: str) -> None:
+        for split in self.dataset.splits:
+            if split not in self._rows:
+                self._rows[split] = self._load(split)
+
+    def _load(self, split: str) -> TokenRows:
+        rows = self.dataset.splits[split]
+        return tokenise(
+            self.tokenizer,
+            rows.texts,
+            rows.pairs,
+            rows.labels,
+            _fingerprint(rows),
+            self.max_length,
+        )
+
+    def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
+        trainer, rows = self.trainer, self._rows[split]
+        ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        budget = None if self.batch_size else self.batch_tokens
+        batches = LengthBatches(rows.lengths, budget, self.batch_size, shuffle, self.seed, *ranks)
+        return ResumableLoader(rows, batches, workers=self.workers)
+
+    def train_dataloader(self) -> ResumableLoader:
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader:
+        return self._loader("validation", shuffle=False)
+
+    def test_dataloader(self) -> ResumableLoader:
+        return self._loader(self.test_split, shuffle=False)
+
+    def facts(self) -> dict:
+        """What the run's config and result say of the data. Needs ``setup``."""
+        splits = self.dataset.splits
+        digest = hashlib.sha256("".join(_fingerprint(splits[name]) for name in sorted(splits)).encode())
+        return {
+            "source": self.kind,
+            "origin": self.origin,
+            "fingerprint": digest.hexdigest()[:16],
+            "rows": {name: len(split.texts) for name, split in splits.items()},
+            "tokens": {name: len(rows.ids) for name, rows in self._rows.items()},
+            "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in self._rows.items()},
+            "test_split": self.test_split,
+            "labels": self.label_names,
+        }
+
+
+def _fingerprint(split: tables.Split) -> str:
+    """SHA-256 over every text, pair and label of a split, with their boundaries."""
+    digest = hashlib.sha256()
+    for column in (split.texts, split.pairs or [], split.labels or []):
+        digest.update(f"{len(column)};".encode())
+        for value in column:
+            data = str(value).encode()
+            digest.update(b"%d:%b" % (len(data), data))
+    return digest.hexdigest()

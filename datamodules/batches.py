@@ -1,0 +1,19 @@
+"""What a DataModule hands to a module: the one thing on which the two must agree."""
+
+from typing import NotRequired, TypedDict
+
+from torch import Tensor
+
+
+class LabelledBatch(TypedDict):
+    """B rows of labelled text, padded on the right to T, the longest row of the batch.
+
+    ``token_type_ids`` is there for sentence pairs where the tokenizer tells the two apart.
+    ``index`` is the row's place in its split, so that a prediction can be shown beside its text.
+    """
+
+    input_ids: Tensor  # (B, T) int64
+    attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
+    labels: Tensor  # (B,) int64
+    index: Tensor  # (B,) int64
+    token_type_ids: NotRequired[Tensor]  # (B, T) int64

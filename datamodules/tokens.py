@@ -1,0 +1,132 @@
+"""Texts to token ids, once: rows on disk by the fingerprint of all that they depend on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset
+
+from datamodules.batches import LabelledBatch
+from datamodules.packaged import building, cache_folder, load_tokenizer
+
+_FORMAT = 1  # raised when the files below change their meaning
+
+
+@dataclass
+class TokenRows(Dataset):
+    """N tokenised rows, one after the other in flat arrays.
+
+    Attributes:
+        ids: token ids of all rows, (sum of lengths,) int32.
+        types: 0 for the first text of a pair and 1 for the second, or empty, (…,) uint8.
+        starts: where each row starts in ``ids``, and the end of the last, (N + 1,) int64.
+        labels: (N,) int64.
+        cut: rows that were longer than the limit, (N,) bool.
+        pad: the padding token's id.
+    """
+
+    ids: torch.Tensor
+    types: torch.Tensor
+    starts: torch.Tensor
+    labels: torch.Tensor
+    cut: torch.Tensor
+    pad: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.starts.diff().numpy()
+
+    def __getitems__(self, rows: list[int]) -> LabelledBatch:
+        """Rows padded to the longest: called by the loader with a whole batch."""
+        index = torch.tensor(rows)
+        starts = self.starts[index]
+        lengths = self.starts[index + 1] - starts
+        place = torch.arange(int(lengths.max()))
+        mask = place < lengths[:, None]
+        source = (starts[:, None] + place)[mask]
+        ids = torch.full(mask.shape, self.pad)
+        ids[mask] = self.ids[source].long()
+        batch: LabelledBatch = {
+            "input_ids": ids,
+            "attention_mask": mask.long(),
+            "labels": self.labels[index],
+            "index": index,
+        }
+        if len(self.types):
+            batch["token_type_ids"] = torch.zeros_like(ids)
+            batch["token_type_ids"][mask] = self.types[source].long()
+        return batch
+
+
+def tokenise(
+    name: str,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    labels: Sequence[int],
+    fingerprint: str,
+    max_length: int | None,
+) -> TokenRows:
+    """Token rows of one split, from the cache if these very texts were tokenised this way before.
+
+    Args:
+        name: of the tokenizer's backbone.
+        fingerprint: of texts, pairs and labels; see ``tables.Dataset``.
+        max_length: rows are cut to this many tokens; the tokenizer's limit if None.
+    """
+    tokenizer = load_tokenizer(name)
+    limit = tokenizer.model_max_length
+    if max_length is not None and max_length > limit:
+        raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
+    limit = max_length or (limit if limit < 1_000_000 else None)
+    spec = tokenizer.backend_tokenizer.to_str()
+    key = json.dumps([_FORMAT, fingerprint, hashlib.sha256(spec.encode()).hexdigest(), limit])
+    file = cache_folder() / "tokens" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+    if not file.exists():
+        with building(file) as scratch:
+            if scratch is not None:
+                save_file(_encode(tokenizer, texts, pairs, labels, limit), scratch / "rows")
+                os.replace(scratch / "rows", file)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    return TokenRows(**load_file(file), pad=pad)
+
+
+def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
+    options = {"add_special_tokens": True, "return_attention_mask": False}
+    # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
+    ids, types, lengths, cut, size = [], [], [], [], 10_000
+    typed = pairs is not None and "token_type_ids" in tokenizer.model_input_names
+    for start in range(0, len(texts), size):
+        part = slice(start, start + size)
+        second = None if pairs is None else list(pairs[part])
+        whole = tokenizer(list(texts[part]), second, return_token_type_ids=typed, **options)
+        over = [limit is not None and len(row) > limit for row in whole["input_ids"]]
+        if any(over):
+            whole = tokenizer(
+                list(texts[part]),
+                second,
+                truncation=True,
+                max_length=limit,
+                return_token_type_ids=typed,
+                **options,
+            )
+        lengths += [len(row) for row in whole["input_ids"]]
+        ids.append(np.fromiter((t for row in whole["input_ids"] for t in row), np.int32))
+        if typed:
+            types.append(np.fromiter((t for row in whole["token_type_ids"] for t in row), np.uint8))
+        cut += over
+    return {
+        "ids": torch.from_numpy(np.concatenate(ids)),
+        "types": torch.from_numpy(np.concatenate(types)) if typed else torch.empty(0).byte(),
+        "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])),
+        "labels": torch.tensor(labels, dtype=torch.int64),
+        "cut": torch.tensor(cut, dtype=torch.bool),
+    }

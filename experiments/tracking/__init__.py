@@ -1,0 +1,1 @@
+"""Weights & Biases with or without an account: logger, reading runs back."""

@@ -1,0 +1,325 @@
+"""The tracked run: choose a mode, open it, log to it, close it with the right state.
+
+`wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from experiments.tracking.redaction import redact, redact_argv
+from experiments.tracking.runs import STATES, STEP, merge_summary, read_offline, run_folders
+
+State = Literal["finished", "interrupted", "failed"]
+EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
+LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
+TAIL_SECONDS = 3.0
+_placed: set[str] = set()  # environment variables that start_logger set and finish takes back
+
+
+@dataclass
+class Tracking:
+    """Where the run is remembered.
+
+    Args:
+        project: W&B project; WANDB_PROJECT sets the default.
+        mode: auto is online where a key for the host is configured, else offline.
+        group: name shared by runs that belong together, such as the seeds of one ablation.
+        tags: labels to filter runs by.
+        name: display name of the run; W&B invents one online if there is none.
+        job_type: kind of run within its group.
+    """
+
+    project: str = field(default_factory=lambda: os.environ.get("WANDB_PROJECT") or "pretune")
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
+    name: str | None = None
+    job_type: str | None = None
+
+
+def resolve_mode(tracking: Tracking) -> tuple[str, str]:
+    """Online, offline or disabled, and the line that tells the user which one and why."""
+    mode, origin = tracking.mode, f"--tracking.mode {tracking.mode}"
+    if mode == "auto" and (wished := os.environ.get("WANDB_MODE", "").lower()):
+        mode = {"dryrun": "offline", "run": "online"}.get(wished, wished)  # wandb's old names
+        origin = f"WANDB_MODE={wished}"
+        if mode not in ("online", "offline", "disabled"):
+            raise ValueError(f"{origin} is not known here: use online, offline or disabled")
+    if mode in ("offline", "disabled"):
+        return mode, f"W&B {mode} ({origin})"
+    host, source = _find_key()
+    if source:
+        return "online", f"W&B online at {host} (key from {source})"
+    if mode == "online":
+        raise ValueError(
+            f"{origin} needs a key for {host}: run `wandb login`, set WANDB_API_KEY, "
+            "or use --tracking.mode offline"
+        )
+    return "offline", f"W&B offline: no key for {host} (`wandb login` makes one)"
+
+
+def _find_key() -> tuple[str, str | None]:
+    """The configured host and where a key for it was found; nothing is sent."""
+    # Private, so wandb is pinned; the public wandb.setup() would start its service here.
+    from wandb.errors import AuthenticationError
+    from wandb.sdk import wandb_setup
+    from wandb.sdk.lib import wbauth
+
+    url = wandb_setup.singleton().settings.base_url
+    host = redact(url)
+    try:
+        if not wbauth.authenticate_session(
+            host=url, source="pretune", prompt=False, update_session=False
+        ):
+            return host, None
+    except AuthenticationError as error:
+        raise ValueError(f"the W&B key for {host} cannot be used: {error}") from None
+    names = [n for n in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE") if os.environ.get(n)]
+    return host, names[0] if names else "netrc or the W&B settings"
+
+
+class RunLogger(WandbLogger):
+    """Lightning's logger over a run whose config was complete when it was opened."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.closed = False
+        self.earlier: dict[str, Any] = {}  # summary of the parts before a resume
+        self._tail: deque[tuple[float, dict[str, Any]]] = deque()
+        self._best: dict[str, dict[str, float]] = {}
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the parsed config is the config, Lightning's copy would only double it."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log, and let the summary keep the best instead of the last of each `val/` metric."""
+        for key in [k for k in metrics if k.startswith("val/")]:
+            kind = "min" if LOWER_IS_BETTER.search(key) else "max"
+            if key not in self._best:
+                # Without step_metric the definition would drop Lightning's step axis.
+                self.experiment.define_metric(key, step_metric=STEP, summary=kind)
+                self._best[key] = {}
+            merge_summary(self._best, {key: {kind: float(metrics[key])}})
+        super().log_metrics(metrics, step)
+        if step is not None:
+            now = time.monotonic()
+            self._tail.append((now, {**metrics, STEP: step}))
+            while now - self._tail[0][0] > TAIL_SECONDS:
+                self._tail.popleft()
+
+    def best(self) -> dict[str, dict[str, float]]:
+        """Best value of each `val/` metric, over the earlier parts of a resumed run as well."""
+        before = {key: self.earlier[key] for key in self._best if key in self.earlier}
+        merged = {key: dict(value) for key, value in self._best.items()}
+        merge_summary(merged, before)
+        return merged
+
+    def tail(self) -> list[dict[str, Any]]:
+        """The rows of the last seconds, which W&B may not have written to disk yet."""
+        return [row for _, row in self._tail]
+
+
+class LogTail(Callback):
+    """Puts the newest rows into each checkpoint and logs them again on resume.
+
+    A kill takes up to a second from W&B's log but nothing from a checkpoint. When that is the
+    younger of the two, the steps between them would be missing from the resumed curve.
+    """
+
+    def __init__(self, logger: RunLogger) -> None:
+        self.logger = logger
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        rows, connector = self.logger.tail(), trainer._logger_connector
+        # Lightning saves inside on_train_batch_end and logs that batch's row only afterwards;
+        # nothing public has the row yet.
+        inside_batch = trainer.training and connector._first_loop_iter is not None
+        if inside_batch and connector.should_update_logs:
+            loop = trainer.fit_loop
+            if not loop._should_accumulate():
+                step = loop.epoch_loop._batches_that_stepped
+                pending = {k: float(v) for k, v in connector.metrics["log"].items()}
+                rows.append({**pending, "epoch": trainer.current_epoch, STEP: step})
+        checkpoint["log_tail"] = rows
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if trainer.state.fn == "fit":  # testing the best checkpoint repeats nothing
+            for row in checkpoint.get("log_tail", []):
+                self.logger.log_metrics({k: v for k, v in row.items() if k != STEP}, row[STEP])
+
+
+def start_logger(
+    tracking: Tracking,
+    run_dir: Path,
+    run_id: str,
+    config: Any,
+    extra_tags: list[str],
+    resume: bool,
+) -> RunLogger:
+    """Open the run under `run_dir/wandb`; only rank 0 does, the others get a silent logger."""
+    mode, _ = resolve_mode(tracking)
+    run_dir = Path(run_dir).resolve()  # wandb stores staged paths, and sync may run elsewhere
+    run, earlier = None, {}
+    if rank_zero_only.rank == 0:
+        if resume and mode != "disabled" and run_folders(run_dir):
+            earlier = read_offline(run_dir)["summary"]
+        run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume)
+    logger = RunLogger(experiment=run, project=tracking.project, id=run_id, save_dir=run_dir)
+    logger.earlier = earlier
+    return logger
+
+
+def _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume):
+    import wandb
+
+    if mode != "disabled":
+        (run_dir / "wandb").mkdir(parents=True, exist_ok=True)
+        _place("WANDB_DATA_DIR", run_dir / "wandb" / "staging")
+        _place("WANDB_CACHE_DIR", run_dir / "wandb" / "cache")
+    if mode != "online":
+        _place("WANDB_ERROR_REPORTING", "false")  # else it looks up a host name even offline
+    _place("WANDB_SHOW_INFO", "false")  # warnings and errors still show
+    if wandb.run is None:
+        wandb.teardown()  # its service and settings keep the environment they started with
+    commit = git_commit()
+    tags = [*tracking.tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
+    settings = wandb.Settings(
+        # The default of 15 s is what a kill -9 would take with it.
+        x_transaction_log_flush_interval=1,
+        console="off",  # the progress bar would fill the log
+        save_code=False,
+        disable_code=True,
+        disable_git=True,  # the remote's address can hold a token; the commit is given here
+        git_commit=commit and commit.removesuffix("-dirty"),
+        reinit="finish_previous",
+        quiet=True,
+        silent=mode != "online",
+    )
+    with _clean_argv():
+        run = wandb.init(
+            mode=mode,
+            dir=run_dir,
+            id=run_id,
+            resume="allow" if resume else None,
+            config=redact(config),
+            project=tracking.project,
+            group=tracking.group,
+            name=tracking.name,
+            job_type=tracking.job_type,
+            tags=[tag[:64] for tag in dict.fromkeys([*tags, *extra_tags])],  # W&B's limit
+            settings=settings,
+        )
+    run.define_metric(STEP)
+    run.define_metric("*", step_metric=STEP, step_sync=True)
+    return run
+
+
+def add_config(logger: RunLogger, values: Mapping[str, Any]) -> None:
+    """Facts known only after the start, such as parameter counts, beside the parsed config."""
+    if logger._experiment is not None:
+        logger.experiment.config.update(redact(values), allow_val_change=True)
+
+
+def log_table(logger: RunLogger, key: str, columns: list[str], rows: list[list[Any]]) -> None:
+    """A W&B table; offline it lies in the run's folder as files/media/table/<key>*.json."""
+    logger.log_table(key, columns=columns, data=rows)
+
+
+def state_of(error: BaseException | None) -> State:
+    """What an exception out of the trainer means; Lightning turns Ctrl-C and SIGTERM into exits."""
+    if error is None:
+        return "finished"
+    return "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
+
+
+def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
+    """Write the last values and close the run, so that the next one starts afresh."""
+    run = logger._experiment
+    if run is None or logger.closed:
+        return
+    logger.closed = True
+    # wandb itself knows only an exit code, and a resumed run brings the tags of its first part.
+    # Its own best begins anew with each part of a resumed run.
+    run.summary.update({**logger.best(), **redact({**summary, "state": state})})
+    kept = [tag for tag in run.tags or () if tag not in STATES]
+    run.tags = (*kept, state) if state in STATES else tuple(kept)
+    run.finish(exit_code=EXIT_CODES[state])
+    while _placed:
+        os.environ.pop(_placed.pop(), None)
+
+
+def where(logger: RunLogger) -> str:
+    """Where the run is and the commands that show it, for the last screen."""
+    run = logger._experiment
+    if run is None or run.disabled:
+        return "W&B is disabled: nothing was tracked"
+    if not run.offline:
+        return f"W&B run: {run.url}"
+    beside = Path(sys.executable).with_name("wandb")
+    wandb = "wandb" if shutil.which("wandb") or not beside.exists() else _shown(beside)
+    parts = [_shown(part) for part in run_folders(Path(logger.save_dir))]
+    return "\n".join(
+        [
+            f"look:   {wandb} leet {parts[-1]}",
+            f"values: {wandb} leet inspect --summary {parts[-1]}",
+            f"upload: {wandb} sync {' '.join(parts)}",
+        ]
+    )
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def git_commit() -> str | None:
+    """Commit of the repository that holds this file, with -dirty if the tree has changes."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # not some repository around it
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _place(name: str, value: Any) -> None:
+    """Set an environment variable unless the user did; finish takes it back."""
+    if name not in os.environ or name in _placed:
+        os.environ[name] = str(value)
+        _placed.add(name)
+
+
+@contextmanager
+def _clean_argv() -> Iterator[None]:
+    """wandb records the command line: let it see one without secrets."""
+    argv = sys.argv
+    sys.argv = argv[:1] + redact_argv(argv[1:])
+    try:
+        yield
+    finally:
+        sys.argv = argv

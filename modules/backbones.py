@@ -1,0 +1,76 @@
+"""Name → model: a bundled name, a hub id or a local folder."""
+
+import difflib
+from pathlib import Path
+
+import torch
+from transformers import PretrainedConfig
+
+from datamodules import packaged
+
+
+def resolve(backbone: str) -> str:
+    """What ``from_pretrained`` takes, with one clear error for a name that leads nowhere."""
+    if backbone in packaged.BACKBONES:
+        return packaged.locate(backbone)
+    folder = Path(backbone).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ValueError(f"--model.backbone {backbone}: that folder holds no config.json")
+        return str(folder)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.utils import EntryNotFoundError
+
+    try:
+        hf_hub_download(backbone, "config.json")
+        return backbone
+    except (HFValidationError, RepositoryNotFoundError, EntryNotFoundError) as error:
+        reason = f"not on the hub either ({type(error).__name__})"
+    except (OSError, ValueError):
+        reason = "and the hub does not answer"
+    near = difflib.get_close_matches(backbone, packaged.BACKBONES, n=1, cutoff=0.5)
+    raise ValueError(
+        f"--model.backbone {backbone}: neither bundled ({', '.join(packaged.BACKBONES)}) nor a "
+        f"folder, {reason}" + (f"; did you mean {near[0]}?" if near else "")
+    )
+
+
+def load(auto_class: type, backbone: str, **config) -> torch.nn.Module:
+    """Weights in fp32 of ``auto_class`` (``AutoModel…``), with ``config`` fields set.
+
+    On a CPU attention runs as plain matrix products: at sentence lengths the fused kernel's
+    backward pass took a third of the step there.
+    """
+    from transformers.utils import logging
+
+    place = resolve(backbone)
+    verbosity = logging.get_verbosity()
+    # The load report lists the new head's weights, which every fine-tuning run has.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        return auto_class.from_pretrained(
+            place,
+            dtype=torch.float32,
+            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+            **config,
+        )
+    except OSError as error:
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(f"--model.backbone {backbone}: {first}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def max_positions(config: PretrainedConfig) -> int | None:
+    """Tokens that fit the position embeddings; None where nothing in the config says."""
+    return getattr(config, "max_position_embeddings", None)
+
+
+def native_bf16() -> bool:
+    """Whether this machine multiplies bf16 in hardware rather than by emulation."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))

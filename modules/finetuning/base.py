@@ -1,0 +1,121 @@
+"""What every fine-tuning strategy shares: all but which parameters exist and which train."""
+
+import contextlib
+from typing import Any
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from datamodules.batches import LabelledBatch
+from modules import optimization
+from modules.tasks import Classification, Task, restore, stored
+
+
+class FineTuningModule(LightningModule):
+    """A pretrained backbone adapted to a task. A strategy overrides :meth:`adapt`.
+
+    Weights are fp32. While a bf16-mixed trainer holds the module, its frozen matrices are bf16,
+    which spares their conversion at every step; what trains stays fp32.
+
+    Args:
+        backbone: minilm | smollm2 (bundled), a hub id, or a folder.
+        task: head, loss and metrics.
+        learning_rate: the highest of the schedule.
+        weight_decay: of matrices; vectors never decay.
+        warmup: share of all steps over which the learning rate rises.
+        schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "minilm",
+        task: Task | dict | None = None,
+        learning_rate: PositiveFloat = 1e-3,
+        weight_decay: NonNegativeFloat = 0.01,
+        warmup: ClosedUnitInterval = 0.06,
+        schedule: optimization.Schedule = "linear",
+    ) -> None:
+        super().__init__()
+        self.task = restore(task or Classification())
+        self.save_hyperparameters(ignore=["task"])
+        self.hparams["task"] = stored(self.task)
+        self.model = self.adapt(self.task.build(backbone))
+        self.metrics = nn.ModuleDict(
+            {f"{stage}_metrics": self.task.metrics() for stage in ("train", "val", "test")}
+        )
+        self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        """Which parameters exist and which of them train. Overridden by every strategy."""
+        raise NotImplementedError
+
+    def forward(self, batch: LabelledBatch) -> Tensor:
+        """The task's logits."""
+        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
+        with torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext():
+            return self.task.logits(self.model, batch)
+
+    def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
+        return self._step(batch, "train", self.metrics["train_metrics"])["loss"]
+
+    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
+        return self._step(batch, "val", self.metrics["val_metrics"])
+
+    def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
+        return self._step(batch, "test", self.metrics["test_metrics"])
+
+    def _step(self, batch: LabelledBatch, stage: str, metrics: nn.Module) -> dict[str, Tensor]:
+        logits = self(batch)
+        loss = self.task.loss(logits, batch)
+        training, rows = stage == "train", len(batch["labels"])
+        with torch.no_grad():
+            metrics.update(logits, batch["labels"]) if not training else None
+            values = metrics(logits, batch["labels"]) if training else metrics
+        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=rows, sync_dist=not training)
+        self.log_dict({f"{stage}/{k}": v for k, v in values.items()}, batch_size=rows)
+        return {"loss": loss, "logits": logits.detach()}
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        settings, steps = self.hparams, int(self.trainer.estimated_stepping_batches)
+        groups = optimization.parameter_groups(self.model, settings["weight_decay"])
+        optimizer = optimization.adamw(groups, settings["learning_rate"])
+        rates = optimization.learning_rates(
+            optimizer, settings["schedule"], settings["warmup"], steps
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": rates, "interval": "step", "name": "learning_rate"},
+        }
+
+    def setup(self, stage: str) -> None:
+        if self.trainer.precision == "bf16-mixed":
+            for module in self.model.modules():
+                if isinstance(module, nn.Linear | nn.Embedding):
+                    for parameter in module.parameters(recurse=False):
+                        if not parameter.requires_grad:
+                            parameter.data = parameter.data.bfloat16()
+
+    def trained_names(self) -> set[str]:
+        """Names in ``state_dict`` of what trains: all that a checkpoint has to hold."""
+        return {name for name, p in self.named_parameters() if p.requires_grad}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        names = self.trained_names()
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: weights[name] for name in weights if name in names}
+        checkpoint["module"] = type(self).__name__
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint of other parameters is refused; nothing is taken from it in part."""
+        made = checkpoint.get("module", "another program")
+        held = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
+        wanted = {n: tuple(p.shape) for n, p in self.named_parameters() if p.requires_grad}
+        if held != wanted:
+            other = sorted(name for name in held.keys() | wanted if held.get(name) != wanted.get(name))
+            raise ValueError(
+                f"the checkpoint is of {made} with {len(held)} tensors and does not fit this "
+                f"{type(self).__name__} with {len(wanted)}: {other[0]} is "
+                f"{held.get(other[0], 'missing')} there and {wanted.get(other[0], 'absent')} here"
+            )

@@ -1,0 +1,145 @@
+"""What a model is asked to do: its head, its loss and its metrics. A strategy takes one."""
+
+from typing import Literal
+
+from jsonargparse.typing import ClosedUnitInterval, PositiveInt
+from torch import Tensor, nn
+from torchmetrics import Accuracy, F1Score, MetricCollection
+
+from datamodules.batches import LabelledBatch
+from modules import backbones
+
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class Task:
+    """Head, loss and metrics over one kind of batch.
+
+    ``peft_type`` is what peft calls the task; ``monitor`` names the validation metric that picks
+    the best checkpoint, and ``mode`` says whether more (max) or less (min) of it is better.
+    """
+
+    peft_type: str
+    monitor: str
+    mode: Literal["min", "max"]
+
+    def arguments(self) -> dict:
+        """The arguments that rebuild this task, for checkpoints: plain values only."""
+        raise NotImplementedError
+
+    def build(self, backbone: str) -> nn.Module:
+        """The backbone with the task's head on it."""
+        raise NotImplementedError
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        raise NotImplementedError
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        raise NotImplementedError
+
+    def metrics(self) -> MetricCollection:
+        raise NotImplementedError
+
+
+class Classification(Task):
+    """One class for each text or pair of texts.
+
+    Args:
+        labels: class names in the order of their ids; taken from the data on the command line.
+        num_classes: instead of names.
+        pooling: native is the architecture's own head (BERT: the first token through the pooler;
+            decoders: the last token); mean averages the tokens, as sentence encoders do.
+        dropout: before the classifier; the architecture's own if not given.
+        label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
+    """
+
+    peft_type, monitor, mode = "SEQ_CLS", "val/accuracy", "max"
+
+    def __init__(
+        self,
+        labels: list[str] | None = None,
+        num_classes: PositiveInt | None = None,
+        pooling: Literal["native", "mean"] = "native",
+        dropout: ClosedUnitInterval | None = None,
+        label_smoothing: ClosedUnitInterval = 0.0,
+    ) -> None:
+        if labels is None:
+            labels = [f"LABEL_{number}" for number in range(num_classes or 2)]
+        if num_classes not in (None, len(labels)):
+            raise ValueError(
+                f"--model.task.num_classes {num_classes}: the data has {len(labels)} classes "
+                f"({', '.join(labels[:8])})"
+            )
+        if len(labels) < 2:
+            raise ValueError(f"--model.task.labels: one class only ({labels[0]})")
+        self.labels, self.pooling = list(labels), pooling
+        self.dropout, self.label_smoothing = dropout, label_smoothing
+
+    def arguments(self) -> dict:
+        names = ("labels", "pooling", "dropout", "label_smoothing")
+        return {name: getattr(self, name) for name in names}
+
+    def build(self, backbone: str) -> nn.Module:
+        from transformers import AutoModelForSequenceClassification
+
+        head = {} if self.dropout is None else {"classifier_dropout": self.dropout}
+        model = backbones.load(
+            AutoModelForSequenceClassification,
+            backbone,
+            num_labels=len(self.labels),
+            id2label=dict(enumerate(self.labels)),
+            label2id={label: number for number, label in enumerate(self.labels)},
+            **head,
+        )
+        if model.config.pad_token_id is None:  # decoders find the last token by it
+            model.config.pad_token_id = model.config.eos_token_id
+        if self.pooling == "mean" and self._linear_head(model) is None:
+            raise ValueError(
+                f"--model.task.pooling mean: the head of {model.config.model_type} is not a "
+                f"single linear layer; use native"
+            )
+        return model
+
+    @staticmethod
+    def _linear_head(model: nn.Module) -> nn.Module | None:
+        for name in ("classifier", "score"):
+            head = getattr(model, name, None)
+            if isinstance(getattr(head, "original_module", head), nn.Linear):
+                return head
+        return None
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """Scores before the softmax, (B, classes)."""
+        inputs = {name: batch[name] for name in _INPUTS if name in batch}
+        if self.pooling == "native":
+            return model(**inputs).logits
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        hidden_BTH = inner.base_model(**inputs).last_hidden_state
+        mask_BT1 = batch["attention_mask"][..., None].to(hidden_BTH.dtype)
+        mean_BH = (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
+        return self._linear_head(inner)(getattr(inner, "dropout", nn.Identity())(mean_BH))
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        return nn.functional.cross_entropy(
+            logits.float(), batch["labels"], label_smoothing=self.label_smoothing
+        )
+
+    def metrics(self) -> MetricCollection:
+        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+        return MetricCollection(
+            {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
+        )
+
+
+TASKS: dict[str, type[Task]] = {"Classification": Classification}
+
+
+def restore(task: "Task | dict") -> Task:
+    """A task from what a checkpoint holds of it."""
+    if isinstance(task, Task):
+        return task
+    return TASKS[task["name"]](**task["arguments"])
+
+
+def stored(task: Task) -> dict:
+    return {"name": type(task).__name__, "arguments": task.arguments()}

@@ -1,0 +1,339 @@
+"""The hub path against a loopback stand-in for the hub, and without any hub.
+
+What `datasets` asks a hub for is asked for real, in a fresh process with HF_ENDPOINT at the
+stand-in and HF_HOME in a temporary folder: both are read when the libraries are imported.
+"""
+
+import hashlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMIT = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
+TOKEN = "hf_" + "s" * 34
+CARD = """---
+dataset_info:
+- config_name: sst2
+  features:
+  - name: sentence
+    dtype: string
+  - name: label
+    dtype:
+      class_label:
+        names:
+          '0': negative
+          '1': positive
+  - name: idx
+    dtype: int32
+configs:
+- config_name: sst2
+  data_files:
+  - {split: train, path: sst2/train-*}
+  - {split: validation, path: sst2/validation-*}
+  - {split: test, path: sst2/test-*}
+---
+"""
+SPLITS = {
+    "train": (["dull", "splendid", 'a " lone quote'], [0, 1, 0]),
+    "validation": (["fine"], [1]),
+    "test": (["who knows"], [-1]),
+}
+
+
+def parquet(texts: list[str], labels: list[int]) -> bytes:
+    index = pa.array(range(len(texts)), pa.int32())
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"sentence": texts, "label": labels, "idx": index}), buffer)
+    return buffer.getvalue()
+
+
+FILES = {"README.md": CARD.encode()} | {
+    f"sst2/{split}-00000-of-00001.parquet": parquet(*rows) for split, rows in SPLITS.items()
+}
+
+
+def sha1(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
+class Hub(BaseHTTPRequestHandler):
+    """nyu-mll/glue as the hub serves it: commit, folder listing, files; other repositories fail."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        path = self.path.partition("?")[0]
+        if path == "/":
+            return 200, {}, b"hello"
+        path = path.removeprefix("/api").removeprefix("/datasets/")
+        repo, (verb, _, rest) = "/".join(path.split("/")[:2]), path.split("/", 2)[2].partition("/")
+        revision, _, name = rest.partition("/")
+        if repo == "nyu-mll/gated":
+            return 403, {"X-Error-Code": "GatedRepo"}, b""
+        if repo != "nyu-mll/glue":
+            return 404, {"X-Error-Code": "RepoNotFound"}, b""
+        if revision not in ("main", COMMIT):
+            return 404, {"X-Error-Code": "RevisionNotFound"}, b""
+        if verb == "revision":
+            return 200, {}, json.dumps({"id": repo, "sha": COMMIT, "siblings": []}).encode()
+        if verb == "tree":
+            listing = [
+                {"type": "file", "path": file, "size": len(data), "oid": sha1(data)}
+                for file, data in FILES.items()
+                if file.rpartition("/")[0] == name
+            ]
+            folders = [{"type": "directory", "path": "sst2", "oid": COMMIT}] * (not name)
+            return 200, {}, json.dumps(listing + folders).encode()
+        if verb == "resolve" and name in FILES:
+            head = {"ETag": f'"{sha1(FILES[name])}"', "X-Repo-Commit": COMMIT}
+            return 200, head, FILES[name]
+        return 404, {"X-Error-Code": "EntryNotFound"}, b""
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        try:
+            status, head, body = self.answer()
+        except IndexError:  # not about a repository
+            status, head, body = 404, {}, b""
+        self.send_response(status)
+        for name, value in (head | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+# The package's own __init__ imports torch (six seconds); these modules do without.
+START = f"""
+import json, sys, time, types
+package = sys.modules["datamodules"] = types.ModuleType("datamodules")
+package.__path__ = [{str(ROOT / "datamodules")!r}]
+from datamodules import hub
+early = "datasets" in sys.modules
+"""
+
+
+def run(endpoint: str, home: Path, code: str, **extra: str):
+    """What `code` prints as JSON in a process that has that hub, that home and a token."""
+    clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and k[:3] != "HF_"}
+    variables = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_TOKEN": TOKEN, **extra}
+    done = subprocess.run(
+        [sys.executable, "-c", START + code],
+        env=clean | variables,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+DATA = """
+def data(found):
+    read = hub.to_dataset(found)
+    splits = {k: [v.texts, v.labels] for k, v in read.splits.items()}
+    return splits, read.label_names, read.notes, hub.source("nyu-mll/glue", "sst2", found)
+"""
+LOADED = (
+    DATA
+    + """
+def error(*wanted):
+    try:
+        return str(hub.load(*wanted))
+    except ValueError as caught:
+        return str(caught)
+glue = "nyu-mll/glue"
+print(json.dumps([hub.reachable(), hub.cached(glue, "sst2"), data(hub.load(glue, "sst2")),
+    error(glue, "sst3"), error(glue, "sst2", "v9"), error("nyu-mll/gated"), error("nyu-mll/none")]))
+"""
+)
+OFFLINE = (
+    DATA
+    + """
+glue = "nyu-mll/glue"
+print(json.dumps([hub.reachable(), data(hub.cached(glue, "sst2")), data(hub.load(glue, "sst2")),
+    data(hub.cached(glue)), hub.cached(glue, "mnli"), hub.cached("nyu-mll/other")]))
+"""
+)
+DECISION = """
+start = time.monotonic()
+answers = [hub.reachable(DEADLINE), hub.cached("nyu-mll/glue", "sst2")]
+seconds = time.monotonic() - start
+print(json.dumps([answers, seconds, "datasets" in sys.modules, early]))
+"""
+
+
+def dead_endpoint() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_load_from_a_hub_and_again_from_the_cache_when_it_is_gone(tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server.paths = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    # A local folder of the repository's name must not take the hub's place.
+    (tmp_path / "nyu-mll" / "glue").mkdir(parents=True)
+    (tmp_path / "nyu-mll" / "glue" / "train.csv").write_text("sentence,label\nlocal,1\n")
+    try:
+        answers, cache, loaded, config, revision, gated, missing = run(endpoint, tmp_path, LOADED)
+    finally:
+        server.shutdown()
+        server.server_close()
+    expected = {split: list(rows) for split, rows in SPLITS.items() if split != "test"}
+    notes = ["hub split test has no labels: it is not used"]
+    source = f"hub:nyu-mll/glue/sst2@{COMMIT}"
+    assert answers is True and cache is None
+    assert loaded == [expected, ["negative", "positive"], notes, source]
+    assert f"/datasets/nyu-mll/glue/resolve/{COMMIT}/sst2/train-00000-of-00001.parquet" in (
+        server.paths
+    )
+    for message, part in (
+        (config, "nyu-mll/glue/sst3: BuilderConfig 'sst3' not found. Available: ['sst2']"),
+        (revision, "nyu-mll/glue/sst2: Revision 'v9' doesn't exist"),
+        (gated, "nyu-mll/gated: no permission: ask for access"),
+        (missing, "nyu-mll/none: no such dataset, or a private one"),
+    ):
+        assert message.startswith(f"--data.source hub: {part}") and "\n" not in message
+
+    # What a killed download of a newer commit leaves behind must not hide the whole one.
+    folder = tmp_path / "datasets" / "nyu-mll___glue" / "sst2" / "0.0.0"
+    (folder / f"{'0' * 40}.incomplete").mkdir()
+    (folder / f"{'0' * 40}.incomplete" / "dataset_info.json").write_text("{")
+    answers, cached, offline, unnamed, other, absent = run(endpoint, tmp_path, OFFLINE)
+    assert answers is False
+    assert cached == offline == unnamed == loaded
+    assert other is None and absent is None
+
+
+def test_no_hub_and_no_cache_is_decided_at_once_and_said_in_one_line(tmp_path):
+    code = DECISION.replace("DEADLINE", "4.0") + (
+        "try:\n    hub.load('nyu-mll/glue', 'sst2')\n"
+        "except ValueError as error:\n    print(json.dumps([answers, seconds, "
+        "'datasets' in sys.modules, early, str(error)]))"
+    )
+    endpoint = dead_endpoint()
+    answers, seconds, imported, early, message = run(endpoint, tmp_path, code)
+    assert answers == [False, None] and seconds < 3
+    assert not imported and not early  # `datasets` takes two seconds to import
+    assert message == (
+        f"--data.source hub: {endpoint} does not answer and nyu-mll/glue/sst2 is not in the local "
+        "cache: check the network, or give --data.source bundled or a path"
+    )
+
+
+def test_a_hub_that_accepts_and_never_answers_costs_five_seconds_at_most(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        answers, seconds, *_ = run(endpoint, tmp_path, DECISION.replace("DEADLINE", "4.0"))
+    assert answers == [False, None]
+    assert 3.5 < seconds < 5  # it did wait for the answer
+
+
+def test_a_name_look_up_that_hangs_holds_up_neither_the_answer_nor_the_exit(tmp_path):
+    code = "import socket\nsocket.getaddrinfo = lambda *a, **k: time.sleep(50)\n" + DECISION
+    start = time.monotonic()
+    answers, seconds, *_ = run("http://hub.invalid", tmp_path, code.replace("DEADLINE", "1.0"))
+    assert answers == [False, None]
+    assert 0.9 < seconds < 2.5
+    assert time.monotonic() - start < 10  # the process ended, the look-up would take 50 s
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
+def test_offline_by_choice_asks_nobody(tmp_path, variable):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        code = DECISION.replace("DEADLINE", "4.0")
+        answers, seconds, *_ = run(endpoint, tmp_path, code, **{variable: "1"})
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):  # no connection was made
+            silent.accept()
+    assert answers == [False, None] and seconds < 3
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, True), (403, False), (502, False)])
+def test_a_firewall_or_gateway_that_answers_is_not_the_hub(monkeypatch, status, expected):
+    import huggingface_hub.constants
+
+    from datamodules import hub
+
+    class Page(Hub):
+        def answer(self):
+            return status, {}, b""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server.paths = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_DATASETS_OFFLINE", raising=False)
+    try:
+        assert hub.reachable() is expected
+        assert server.paths == ["/"]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# ---------------------------------------------------------------- hub splits to labelled splits
+
+
+def hub_dict(**splits: dict[str, list]):
+    import datasets
+
+    return datasets.DatasetDict({k: datasets.Dataset.from_dict(v) for k, v in splits.items()})
+
+
+def test_matched_splits_of_mnli_are_the_validation_and_pairs_are_read():
+    from datamodules import hub
+
+    rows = {"premise": ["a", "b"], "hypothesis": ["c", "d"], "label": [0, 1]}
+    other = {"premise": ["x"], "hypothesis": ["y"], "label": [1]}
+    unlabelled = {"premise": ["z"], "hypothesis": ["z"], "label": [-1]}
+    found = hub_dict(
+        train=rows, validation_mismatched=rows, validation_matched=other, test_matched=unlabelled
+    )
+    read = hub.to_dataset(found, "premise", "hypothesis")
+    assert set(read.splits) == {"train", "validation"}
+    assert read.splits["validation"].texts == ["x"] and read.splits["validation"].pairs == ["y"]
+    assert read.notes == ["hub split test_matched has no labels: it is not used"]
+    with pytest.raises(ValueError, match=r"hub split train: no column 'sentence' \(there: 'premi"):
+        hub.to_dataset(found)
+    with pytest.raises(ValueError, match="no train split .there: test_matched"):
+        hub.to_dataset(hub_dict(test_matched=unlabelled))
+
+
+def test_a_hub_dataset_without_validation_gets_one_cut_from_train_and_keeps_its_test():
+    from datamodules import hub
+    from datamodules.tables import split_of
+
+    texts = [f"review {i}" for i in range(200)]
+    train = {"text": texts, "label": [i % 2 for i in range(200)]}
+    test = {"text": ["one", "two"], "label": [0, 1]}
+    read = hub.to_dataset(hub_dict(train=train, test=test, unsupervised=train))
+    assert read.splits["test"].texts == ["one", "two"]
+    cut = [t for t in texts if split_of(t, 0.1, 0.0) == "validation"]
+    assert 5 < len(cut) < 40 and read.splits["validation"].texts == cut
+    assert set(read.splits["train"].texts) == set(texts) - set(cut)
