@@ -1,5 +1,5 @@
 """Every DataModule by name."""
 
-from datamodules.classification import SST2, IMDb, RottenTomatoes, TextFiles
+from datamodules.classification import SST2, Glue, IMDb, RottenTomatoes, TextFiles
 
-__all__ = ["IMDb", "RottenTomatoes", "SST2", "TextFiles"]
+__all__ = ["Glue", "IMDb", "RottenTomatoes", "SST2", "TextFiles"]

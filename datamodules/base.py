@@ -1,7 +1,7 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
 import hashlib
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
@@ -47,8 +47,7 @@ class LabelledText(LightningDataModule):
         super().__init__()
         self.source, self.tokenizer = source, tokenizer
         self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
-        self.text_column, self.pair_column = text_column, pair_column
-        self.label_column = label_column
+        self.columns = (text_column, pair_column, label_column)
         self.seed, self.workers = seed, workers
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
@@ -85,18 +84,17 @@ class LabelledText(LightningDataModule):
             else:
                 found = hub.cached(self.hub_repo, self.hub_config)
             if found is not None:
-                read, name = hub.to_dataset(found, self.text_column, self.pair_column, self.label_column)
-                return self._take("hub", read, name)
+                read = hub.to_dataset(found, *self.columns)
+                return self._take("hub", read, hub.source(self.hub_repo, self.hub_config, found))
         if self.source == "auto":
             read, name = self.bundled()
-            print(
-                f"hub not reachable and {self.hub_repo} not in its cache: using {name} instead "
-                f"(--data.source hub insists on the hub, --data.source PATH takes your files)",
-                file=sys.stderr,
+            note = (
+                f"the hub does not answer and {self.hub_repo} is not in its cache: using the "
+                f"bundled {name} instead (--data.source hub insists, or give a PATH)"
             )
-            return self._take("bundled", read, name)
+            return self._take("bundled", replace(read, notes=[note, *read.notes]), name)
         path = Path(self.source).expanduser()
-        read = tables.read_path(path, self.text_column, self.pair_column, self.label_column)
+        read = tables.read_path(path, *self.columns)
         return self._take("files", read, str(path))
 
     def _take(self, kind: str, dataset: tables.Dataset, origin: str) -> tables.Dataset:
@@ -139,6 +137,16 @@ class LabelledText(LightningDataModule):
 
     def test_dataloader(self) -> ResumableLoader:
         return self._loader(self.test_split, shuffle=False)
+
+    def notes(self) -> list[str]:
+        """What the user should know of the data, a line each. Needs ``setup``."""
+        cut = [
+            f"{int(rows.cut.sum()):,} of {len(rows):,} {name} rows were cut at "
+            f"{int(rows.lengths.max())} tokens"
+            for name, rows in self._rows.items()
+            if rows.cut.any()
+        ]
+        return [*self.dataset.notes, *cut]
 
     def facts(self) -> dict:
         """What the run's config and result say of the data. Needs ``setup``."""

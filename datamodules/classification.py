@@ -1,6 +1,7 @@
 """The labelled data sets by name."""
 
 import re
+from typing import Literal
 
 from jsonargparse.typing import PositiveInt
 
@@ -66,3 +67,42 @@ class TextFiles(LabelledText):
         if source in ("", "auto", "hub", "bundled"):
             raise ValueError("--data TextFiles needs --data.source PATH: a folder or a file")
         super().__init__(source=source, **kwargs)
+
+
+class Glue(LabelledText):
+    """A task of the GLUE benchmark (Wang et al. 2019) with its official splits, from the hub.
+
+    Args:
+        task: cola, sst2, mrpc, qqp, mnli, qnli, rte or wnli. STS-B is a regression.
+    """
+
+    hub_repo = "nyu-mll/glue"
+    columns_of = {
+        "cola": ("sentence", None),
+        "sst2": ("sentence", None),
+        "mrpc": ("sentence1", "sentence2"),
+        "qqp": ("question1", "question2"),
+        "mnli": ("premise", "hypothesis"),
+        "qnli": ("question", "sentence"),
+        "rte": ("sentence1", "sentence2"),
+        "wnli": ("sentence1", "sentence2"),
+    }
+
+    def __init__(
+        self,
+        task: Literal["cola", "sst2", "mrpc", "qqp", "mnli", "qnli", "rte", "wnli"] = "sst2",
+        text_column: str | None = None,
+        pair_column: str | None = None,
+        **kwargs,
+    ) -> None:
+        text, pair = self.columns_of[task]
+        columns = {"text_column": text_column or text, "pair_column": pair_column or pair}
+        super().__init__(**columns, **kwargs)
+        self.hub_config = task
+
+    def bundled(self) -> tuple[tables.Dataset, str]:
+        if self.hub_config == "sst2":
+            return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        raise ValueError(
+            f"--data.task {self.hub_config}: the hub does not answer and no data for it is bundled"
+        )

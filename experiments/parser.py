@@ -218,7 +218,7 @@ class Parser(LightningArgumentParser):
             takes = f", {expected(action)}" if type_of(action) else ""
             self.error(f"{flag}: needs a value{takes}")
         elif len(values) > {None: 1, "?": 1, 0: 0}.get(action.nargs, len(values)):
-            self.error(f"{flag}: one value too many, {plain(values[-1])}; quote a value with spaces")
+            self.error(f"{flag}: one value too many, {plain(values[-1])}; quote what has spaces")
 
     def _unknown(self, given: Given) -> NoReturn:
         flag, leaf = given.flag, given.flag.rsplit(".", 1)[-1].lstrip("-")
@@ -253,5 +253,6 @@ class Parser(LightningArgumentParser):
             near = nearest(value, wording.choices(type_of(action)))
             return f"{name}: must be {expected(action)}{self._hint(near)}"
         lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
-        line = textwrap.shorten(next(filter(None, lines), message), 300, placeholder=" ...")
+        line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))
+        line = textwrap.shorten(line, 300, placeholder=" ...")
         return f"{name}: {line}" if keys != "--" else line

@@ -43,9 +43,10 @@ def plain(value: Any) -> str:
 
 
 def nearest(word: str, words: Any) -> str:
-    """The likeliest of `words`, whatever the case, or nothing."""
+    """The likeliest of `words`, begun or mistyped, whatever the case; or nothing."""
     lower = {w.lower(): w for w in words}
-    return next((lower[w] for w in get_close_matches(word.lower(), lower, 1, 0.7)), "")
+    begun = [w for w in lower if len(word) > 2 and w.startswith(word.lower())]
+    return next((lower[w] for w in begun or get_close_matches(word.lower(), lower, 1, 0.7)), "")
 
 
 def choices(hint: Any) -> list[str]:

@@ -4,7 +4,6 @@ import difflib
 from pathlib import Path
 
 import torch
-from transformers import PretrainedConfig
 
 from datamodules import packaged
 
@@ -63,9 +62,15 @@ def load(auto_class: type, backbone: str, **config) -> torch.nn.Module:
         logging.set_verbosity(verbosity)
 
 
-def max_positions(config: PretrainedConfig) -> int | None:
-    """Tokens that fit the position embeddings; None where nothing in the config says."""
-    return getattr(config, "max_position_embeddings", None)
+def weight_files(backbone: str) -> list[Path]:
+    """The weights of a backbone that has been loaded before, wherever they lie on this disk."""
+    from transformers.utils import cached_file
+
+    folder = Path(cached_file(resolve(backbone), "config.json")).parent
+    for pattern in ("model*.safetensors*", "pytorch_model*.bin*"):
+        if files := sorted(folder.glob(pattern)):
+            return files
+    raise ValueError(f"--model.backbone {backbone}: no weights in {folder}")
 
 
 def native_bf16() -> bool:

@@ -1,6 +1,6 @@
 """What a model is asked to do: its head, its loss and its metrics. A strategy takes one."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveInt
 from torch import Tensor, nn
@@ -143,3 +143,17 @@ def restore(task: "Task | dict") -> Task:
 
 def stored(task: Task) -> dict:
     return {"name": type(task).__name__, "arguments": task.arguments()}
+
+
+def plain(value: Any) -> Any:
+    """A copy with Python's own numbers in place of the command line's restricted ones.
+
+    Checkpoints are read with ``weights_only=True``, which knows no other types.
+    """
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return int(value) if isinstance(value, int) else float(value)

@@ -1,96 +1,47 @@
-"""The tracked run: choose a mode, open it, log to it, close it with the right state.
+"""The tracked run: open it, log to it, close it with the right state.
 
 `wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
 """
 
 import os
 import re
-import shlex
-import shutil
-import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
+from experiments.tracking.modes import Tracking, resolve_mode
+from experiments.tracking.place import git_commit, where
 from experiments.tracking.redaction import redact, redact_argv
 from experiments.tracking.runs import STATES, STEP, merge_summary, read_offline, run_folders
+
+__all__ = [
+    "LogTail",
+    "RunLogger",
+    "Tracking",
+    "add_config",
+    "finish",
+    "git_commit",
+    "log_table",
+    "redact",
+    "resolve_mode",
+    "start_logger",
+    "state_of",
+    "where",
+]
 
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
-TAIL_SECONDS = 3.0
+TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
-
-
-@dataclass
-class Tracking:
-    """Where the run is remembered.
-
-    Args:
-        project: W&B project; WANDB_PROJECT sets the default.
-        mode: auto is online where a key for the host is configured, else offline.
-        group: name shared by runs that belong together, such as the seeds of one ablation.
-        tags: labels to filter runs by.
-        name: display name of the run; W&B invents one online if there is none.
-        job_type: kind of run within its group.
-    """
-
-    project: str = field(default_factory=lambda: os.environ.get("WANDB_PROJECT") or "pretune")
-    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
-    group: str | None = None
-    tags: list[str] = field(default_factory=list)
-    name: str | None = None
-    job_type: str | None = None
-
-
-def resolve_mode(tracking: Tracking) -> tuple[str, str]:
-    """Online, offline or disabled, and the line that tells the user which one and why."""
-    mode, origin = tracking.mode, f"--tracking.mode {tracking.mode}"
-    if mode == "auto" and (wished := os.environ.get("WANDB_MODE", "").lower()):
-        mode = {"dryrun": "offline", "run": "online"}.get(wished, wished)  # wandb's old names
-        origin = f"WANDB_MODE={wished}"
-        if mode not in ("online", "offline", "disabled"):
-            raise ValueError(f"{origin} is not known here: use online, offline or disabled")
-    if mode in ("offline", "disabled"):
-        return mode, f"W&B {mode} ({origin})"
-    host, source = _find_key()
-    if source:
-        return "online", f"W&B online at {host} (key from {source})"
-    if mode == "online":
-        raise ValueError(
-            f"{origin} needs a key for {host}: run `wandb login`, set WANDB_API_KEY, "
-            "or use --tracking.mode offline"
-        )
-    return "offline", f"W&B offline: no key for {host} (`wandb login` makes one)"
-
-
-def _find_key() -> tuple[str, str | None]:
-    """The configured host and where a key for it was found; nothing is sent."""
-    # Private, so wandb is pinned; the public wandb.setup() would start its service here.
-    from wandb.errors import AuthenticationError
-    from wandb.sdk import wandb_setup
-    from wandb.sdk.lib import wbauth
-
-    url = wandb_setup.singleton().settings.base_url
-    host = redact(url)
-    try:
-        if not wbauth.authenticate_session(
-            host=url, source="pretune", prompt=False, update_session=False
-        ):
-            return host, None
-    except AuthenticationError as error:
-        raise ValueError(f"the W&B key for {host} cannot be used: {error}") from None
-    names = [n for n in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE") if os.environ.get(n)]
-    return host, names[0] if names else "netrc or the W&B settings"
 
 
 class RunLogger(WandbLogger):
@@ -109,17 +60,18 @@ class RunLogger(WandbLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log, and let the summary keep the best instead of the last of each `val/` metric."""
-        for key in [k for k in metrics if k.startswith("val/")]:
+        numbers = {k: float(v) for k, v in metrics.items() if isinstance(v, (int, float))}
+        for key in [k for k in numbers if k.startswith("val/")]:
             kind = "min" if LOWER_IS_BETTER.search(key) else "max"
             if key not in self._best:
                 # Without step_metric the definition would drop Lightning's step axis.
                 self.experiment.define_metric(key, step_metric=STEP, summary=kind)
                 self._best[key] = {}
-            merge_summary(self._best, {key: {kind: float(metrics[key])}})
+            merge_summary(self._best, {key: {kind: numbers[key]}})
         super().log_metrics(metrics, step)
         if step is not None:
             now = time.monotonic()
-            self._tail.append((now, {**metrics, STEP: step}))
+            self._tail.append((now, {**numbers, STEP: step}))
             while now - self._tail[0][0] > TAIL_SECONDS:
                 self._tail.popleft()
 
@@ -189,7 +141,15 @@ def start_logger(
     return logger
 
 
-def _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume):
+def _open_run(
+    tracking: Tracking,
+    mode: str,
+    run_dir: Path,
+    run_id: str,
+    config: Any,
+    extra_tags: list[str],
+    resume: bool,
+) -> Any:
     import wandb
 
     if mode != "disabled":
@@ -212,23 +172,36 @@ def _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume):
         disable_git=True,  # the remote's address can hold a token; the commit is given here
         git_commit=commit and commit.removesuffix("-dirty"),
         reinit="finish_previous",
+        init_timeout=30,
         quiet=True,
         silent=mode != "online",
     )
-    with _clean_argv():
-        run = wandb.init(
-            mode=mode,
-            dir=run_dir,
-            id=run_id,
-            resume="allow" if resume else None,
-            config=redact(config),
-            project=tracking.project,
-            group=tracking.group,
-            name=tracking.name,
-            job_type=tracking.job_type,
-            tags=[tag[:64] for tag in dict.fromkeys([*tags, *extra_tags])],  # W&B's limit
-            settings=settings,
-        )
+
+    def open_as(mode: str) -> Any:
+        with _clean_argv():
+            return wandb.init(
+                mode=mode,
+                dir=run_dir,
+                id=run_id,
+                resume="allow" if resume else None,
+                config=redact(config),
+                project=tracking.project,
+                group=tracking.group,
+                name=tracking.name,
+                job_type=tracking.job_type,
+                tags=[tag[:64] for tag in dict.fromkeys([*tags, *extra_tags])],  # W&B's limit
+                settings=settings,
+            )
+
+    try:
+        run = open_as(mode)
+    except wandb.errors.CommError as error:
+        reason = f"W&B does not answer ({str(error).splitlines()[0]})"
+        if tracking.mode == "online":
+            raise ValueError(f"--tracking.mode online: {reason}") from None
+        rank_zero_warn(f"{reason}: this run is tracked offline, `wandb sync` uploads it later")
+        wandb.teardown()  # its service still holds the run's id
+        run = open_as("offline")
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
     return run
@@ -258,53 +231,14 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
     if run is None or logger.closed:
         return
     logger.closed = True
-    # wandb itself knows only an exit code, and a resumed run brings the tags of its first part.
-    # Its own best begins anew with each part of a resumed run.
+    # wandb's own best begins anew with each part of a resumed run; of the state it knows only an
+    # exit code, and a resumed run brings the tags of its first part.
     run.summary.update({**logger.best(), **redact({**summary, "state": state})})
     kept = [tag for tag in run.tags or () if tag not in STATES]
     run.tags = (*kept, state) if state in STATES else tuple(kept)
     run.finish(exit_code=EXIT_CODES[state])
     while _placed:
         os.environ.pop(_placed.pop(), None)
-
-
-def where(logger: RunLogger) -> str:
-    """Where the run is and the commands that show it, for the last screen."""
-    run = logger._experiment
-    if run is None or run.disabled:
-        return "W&B is disabled: nothing was tracked"
-    if not run.offline:
-        return f"W&B run: {run.url}"
-    beside = Path(sys.executable).with_name("wandb")
-    wandb = "wandb" if shutil.which("wandb") or not beside.exists() else _shown(beside)
-    parts = [_shown(part) for part in run_folders(Path(logger.save_dir))]
-    return "\n".join(
-        [
-            f"look:   {wandb} leet {parts[-1]}",
-            f"values: {wandb} leet inspect --summary {parts[-1]}",
-            f"upload: {wandb} sync {' '.join(parts)}",
-        ]
-    )
-
-
-def _shown(path: Path) -> str:
-    """A path as one would type it here."""
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
-
-
-def git_commit() -> str | None:
-    """Commit of the repository that holds this file, with -dirty if the tree has changes."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # not some repository around it
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _place(name: str, value: Any) -> None:

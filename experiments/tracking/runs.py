@@ -74,10 +74,12 @@ def _inspect(folder: Path) -> tuple[dict, list[dict]]:
 def merge_summary(old: dict, new: dict) -> None:
     """A later summary over an earlier one; `max` and `min` of a metric stay the best of both."""
     for key, value in new.items():
+        value = _number(value)
         if isinstance(value, dict) and isinstance(old.get(key), dict):
             merge_summary(old[key], value)
-        elif key in ("max", "min") and key in old:
-            old[key] = (max if key == "max" else min)(old[key], value)
+        elif key in ("max", "min") and key in old and not math.isnan(old[key]):
+            worse = value <= old[key] if key == "max" else value >= old[key]
+            old[key] = old[key] if worse or math.isnan(value) else value
         else:
             old[key] = value
 

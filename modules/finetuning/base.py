@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from datamodules.batches import LabelledBatch
 from modules import optimization
-from modules.tasks import Classification, Task, restore, stored
+from modules.tasks import Classification, Task, plain, restore, stored
 
 
 class FineTuningModule(LightningModule):
@@ -31,7 +31,7 @@ class FineTuningModule(LightningModule):
     def __init__(
         self,
         backbone: str = "minilm",
-        task: Task | dict | None = None,
+        task: Task | None = None,
         learning_rate: PositiveFloat = 1e-3,
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.06,
@@ -40,8 +40,9 @@ class FineTuningModule(LightningModule):
         super().__init__()
         self.task = restore(task or Classification())
         self.save_hyperparameters(ignore=["task"])
-        self.hparams["task"] = stored(self.task)
-        self.model = self.adapt(self.task.build(backbone))
+        self.hparams.update(plain({**self.hparams, "task": stored(self.task)}))
+        # from_pretrained hands out models in eval mode, that is with dropout off.
+        self.model = self.adapt(self.task.build(backbone)).train()
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": self.task.metrics() for stage in ("train", "val", "test")}
         )
@@ -97,6 +98,15 @@ class FineTuningModule(LightningModule):
                         if not parameter.requires_grad:
                             parameter.data = parameter.data.bfloat16()
 
+    def in_full_precision(self) -> "FineTuningModule":
+        """This module, or a copy with the backbone's own weights where the trainer rounded them."""
+        if all(parameter.dtype == torch.float32 for parameter in self.model.parameters()):
+            return self
+        fresh = type(self)(**self.hparams)
+        trained, weights = self.trained_names(), self.state_dict()
+        fresh.load_state_dict({name: weights[name] for name in trained}, strict=False)
+        return fresh.eval()
+
     def trained_names(self) -> set[str]:
         """Names in ``state_dict`` of what trains: all that a checkpoint has to hold."""
         return {name for name, p in self.named_parameters() if p.requires_grad}
@@ -111,7 +121,7 @@ class FineTuningModule(LightningModule):
         """A checkpoint of other parameters is refused; nothing is taken from it in part."""
         made = checkpoint.get("module", "another program")
         held = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
-        wanted = {n: tuple(p.shape) for n, p in self.named_parameters() if p.requires_grad}
+        wanted = {name: tuple(self.get_parameter(name).shape) for name in self.trained_names()}
         if held != wanted:
             other = sorted(name for name in held.keys() | wanted if held.get(name) != wanted.get(name))
             raise ValueError(

@@ -1,0 +1,128 @@
+"""The one runner: parse, read, fit, test, export, report."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import LightningCLI
+
+from datamodules.base import LabelledText
+from experiments import folders
+from experiments.guard import guarded
+from experiments.parser import Parser
+from experiments.run import Run
+from experiments.tracking.logger import Tracking
+from modules.backbones import native_bf16
+from modules.finetuning.base import FineTuningModule
+
+
+def main(
+    file: str,
+    doc: str,
+    model: type[LightningModule],
+    data: type[LightningDataModule],
+    defaults: dict[str, Any] | None = None,
+) -> None:
+    """Run an experiment from the command line.
+
+    Args:
+        file: of the experiment; its name is the experiment's.
+        doc: what ``--help`` says first.
+        model: the module unless ``--model`` names another.
+        data: the data module unless ``--data`` names another.
+        defaults: flags whose defaults differ here, as ``{"trainer.max_epochs": 2}``.
+    """
+    name = Path(file).stem
+    with guarded(f"{name}.py") as guard:
+        experiment = Experiment(name, doc, model, data, defaults or {})
+        guard.run = experiment.run
+        experiment.run.fit_and_test(experiment.trainer)
+
+
+class Experiment(LightningCLI):
+    """What was typed, parsed; then data and module; then a Trainer with the run's callbacks."""
+
+    def __init__(
+        self,
+        name: str,
+        doc: str,
+        model: type[LightningModule],
+        data: type[LightningDataModule],
+        defaults: dict[str, Any],
+    ) -> None:
+        self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
+        self.resumed = self._resumed_folder(name)
+        if self.resumed:
+            sys.argv[1:1] = ["--config", str(self.resumed / "config.yaml")]
+        super().__init__(
+            model_class=FineTuningModule,
+            datamodule_class=LabelledText,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            parser_class=Parser,
+            parser_kwargs={"description": doc, "prog": f"{name}.py"},
+            save_config_callback=None,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            seed_everything_default=0,
+            run=False,
+        )
+
+    @staticmethod
+    def _resumed_folder(name: str) -> Path | None:
+        early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        early.add_argument("--resume")
+        early.add_argument("--output", default="outputs")
+        asked = early.parse_known_args()[0]
+        return folders.find(asked.output, name, asked.resume) if asked.resume else None
+
+    def add_arguments_to_parser(self, parser: Parser) -> None:
+        parser.add_argument(
+            "--resume",
+            type=str | None,
+            help="go on with a run that was stopped: last, its id or its folder",
+        )
+        parser.add_argument(
+            "--output", type=str, default="outputs", help="folder under which runs are kept"
+        )
+        parser.add_class_arguments(Tracking, "tracking")
+        parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments(
+            "data.label_names", "model.init_args.task.init_args.labels", apply_on="instantiate"
+        )
+        defaults = {
+            "trainer.precision": "bf16-mixed" if native_bf16() else "32-true",
+            "trainer.gradient_clip_val": 1.0,
+            "trainer.log_every_n_steps": 10,
+            "trainer.num_sanity_val_steps": 0,
+            "trainer.enable_model_summary": False,
+            "trainer.use_distributed_sampler": False,  # our sampler shares the rows out
+            **self.defaults,
+        }
+        for key, chosen in self.classes.items():
+            own = {k.removeprefix(f"{key}."): v for k, v in defaults.items() if k.startswith(f"{key}.")}
+            if key == "model":
+                own.setdefault("task", {"class_path": "modules.Classification"})
+            path = f"{chosen.__module__}.{chosen.__qualname__}"
+            parser.set_defaults({key: {"class_path": path, "init_args": own}})
+        parser.set_defaults({k: v for k, v in defaults.items() if k.startswith("trainer.")})
+
+    def parse_arguments(self, parser: Parser, args: Any) -> None:
+        super().parse_arguments(parser, args)
+        dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
+        self.parsed = yaml.safe_load(dumped)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Nothing is written before this: data and module are made, so the input is good."""
+        self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+        self.run = Run(self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed)
+        settings = dict(self.config_init.trainer)
+        settings["callbacks"] = [*(settings["callbacks"] or []), *self.run.callbacks]
+        settings["logger"] = self.run.logger
+        settings["default_root_dir"] = str(self.run.folder)
+        return Trainer(**settings)

@@ -1,0 +1,14 @@
+"""How well does LoRA classify film review sentences, and at what cost?
+
+    python experiments/lora_sst2.py
+
+Fine-tunes MiniLM (22.7 M parameters) on SST-2, or on Rotten Tomatoes where the hub is not within
+reach: about two minutes on two cores. Expect a test accuracy of 0.82 on Rotten Tomatoes.
+"""
+
+from datamodules import SST2
+from experiments.cli import main
+from modules import LoRA
+
+if __name__ == "__main__":
+    main(__file__, __doc__, LoRA, SST2, {"trainer.max_epochs": 2})

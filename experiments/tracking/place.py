@@ -1,0 +1,50 @@
+"""Where a run lies, how to look at it, and the commit that made it."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lightning.pytorch.loggers import WandbLogger
+
+from experiments.tracking.runs import run_folders
+
+
+def where(logger: WandbLogger) -> str:
+    """Where the run is and the commands that show it, for the last screen."""
+    run = logger._experiment
+    if run is None or run.disabled:
+        return "W&B is disabled: nothing was tracked"
+    if not run.offline:
+        return f"W&B run: {run.url}"
+    beside = Path(sys.executable).with_name("wandb")
+    wandb = "wandb" if shutil.which("wandb") or not beside.exists() else _shown(beside)
+    parts = [_shown(part) for part in run_folders(Path(logger.save_dir))]
+    return "\n".join(
+        [
+            f"look:   {wandb} leet {parts[-1]}",
+            f"values: {wandb} leet inspect --summary {parts[-1]}",
+            f"upload: {wandb} sync {' '.join(parts)}",
+        ]
+    )
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def git_commit() -> str | None:
+    """Commit of the repository that holds this file, with -dirty if the tree has changes."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # not some repository around it
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
