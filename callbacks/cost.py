@@ -13,13 +13,15 @@ class Cost(Callback):
     """Counts tokens and training time, validation left out; survives resume.
 
     ``summary()`` has ``parameters`` (trainable and total), ``tokens_per_second`` (tokens that are
-    not padding), ``training_seconds`` and ``peak_memory_bytes``: of the GPU's allocator where
-    there is one, else of the process.
+    not padding), ``training_seconds``, ``first_batch_at`` (of the clock, when this process came to
+    its first batch) and ``peak_memory_bytes``: of the GPU's allocator where there is one, else of
+    the process.
     """
 
     def __init__(self) -> None:
         self.tokens, self.seconds = 0, 0.0
         self.parameters = {"trainable": 0, "total": 0}
+        self.first_batch_at: float | None = None
         self._since = 0.0
         self._pending: torch.Tensor | int = 0
 
@@ -30,8 +32,17 @@ class Cost(Callback):
             "total": sum(size for size, _ in sizes),
         }
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = time.perf_counter()  # a resumed epoch has no start
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self.first_batch_at is None:
+            self.first_batch_at = time.time()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
@@ -62,6 +73,7 @@ class Cost(Callback):
             "parameters": self.parameters,
             "tokens_per_second": round(self.rate(), 1),
             "training_seconds": round(self.seconds, 2),
+            "first_batch_at": self.first_batch_at,
             "peak_memory_bytes": peak_memory(),
         }
 

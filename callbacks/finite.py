@@ -16,6 +16,12 @@ class StopOnNaN(Callback):
 
     def __init__(self) -> None:
         self.first_bad: torch.Tensor | None = None
+        self.rate = 0.0
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.rate = trainer.optimizers[0].param_groups[0]["lr"]  # the end has the next step's
 
     def on_train_batch_end(
         self,
@@ -32,8 +38,7 @@ class StopOnNaN(Callback):
         if loss.device.type == "cpu" or trainer.global_step % trainer.log_every_n_steps == 0:
             step = int(self.first_bad)
             if step < 2**62:
-                rate = trainer.optimizers[0].param_groups[0]["lr"]
                 raise ValueError(
                     f"the loss is no longer a finite number at step {step} (learning rate "
-                    f"{rate:.3g}): lower --model.learning_rate or raise --model.warmup"
+                    f"{self.rate:.3g}): lower --model.learning_rate or raise --model.warmup"
                 )

@@ -1,5 +1,6 @@
 """A checkpoint to go on from."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -40,5 +41,9 @@ class LastCheckpoint(Checkpoint):
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.file, weights_only=False)
+        # Lightning writes under TMPDIR and moves: not atomic where that is another file system.
+        fresh = self.file.with_name(".last.ckpt")
+        trainer.save_checkpoint(fresh, weights_only=False)
+        if trainer.is_global_zero:
+            os.replace(fresh, self.file)
         self._saved = time.monotonic()

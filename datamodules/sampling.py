@@ -1,6 +1,7 @@
 """Which rows make up which batch: like lengths together, a token budget, seed and epoch."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -22,21 +23,20 @@ def cut(widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, ra
 
     A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
     """
-    slices, start = [], 0
+    edges = [0]
     for place in range(len(widths)):
-        rows = place - start + 1
+        rows = place - edges[-1] + 1
         per_rank = -(-rows // ranks)
         full = per_rank > batch_size if batch_size else per_rank * widths[place] > batch_tokens
         if full and rows > ranks:
-            slices.append(slice(start, place))
-            start = place
-    if start < len(widths):
-        slices.append(slice(start, len(widths)))
-    # The last slice may hold fewer rows than there are ranks; each rank needs at least one.
-    if len(slices) > 1 and slices[-1].stop - slices[-1].start < ranks:
-        last = slices.pop()
-        slices[-1] = slice(slices[-1].start, last.stop)
-    return slices
+            edges.append(place)
+    edges.append(len(widths))
+    # Each rank needs a row of each slice: a last slice of fewer takes some from those before it.
+    for number in range(len(edges) - 2, 0, -1):
+        edges[number] = min(edges[number], edges[number + 1] - ranks)
+    if len(edges) > 2 and edges[1] < ranks:
+        del edges[1]
+    return [slice(*pair) for pair in pairwise(edges)]
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -61,20 +61,29 @@ class LengthBatches(Sampler[list[int]]):
         ranks: int = 1,
     ) -> None:
         assert (batch_tokens is None) != (batch_size is None)
+        if len(lengths) < ranks:
+            raise ValueError(
+                f"--trainer.devices: {ranks} devices cannot share a split of {len(lengths)} rows"
+            )
         self.widths = width_of(np.asarray(lengths, dtype=np.int64))
         self.shuffle, self.seed, self.rank, self.ranks = shuffle, seed, rank, ranks
         self.slices = cut(np.sort(self.widths), batch_tokens, batch_size, ranks)
-        self.epoch = self.start = 0
+        self.epoch, self.resumed = 0, {"epoch": 0, "position": 0}
         self.sampler = self  # where Lightning looks for set_epoch
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
+    @property
+    def start(self) -> int:
+        """Batches of this epoch that were handed out before the run was stopped."""
+        return self.resumed["position"] if self.resumed["epoch"] == self.epoch else 0
+
     def __len__(self) -> int:
         return len(self.slices)
 
     def __iter__(self) -> Iterator[list[int]]:
-        start, self.start = self.start, 0
+        start, self.resumed = self.start, {"epoch": 0, "position": 0}
         random = np.random.default_rng([self.seed, self.epoch])
         ties = random.random(len(self.widths)) if self.shuffle else np.arange(len(self.widths))
         rows = np.lexsort((ties, self.widths))
@@ -90,8 +99,7 @@ def _as_it_is(batch: dict) -> dict:
 class ResumableLoader(DataLoader):
     """A DataLoader over :class:`LengthBatches` whose place in the epoch is part of the checkpoint.
 
-    Lightning saves ``state_dict()`` with the fit loop. What counts is batches handed out, not
-    batches that workers have prefetched.
+    What counts is batches handed out, not batches that workers have prefetched.
     """
 
     def __init__(self, rows, batches: LengthBatches, workers: int = 0) -> None:
@@ -113,8 +121,7 @@ class ResumableLoader(DataLoader):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        return {"position": self.position}
+        return {"epoch": self.batch_sampler.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        # A checkpoint from the end of an epoch continues with the first batch of the next.
-        self.batch_sampler.start = state["position"] % len(self)
+        self.batch_sampler.resumed = state

@@ -1,17 +1,17 @@
 """The one runner: parse, read, fit, test, export, report."""
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse.typing import NonNegativeFloat
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import LabelledText
 from experiments import folders
-from experiments.guard import guarded
+from experiments.guard import guarded, one_line
 from experiments.parser import Parser
 from experiments.run import Run
 from experiments.tracking.logger import Tracking
@@ -39,7 +39,8 @@ def main(
     with guarded(f"{name}.py") as guard:
         experiment = Experiment(name, doc, model, data, defaults or {})
         guard.run = experiment.run
-        experiment.run.fit_and_test(experiment.trainer)
+        experiment.run.open(experiment.trainer, experiment.loggers)
+        experiment.run.fit_and_test()
 
 
 class Experiment(LightningCLI):
@@ -54,9 +55,10 @@ class Experiment(LightningCLI):
         defaults: dict[str, Any],
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
-        self.resumed = self._resumed_folder(name)
-        if self.resumed:
-            sys.argv[1:1] = ["--config", str(self.resumed / "config.yaml")]
+        self.resumed, args = None, sys.argv[1:]
+        if wanted := _typed("--resume", args):
+            self.resumed = folders.find(_typed("--output", args) or "outputs", name, wanted)
+            args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
             model_class=FineTuningModule,
             datamodule_class=LabelledText,
@@ -69,15 +71,8 @@ class Experiment(LightningCLI):
             load_from_checkpoint_support=False,
             seed_everything_default=0,
             run=False,
+            args=args,
         )
-
-    @staticmethod
-    def _resumed_folder(name: str) -> Path | None:
-        early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        early.add_argument("--resume")
-        early.add_argument("--output", default="outputs")
-        asked = early.parse_known_args()[0]
-        return folders.find(asked.output, name, asked.resume) if asked.resume else None
 
     def add_arguments_to_parser(self, parser: Parser) -> None:
         parser.add_argument(
@@ -87,6 +82,12 @@ class Experiment(LightningCLI):
         )
         parser.add_argument(
             "--output", type=str, default="outputs", help="folder under which runs are kept"
+        )
+        parser.add_argument(
+            "--checkpoint_seconds",
+            type=NonNegativeFloat,
+            default=20.0,
+            help="what a kill may cost: last.ckpt is at most this old",
         )
         parser.add_class_arguments(Tracking, "tracking")
         parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
@@ -115,14 +116,41 @@ class Experiment(LightningCLI):
         super().parse_arguments(parser, args)
         dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
+        del self.parsed["resume"]
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Nothing is written before this: data and module are made, so the input is good."""
+        """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
         self.datamodule.prepare_data()
         self.datamodule.setup("fit")
         self.run = Run(self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed)
         settings = dict(self.config_init.trainer)
-        settings["callbacks"] = [*(settings["callbacks"] or []), *self.run.callbacks]
-        settings["logger"] = self.run.logger
+        for key in ("callbacks", "logger", "plugins"):
+            value = settings[key]
+            settings[key] = value if isinstance(value, list) else [value] if value else []
+        self.loggers = [logger for logger in settings["logger"] if logger is not True]
+        settings["logger"] = False  # the run's own comes when there is a folder to keep it in
+        settings["callbacks"] += self.run.callbacks
+        settings["plugins"] += [folders.WholeCheckpoints()]
         settings["default_root_dir"] = str(self.run.folder)
-        return Trainer(**settings)
+        try:
+            return Trainer(**settings)
+        except Exception as error:  # Lightning's checks of its flags are of many types
+            raise ValueError(f"{self._blamed(str(error))}: {one_line(error)}") from error
+
+    def _blamed(self, message: str) -> str:
+        """The Trainer's flag that an error is about: one that was given, best one that it names."""
+        given = [flag for flag in self.parser.given if flag.flag.startswith("--trainer.")]
+        words = message.lower()
+        named = [
+            flag
+            for flag in given
+            if any(str(part).lower() in words for part in (flag.flag.split(".")[1], *flag.values))
+        ]
+        return " ".join(map(str, named or given)) or "--trainer"
+
+
+def _typed(flag: str, args: list[str]) -> str | None:
+    """The value of a flag that is needed before the parser runs; the last one counts."""
+    values = [following for word, following in zip(args, args[1:], strict=False) if word == flag]
+    values += [word.partition("=")[2] for word in args if word.startswith(f"{flag}=")]
+    return values[-1] if values else None

@@ -1,13 +1,19 @@
 """Where a run lies: ``outputs/<experiment>/<run id>/``, made, found again, and written whole."""
 
+import io
 import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+import torch
 import yaml
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
@@ -16,7 +22,10 @@ def new_id() -> str:
     """A run id that sorts by time; the same in every process of a multi-device run."""
     if "LOCAL_RANK" not in os.environ:
         os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    return os.environ.setdefault(_RUN, "run")
+    elif _RUN not in os.environ:  # started by torchrun or the like, which all ranks share
+        started = time.localtime(psutil.Process(os.getppid()).create_time())
+        os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S', started)}-{os.getppid() % 2**16:04x}"
+    return os.environ[_RUN]
 
 
 def find(output: str, experiment: str, wanted: str) -> Path:
@@ -37,16 +46,37 @@ def find(output: str, experiment: str, wanted: str) -> Path:
     raise ValueError(f"--resume {wanted}: no such run in {root}; the latest there: {names}")
 
 
-def write(file: Path, text: str) -> None:
-    """All of it or nothing: a reader never sees half a file."""
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A file to write that takes its place at the end: a reader sees all of it or nothing."""
+    file = Path(file)
     scratch = file.with_name(f".{file.name}")
-    scratch.write_text(text)
-    os.replace(scratch, file)
+    try:
+        yield scratch
+        os.replace(scratch, file)
+    except OSError as error:
+        error.filename = str(file)  # a full disk's error names none
+        raise
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def write_json(file: Path, value: Any) -> None:
-    write(file, json.dumps(value, indent=2, default=str) + "\n")
+    with whole(file) as scratch:
+        scratch.write_text(json.dumps(value, indent=2, default=str) + "\n")
 
 
 def write_yaml(file: Path, value: Any) -> None:
-    write(file, yaml.safe_dump(value, sort_keys=False))
+    with whole(file) as scratch:
+        scratch.write_text(yaml.safe_dump(value, sort_keys=False))
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning writes a checkpoint under /tmp and moves it: across disks, that is a slow copy."""
+
+    def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as scratch:
+            scratch.write_bytes(buffer.getbuffer())

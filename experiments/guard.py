@@ -3,45 +3,55 @@
 import errno
 import logging
 import os
+import re
+import shlex
+import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn
 
-from experiments.tracking import logger as tracking
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+_HERE = Path(__file__).parents[1]
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
 
 @contextmanager
 def guarded(program: str) -> Iterator[SimpleNamespace]:
-    """Turn what comes out of a run into its exit: 2 for bad input, 1 for a fault, 130 for Ctrl-C.
+    """Turn what comes out of a run into its exit: 2 for bad input or a full disk, 1 for a fault,
+    130 for Ctrl-C and 143 for SIGTERM.
 
     Give the yielded object's ``run`` the run once there is one: it is then closed with its state,
     and the last line says how to go on.
     """
-    state = SimpleNamespace(run=None)
+    state = SimpleNamespace(run=None, signals=[])
     quiet()
+
+    def stop(number: int, frame) -> None:
+        # Only the first is raised: a second one would break off the closing of the run.
+        state.signals.append(number)
+        if len(state.signals) == 1:
+            raise KeyboardInterrupt
+        if len(state.signals) > 2:
+            os._exit(128 + number)
+        os.write(2, b"\nclosing the run; once more leaves at once\n")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield state
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if state.run is None and isinstance(stop, SystemExit):
+    except BaseException as error:
+        if isinstance(error, SystemExit) and not (state.signals or state.run):
             raise  # --help, or an error that the parser has printed
-        _close(state.run, "interrupted", stop)
-        _exit(130, f"\n{program}: interrupted. {_how_to_resume(program, state.run)}")
-    except OSError as error:
-        _close(state.run, "failed", error)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        reason = f"no space left to write {error.filename or 'here'}" if full else str(error)
-        _exit(2, f"{program}: error: {reason}. {_how_to_resume(program, state.run)}")
-    except ValueError as error:
-        _close(state.run, "failed", error)
-        _exit(2, f"{program}: error: {_one_line(error)}{_trace(error, state.run)}")
-    except Exception as error:
-        _close(state.run, "failed", error)
-        name = type(error).__name__
-        _exit(1, f"{program}: {name}: {_one_line(error)}{_trace(error, state.run)}")
+        sys.exit(_end(program, error, state))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def quiet() -> None:
@@ -49,40 +59,62 @@ def quiet() -> None:
     for library in ("lightning", "transformers", "torch", "peft"):
         warnings.filterwarnings("ignore", module=library)
     for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _close(run, state: str, error: BaseException) -> None:
-    if run is not None:
-        tracking.finish(run.logger, state, {"error": _one_line(error)} if str(error) else {})
+def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
+    """Close the run, say what happened in one line, and give the exit code."""
+    run, code, reason = state.run, 2, f"error: {one_line(error)}"
+    if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
+        code, reason = 128 + (state.signals or [signal.SIGINT])[0], "interrupted"
+    elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
+        place = getattr(error, "filename", None) or (run.folder if run else "here")
+        reason = f"error: no space left to write {place}"
+    elif not isinstance(error, (ValueError, OSError, MisconfigurationException)):
+        code, reason = 1, f"{type(error).__name__}: {one_line(error)}"
+    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
+        return _end_of_child(code, f"{program}: rank {os.environ['LOCAL_RANK']}: {reason}")
+    if os.environ.get("PRETUNE_TRACEBACK"):
+        traceback.print_exception(error)
+    details = "" if code > 2 or _foreseen(error) else _trace(error, run)
+    resume = f". {run.how_to_resume()}" if run else ""
+    if run:
+        with suppress(Exception):  # such as the same full disk
+            run.close("interrupted" if code > 2 else "failed", reason)
+    lead = "\n" if code > 2 else ""
+    print(f"{lead}{program}: {reason.rstrip('.')}{details}{resume}", file=sys.stderr, flush=True)
+    return code
 
 
-def _how_to_resume(program: str, run) -> str:
-    if run is None or not run.last.exists():
-        return "Nothing was trained yet." if run is None else "No checkpoint was written yet."
-    return f"Go on with: python experiments/{program} --resume {run.folder.name}"
+def _end_of_child(code: int, line: str) -> int:
+    """Rank 0 speaks for all; another rank only speaks if rank 0 lives on."""
+    parent = os.getppid()
+    for _ in range(100):
+        time.sleep(0.1)
+        if os.getppid() != parent:
+            return code
+    print(line, file=sys.stderr, flush=True)
+    return code
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
-def _trace(error: Exception, run) -> str:
-    """Where the traceback lies: beside the run, or on screen if PRETUNE_TRACEBACK is set."""
-    text = "".join(traceback.format_exception(error))
-    if os.environ.get("PRETUNE_TRACEBACK"):
-        print(text, file=sys.stderr)
-    if run is None:
-        return "" if isinstance(error, ValueError) else " (PRETUNE_TRACEBACK=1 shows where)"
-    try:
-        (run.folder / "error.txt").write_text(text)
-    except OSError:
-        return ""
-    return f" (traceback in {run.folder / 'error.txt'})"
+def _foreseen(error: BaseException) -> bool:
+    """Whether the error was raised by this project's own check, and so says all there is to say."""
+    if not isinstance(error, (ValueError, OSError)):
+        return False
+    last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return last.is_relative_to(_HERE) and "site-packages" not in last.parts
 
 
-def _exit(code: int, line: str) -> NoReturn:
-    print(line.rstrip(), file=sys.stderr, flush=True)
-    # Lightning's launcher and W&B's service leave threads that would hold an exit up.
-    sys.exit(code)
+def _trace(error: BaseException, run) -> str:
+    """Where the traceback lies."""
+    if run is None or os.environ.get("PRETUNE_TRACEBACK"):
+        return " (PRETUNE_TRACEBACK=1 shows where)"
+    with suppress(OSError):
+        (run.folder / "error.txt").write_text("".join(traceback.format_exception(error)))
+        return f" (traceback in {shlex.quote(str(run.folder / 'error.txt'))})"
+    return ""

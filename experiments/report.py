@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from lightning.pytorch import LightningModule
+
 
 def plain(parsed: Any) -> Any:
     """The parsed config with the names that flags have: model.rank, not model.init_args.rank."""
@@ -14,46 +16,55 @@ def plain(parsed: Any) -> Any:
     return [plain(value) for value in parsed] if isinstance(parsed, list) else parsed
 
 
-def opening(run, model, tracking_line: str) -> str:
-    """Data, model and record in a few lines, with a banner for all that the user should know."""
+def sizes(model: LightningModule) -> dict[str, int]:
+    """How many parameters train, of how many."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {"trainable": sum(n for n, on in counts if on), "total": sum(n for n, _ in counts)}
+
+
+def opening(run, notes: list[str], tracking_line: str) -> str:
+    """Data, model, run and record, a line each; before them, all that the user should know."""
     rows = ", ".join(f"{count:,} {name}" for name, count in run.data["rows"].items())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    total = sum(p.numel() for p in model.parameters())
-    notes = [f"note   {note}" for note in run.datamodule.notes()]
+    count, settings = sizes(run.model), run.config["trainer"]
     return "\n".join(
         [
-            *notes,
+            *(f"note   {note}" for note in [*run.datamodule.notes(), *notes]),
             f"data   {run.data['source']}: {run.data['origin']} ({rows})",
-            f"model  {type(model).__name__} on {model.hparams['backbone']}: {trained:,} of "
-            f"{total:,} parameters train; {run.config['trainer']['precision']}",
-            f"run    {run.folder}; {tracking_line}",
+            f"model  {type(run.model).__name__} on {run.model.hparams['backbone']}: "
+            f"{count['trainable']:,} of {count['total']:,} parameters train, "
+            f"precision {settings['precision']}",
+            f"run    {run.folder}",
+            f"track  {tracking_line}",
         ]
     )
 
 
-def closing(run, result: dict[str, Any], where: str) -> str:
+def closing(
+    run, result: dict[str, Any], training: float, notes: list[str], where: str
+) -> str:
     """The last table and where everything lies."""
-    metrics, sizes = result["metrics"], result["parameters"]
-    rows = run.data["rows"][run.data["test_split"]]
+    metrics, count = result["metrics"], result["parameters"]
+    rows, settings = run.data["rows"][run.data["test_split"]], run.config["trainer"]
+    whole = settings["limit_test_batches"] in (None, 1.0) and not settings["fast_dev_run"]
     lines = []
     for name, value in sorted(metrics.items(), reverse=True):
-        if name == "test/accuracy":  # a binomial's standard error over the test rows
+        if name == "test/accuracy" and whole:  # a binomial's standard error over the test rows
             error = math.sqrt(value * (1 - value) / rows)
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
             lines.append((name, f"{value:.4f}"))
-    share = 100 * sizes["trainable"] / sizes["total"]
+    share = 100 * count["trainable"] / count["total"]
     lines += [
-        ("trained", f"{sizes['trainable']:,} of {sizes['total']:,} parameters ({share:.1f} %)"),
+        ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s"),
-        ("time", f"{result['seconds']:.0f} s, of which training {result['training_seconds']:.0f} s"),
+        ("time", f"{result['seconds']:.0f} s, of which training {training:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     width = max(len(name) for name, _ in lines)
     table = [f"  {name.ljust(width)}  {value}" for name, value in lines]
     if run.data["test_split"] != "test":
-        table.append("  No labelled test rows: test/* is of the validation rows, which also chose")
-        table.append("  the checkpoint, as is usual on GLUE.")
-    heading = f"{run.name}: best of epoch checkpoints on {run.data['origin']}"
+        notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
+    chosen = "best" if run.model.task.monitor in metrics else "last"
+    heading = f"{run.name}: the {chosen} weights on {run.data['origin']}"
     files = f"done   {run.folder} (result.json, config.yaml, checkpoints/, export/)"
-    return "\n".join(["", heading, *table, "", files, where])
+    return "\n".join(["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where])

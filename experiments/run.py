@@ -1,59 +1,56 @@
 """One run: its folder, its record, its callbacks; fit, test on the best, export, result."""
 
+import shlex
+import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
-from lightning.pytorch import LightningModule, Trainer
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from callbacks import Cost, LastCheckpoint, Predictions, Progress, StepSeed, StopOnNaN
 from experiments import folders, report
+from experiments.guard import one_line
 from experiments.tracking import logger as tracking
 from modules.exporting import export
 
 
 class Run:
-    """``outputs/<experiment>/<run id>/`` and all that goes into it."""
+    """``outputs/<experiment>/<run id>/`` and all that goes into it; nothing before ``open``."""
 
     def __init__(
         self,
         name: str,
         config: Any,
         parsed: dict[str, Any],
-        datamodule: Any,
+        datamodule: LightningDataModule,
         model: LightningModule,
         resumed: Path | None,
     ) -> None:
         self.name, self.datamodule, self.model = name, datamodule, model
+        self.resumed, self.flags, self.parsed = resumed, config.tracking, parsed
         self.folder = resumed or Path(config.output) / name / folders.new_id()
-        self.config = report.plain(parsed)
-        self.data, self.commit = datamodule.facts(), tracking.git_commit()
-        self.checkpoints = self.folder / "checkpoints"
-        self.last = self.checkpoints / "last.ckpt"
-        mode, line = tracking.resolve_mode(config.tracking)
-        if rank_zero_only.rank == 0:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            if not resumed:
-                folders.write_yaml(self.folder / "config.yaml", parsed)
-            print(report.opening(self, model, line))
-        self.logger = tracking.start_logger(
-            config.tracking,
-            self.folder,
-            self.folder.name,
-            {**self.config, "dataset": self.data, "git_commit": self.commit},
-            [f"data:{self.data['source']}"],
-            resume=resumed is not None,
-        )
+        self.config, self.data = report.plain(parsed), datamodule.facts()
+        self.commit = tracking.git_commit()
+        self.last = self.folder / "checkpoints" / "last.ckpt"
+        self.logger: tracking.RunLogger | None = None
+        self.trainer: Trainer | None = None
         self.cost = Cost()
-        self.best = ModelCheckpoint(
-            self.checkpoints,
+        self.best = Best(
+            self.last.parent,
             "best",
             monitor=model.task.monitor,
             mode=model.task.mode,
             save_weights_only=True,
+            save_on_train_epoch_end=False,  # with the validation, so that last.ckpt knows of it
             enable_version_counter=False,
         )
         self.callbacks: list[Callback] = [
@@ -63,34 +60,135 @@ class Run:
             Predictions(),
             LearningRateMonitor("step"),
             Progress(),
-            tracking.LogTail(self.logger),
             self.best,
-            LastCheckpoint(self.checkpoints),
+            LastCheckpoint(self.last.parent, config.checkpoint_seconds),
         ]
 
-    def fit_and_test(self, trainer: Trainer) -> None:
+    def open(self, trainer: Trainer, loggers: list[Logger]) -> None:
+        """Make the folder and the record; if that fails, a new run leaves nothing behind."""
+        self.trainer = trainer
+        if trainer.fast_dev_run:
+            self.flags.mode = "disabled"
+        _, line = tracking.resolve_mode(self.flags)
+        notes = [] if self.resumed is None else [self._onwards()]
+        try:
+            if rank_zero_only.rank == 0:
+                self._make_folder()
+                print(report.opening(self, notes, line), flush=True)
+            self.logger = tracking.start_logger(
+                self.flags,
+                self.folder,
+                self.folder.name,
+                {
+                    **self.config,
+                    "dataset": self.data,
+                    "parameters": report.sizes(self.model),
+                    "git_commit": self.commit,
+                },
+                [f"data:{self.data['source']}"],
+                resume=self.resumed is not None,
+            )
+        except BaseException:
+            if self.resumed is None and rank_zero_only.rank == 0:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        trainer.loggers = [self.logger, *loggers]
+        trainer.callbacks.append(tracking.LogTail(self.logger))
+
+    def _make_folder(self) -> None:
+        try:
+            self.last.parent.mkdir(parents=True, exist_ok=True)
+            folders.write_yaml(self.folder / "config.yaml", self.parsed)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            reason = f"cannot be written ({error.strerror})"
+            raise ValueError(f"--output {self.folder.parents[1]}: {reason}") from error
+
+    def _onwards(self) -> str:
+        """Check the checkpoint to go on from before anything is opened."""
+        if not self.last.exists():
+            return f"{self.folder.name} has no checkpoint yet: from the beginning"
+        if self.last.is_dir():  # of a sharded strategy, which reads it itself
+            return f"going on from {self.last}"
+        with _readable(self.last, f"--resume {self.folder.name}: "):
+            held = torch.load(self.last, map_location="cpu", weights_only=True)
+            self.model.on_load_checkpoint(held)
+        return f"going on after step {held['global_step']} (epoch {held['epoch'] + 1})"
+
+    def fit_and_test(self) -> None:
         """Train, or go on training; test the best checkpoint; export it; say what came of it."""
+        trainer, model, notes = self.trainer, self.model, []
         onwards = self.last if self.last.exists() else None
-        trainer.fit(self.model, self.datamodule, ckpt_path=onwards, weights_only=True)
+        trainer.fit(model, self.datamodule, ckpt_path=onwards, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
-        best = type(self.model).load_from_checkpoint(self.best.best_model_path, weights_only=True)
+        best = self.last.with_name("best.ckpt")
+        if best.exists():
+            with _readable(best):
+                model = type(model).load_from_checkpoint(best, weights_only=True)
+        else:
+            notes.append("no validation chose a checkpoint: these are the last weights")
         if trainer.is_global_zero:
-            export(best, self.folder / "export")
-        metrics = trainer.test(best, self.datamodule, verbose=False)[0]
-        if not trainer.is_global_zero:
-            return
-        metrics[self.model.task.monitor] = float(self.best.best_model_score)
-        seconds = time.time() - psutil.Process().create_time()
+            export(model, self.folder / "export")
+        metrics = dict((trainer.test(model, self.datamodule, verbose=False) or [{}])[0])
+        if self.best.best_model_score is not None:
+            metrics[model.task.monitor] = float(self.best.best_model_score)
+        if trainer.is_global_zero:
+            self._conclude(metrics, notes)
+
+    def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:
+        started, cost = psutil.Process().create_time(), self.cost.summary()
+        training, first = cost.pop("training_seconds"), cost.pop("first_batch_at")
         result = {
             "metrics": metrics,
             "config": self.config,
             "data": self.data,
-            **self.cost.summary(),
-            "seconds": round(seconds, 1),
+            **cost,
+            "seconds": round(time.time() - started, 1),
+            "seconds_to_first_step": first and round(first - started, 1),
             "git_commit": self.commit,
-            "wandb": tracking.where(self.logger).splitlines()[0],
+            "wandb": tracking.address(self.logger),
         }
-        tracking.finish(self.logger, "finished", {**metrics, **self.cost.summary()})
+        where = tracking.where(self.logger)
         folders.write_json(self.folder / "result.json", result)
-        print(report.closing(self, result, tracking.where(self.logger)))
+        facts = ("seconds", "seconds_to_first_step")
+        summary = {**metrics, **cost, "training_seconds": training}
+        self.close("finished", **summary, **{key: result[key] for key in facts})
+        print(report.closing(self, result, training, notes, where), flush=True)
+
+    def close(self, state: str, error: str = "", **summary: Any) -> None:
+        """Close the record, and end the other processes of a run that has failed."""
+        launcher = getattr(self.trainer and self.trainer.strategy, "launcher", None)
+        for process in getattr(launcher, "procs", []) if state != "finished" else []:
+            process.kill()
+        if self.logger is not None:
+            summary = {**summary, "error": error} if error else summary
+            tracking.finish(self.logger, state, summary)
+
+    def how_to_resume(self) -> str:
+        if not (self.folder / "config.yaml").exists():
+            return "Nothing was written"
+        default = self.folder.parts[:1] == ("outputs",)
+        run = self.folder.name if default else str(self.folder)
+        program = shlex.quote(sys.argv[0])
+        start = "Go on" if self.last.exists() else "No checkpoint yet; begin again"
+        return f"{start} with: python {program} --resume {shlex.quote(run)}"
+
+
+class Best(ModelCheckpoint):
+    """Keeps what it knows when the run's folder was moved between a kill and the resume."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+@contextmanager
+def _readable(file: Path, lead: str = "") -> Iterator[None]:
+    """An unreadable or foreign checkpoint as one line."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{lead}{error}") from error
+    except Exception as error:  # torch has many ways to say that a file is broken
+        raise ValueError(
+            f"{lead}{file} cannot be read ({one_line(error)}): delete it to begin again"
+        ) from error

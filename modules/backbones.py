@@ -18,12 +18,18 @@ def resolve(backbone: str) -> str:
             raise ValueError(f"--model.backbone {backbone}: that folder holds no config.json")
         return str(folder)
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-    from huggingface_hub.utils import EntryNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     try:
         hf_hub_download(backbone, "config.json")
         return backbone
+    except LocalEntryNotFoundError:
+        reason = "and the hub does not answer"
     except (HFValidationError, RepositoryNotFoundError, EntryNotFoundError) as error:
         reason = f"not on the hub either ({type(error).__name__})"
     except (OSError, ValueError):
@@ -35,12 +41,17 @@ def resolve(backbone: str) -> str:
     )
 
 
-def load(auto_class: type, backbone: str, **config) -> torch.nn.Module:
-    """Weights in fp32 of ``auto_class`` (``AutoModel…``), with ``config`` fields set.
+def load(
+    auto_class: type, backbone: str, dropout: float | None = None, **fields
+) -> torch.nn.Module:
+    """Weights in fp32 of ``auto_class`` (``AutoModel…``), with ``fields`` of its config set.
+
+    ``dropout`` replaces every dropout rate of the architecture's own.
 
     On a CPU attention runs as plain matrix products: at sentence lengths the fused kernel's
     backward pass took a third of the step there.
     """
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     place = resolve(backbone)
@@ -49,11 +60,16 @@ def load(auto_class: type, backbone: str, **config) -> torch.nn.Module:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
+        config = AutoConfig.from_pretrained(place, **fields)
+        if dropout is not None:
+            for name, value in vars(config).items():
+                if "drop" in name and name not in fields and isinstance(value, int | float):
+                    setattr(config, name, dropout)
         return auto_class.from_pretrained(
             place,
+            config=config,
             dtype=torch.float32,
             attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
-            **config,
         )
     except OSError as error:
         first = str(error).strip().splitlines()[0]

@@ -27,8 +27,8 @@ class Task:
         """The arguments that rebuild this task, for checkpoints: plain values only."""
         raise NotImplementedError
 
-    def build(self, backbone: str) -> nn.Module:
-        """The backbone with the task's head on it."""
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        """The backbone with the task's head on it, and its dropout rates replaced if one is given."""
         raise NotImplementedError
 
     def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
@@ -71,7 +71,7 @@ class Classification(Task):
                 f"({', '.join(labels[:8])})"
             )
         if len(labels) < 2:
-            raise ValueError(f"--model.task.labels: one class only ({labels[0]})")
+            raise ValueError(f"--model.task.labels: one class only ({', '.join(labels)})")
         self.labels, self.pooling = list(labels), pooling
         self.dropout, self.label_smoothing = dropout, label_smoothing
 
@@ -79,13 +79,14 @@ class Classification(Task):
         names = ("labels", "pooling", "dropout", "label_smoothing")
         return {name: getattr(self, name) for name in names}
 
-    def build(self, backbone: str) -> nn.Module:
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
         from transformers import AutoModelForSequenceClassification
 
         head = {} if self.dropout is None else {"classifier_dropout": self.dropout}
         model = backbones.load(
             AutoModelForSequenceClassification,
             backbone,
+            dropout,
             num_labels=len(self.labels),
             id2label=dict(enumerate(self.labels)),
             label2id={label: number for number, label in enumerate(self.labels)},

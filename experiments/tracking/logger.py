@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from experiments.tracking.modes import Tracking, resolve_mode
-from experiments.tracking.place import git_commit, where
+from experiments.tracking.place import address, git_commit, where
 from experiments.tracking.redaction import redact, redact_argv
 from experiments.tracking.runs import STATES, STEP, merge_summary, read_offline, run_folders
 
@@ -27,6 +27,7 @@ __all__ = [
     "RunLogger",
     "Tracking",
     "add_config",
+    "address",
     "finish",
     "git_commit",
     "log_table",

@@ -30,6 +30,14 @@ def where(logger: WandbLogger) -> str:
     )
 
 
+def address(logger: WandbLogger) -> str | None:
+    """The run's URL, or its newest folder if it is offline; None where nothing is tracked."""
+    run = logger._experiment
+    if run is None or run.disabled:
+        return None
+    return str(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
+
+
 def _shown(path: Path) -> str:
     """A path as one would type it here."""
     here = Path.cwd()

@@ -22,6 +22,7 @@ class FineTuningModule(LightningModule):
     Args:
         backbone: minilm | smollm2 (bundled), a hub id, or a folder.
         task: head, loss and metrics.
+        backbone_dropout: in place of the architecture's own dropout rates.
         learning_rate: the highest of the schedule.
         weight_decay: of matrices; vectors never decay.
         warmup: share of all steps over which the learning rate rises.
@@ -32,6 +33,7 @@ class FineTuningModule(LightningModule):
         self,
         backbone: str = "minilm",
         task: Task | None = None,
+        backbone_dropout: ClosedUnitInterval | None = None,
         learning_rate: PositiveFloat = 1e-3,
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.06,
@@ -42,7 +44,7 @@ class FineTuningModule(LightningModule):
         self.save_hyperparameters(ignore=["task"])
         self.hparams.update(plain({**self.hparams, "task": stored(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
-        self.model = self.adapt(self.task.build(backbone)).train()
+        self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": self.task.metrics() for stage in ("train", "val", "test")}
         )
@@ -75,7 +77,8 @@ class FineTuningModule(LightningModule):
             metrics.update(logits, batch["labels"]) if not training else None
             values = metrics(logits, batch["labels"]) if training else metrics
         self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=rows, sync_dist=not training)
-        self.log_dict({f"{stage}/{k}": v for k, v in values.items()}, batch_size=rows)
+        named = {f"{stage}/{name}": value for name, value in values.items()}
+        self.log_dict(named, prog_bar=training, batch_size=rows)
         return {"loss": loss, "logits": logits.detach()}
 
     def configure_optimizers(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class LoRA(FineTuningModule):
         dropout: of the input of A.
         targets: all-linear | attention, or names of linear layers, such as query,value.
         learning_rate: the highest of the schedule.
+        backbone_dropout: in place of the architecture's own: none, as few weights train.
     """
 
     def __init__(
@@ -28,13 +29,16 @@ class LoRA(FineTuningModule):
         dropout: ClosedUnitInterval = 0.0,
         targets: str | list[str] = "all-linear",
         learning_rate: PositiveFloat = 1e-3,
+        backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
     ) -> None:
         # Set before the base builds the model and calls adapt; not through nn.Module's own
         # attributes, which do not exist yet.
         self._lora = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
         self._targets = targets
-        super().__init__(learning_rate=learning_rate, **kwargs)
+        super().__init__(
+            learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs
+        )
 
     def adapt(self, model: nn.Module) -> nn.Module:
         config = peft.LoraConfig(

@@ -28,10 +28,12 @@ def linear_layers(model: nn.Module, targets: str | list[str]) -> list[str]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and not heads & set(name.split("."))
     ]
-    if targets == "all-linear":
-        return names
-    if targets == "attention":
-        return [name for name in names if "attention" in name or "attn" in name]
+    if targets in ("all-linear", "attention"):
+        parts = ("attention", "attn") if targets == "attention" else ("",)
+        if found := [name for name in names if any(part in name.lower() for part in parts)]:
+            return found
+        kind = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+        raise ValueError(f"--model.targets {targets}: {kind} has no such linear layer")
     wanted = [targets] if isinstance(targets, str) else targets
     wanted = [part for entry in wanted for part in entry.split(",")]
     for part in wanted:

@@ -1,0 +1,29 @@
+# make run    fine-tune with LoRA, tracked          (make run ARGS="--model.rank 16")
+# make test   the whole test suite                  (make test ARGS="-k lora")
+# make lint   style
+PYTHON ?= python3
+BIN := .venv/bin
+
+run: .venv/run-installed
+	$(BIN)/python experiments/lora_sst2.py $(ARGS)
+
+test: .venv/test-installed
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/test-installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pretune needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+# The empty files say what has been installed, so that a second call installs nothing.
+.venv/run-installed: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/test-installed: .venv/run-installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+.PHONY: run test lint

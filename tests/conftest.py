@@ -1,0 +1,136 @@
+"""Tiny backbones and data, made in a second and shared by every test; no network, no account."""
+
+import os
+
+# Read once, when the libraries are imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("WANDB_MODE", "offline")
+
+import itertools  # noqa: E402
+import json  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+import tokenizers  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+
+torch.set_num_threads(2)
+
+GOOD = ("a gripping film", "warm and clever", "the best film of the year", "clever", "a warm tale")
+BAD = ("a dull film", "cold and stupid", "the worst film of the year", "stupid", "a cold tale")
+WORDS = sorted({word for text in GOOD + BAD for word in text.split()} | {"negative", "positive"})
+SIZES = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 64,
+}
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(request, monkeypatch, session_cache) -> None:
+    """Slow tests use the ordinary cache, so that what they download is downloaded once."""
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setenv("PRETUNE_CACHE", str(session_cache))
+
+
+def save_wordpiece(folder: Path, words: list[str]) -> None:
+    """A BERT tokenizer of whole words and letters."""
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    entries = [*special, *words, *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(entries))}
+    model = tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]")
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
+    )
+    names = {f"{token[1:-1].lower()}_token": token for token in special}
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=64,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **names,
+    ).save_pretrained(folder)
+
+
+def save_byte_pairs(folder: Path) -> None:
+    """A decoder's tokenizer: bytes and a few merges, no padding token."""
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["</s>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(GOOD + BAD, trainer)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="</s>",
+        model_max_length=64,
+        model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory) -> str:
+    """A BERT of two layers with random weights and dropout on, as a folder."""
+    folder = tmp_path_factory.mktemp("bert")
+    save_wordpiece(folder, WORDS)
+    size = len(transformers.AutoTokenizer.from_pretrained(folder))
+    torch.manual_seed(1)
+    transformers.BertModel(transformers.BertConfig(vocab_size=size, **SIZES)).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory) -> str:
+    """A Llama of two layers with random weights and dropout on, as a folder."""
+    folder = tmp_path_factory.mktemp("llama")
+    save_byte_pairs(folder)
+    size = len(transformers.AutoTokenizer.from_pretrained(folder))
+    torch.manual_seed(1)
+    config = transformers.LlamaConfig(
+        vocab_size=size,
+        num_key_value_heads=1,
+        attention_dropout=0.1,
+        bos_token_id=None,
+        eos_token_id=0,
+        **SIZES,
+    )
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(params=["bert", "llama"])
+def backbone(request) -> str:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory) -> Path:
+    """A folder of train, dev and test files: 24, 8 and 8 rows of text, pair and named label."""
+    folder = tmp_path_factory.mktemp("reviews")
+    pool = [
+        {"text": f"{text} {other}", "pair": other, "label": label}
+        for label, texts in (("positive", GOOD), ("negative", BAD))
+        for text, other in itertools.permutations(texts, 2)
+    ]
+    rows = [pool[number * 7 % len(pool)] for number in range(len(pool))]  # labels mixed
+    for split, part in {"train": rows[:24], "dev": rows[24:32], "test": rows[32:40]}.items():
+        lines = (json.dumps(row) + "\n" for row in part)
+        (folder / f"{split}.jsonl").write_text("".join(lines))
+    return folder
