@@ -1,13 +1,11 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
 import hashlib
-from dataclasses import replace
-from pathlib import Path
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 
-from datamodules import hub, tables
+from datamodules import sources, tables
 from datamodules.sampling import LengthBatches, ResumableLoader
 from datamodules.tokens import TokenRows, tokenise
 
@@ -30,6 +28,7 @@ class LabelledText(LightningDataModule):
 
     hub_repo: str | None = None
     hub_config: str | None = None
+    names: tuple[str, ...] | None = None  # of classes that files give as integers, where known
 
     def __init__(
         self,
@@ -52,6 +51,8 @@ class LabelledText(LightningDataModule):
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
         self._rows: dict[str, TokenRows] = {}
+        self._train: ResumableLoader | None = None
+        self._resumed: dict | None = None
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         """The data that the package index carries and its name. Overridden where there is some."""
@@ -61,7 +62,8 @@ class LabelledText(LightningDataModule):
     def dataset(self) -> tables.Dataset:
         """Texts and labels of all splits, read at the first use."""
         if self._dataset is None:
-            self._dataset = self._read()
+            where = (self.source, self.columns, self.hub_repo, self.hub_config, self.bundled)
+            self.kind, self.origin, self._dataset = sources.read(*where)
         return self._dataset
 
     @property
@@ -72,34 +74,6 @@ class LabelledText(LightningDataModule):
     def test_split(self) -> str:
         """Where the files hold no labelled test rows, the test is on the validation rows."""
         return "test" if "test" in self.dataset.splits else "validation"
-
-    def _read(self) -> tables.Dataset:
-        if self.source == "bundled":
-            return self._take("bundled", *self.bundled())
-        if self.source == "hub" or (self.source == "auto" and self.hub_repo):
-            if self.hub_repo is None:
-                raise ValueError(f"--data.source hub: {type(self).__name__} has no hub data set")
-            if self.source == "hub" or hub.reachable():
-                found = hub.load(self.hub_repo, self.hub_config)
-            else:
-                found = hub.cached(self.hub_repo, self.hub_config)
-            if found is not None:
-                read = hub.to_dataset(found, *self.columns)
-                return self._take("hub", read, hub.source(self.hub_repo, self.hub_config, found))
-        if self.source == "auto":
-            read, name = self.bundled()
-            note = (
-                f"the hub does not answer and {self.hub_repo} is not in its cache: using the "
-                f"bundled {name} instead (--data.source hub insists, or give a PATH)"
-            )
-            return self._take("bundled", replace(read, notes=[note, *read.notes]), name)
-        path = Path(self.source).expanduser()
-        read = tables.read_path(path, *self.columns)
-        return self._take("files", read, str(path))
-
-    def _take(self, kind: str, dataset: tables.Dataset, origin: str) -> tables.Dataset:
-        self.kind, self.origin = kind, origin
-        return dataset
 
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process does it, the others wait."""
@@ -114,12 +88,7 @@ class LabelledText(LightningDataModule):
     def _load(self, split: str) -> TokenRows:
         rows = self.dataset.splits[split]
         return tokenise(
-            self.tokenizer,
-            rows.texts,
-            rows.pairs,
-            rows.labels,
-            _fingerprint(rows),
-            self.max_length,
+            self.tokenizer, rows.texts, rows.pairs, rows.labels, rows.fingerprint, self.max_length
         )
 
     def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
@@ -130,13 +99,28 @@ class LabelledText(LightningDataModule):
         return ResumableLoader(rows, batches, workers=self.workers)
 
     def train_dataloader(self) -> ResumableLoader:
-        return self._loader("train", shuffle=True)
+        self._train = self._loader("train", shuffle=True)
+        if self._resumed:
+            self._train.load_state_dict(self._resumed)
+            self._resumed = None
+        return self._train
 
     def val_dataloader(self) -> ResumableLoader:
         return self._loader("validation", shuffle=False)
 
     def test_dataloader(self) -> ResumableLoader:
         return self._loader(self.test_split, shuffle=False)
+
+    def state_dict(self) -> dict:
+        """The place in the epoch, for the checkpoint.
+
+        Lightning keeps a loader's own state too, but with an optimizer that asks for the number
+        of steps it makes the loader before it has read the checkpoint, and then forgets it.
+        """
+        return {"train": self._train.state_dict()} if self._train else {}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        self._resumed = state_dict.get("train")
 
     def notes(self) -> list[str]:
         """What the user should know of the data, a line each. Needs ``setup``."""
@@ -151,25 +135,14 @@ class LabelledText(LightningDataModule):
     def facts(self) -> dict:
         """What the run's config and result say of the data. Needs ``setup``."""
         splits = self.dataset.splits
-        digest = hashlib.sha256("".join(_fingerprint(splits[name]) for name in sorted(splits)).encode())
+        prints = "".join(splits[name].fingerprint for name in sorted(splits))
         return {
             "source": self.kind,
             "origin": self.origin,
-            "fingerprint": digest.hexdigest()[:16],
+            "fingerprint": hashlib.sha256(prints.encode()).hexdigest()[:16],
             "rows": {name: len(split.texts) for name, split in splits.items()},
             "tokens": {name: len(rows.ids) for name, rows in self._rows.items()},
             "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in self._rows.items()},
             "test_split": self.test_split,
             "labels": self.label_names,
         }
-
-
-def _fingerprint(split: tables.Split) -> str:
-    """SHA-256 over every text, pair and label of a split, with their boundaries."""
-    digest = hashlib.sha256()
-    for column in (split.texts, split.pairs or [], split.labels or []):
-        digest.update(f"{len(column)};".encode())
-        for value in column:
-            data = str(value).encode()
-            digest.update(b"%d:%b" % (len(data), data))
-    return digest.hexdigest()

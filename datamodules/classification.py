@@ -8,8 +8,10 @@ from jsonargparse.typing import PositiveInt
 from datamodules import packaged, tables
 from datamodules.base import LabelledText
 
+SENTIMENTS = ("negative", "positive")
 
-def reviews(source: str, names: tuple[str, str] = ("negative", "positive")) -> tables.Dataset:
+
+def reviews(source: str) -> tables.Dataset:
     """The bundled film reviews of one ``source`` (imdb | rotten_tomatoes), split by text hash."""
     from pyarrow import compute, csv
 
@@ -19,7 +21,7 @@ def reviews(source: str, names: tuple[str, str] = ("negative", "positive")) -> t
     table = table.filter(compute.equal(table["source"], source))
     texts = [re.sub(r"<br\s*/?>", "\n", text) for text in table["text"].to_pylist()]
     split = tables.Split(texts, None, [int(label) for label in table["label"].to_pylist()])
-    return tables.Dataset(tables.split_by_hash(tables.drop_duplicates(split)), names, [])
+    return tables.Dataset(tables.split_by_hash(tables.drop_duplicates(split)), SENTIMENTS, [])
 
 
 def _bundled_name(source: str) -> str:
@@ -31,6 +33,7 @@ class RottenTomatoes(LabelledText):
     """Film review sentences, positive or negative (Pang & Lee 2005)."""
 
     hub_repo = "cornell-movie-review-data/rotten_tomatoes"
+    names = SENTIMENTS
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
@@ -43,6 +46,7 @@ class SST2(LabelledText):
     """
 
     hub_repo, hub_config = "nyu-mll/glue", "sst2"
+    names = SENTIMENTS
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
@@ -52,6 +56,7 @@ class IMDb(LabelledText):
     """Whole film reviews, positive or negative (Maas et al. 2011)."""
 
     hub_repo = "stanfordnlp/imdb"
+    names = SENTIMENTS
 
     def __init__(self, max_length: PositiveInt | None = 256, **kwargs) -> None:
         super().__init__(max_length=max_length, **kwargs)

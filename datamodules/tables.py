@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from datamodules.files import Table, read_table, split_files
@@ -16,6 +17,17 @@ class Split:
     texts: list[str]
     pairs: list[str] | None
     labels: list[int] | None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over every text, pair and label, with their boundaries."""
+        digest = hashlib.sha256()
+        for column in (self.texts, self.pairs or [], self.labels or []):
+            digest.update(f"{len(column)};".encode())
+            for value in column:
+                data = str(value).encode()
+                digest.update(b"%d:%b" % (len(data), data))
+        return digest.hexdigest()
 
     def take(self, indices: Sequence[int]) -> "Split":
         """The examples at the given positions, in that order."""
@@ -79,7 +91,7 @@ def assemble(
 ) -> Dataset:
     """Checked splits from one table each; without validation, train is cut by text hash.
 
-    Class ids follow `label_names` where given, else integers 0..n-1 stay as they are and names
+    Class ids follow `label_names` where they fit what is found, else integers 0..n-1 stay as they are and names
     are numbered in sorted order. The classes are those of train.
     """
     notes, labels = [], {}
@@ -165,10 +177,12 @@ def _classes(
     # Only the more frequent kind counts, and integers only up to the first gap: a stray "yes" or
     # 7 in a column of 0 and 1 is then reported with its row and does not become a class.
     if strings > numbers:
-        names = label_names or tuple(sorted(label for label in found if isinstance(label, str)))
+        words = sorted(label for label in found if isinstance(label, str))
+        names = label_names if set(words) <= set(label_names or ()) else tuple(words)
         return names, {_spelled(name): i for i, name in enumerate(names)}
     count = next(n for n in range(len(found) + 1) if n not in found)
-    names = label_names or tuple(str(n) for n in range(count))
+    fits = label_names is not None and count <= len(label_names)
+    names = label_names if fits else tuple(str(n) for n in range(count))
     return names, {i: i for i in range(len(names))}
 
 

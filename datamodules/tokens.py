@@ -3,17 +3,19 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
-from datamodules.packaged import building, cache_folder, load_tokenizer
+from datamodules.packaged import building, cache_folder, load_tokenizer, locate, pad_id
 
 _FORMAT = 1  # raised when the files below change their meaning
 
@@ -83,20 +85,45 @@ def tokenise(
         max_length: rows are cut to this many tokens; the tokenizer's limit if None.
     """
     tokenizer = load_tokenizer(name)
-    limit = tokenizer.model_max_length
+    limit = min(tokenizer.model_max_length, _positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
     limit = max_length or (limit if limit < 1_000_000 else None)
     spec = tokenizer.backend_tokenizer.to_str()
-    key = json.dumps([_FORMAT, fingerprint, hashlib.sha256(spec.encode()).hexdigest(), limit])
+    made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
+    key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
     file = cache_folder() / "tokens" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
-    if not file.exists():
+    rows = _cached(file)
+    if rows is None:
         with building(file) as scratch:
             if scratch is not None:
                 save_file(_encode(tokenizer, texts, pairs, labels, limit), scratch / "rows")
                 os.replace(scratch / "rows", file)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    return TokenRows(**load_file(file), pad=pad)
+        rows = load_file(file)
+    return TokenRows(**rows, pad=pad_id(tokenizer))
+
+
+def _positions(name: str) -> int:
+    """Tokens that the model takes, where its config says so: not every tokenizer knows."""
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(locate(name))
+    except OSError:  # a tokenizer without a model
+        config = {}
+    return config.get("max_position_embeddings") or 10**30
+
+
+def _cached(file: Path) -> dict[str, torch.Tensor] | None:
+    """What an earlier run left. A damaged file is removed, with a note, and made again."""
+    try:
+        return load_file(file)
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, OSError, ValueError) as error:
+        print(f"{file} is damaged ({error}): tokenising again", file=sys.stderr, flush=True)
+        file.unlink(missing_ok=True)
+        return None
 
 
 def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:

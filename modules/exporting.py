@@ -1,5 +1,6 @@
 """A trained module as a folder that ``transformers`` or ``peft`` loads."""
 
+import copy
 import os
 import shutil
 from pathlib import Path
@@ -33,7 +34,9 @@ def export(module: FineTuningModule, folder: Path) -> Path:
     module = module.in_full_precision()
     model, names = module.model, {"folder": str(folder), "module": type(module).__name__}
     if getattr(module.task, "pooling", "native") != "native":
-        inner = model.merge_and_unload() if isinstance(model, peft.PeftModel) else model
+        inner = model
+        if isinstance(model, peft.PeftModel):  # a copy: merging would change the module itself
+            inner = copy.deepcopy(model).merge_and_unload()
         inner.base_model.save_pretrained(scratch)
         how = _MEAN
     elif isinstance(model, peft.PeftModel):
@@ -42,7 +45,9 @@ def export(module: FineTuningModule, folder: Path) -> Path:
     else:
         model.save_pretrained(scratch)
         how = _FULL
-    load_tokenizer(module.hparams["backbone"]).save_pretrained(scratch)
+    tokenizer = load_tokenizer(module.hparams["backbone"])
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
+    tokenizer.save_pretrained(scratch)
     (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(scratch, folder)
@@ -53,7 +58,8 @@ def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) ->
     # peft builds the base from this path, so its config must carry the labels.
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base)
-    model.save_pretrained(scratch)
+    # Nothing is added to the embeddings; left to itself, peft asks the hub whether there is.
+    model.save_pretrained(scratch, save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
     (scratch / "base").mkdir()
     model.get_base_model().config.save_pretrained(scratch / "base")

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchmetrics import Accuracy, F1Score, MetricCollection
 
 from datamodules.batches import LabelledBatch
+from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbones
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -92,13 +93,19 @@ class Classification(Task):
             label2id={label: number for number, label in enumerate(self.labels)},
             **head,
         )
-        if model.config.pad_token_id is None:  # decoders find the last token by it
-            model.config.pad_token_id = model.config.eos_token_id
-        if self.pooling == "mean" and self._linear_head(model) is None:
-            raise ValueError(
-                f"--model.task.pooling mean: the head of {model.config.model_type} is not a "
-                f"single linear layer; use native"
-            )
+        kind = model.config.model_type
+        if self.dropout is not None and not hasattr(model.config, "classifier_dropout"):
+            raise ValueError(f"--model.task.dropout: the head of {kind} has no dropout")
+        model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))
+        if self.pooling == "mean":
+            if self._linear_head(model) is None:
+                raise ValueError(
+                    f"--model.task.pooling mean: the head of {kind} is not a single linear layer; "
+                    f"use native"
+                )
+            # A pooler that nothing reads would be counted, and several devices would refuse it.
+            if getattr(model.base_model, "pooler", None) is not None:
+                model.base_model.pooler = None
         return model
 
     @staticmethod

@@ -15,7 +15,7 @@ import tokenizers  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # faster for matrices of 16 columns
 
 GOOD = ("a gripping film", "warm and clever", "the best film of the year", "clever", "a warm tale")
 BAD = ("a dull film", "cold and stupid", "the worst film of the year", "stupid", "a cold tale")
@@ -26,6 +26,7 @@ SIZES = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "max_position_embeddings": 64,
+    "initializer_range": 0.3,  # wide, so that different texts get different logits
 }
 
 

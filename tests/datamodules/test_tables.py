@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import re
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -296,14 +295,3 @@ def test_a_file_too_small_to_be_split_and_one_whose_train_part_has_one_class(tmp
     rows_as("csv", tmp_path / "a.csv", texts, labels)
     with pytest.raises(ValueError, match=r"--data\.label_column: .*one class only"):
         read_path(tmp_path / "a.csv")
-
-
-def test_reading_the_size_of_sst2_takes_less_than_a_second(tmp_path):
-    rows = "".join(f"a sentence of about nine words, number {i}\t{i % 2}\n" for i in range(67_349))
-    path = folder(tmp_path, train_tsv="sentence\tlabel\n" + rows, dev_tsv=DEV)
-    best = float("inf")
-    for _ in range(3):  # the machine is shared: the best of three
-        start = time.perf_counter()
-        assert len(read_path(path).splits["train"].texts) == 67_349
-        best = min(best, time.perf_counter() - start)
-    assert best < 1.0

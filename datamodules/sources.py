@@ -1,0 +1,43 @@
+"""Where a data set is read from: hub, bundled package or files."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from datamodules import hub, tables
+
+Columns = tuple[str | None, str | None, str]  # of the text, of its pair, of the label
+
+
+def read(
+    source: str,
+    columns: Columns,
+    repo: str | None,
+    config: str | None,
+    bundled: Callable[[], tuple[tables.Dataset, str]],
+) -> tuple[str, str, tables.Dataset]:
+    """Kind (hub | bundled | files), origin and splits of what ``--data.source`` asks for.
+
+    Args:
+        source: auto | hub | bundled, or a path.
+        repo: of the hub, with its ``config``; None where there is none.
+        bundled: reads what the package index carries and names it.
+    """
+    if source == "hub" and repo is None:
+        raise ValueError("--data.source hub: this data module has no hub data set")
+    if source not in ("auto", "hub", "bundled"):
+        path = Path(source).expanduser()
+        return "files", str(path), tables.read_path(path, *columns)
+    if source != "bundled" and repo is not None:
+        asked = source == "hub" or hub.reachable()
+        found = hub.load(repo, config) if asked else hub.cached(repo, config)
+        if found is not None:
+            return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns)
+    splits, name = bundled()
+    if source == "auto" and repo is not None:
+        note = (
+            f"the hub does not answer and {repo} is not in its cache: using the bundled {name} "
+            f"instead (--data.source hub insists, or give a PATH)"
+        )
+        splits = replace(splits, notes=[note, *splits.notes])
+    return "bundled", name, splits
