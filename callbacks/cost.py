@@ -22,7 +22,7 @@ class Cost(Callback):
         self.tokens, self.seconds = 0, 0.0
         self.parameters = {"trainable": 0, "total": 0}
         self.first_batch_at: float | None = None
-        self._since = 0.0
+        self._since = self._rate = 0.0
         self._pending: torch.Tensor | int = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,8 +59,9 @@ class Cost(Callback):
         now = time.perf_counter()
         self.seconds += now - self._since
         self._since = now
-        if trainer.global_step % trainer.log_every_n_steps == 0:
-            pl_module.log("tokens_per_second", self.rate(), prog_bar=True)
+        if not self._rate or trainer.global_step % trainer.log_every_n_steps == 0:
+            self._rate = self.rate()  # a GPU waits for this
+        pl_module.log("tokens_per_second", self._rate, prog_bar=True)
 
     def rate(self) -> float:
         """Tokens per second since the run began."""

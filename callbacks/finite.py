@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+_NEVER = 2**62
+
 
 class StopOnNaN(Callback):
     """Raises ``ValueError`` with the step and the learning rate when the loss is NaN or infinite.
@@ -32,13 +34,37 @@ class StopOnNaN(Callback):
         batch_idx: int,
     ) -> None:
         loss = outputs["loss"].detach()
-        step = torch.full_like(loss, trainer.global_step, dtype=torch.int64)
-        now = torch.where(torch.isfinite(loss), torch.full_like(step, 2**62), step)
-        self.first_bad = now if self.first_bad is None else torch.minimum(self.first_bad, now)
+        self._note(loss, trainer.global_step)
         if loss.device.type == "cpu" or trainer.global_step % trainer.log_every_n_steps == 0:
-            step = int(self.first_bad)
-            if step < 2**62:
-                raise ValueError(
-                    f"the loss is no longer a finite number at step {step} (learning rate "
-                    f"{self.rate:.3g}): lower --model.learning_rate or raise --model.warmup"
-                )
+            self._stop(trainer)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.state.fn == "fit" and outputs is not None:
+            self._note(outputs["loss"].detach(), trainer.global_step)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.first_bad is not None:
+            self._stop(trainer)  # before a checkpoint is chosen
+
+    def _note(self, loss: torch.Tensor, step: int) -> None:
+        here = torch.full_like(loss, step, dtype=torch.int64)
+        now = torch.where(torch.isfinite(loss), torch.full_like(here, _NEVER), here)
+        self.first_bad = now if self.first_bad is None else torch.minimum(self.first_bad, now)
+
+    def _stop(self, trainer: Trainer) -> None:
+        step = int(self.first_bad)
+        # All processes stop together: one alone would leave the others waiting for it.
+        if trainer.strategy.reduce_boolean_decision(step < _NEVER, all=False):
+            raise ValueError(
+                f"the loss is no longer a finite number at step {min(step, trainer.global_step)} "
+                f"(learning rate {self.rate:.3g}): lower --model.learning_rate or raise "
+                f"--model.warmup"
+            )

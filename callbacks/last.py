@@ -32,15 +32,22 @@ class LastCheckpoint(Checkpoint):
         batch_idx: int,
     ) -> None:
         # The epoch's last batch is followed by validation, which ends in a checkpoint anyway.
-        due = time.monotonic() - self._saved >= self.seconds and not trainer.is_last_batch
+        # Gradients that wait for more batches are in no checkpoint.
+        old = time.monotonic() - self._saved >= self.seconds
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        due = old and stepped and not trainer.is_last_batch
         if trainer.strategy.broadcast(due):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+        if trainer.state.fn == "fit" and not (trainer.sanity_checking or trainer.fast_dev_run):
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
+        trained = [p for p in trainer.lightning_module.parameters() if p.requires_grad]
+        finite = all(bool(p.isfinite().all()) for p in trained)
+        if not trainer.strategy.reduce_boolean_decision(finite, all=True):
+            return  # nobody wants to go on from such weights
         # Lightning writes under TMPDIR and moves: not atomic where that is another file system.
         fresh = self.file.with_name(".last.ckpt")
         trainer.save_checkpoint(fresh, weights_only=False)

@@ -34,7 +34,8 @@ class Predictions(Callback):
         )
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        index, labels, predicted, confidence = (torch.cat(part) for part in zip(*self._parts))
+        columns = zip(*self._parts, strict=True)
+        index, labels, predicted, confidence = (torch.cat(column) for column in columns)
         self._parts = []
         data = trainer.datamodule
         split, names = data.dataset.splits[data.test_split], data.label_names

@@ -62,8 +62,8 @@ class LabelledText(LightningDataModule):
     def dataset(self) -> tables.Dataset:
         """Texts and labels of all splits, read at the first use."""
         if self._dataset is None:
-            where = (self.source, self.columns, self.hub_repo, self.hub_config, self.bundled)
-            self.kind, self.origin, self._dataset = sources.read(*where)
+            asked = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
+            self.kind, self.origin, self._dataset = sources.read(*asked, self.bundled)
         return self._dataset
 
     @property

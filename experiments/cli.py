@@ -1,5 +1,6 @@
 """The one runner: parse, read, fit, test, export, report."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,14 @@ class Experiment(LightningCLI):
         self.parsed = yaml.safe_load(dumped)
         del self.parsed["resume"]
 
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:  # jsonargparse wraps what a class's own __init__ raised
+            while "Union subtypes" in str(error) and error.__cause__:
+                error = error.__cause__
+            raise error from None
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
         self.datamodule.prepare_data()
@@ -139,14 +148,17 @@ class Experiment(LightningCLI):
 
     def _blamed(self, message: str) -> str:
         """The Trainer's flag that an error is about: one that was given, best one that it names."""
-        given = [flag for flag in self.parser.given if flag.flag.startswith("--trainer.")]
-        words = message.lower()
-        named = [
-            flag
-            for flag in given
-            if any(str(part).lower() in words for part in (flag.flag.split(".")[1], *flag.values))
-        ]
-        return " ".join(map(str, named or given)) or "--trainer"
+        given = {g.flag: g for g in self.parser.given if g.flag.startswith("--trainer.")}
+        for of_name in (True, False):
+            named = [
+                g
+                for g in given.values()
+                for word in ([g.flag.split(".")[1]] if of_name else g.values)
+                if re.search(rf"\b{re.escape(str(word))}\b", message, re.IGNORECASE)
+            ]
+            if named:
+                return " ".join(map(str, named))
+        return " ".join(map(str, given.values())) or "--trainer"
 
 
 def _typed(flag: str, args: list[str]) -> str | None:

@@ -55,7 +55,7 @@ def whole(file: Path) -> Iterator[Path]:
         yield scratch
         os.replace(scratch, file)
     except OSError as error:
-        error.filename = str(file)  # a full disk's error names none
+        error.filename = str(file.with_name(file.name.lstrip(".")))  # a full disk's names none
         raise
     finally:
         scratch.unlink(missing_ok=True)

@@ -65,18 +65,21 @@ def quiet() -> None:
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     """Close the run, say what happened in one line, and give the exit code."""
     run, code, reason = state.run, 2, f"error: {one_line(error)}"
+    details = "" if _foreseen(error) else None
     if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
         code, reason = 128 + (state.signals or [signal.SIGINT])[0], "interrupted"
+        details = ""
     elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
         place = getattr(error, "filename", None) or (run.folder if run else "here")
-        reason = f"error: no space left to write {place}"
+        place = str(place).removeprefix(f"{Path.cwd()}/")
+        details, reason = "", f"error: no space left to write {place}"
     elif not isinstance(error, (ValueError, OSError, MisconfigurationException)):
         code, reason = 1, f"{type(error).__name__}: {one_line(error)}"
     if int(os.environ.get("LOCAL_RANK", 0)) > 0:
         return _end_of_child(code, f"{program}: rank {os.environ['LOCAL_RANK']}: {reason}")
     if os.environ.get("PRETUNE_TRACEBACK"):
         traceback.print_exception(error)
-    details = "" if code > 2 or _foreseen(error) else _trace(error, run)
+    details = _trace(error, run) if details is None else details
     resume = f". {run.how_to_resume()}" if run else ""
     if run:
         with suppress(Exception):  # such as the same full disk

@@ -109,9 +109,13 @@ class Run:
             return f"{self.folder.name} has no checkpoint yet: from the beginning"
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
-        with _readable(self.last, f"--resume {self.folder.name}: "):
+        lead = f"--resume {self.folder.name}: "
+        with _readable(self.last, lead):
             held = torch.load(self.last, map_location="cpu", weights_only=True)
+        try:
             self.model.on_load_checkpoint(held)
+        except ValueError as error:
+            raise ValueError(f"{lead}{error}") from error
         return f"going on after step {held['global_step']} (epoch {held['epoch'] + 1})"
 
     def fit_and_test(self) -> None:
@@ -183,11 +187,9 @@ class Best(ModelCheckpoint):
 
 @contextmanager
 def _readable(file: Path, lead: str = "") -> Iterator[None]:
-    """An unreadable or foreign checkpoint as one line."""
+    """An unreadable checkpoint as one line."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{lead}{error}") from error
     except Exception as error:  # torch has many ways to say that a file is broken
         raise ValueError(
             f"{lead}{file} cannot be read ({one_line(error)}): delete it to begin again"

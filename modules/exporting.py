@@ -31,6 +31,16 @@ def export(module: FineTuningModule, folder: Path) -> Path:
     scratch = folder.with_name(f".{folder.name}-making")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    try:
+        _write(module, scratch, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
     module = module.in_full_precision()
     model, names = module.model, {"folder": str(folder), "module": type(module).__name__}
     if getattr(module.task, "pooling", "native") != "native":
@@ -49,9 +59,6 @@ def export(module: FineTuningModule, folder: Path) -> Path:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
     tokenizer.save_pretrained(scratch)
     (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(scratch, folder)
-    return folder
 
 
 def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) -> None:

@@ -29,7 +29,7 @@ class Task:
         raise NotImplementedError
 
     def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        """The backbone with the task's head on it, and its dropout rates replaced if one is given."""
+        """The backbone with the task's head on it, its dropout rates replaced if one is given."""
         raise NotImplementedError
 
     def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:

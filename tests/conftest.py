@@ -93,7 +93,9 @@ def bert(tmp_path_factory) -> str:
     save_wordpiece(folder, WORDS)
     size = len(transformers.AutoTokenizer.from_pretrained(folder))
     torch.manual_seed(1)
-    transformers.BertModel(transformers.BertConfig(vocab_size=size, **SIZES)).save_pretrained(folder)
+    transformers.BertModel(transformers.BertConfig(vocab_size=size, **SIZES)).save_pretrained(
+        folder
+    )
     return str(folder)
 
 

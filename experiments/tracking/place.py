@@ -35,13 +35,17 @@ def address(logger: WandbLogger) -> str | None:
     run = logger._experiment
     if run is None or run.disabled:
         return None
-    return str(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
+    return _relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
 
 
 def _shown(path: Path) -> str:
     """A path as one would type it here."""
+    return shlex.quote(_relative(path))
+
+
+def _relative(path: Path) -> str:
     here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def git_commit() -> str | None:

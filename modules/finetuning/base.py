@@ -114,6 +114,11 @@ class FineTuningModule(LightningModule):
         """Names in ``state_dict`` of what trains: all that a checkpoint has to hold."""
         return {name for name, p in self.named_parameters() if p.requires_grad}
 
+    def load_state_dict(self, *args, **kwargs):
+        """Only what trains can be missing: the rest comes from the backbone."""
+        keys, wanted = super().load_state_dict(*args, **kwargs), self.trained_names()
+        return keys._replace(missing_keys=[name for name in keys.missing_keys if name in wanted])
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         names = self.trained_names()
         weights = checkpoint["state_dict"]
@@ -126,7 +131,8 @@ class FineTuningModule(LightningModule):
         held = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
         wanted = {name: tuple(self.get_parameter(name).shape) for name in self.trained_names()}
         if held != wanted:
-            other = sorted(name for name in held.keys() | wanted if held.get(name) != wanted.get(name))
+            names = held.keys() | wanted.keys()
+            other = sorted(name for name in names if held.get(name) != wanted.get(name))
             raise ValueError(
                 f"the checkpoint is of {made} with {len(held)} tensors and does not fit this "
                 f"{type(self).__name__} with {len(wanted)}: {other[0]} is "

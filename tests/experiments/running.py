@@ -1,0 +1,100 @@
+"""Runs of the real experiments on tiny parts: in this process, or as a command line."""
+
+import json
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+GOOD, BAD = "good great fine".split(), "bad awful dull".split()
+
+
+def write_rows(file: Path, count: int = 120) -> Path:
+    """A CSV of texts whose first word tells the class; each text is another."""
+    draw = random.Random(0)
+    lines = ["text,label"]
+    for number in range(count):
+        word = draw.choice(GOOD if number % 2 else BAD)
+        rest = " ".join(draw.choices("film plot the a very cast".split(), k=draw.randint(2, 7)))
+        lines.append(f"{word} {rest} {number},{('negative', 'positive')[number % 2]}")
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def flags(backbone: str, *more: Any, tracked: bool = False) -> list[str]:
+    """A run of four steps in two epochs that is not tracked unless it is to be looked at."""
+    line = f"""--model.backbone {backbone} --data TextFiles --data.source my.csv
+        --data.batch_tokens 512 --trainer.accelerator cpu --trainer.precision 32-true
+        --trainer.max_epochs 2 --trainer.log_every_n_steps 1""".split()
+    line += [] if tracked else ["--tracking.mode", "disabled"]
+    return line + [str(word) for word in more]
+
+
+def environment(cache: Path) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "PRETUNE_"))}
+    clean.pop("LOCAL_RANK", None)
+    return clean | {
+        "PRETUNE_CACHE": str(cache),
+        "HF_HUB_OFFLINE": "1",
+        "WANDB_MODE": "offline",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def start(words: list[str], folder: Path, cache: Path, script: str = "lora_sst2") -> subprocess.Popen:
+    """The real command line, in a process group of its own as a shell would make it."""
+    command = [sys.executable, str(ROOT / "experiments" / f"{script}.py"), *words]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(cache),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _forked(words: list[str], folder: Path, variables: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name not in variables]:
+        del os.environ[name]
+    os.environ.update(variables)
+    os.chdir(folder)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    sys.argv = ["experiments/lora_sst2.py", *words]
+    import modules
+    from datamodules import SST2
+    from experiments import cli
+
+    cli.main(sys.argv[0], "A question.", modules.LoRA, SST2)
+
+
+def fork(words: list[str], folder: Path, cache: Path) -> tuple[int, str, str]:
+    """Exit code, output and errors of a process of its own, spared the seconds of the imports."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["experiments.cli", "modules", "datamodules", "wandb", "pandas"])
+    process = context.Process(target=_forked, args=(words, folder, environment(cache)))
+    process.start()
+    process.join(120)
+    return process.exitcode, (folder / "out").read_text(), (folder / "err").read_text()
+
+
+def only_run(folder: Path, experiment: str = "lora_sst2") -> Path:
+    (run,) = (folder / "outputs" / experiment).iterdir()
+    return run
+
+
+def result(run: Path) -> dict[str, Any]:
+    return json.loads((run / "result.json").read_text())
+
+
+def config(run: Path) -> dict[str, Any]:
+    return yaml.safe_load((run / "config.yaml").read_text())

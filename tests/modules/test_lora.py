@@ -1,0 +1,126 @@
+"""LoRA against its closed form and against peft."""
+
+import pytest
+import torch
+import transformers
+from torch import nn
+
+from modules import Classification, LoRA
+from modules.finetuning.targets import head_modules, linear_layers
+from tests import tiny
+
+
+def kind(backbone: str) -> str:
+    return "bert" if "bert" in backbone else "llama"
+
+
+def shapes(backbone: str) -> list[tuple[int, int]]:
+    """(in, out) of the linear layers of one block, in the order of computation."""
+    if kind(backbone) == "bert":
+        return [(16, 16)] * 4 + [(16, 32), (32, 16)]
+    # One key and value head of 8 columns for the two query heads.
+    return [(16, 16), (16, 8), (16, 8), (16, 16), (16, 32), (16, 32), (32, 16)]
+
+
+@pytest.mark.parametrize("rank", [1, 4])
+def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbone, rank):
+    module = tiny.make(LoRA, backbone, rank=rank, task=Classification(num_classes=3))
+    updates = 2 * sum(rank * (inward + outward) for inward, outward in shapes(backbone))
+    head = 3 * 16 + 3 + 16 * 16 + 16 if kind(backbone) == "bert" else 3 * 16
+    count = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    assert count == updates + head == module.model.get_nb_trainable_parameters()[0]
+
+
+def test_merging_leaves_the_logits_as_they_are(backbone, reviews):
+    module = tiny.make(LoRA, backbone, rank=4, alpha=32.0).eval()
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1)
+    batch = tiny.read(reviews, backbone)._rows["train"].__getitems__(list(range(8)))
+    with torch.no_grad():
+        apart = module(batch)
+        with module.model.disable_adapter():
+            bare = module(batch)
+        module.model.merge_adapter()
+        torch.testing.assert_close(module(batch), apart, atol=1e-5, rtol=1e-5)
+        module.model.unmerge_adapter()
+        torch.testing.assert_close(module(batch), apart, atol=1e-5, rtol=1e-5)
+    assert (apart - bare).abs().max() > 1e-2  # the updates do something
+
+
+def test_the_update_is_alpha_over_rank_times_b_a(bert):
+    module = tiny.make(LoRA, bert, rank=4, alpha=12.0)
+    layer = module.model.get_base_model().bert.encoder.layer[0].attention.self.query.eval()
+    down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    assert down.shape == (4, 16) and up.shape == (16, 4) and not up.any()
+    nn.init.normal_(up)
+    x = torch.randn(3, 16)
+    wanted = layer.base_layer(x) + 12.0 / 4 * x @ down.T @ up.T
+    torch.testing.assert_close(layer(x), wanted)
+
+
+def adapted(module) -> set[str]:
+    inner = module.model.get_base_model()
+    return {name for name, child in inner.named_modules() if hasattr(child, "lora_A")}
+
+
+def model_of(backbone: str) -> nn.Module:
+    return transformers.AutoModelForSequenceClassification.from_pretrained(backbone)
+
+
+def test_targets_by_word(backbone):
+    every = adapted(tiny.make(LoRA, backbone, targets="all-linear"))
+    attention = adapted(tiny.make(LoRA, backbone, targets="attention"))
+    model = model_of(backbone)
+    blocks = {
+        name
+        for name, child in model.named_modules()
+        if isinstance(child, nn.Linear) and ("encoder.layer" in name or "model.layers" in name)
+    }
+    assert every == blocks and len(every) == 2 * len(shapes(backbone))
+    assert len(attention) == 2 * 4 and all("att" in name for name in attention)
+
+
+def test_targets_by_name(bert, llama):
+    ends = {
+        name.rsplit(".", 1)[-1] for name in adapted(tiny.make(LoRA, bert, targets="query,value"))
+    }
+    assert ends == {"query", "value"}
+    listed = adapted(tiny.make(LoRA, llama, targets=["q_proj", "v_proj"]))
+    assert listed == {f"model.layers.{n}.self_attn.{p}_proj" for n in (0, 1) for p in "qv"}
+    # A name is whole parts of a path, not a piece of one.
+    assert adapted(tiny.make(LoRA, bert, targets="attention.output.dense")) == {
+        f"bert.encoder.layer.{n}.attention.output.dense" for n in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    "targets", ["q_projection", ["query", "q_projection"], "proj", "classifier"]
+)
+def test_a_target_that_matches_nothing_is_named_in_one_line(bert, targets):
+    with pytest.raises(
+        ValueError, match="--model.targets .*: no linear layer of that name"
+    ) as error:
+        tiny.make(LoRA, bert, targets=targets)
+    assert "\n" not in str(error.value) and "query" in str(error.value)
+
+
+@pytest.mark.parametrize("targets", ["all-linear", "attention"])
+def test_an_architecture_without_linear_layers_is_named_in_one_line(targets):
+    size = {"n_embd": 8, "n_layer": 1, "n_head": 1, "vocab_size": 9}
+    config = transformers.GPT2Config(**size)  # its layers are Conv1D
+    model = transformers.GPT2ForSequenceClassification(config)
+    with pytest.raises(ValueError, match=f"--model.targets {targets}: gpt2 has no"):
+        linear_layers(model, targets)
+
+
+def test_the_head_and_the_pooler_train(bert, llama):
+    assert head_modules(model_of(bert)) == ["classifier", "pooler"]
+    assert head_modules(model_of(llama)) == ["score"]
+    for backbone, parts in ((bert, ("classifier", "pooler.dense")), (llama, ("score",))):
+        names = tiny.make(LoRA, backbone).trained_names()
+        for part in parts:
+            assert any(f"{part.split('.')[0]}.modules_to_save" in name for name in names)
+        others = {name for name in names if "lora_" not in name and "modules_to_save" not in name}
+        assert not others

@@ -1,0 +1,82 @@
+"""Parameter groups, the schedules' closed forms, and clipping."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from modules import FullFineTuning, optimization
+from tests import tiny
+
+
+def rates(schedule: str, warmup: float, steps: int) -> list[float]:
+    weight = nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=2.0)
+    scheduler = optimization.learning_rates(optimizer, schedule, warmup, steps)
+    seen = []
+    for _ in range(steps + 1):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
+def test_schedules(schedule, warmup):
+    steps, rise = 40, round(warmup * 40)
+    falls = {
+        "linear": lambda share: 1 - share,
+        "cosine": lambda share: (1 + math.cos(math.pi * share)) / 2,
+        "constant": lambda share: 1.0,
+    }
+    wanted = [
+        2.0 * (step / rise if step < rise else falls[schedule]((step - rise) / (steps - rise)))
+        for step in range(steps + 1)
+    ]
+    assert rates(schedule, warmup, steps) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_only_matrices_decay(backbone):
+    module = tiny.make(FullFineTuning, backbone)
+    decay, still = optimization.parameter_groups(module.model, 0.3)
+    assert (decay["weight_decay"], still["weight_decay"]) == (0.3, 0.0)
+    kept = {id(parameter) for parameter in still["params"]}
+    for name, parameter in module.named_parameters():
+        assert (id(parameter) in kept) == (parameter.ndim == 1), name
+    assert len(decay["params"]) + len(kept) == len(list(module.parameters()))
+    module.model.requires_grad_(False)
+    assert optimization.parameter_groups(module.model, 0.3) == []
+
+
+def test_a_run_follows_the_schedule(bert, reviews):
+    module = tiny.make(FullFineTuning, bert, learning_rate=0.01, warmup=0.5, schedule="linear")
+    seen = []
+    step = module.training_step
+
+    def watched(batch, batch_idx):
+        seen.append([group["lr"] for group in module.trainer.optimizers[0].param_groups])
+        return step(batch, batch_idx)
+
+    module.training_step = watched
+    tiny.fit(module, tiny.read(reviews, bert, batch_size=8))
+    wanted = [0.0, 0.01 / 3, 0.02 / 3, 0.01, 0.02 / 3, 0.01 / 3]
+    assert [group[0] for group in seen] == pytest.approx(wanted)
+    assert all(len(set(group)) == 1 for group in seen)
+
+
+@pytest.mark.parametrize("limit", [None, 0.01])
+def test_clipping_works_with_the_fused_optimizer(bert, reviews, limit):
+    module, norms = tiny.make(FullFineTuning, bert), []
+
+    def of_the_last_step(optimizer) -> None:
+        gradients = [p.grad.flatten() for p in module.parameters() if p.grad is not None]
+        if gradients:
+            norms.append(float(torch.cat(gradients).norm()))
+
+    module.on_before_zero_grad = of_the_last_step
+    data = tiny.read(reviews, bert, batch_size=8)
+    run = tiny.fit(module, data, gradient_clip_val=limit, precision="bf16-mixed")
+    assert run.optimizers[0].defaults["fused"] and len(norms) >= 4
+    assert max(norms) < 0.0101 if limit else min(norms) > 0.1
