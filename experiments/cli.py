@@ -1,6 +1,5 @@
 """The one runner: parse, read, fit, test, export, report."""
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import LabelledText
 from experiments import folders
+from experiments.checkpoints import WholeCheckpoints
 from experiments.guard import guarded, one_line
 from experiments.parser import Parser
 from experiments.run import Run
@@ -106,7 +106,9 @@ class Experiment(LightningCLI):
             **self.defaults,
         }
         for key, chosen in self.classes.items():
-            own = {k.removeprefix(f"{key}."): v for k, v in defaults.items() if k.startswith(f"{key}.")}
+            own = {
+                k.removeprefix(f"{key}."): v for k, v in defaults.items() if k.startswith(f"{key}.")
+            }
             if key == "model":
                 own.setdefault("task", {"class_path": "modules.Classification"})
             path = f"{chosen.__module__}.{chosen.__qualname__}"
@@ -131,7 +133,9 @@ class Experiment(LightningCLI):
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
         self.datamodule.prepare_data()
         self.datamodule.setup("fit")
-        self.run = Run(self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed)
+        self.run = Run(
+            self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed
+        )
         settings = dict(self.config_init.trainer)
         for key in ("callbacks", "logger", "plugins"):
             value = settings[key]
@@ -139,26 +143,12 @@ class Experiment(LightningCLI):
         self.loggers = [logger for logger in settings["logger"] if logger is not True]
         settings["logger"] = False  # the run's own comes when there is a folder to keep it in
         settings["callbacks"] += self.run.callbacks
-        settings["plugins"] += [folders.WholeCheckpoints()]
+        settings["plugins"] += [WholeCheckpoints()]
         settings["default_root_dir"] = str(self.run.folder)
         try:
             return Trainer(**settings)
         except Exception as error:  # Lightning's checks of its flags are of many types
-            raise ValueError(f"{self._blamed(str(error))}: {one_line(error)}") from error
-
-    def _blamed(self, message: str) -> str:
-        """The Trainer's flag that an error is about: one that was given, best one that it names."""
-        given = {g.flag: g for g in self.parser.given if g.flag.startswith("--trainer.")}
-        for of_name in (True, False):
-            named = [
-                g
-                for g in given.values()
-                for word in ([g.flag.split(".")[1]] if of_name else g.values)
-                if re.search(rf"\b{re.escape(str(word))}\b", message, re.IGNORECASE)
-            ]
-            if named:
-                return " ".join(map(str, named))
-        return " ".join(map(str, given.values())) or "--trainer"
+            raise ValueError(f"{self.parser.blamed(str(error))}: {one_line(error)}") from error
 
 
 def _typed(flag: str, args: list[str]) -> str | None:

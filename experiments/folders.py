@@ -1,6 +1,5 @@
 """Where a run lies: ``outputs/<experiment>/<run id>/``, made, found again, and written whole."""
 
-import io
 import json
 import os
 import secrets
@@ -11,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 import yaml
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
@@ -46,6 +43,16 @@ def find(output: str, experiment: str, wanted: str) -> Path:
     raise ValueError(f"--resume {wanted}: no such run in {root}; the latest there: {names}")
 
 
+def make(folder: Path, settings: dict[str, Any]) -> None:
+    """A run's folder with its checkpoints/ and config.yaml."""
+    try:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        write_yaml(folder / "config.yaml", settings)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise ValueError(f"--output {folder.parents[1]}: {reason}") from error
+
+
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
     """A file to write that takes its place at the end: a reader sees all of it or nothing."""
@@ -69,14 +76,3 @@ def write_json(file: Path, value: Any) -> None:
 def write_yaml(file: Path, value: Any) -> None:
     with whole(file) as scratch:
         scratch.write_text(yaml.safe_dump(value, sort_keys=False))
-
-
-class WholeCheckpoints(TorchCheckpointIO):
-    """Lightning writes a checkpoint under /tmp and moves it: across disks, that is a slow copy."""
-
-    def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
-        buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
-        torch.save(checkpoint, buffer)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as scratch:
-            scratch.write_bytes(buffer.getbuffer())

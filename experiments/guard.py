@@ -17,7 +17,10 @@ from types import SimpleNamespace
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from experiments import report
+
 _HERE = Path(__file__).parents[1]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
@@ -42,16 +45,18 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
             os._exit(128 + number)
         os.write(2, b"\nclosing the run; once more leaves at once\n")
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         yield state
     except BaseException as error:
         if isinstance(error, SystemExit) and not (state.signals or state.run):
             raise  # --help, or an error that the parser has printed
-        sys.exit(_end(program, error, state))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        code = _end(program, error, state)
+        for number in _SIGNALS:  # nothing is left to interrupt, and the exit code is settled
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(code)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def quiet() -> None:
@@ -80,7 +85,7 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     if os.environ.get("PRETUNE_TRACEBACK"):
         traceback.print_exception(error)
     details = _trace(error, run) if details is None else details
-    resume = f". {run.how_to_resume()}" if run else ""
+    resume = f". {report.how_to_resume(run)}" if run else ""
     if run:
         with suppress(Exception):  # such as the same full disk
             run.close("interrupted" if code > 2 else "failed", reason)

@@ -256,3 +256,13 @@ class Parser(LightningArgumentParser):
         line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))
         line = textwrap.shorten(line, 300, placeholder=" ...")
         return f"{name}: {line}" if keys != "--" else line
+
+    def blamed(self, message: str) -> str:
+        """The Trainer's flags that its own error is about, if it names one or its value."""
+        given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
+        for words in (lambda g: [g.flag.split(".")[1]], lambda g: g.values):
+            named = [str(g) for g in given.values() if any(
+                re.search(rf"\b{re.escape(str(word))}\b", message, re.I) for word in words(g))]
+            if named:
+                return " ".join(named)
+        return " ".join(map(str, given.values())) or "--trainer"

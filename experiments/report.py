@@ -1,6 +1,8 @@
 """What a run says on the screen: at the start what it is, at the end what came of it."""
 
 import math
+import shlex
+import sys
 from typing import Any
 
 from lightning.pytorch import LightningModule
@@ -39,13 +41,22 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
     )
 
 
-def closing(
-    run, result: dict[str, Any], training: float, notes: list[str], where: str
-) -> str:
+def how_to_resume(run) -> str:
+    """The command that goes on with a run that has stopped."""
+    if not (run.folder / "config.yaml").exists():
+        return "Nothing was written"
+    name = run.folder.name if run.folder.parts[0] == "outputs" else str(run.folder)
+    start = "Go on" if run.last.exists() else "No checkpoint yet; begin again"
+    return f"{start} with: python {shlex.quote(sys.argv[0])} --resume {shlex.quote(name)}"
+
+
+def closing(run, result: dict[str, Any], training: float, notes: list[str], where: str) -> str:
     """The last table and where everything lies."""
     metrics, count = result["metrics"], result["parameters"]
     rows, settings = run.data["rows"][run.data["test_split"]], run.config["trainer"]
-    whole = settings["limit_test_batches"] in (None, 1.0) and not settings["fast_dev_run"]
+    # repr, because 1 is one batch and 1.0 is all of them
+    limit = repr(settings["limit_test_batches"])
+    whole = limit in ("None", "1.0") and not settings["fast_dev_run"]
     lines = []
     for name, value in sorted(metrics.items(), reverse=True):
         if name == "test/accuracy" and whole:  # a binomial's standard error over the test rows
@@ -67,4 +78,6 @@ def closing(
     chosen = "best" if run.model.task.monitor in metrics else "last"
     heading = f"{run.name}: the {chosen} weights on {run.data['origin']}"
     files = f"done   {run.folder} (result.json, config.yaml, checkpoints/, export/)"
-    return "\n".join(["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where])
+    return "\n".join(
+        ["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where]
+    )

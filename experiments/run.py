@@ -1,24 +1,20 @@
 """One run: its folder, its record, its callbacks; fit, test on the best, export, result."""
 
-import shlex
 import shutil
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from callbacks import Cost, LastCheckpoint, Predictions, Progress, StepSeed, StopOnNaN
 from experiments import folders, report
-from experiments.guard import one_line
+from experiments.checkpoints import Best, readable
 from experiments.tracking import logger as tracking
 from modules.exporting import export
 
@@ -73,7 +69,7 @@ class Run:
         notes = [] if self.resumed is None else [self._onwards()]
         try:
             if rank_zero_only.rank == 0:
-                self._make_folder()
+                folders.make(self.folder, self.parsed)
                 print(report.opening(self, notes, line), flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
@@ -95,14 +91,6 @@ class Run:
         trainer.loggers = [self.logger, *loggers]
         trainer.callbacks.append(tracking.LogTail(self.logger))
 
-    def _make_folder(self) -> None:
-        try:
-            self.last.parent.mkdir(parents=True, exist_ok=True)
-            folders.write_yaml(self.folder / "config.yaml", self.parsed)
-        except (FileExistsError, NotADirectoryError, PermissionError) as error:
-            reason = f"cannot be written ({error.strerror})"
-            raise ValueError(f"--output {self.folder.parents[1]}: {reason}") from error
-
     def _onwards(self) -> str:
         """Check the checkpoint to go on from before anything is opened."""
         if not self.last.exists():
@@ -110,7 +98,7 @@ class Run:
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
         lead = f"--resume {self.folder.name}: "
-        with _readable(self.last, lead):
+        with readable(self.last, lead):
             held = torch.load(self.last, map_location="cpu", weights_only=True)
         try:
             self.model.on_load_checkpoint(held)
@@ -127,7 +115,7 @@ class Run:
             raise KeyboardInterrupt
         best = self.last.with_name("best.ckpt")
         if best.exists():
-            with _readable(best):
+            with readable(best):
                 model = type(model).load_from_checkpoint(best, weights_only=True)
         else:
             notes.append("no validation chose a checkpoint: these are the last weights")
@@ -155,7 +143,8 @@ class Run:
         where = tracking.where(self.logger)
         folders.write_json(self.folder / "result.json", result)
         facts = ("seconds", "seconds_to_first_step")
-        summary = {**metrics, **cost, "training_seconds": training}
+        tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
+        summary = {**tested, **cost, "training_seconds": training}
         self.close("finished", **summary, **{key: result[key] for key in facts})
         print(report.closing(self, result, training, notes, where), flush=True)
 
@@ -167,30 +156,3 @@ class Run:
         if self.logger is not None:
             summary = {**summary, "error": error} if error else summary
             tracking.finish(self.logger, state, summary)
-
-    def how_to_resume(self) -> str:
-        if not (self.folder / "config.yaml").exists():
-            return "Nothing was written"
-        default = self.folder.parts[:1] == ("outputs",)
-        run = self.folder.name if default else str(self.folder)
-        program = shlex.quote(sys.argv[0])
-        start = "Go on" if self.last.exists() else "No checkpoint yet; begin again"
-        return f"{start} with: python {program} --resume {shlex.quote(run)}"
-
-
-class Best(ModelCheckpoint):
-    """Keeps what it knows when the run's folder was moved between a kill and the resume."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
-
-
-@contextmanager
-def _readable(file: Path, lead: str = "") -> Iterator[None]:
-    """An unreadable checkpoint as one line."""
-    try:
-        yield
-    except Exception as error:  # torch has many ways to say that a file is broken
-        raise ValueError(
-            f"{lead}{file} cannot be read ({one_line(error)}): delete it to begin again"
-        ) from error

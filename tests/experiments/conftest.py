@@ -1,6 +1,7 @@
 """An experiment called in this process: quick, with every exit and line that a user would see."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -44,15 +45,19 @@ def experiment(folder, monkeypatch, bert, capfd):
     """Call lora_sst2.py with flags after those of a tiny run; `bare` leaves those out."""
 
     def call(*words: object, bare: bool = False, tracked: bool = False, **defaults) -> Ended:
-        line = [str(word) for word in words] if bare else running.flags(bert, *words, tracked=tracked)
+        line = (
+            [str(word) for word in words] if bare else running.flags(bert, *words, tracked=tracked)
+        )
         monkeypatch.setattr(sys, "argv", ["experiments/lora_sst2.py", *line])
         monkeypatch.delenv("PRETUNE_RUN", raising=False)
         capfd.readouterr()
-        code = 0
+        code, handlers = 0, {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
             cli.main("experiments/lora_sst2.py", "A question.", modules.LoRA, SST2, defaults)
         except SystemExit as stop:
             code = stop.code
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Ended(code, out, err, folder / "outputs")
 

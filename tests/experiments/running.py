@@ -47,7 +47,9 @@ def environment(cache: Path) -> dict[str, str]:
     }
 
 
-def start(words: list[str], folder: Path, cache: Path, script: str = "lora_sst2") -> subprocess.Popen:
+def start(
+    words: list[str], folder: Path, cache: Path, script: str = "lora_sst2"
+) -> subprocess.Popen:
     """The real command line, in a process group of its own as a shell would make it."""
     command = [sys.executable, str(ROOT / "experiments" / f"{script}.py"), *words]
     return subprocess.Popen(

@@ -1,7 +1,6 @@
 """A user's callback, chosen by flag, that sends its own process a signal at given places."""
 
 import os
-import signal
 from pathlib import Path
 
 from lightning.pytorch import Callback

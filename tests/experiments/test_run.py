@@ -1,7 +1,6 @@
 """A run from its flags to its result: what is on disk, on the screen and in the record."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -152,7 +151,10 @@ def test_loss_that_is_no_number(experiment):
     assert ended.code == 2
     line = ended.err.splitlines()[-1]
     assert line.startswith("lora_sst2.py: error: the loss is no longer a finite number at step ")
-    assert re.search(r"\(learning rate \d\S*e\+\d+\): lower --model.learning_rate", line) and "traceback" not in line
+    assert (
+        re.search(r"\(learning rate \d\S*e\+\d+\): lower --model.learning_rate", line)
+        and "traceback" not in line
+    )
     assert read_offline(ended.run)["state"] == "failed"
     for file in (ended.run / "checkpoints").iterdir():
         held = torch.load(file, weights_only=True)["state_dict"].values()
@@ -209,7 +211,9 @@ def test_full_disk_elsewhere(experiment, monkeypatch, what):
             write = Path.write_text
 
             def fill(path, text, *rest, **options):
-                return full_disk() if path.name == f".{what}" else write(path, text, *rest, **options)
+                return (
+                    full_disk() if path.name == f".{what}" else write(path, text, *rest, **options)
+                )
 
             patch.setattr(Path, "write_text", fill)
         ended = experiment()
@@ -276,13 +280,17 @@ def test_resume_in_a_folder_that_was_moved(experiment):
 @pytest.mark.slow
 def test_disk_that_is_really_full(folder, bert, session_cache):
     """A limit on the size of files stands in for the disk."""
-    limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000,) * 2); "
+    limit = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000,) * 2); "
+    )
     limit += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     script = ROOT / "experiments" / "lora_sst2.py"
     words = running.flags(bert, "--model", "FullFineTuning")
     finished(
         subprocess_of(
-            [sys.executable, script, *words, "--trainer.fast_dev_run", "true"], folder, session_cache
+            [sys.executable, script, *words, "--trainer.fast_dev_run", "true"],
+            folder,
+            session_cache,
         )
     )  # fills the caches
     done = subprocess_of(
@@ -305,4 +313,3 @@ def subprocess_of(command, folder, cache):
     from tests.experiments.conftest import Ended
 
     return Ended(done.returncode, done.stdout, done.stderr, folder / "outputs")
-
