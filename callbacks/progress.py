@@ -17,7 +17,7 @@ class Progress(TQDMProgressBar):
     """
 
     def __init__(self, seconds: float = 15.0) -> None:
-        self.terminal = sys.stderr.isatty()
+        self.terminal = sys.stdout.isatty() and sys.stderr.isatty()  # the bar, and the lines
         super().__init__(refresh_rate=1 if self.terminal else 0, leave=False)
         self.seconds = seconds
         self._shown = 0.0
@@ -29,6 +29,10 @@ class Progress(TQDMProgressBar):
             for name, value in shown.items()
             if name.startswith("train/") or name == "tokens_per_second"
         }
+
+    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
+        super().on_train_epoch_start(trainer)
+        self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch + 1}")
 
     def on_train_batch_end(
         self,

@@ -161,7 +161,7 @@ def _open_run(
         _place("WANDB_ERROR_REPORTING", "false")  # else it looks up a host name even offline
     _place("WANDB_SHOW_INFO", "false")  # warnings and errors still show
     if "wandb.sdk.launch" not in sys.modules:
-        # init looks for inputs staged by a launch job, of which there are none: a second of imports.
+        # init looks for inputs staged by a launch job; importing the code for it takes a second.
         wandb.sdk.wandb_run.Run._detect_and_apply_job_inputs = lambda run: None
     if wandb.run is None:
         wandb.teardown()  # its service and settings keep the environment they started with

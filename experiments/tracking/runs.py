@@ -31,10 +31,12 @@ def read_offline(folder: Path) -> dict[str, Any]:
     folders = run_folders(folder)
     if not folders:
         raise ValueError(f"no W&B run in {folder}")
-    run: dict[str, Any] = {"config": {}, "summary": {}, "folders": folders}
+    run: dict[str, Any] = {"config": {}, "summary": {}, "folders": folders, "state": "unknown"}
     history: dict[int, dict] = {}
     for part in folders:
         summary, records = _inspect(part)
+        if not summary["run_id"]:
+            continue  # killed in the second before W&B wrote its first record
         if run.setdefault("id", summary["run_id"]) != summary["run_id"]:
             raise ValueError(f"{folder} holds more than one run: {run['id']}, {summary['run_id']}")
         run["config"].update(summary["config"] or {})

@@ -73,16 +73,20 @@ class FineTuningModule(LightningModule):
         logits = self(batch)
         loss = self.task.loss(logits, batch)
         training, rows = stage == "train", len(batch["labels"])
-        with torch.no_grad():
-            metrics.update(logits, batch["labels"]) if not training else None
-            values = metrics(logits, batch["labels"]) if training else metrics
+        values = metrics
+        if training:
+            values = metrics(logits.detach(), batch["labels"])  # of this batch
+        else:
+            metrics.update(logits, batch["labels"])  # Lightning computes them over all batches
         self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=rows, sync_dist=not training)
         named = {f"{stage}/{name}": value for name, value in values.items()}
         self.log_dict(named, prog_bar=training, batch_size=rows)
         return {"loss": loss, "logits": logits.detach()}
 
     def configure_optimizers(self) -> dict[str, Any]:
-        settings, steps = self.hparams, int(self.trainer.estimated_stepping_batches)
+        settings, steps = self.hparams, self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
         groups = optimization.parameter_groups(self.model, settings["weight_decay"])
         optimizer = optimization.adamw(groups, settings["learning_rate"])
         rates = optimization.learning_rates(
