@@ -44,8 +44,10 @@ class Predictions(Callback):
         table = []
         for at in order:
             row = int(index[at])
-            text = split.texts[row] if split.pairs is None else (
-                f"{split.texts[row]} ‖ {split.pairs[row]}"
+            text = (
+                split.texts[row]
+                if split.pairs is None
+                else (f"{split.texts[row]} ‖ {split.pairs[row]}")
             )
             label, guess = names[int(labels[at])], names[int(predicted[at])]
             table.append([text, label, guess, round(float(confidence[at]), 4), label == guess])

@@ -34,7 +34,7 @@ class LabelledText(LightningDataModule):
         self,
         source: str = "auto",
         tokenizer: str = "minilm",
-        batch_tokens: PositiveInt = 512,
+        batch_tokens: PositiveInt = 768,
         batch_size: PositiveInt | None = None,
         max_length: PositiveInt | None = None,
         text_column: str | None = None,

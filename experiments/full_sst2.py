@@ -5,8 +5,8 @@
 The same backbone, data and metrics as lora_sst2.py, with every weight trained.
 """
 
-from datamodules import SST2
 from experiments.cli import main
+from datamodules import SST2
 from modules import FullFineTuning
 
 if __name__ == "__main__":

@@ -48,8 +48,11 @@ def flatten(settings: dict, file: str, flag: str = "") -> list[Given]:
     lines = []
     for key, value in settings.items():
         below = spelt(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
-        lines += (flatten(value, file, below) if isinstance(value, dict)
-                  else [Given(below, [value], [], file)])
+        lines += (
+            flatten(value, file, below)
+            if isinstance(value, dict)
+            else [Given(below, [value], [], file)]
+        )
     return lines
 
 
@@ -75,6 +78,7 @@ def read(name: str) -> list[Given]:
 
 def ordered(typed: list[Given]) -> list[str]:
     """Files first, then classes from the outside in, then the rest, each as it was typed."""
+
     def place(given: Given) -> int:
         of_class = given.flag.split(".")[0] in ("--model", "--data")
         return 1 + given.flag.count(".") if of_class else 0 if given.flag == "--config" else 99
@@ -225,14 +229,19 @@ class Parser(LightningArgumentParser):
         for key in [k for k in self.chosen if flag.startswith(f"--{k}.")]:
             others = wording.subclasses(base_class(self.known[f"--{key}"]))
             if owners := [n for n, c in others.items() if flag in class_flags(c, key)]:
-                self.error(f"{given}: {self.chosen[key].__name__} has no {leaf}; "
-                           f"--{key} {either(owners)} has")
+                self.error(
+                    f"{given}: {self.chosen[key].__name__} has no {leaf}; "
+                    f"--{key} {either(owners)} has"
+                )
         known = [f for f in self.known if f.startswith("--") and not re.search(r"help$|\+$", f)]
         leaves = {f.rsplit(".", 1)[-1].lstrip("-"): f for f in reversed(known)}
         root, roots = flag.split(".")[0], dict.fromkeys(f.split(".")[0] for f in known)
         beside = [f for f in known if f.startswith(f"{root}.")] if root in roots else roots
-        near = (leaves.get(leaf) or nearest(flag if root in roots else root, beside)
-                or leaves.get(nearest(leaf, leaves), ""))
+        near = (
+            leaves.get(leaf)
+            or nearest(flag if root in roots else root, beside)
+            or leaves.get(nearest(leaf, leaves), "")
+        )
         kind, near = ("unknown key ", near[2:]) if given.file else ("unknown flag ", near)
         self.error(given.named(kind) + (self._hint(near) or "; see --help"))
 
@@ -261,8 +270,13 @@ class Parser(LightningArgumentParser):
         """The Trainer's flags that its own error is about, if it names one or its value."""
         given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
         for words in (lambda g: [g.flag.split(".")[1]], lambda g: g.values):
-            named = [str(g) for g in given.values() if any(
-                re.search(rf"\b{re.escape(str(word))}\b", message, re.I) for word in words(g))]
+            named = [
+                str(g)
+                for g in given.values()
+                if any(
+                    re.search(rf"\b{re.escape(str(word))}\b", message, re.I) for word in words(g)
+                )
+            ]
             if named:
                 return " ".join(named)
         return " ".join(map(str, given.values())) or "--trainer"

@@ -27,8 +27,12 @@ NUMBERS = {int: "a whole number", float: "a number"}
 SIMPLE = {str: "text", bool: "true or false", NoneType: "null"}
 LISTS = {list: "a list such as [a,b]", dict: "a mapping such as {a: 1}"}
 RULES = {  # how jsonargparse writes a restriction
-    r"v>=(\S+) and v<=(\S+)": r"from \1 to \2", "v>=": "of at least ", "v<=": "of at most ",
-    "v>": "above ", "v<": "below "}
+    r"v>=(\S+) and v<=(\S+)": r"from \1 to \2",
+    "v>=": "of at least ",
+    "v<=": "of at most ",
+    "v>": "above ",
+    "v<": "below ",
+}
 
 
 def plain(value: Any) -> str:
@@ -83,8 +87,14 @@ def expected(action: Any) -> str:
 def base_class(action: Any) -> type | None:
     """The class whose subclasses a flag takes by name, if it is such a flag."""
     hint = type_of(action)
-    return next((h for h in (hint, *get_args(hint)) if hint and isinstance(h, type)
-                 and action.is_subclass_typehint(h)), None)
+    return next(
+        (
+            h
+            for h in (hint, *get_args(hint))
+            if hint and isinstance(h, type) and action.is_subclass_typehint(h)
+        ),
+        None,
+    )
 
 
 def subclasses(base: type) -> dict[str, type]:
@@ -100,8 +110,11 @@ def class_flags(cls: type, key: str) -> dict[str, Any]:
     """The flags of a class below `--key.`, as actions that know type, default and help."""
     parser = ArgumentParser()
     parser.add_class_arguments(cls, key, fail_untyped=False)
-    return {a.option_strings[0]: a for a in parser._actions
-            if type_of(a) and not a.option_strings[0].endswith(".help")}
+    return {
+        a.option_strings[0]: a
+        for a in parser._actions
+        if type_of(a) and not a.option_strings[0].endswith(".help")
+    }
 
 
 def row(flag: str, action: Any, default: Any, full: bool = False, text: str = "") -> str:
@@ -124,18 +137,28 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
     """One screen: the question asked, then what is most often set, with its default."""
     about = inspect.cleandoc(description or "").split("\n\n")[0].splitlines()[:4]
     keys = [key for key in ("model", "data") if key in chosen]
-    parts = {f"--{key} {chosen[key].__name__}": [f for f in below(key, known) if f.count(".") < 2]
-             for key in keys}
-    parts["run"] = [f for f in known if not re.match(
-        r"--(model|data|trainer)\b|--print_config$|-\w$|.*\+$", f)]
+    parts = {
+        f"--{key} {chosen[key].__name__}": [f for f in below(key, known) if f.count(".") < 2]
+        for key in keys
+    }
+    parts["run"] = [
+        f for f in known if not re.match(r"--(model|data|trainer)\b|--print_config$|-\w$|.*\+$", f)
+    ]
     parts["--trainer"] = [f for f in below("trainer", TEXTS) if f in known]
-    end = ["All flags: " + "  ".join([f"--help.{key} [NAME]" for key in keys]
-                                     + ["--help.trainer", "--print_config"])]
+    end = [
+        "All flags: "
+        + "  ".join([f"--help.{key} [NAME]" for key in keys] + ["--help.trainer", "--print_config"])
+    ]
     end += [f"--{key} is one of {names(known[f'--{key}'])}" for key in keys]
     end = [line for text in end for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
-    rows = {title: [row(flag, known[flag], shown[flag], text=TEXTS.get(flag, ""))
-                    for flag in flags if known[flag].default is not SUPPRESS]
-            for title, flags in parts.items()}
+    rows = {
+        title: [
+            row(flag, known[flag], shown[flag], text=TEXTS.get(flag, ""))
+            for flag in flags
+            if known[flag].default is not SUPPRESS
+        ]
+        for title, flags in parts.items()
+    }
     while sum(len(part) + 1 for part in rows.values()) > LINES - len(about) - len(end):
         title = max(rows, key=lambda title: len(rows[title]))
         rows[title][-2:] = [f"  ... and more: --help.{title[2:].split()[0]}"]
@@ -151,7 +174,16 @@ def page(key: str, known: dict, shown: dict, chosen: dict) -> str:
     """Everything about the chosen model or data, or the Trainer."""
     about = []
     if cls := chosen.get(key):
-        about += [f"--{key} is one of {names(known[f'--{key}'])}", "",
-                  f"{cls.__name__}: {(inspect.getdoc(cls) or '').split('Args:')[0].rstrip()}"]
-    return "\n".join(about + [row(flag, known[flag], shown[flag], full=True)
-                              for flag in below(key, known) if known[flag].default is not SUPPRESS])
+        about += [
+            f"--{key} is one of {names(known[f'--{key}'])}",
+            "",
+            f"{cls.__name__}: {(inspect.getdoc(cls) or '').split('Args:')[0].rstrip()}",
+        ]
+    return "\n".join(
+        about
+        + [
+            row(flag, known[flag], shown[flag], full=True)
+            for flag in below(key, known)
+            if known[flag].default is not SUPPRESS
+        ]
+    )

@@ -36,9 +36,7 @@ class LoRA(FineTuningModule):
         # attributes, which do not exist yet.
         self._lora = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
         self._targets = targets
-        super().__init__(
-            learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs
-        )
+        super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
     def adapt(self, model: nn.Module) -> nn.Module:
         config = peft.LoraConfig(

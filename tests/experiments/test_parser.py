@@ -51,8 +51,11 @@ class FineTuning(LightningModule):
     """
 
     def __init__(
-        self, backbone: str = "minilm", task: Task = Classification(),
-        learning_rate: PositiveFloat = 1e-3, weight_decay: NonNegativeFloat = 0.01,
+        self,
+        backbone: str = "minilm",
+        task: Task = Classification(),
+        learning_rate: PositiveFloat = 1e-3,
+        weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.06,
         schedule: Literal["linear", "cosine", "constant"] = "linear",
     ) -> None:
@@ -70,8 +73,11 @@ class LoRA(FineTuning):
     """
 
     def __init__(
-        self, rank: PositiveInt = 4, targets: str | list[str] = "all-linear",
-        learning_rate: PositiveFloat = 1e-3, **kwargs,
+        self,
+        rank: PositiveInt = 4,
+        targets: str | list[str] = "all-linear",
+        learning_rate: PositiveFloat = 1e-3,
+        **kwargs,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
 
@@ -99,8 +105,11 @@ class Text(LightningDataModule):
     """
 
     def __init__(
-        self, source: str = "auto", tokenizer: str = "minilm",
-        batch_tokens: PositiveInt | None = 4096, batch_size: PositiveInt | None = None,
+        self,
+        source: str = "auto",
+        tokenizer: str = "minilm",
+        batch_tokens: PositiveInt | None = 4096,
+        batch_size: PositiveInt | None = None,
     ) -> None:
         super().__init__()
 
@@ -120,9 +129,27 @@ class Many(Text):
     """More flags than fit on a screen."""
 
     def __init__(
-        self, a1: int = 0, a2: int = 0, a3: int = 0, a4: int = 0, a5: int = 0, a6: int = 0,
-        a7: int = 0, a8: int = 0, a9: int = 0, b1: int = 0, b2: int = 0, b3: int = 0, b4: int = 0,
-        b5: int = 0, b6: int = 0, b7: int = 0, b8: int = 0, b9: int = 0, c1: int = 0, **kwargs,
+        self,
+        a1: int = 0,
+        a2: int = 0,
+        a3: int = 0,
+        a4: int = 0,
+        a5: int = 0,
+        a6: int = 0,
+        a7: int = 0,
+        a8: int = 0,
+        a9: int = 0,
+        b1: int = 0,
+        b2: int = 0,
+        b3: int = 0,
+        b4: int = 0,
+        b5: int = 0,
+        b6: int = 0,
+        b7: int = 0,
+        b8: int = 0,
+        b9: int = 0,
+        c1: int = 0,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
 
@@ -130,14 +157,23 @@ class Many(Text):
 class Experiment(LightningCLI):
     def add_arguments_to_parser(self, parser):
         parser.add_argument("--resume", type=str | None, default=None, help="A run to go on with.")
-        parser.add_argument("--tracking.mode", type=Literal["auto", "online", "disabled"],
-                            default="auto", help="Where the run is tracked.")
+        parser.add_argument(
+            "--tracking.mode",
+            type=Literal["auto", "online", "disabled"],
+            default="auto",
+            help="Where the run is tracked.",
+        )
         parser.add_argument("--tracking.tags", type=list[str], default=[])
         parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
-        parser.set_defaults({
-            "model": {"class_path": f"{HERE}.LoRA",
-                      "init_args": {"rank": 8, "learning_rate": 2e-3, "warmup": 0.2}},
-            "data": {"class_path": f"{HERE}.SST2", "init_args": {"batch_tokens": 2048}}})
+        parser.set_defaults(
+            {
+                "model": {
+                    "class_path": f"{HERE}.LoRA",
+                    "init_args": {"rank": 8, "learning_rate": 2e-3, "warmup": 0.2},
+                },
+                "data": {"class_path": f"{HERE}.SST2", "init_args": {"batch_tokens": 2048}},
+            }
+        )
 
     def instantiate_classes(self):
         pass
@@ -145,25 +181,36 @@ class Experiment(LightningCLI):
 
 def experiment():
     return Experiment(
-        FineTuning, Text, parser_class=Parser, save_config_callback=None, run=False,
-        subclass_mode_model=True, subclass_mode_data=True, seed_everything_default=0,
-        auto_configure_optimizers=False, trainer_defaults={"max_epochs": 3},
-        parser_kwargs={"description": "Does LoRA learn SST-2?\nIt does.\n\nAnd more."})
+        FineTuning,
+        Text,
+        parser_class=Parser,
+        save_config_callback=None,
+        run=False,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        trainer_defaults={"max_epochs": 3},
+        parser_kwargs={"description": "Does LoRA learn SST-2?\nIt does.\n\nAnd more."},
+    )
 
 
 @pytest.fixture
 def run(monkeypatch):
     """Call the experiment with a command line; returns its config."""
+
     def call(line: str | list[str] = ""):
         words = line.split() if isinstance(line, str) else line
         monkeypatch.setattr(sys, "argv", ["lora.py", *words])
         return experiment().config
+
     return call
 
 
 @pytest.fixture
 def said(run, capsys):
     """Call it with a wrong command line; returns the one line that it says."""
+
     def call(line: str | list[str]) -> str:
         with pytest.raises(SystemExit) as stop:
             run(line)
@@ -172,17 +219,20 @@ def said(run, capsys):
         assert err.startswith("lora.py: error: ") and err.count("\n") == 1, err
         assert "jsonargparse" not in err and "<class" not in err and "typing." not in err, err
         return err.removeprefix("lora.py: error: ").rstrip()
+
     return call
 
 
 @pytest.fixture
 def shown(run, capsys):
     """Call it for help; returns the text."""
+
     def call(line: str) -> str:
         with pytest.raises(SystemExit) as stop:
             run(line)
         assert stop.value.code == 0
         return capsys.readouterr().out
+
     return call
 
 
@@ -194,18 +244,30 @@ def test_defaults_of_the_experiment(run):
     assert config.model.class_path == f"{HERE}.LoRA" and config.data.class_path == f"{HERE}.SST2"
     model = config.model.init_args
     assert (model.rank, model.learning_rate, model.warmup, model.weight_decay) == (
-        8, 2e-3, 0.2, 0.01)
+        8,
+        2e-3,
+        0.2,
+        0.01,
+    )
     assert model.task.init_args.num_classes == 2
     assert config.data.init_args.batch_tokens == 2048 and config.trainer.max_epochs == 3
 
 
-@pytest.mark.parametrize("line", [
-    "--model.rank 16", "--model.rank=16", "--model LoRA --model.rank 16",
-    "--model.rank 16 --model LoRA", "--model.rank=16 --model=LoRA",
-    "--model.init_args.rank 16", "--model.rank 2 --model.rank 16",
-    "--model {here}.LoRA --model.rank 16",
-    "--model.init_args.rank=16 --model.class_path={here}.LoRA",
-    '--model {{"class_path":"LoRA","init_args":{{"rank":16}}}}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--model.rank 16",
+        "--model.rank=16",
+        "--model LoRA --model.rank 16",
+        "--model.rank 16 --model LoRA",
+        "--model.rank=16 --model=LoRA",
+        "--model.init_args.rank 16",
+        "--model.rank 2 --model.rank 16",
+        "--model {here}.LoRA --model.rank 16",
+        "--model.init_args.rank=16 --model.class_path={here}.LoRA",
+        '--model {{"class_path":"LoRA","init_args":{{"rank":16}}}}',
+    ],
+)
 def test_spellings_of_one_setting(run, line):
     model = run(line.format(here=HERE)).model
     assert model.class_path == f"{HERE}.LoRA"
@@ -213,11 +275,13 @@ def test_spellings_of_one_setting(run, line):
 
 
 def test_lists_exponents_and_classes_of_the_trainer(run):
-    config = run("--model.targets [q,v] --tracking.tags+=a --tracking.tags+=b"
-                 " --model.weight_decay 1e-3 --trainer.logger CSVLogger"
-                 " --trainer.logger.save_dir x --trainer.callbacks+=EarlyStopping"
-                 " --trainer.callbacks.monitor=m --trainer.callbacks+=ModelCheckpoint"
-                 " --trainer.callbacks.save_last=true")
+    config = run(
+        "--model.targets [q,v] --tracking.tags+=a --tracking.tags+=b"
+        " --model.weight_decay 1e-3 --trainer.logger CSVLogger"
+        " --trainer.logger.save_dir x --trainer.callbacks+=EarlyStopping"
+        " --trainer.callbacks.monitor=m --trainer.callbacks+=ModelCheckpoint"
+        " --trainer.callbacks.save_last=true"
+    )
     assert config.model.init_args.targets == ["q", "v"] and config.tracking.tags == ["a", "b"]
     assert config.model.init_args.weight_decay == 1e-3
     assert config.trainer.logger.init_args.save_dir == "x"
@@ -236,8 +300,10 @@ def test_another_class_keeps_inherited_defaults_only(run, capsys, recwarn):
 
 
 def test_task_in_any_order(run):
-    for line in ("--model.task Regression --model.task.low 1", "--model.task.low=1 "
-                 "--model.task=Regression"):
+    for line in (
+        "--model.task Regression --model.task.low 1",
+        "--model.task.low=1 --model.task=Regression",
+    ):
         task = run(line).model.init_args.task
         assert task.class_path == f"{HERE}.Regression" and task.init_args.low == 1.0
 
@@ -249,8 +315,10 @@ def test_link(run):
 
 def test_flags_win_over_a_file_wherever_they_stand(run, tmp_path):
     file = tmp_path / "c.yaml"
-    file.write_text("model:\n  class_path: LoRA\n  init_args: {rank: 2, warmup: 0.5}\n"
-                    "trainer: {max_epochs: 7}\n")
+    file.write_text(
+        "model:\n  class_path: LoRA\n  init_args: {rank: 2, warmup: 0.5}\n"
+        "trainer: {max_epochs: 7}\n"
+    )
     for line in (f"--config {file} --model.rank 3", f"--model.rank 3 -c {file}"):
         config = run(line)
         model = config.model.init_args
@@ -266,9 +334,14 @@ def test_file_that_chooses_another_class(run, tmp_path):
     assert (model.init_args.learning_rate, model.init_args.warmup) == (2e-5, 0.5)
 
 
-@pytest.mark.parametrize("line", [
-    "", "--model Full --model.task Regression --data.batch_size 3",
-    "--data Files --data.source x.csv --trainer.precision bf16-mixed"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "--model Full --model.task Regression --data.batch_size 3",
+        "--data Files --data.source x.csv --trainer.precision bf16-mixed",
+    ],
+)
 def test_printed_config_reads_back(run, capsys, tmp_path, line):
     with pytest.raises(SystemExit) as stop:
         run(f"{line} --print_config")
@@ -287,82 +360,126 @@ def test_printed_config_reads_back(run, capsys, tmp_path, line):
 # What is said
 
 
-@pytest.mark.parametrize("line, message", [
-    ("--model.rnak 8", "unknown flag --model.rnak; did you mean --model.rank?"),
-    ("--model.rnak=8", "unknown flag --model.rnak; did you mean --model.rank?"),
-    ("--rank 8", "unknown flag --rank; did you mean --model.rank?"),
-    ("--data.rank 8", "unknown flag --data.rank; did you mean --model.rank?"),
-    ("--learningrate 8", "unknown flag --learningrate; did you mean --model.learning_rate?"),
-    ("--trainer.precison 16", "unknown flag --trainer.precison; did you mean --trainer.precision?"),
-    ("--trainer.max_ep 1", "unknown flag --trainer.max_ep; did you mean --trainer.max_epochs?"),
-    ("--resum last", "unknown flag --resum; did you mean --resume?"),
-    ("--zzz 1", "unknown flag --zzz; see --help"),
-    ("-x", "unknown flag -x; see --help"),
-    ("--model.task.num_clases 3",
-     "unknown flag --model.task.num_clases; did you mean --model.task.num_classes?"),
-    ("--model Full --model.rank 8", "--model.rank 8: Full has no rank; --model LoRA has"),
-    ("--model.rank 8 --model Full", "--model.rank 8: Full has no rank; --model LoRA has"),
-    ("--model.task Regression --model.task.num_classes 3", "--model.task.num_classes 3: Regression "
-     "has no num_classes; --model.task Classification has"),
-    ("--data.tokenizer x", "--data.tokenizer x: follows --model.backbone; set that instead"),
-    ("--model.rank many", "--model.rank many: must be a whole number above 0"),
-    ("--model.rank 0", "--model.rank 0: must be a whole number above 0"),
-    ("--model.rank=2.5", "--model.rank 2.5: must be a whole number above 0"),
-    ("--model.rank=", "--model.rank '': must be a whole number above 0"),
-    ("--model.learning_rate -1", "--model.learning_rate -1: must be a number above 0"),
-    ("--model.learning_rate -1e-3", "--model.learning_rate -1e-3: must be a number above 0"),
-    ("--model.weight_decay -1", "--model.weight_decay -1: must be a number of at least 0"),
-    ("--model.warmup 2", "--model.warmup 2: must be a number from 0 to 1"),
-    ("--model.schedule lnear", "--model.schedule lnear: must be one of linear, cosine or constant;"
-     " did you mean linear?"),
-    ("--model.task.num_classes 0", "--model.task.num_classes 0: must be a whole number above 0"),
-    ("--data.batch_tokens x", "--data.batch_tokens x: must be a whole number above 0 or null"),
-    ("--tracking.mode onlin", "--tracking.mode onlin: must be one of auto, online or disabled; "
-     "did you mean online?"),
-    ("--trainer.max_epochs x", "--trainer.max_epochs x: must be a whole number or null"),
-    ("--model Lora", "--model Lora: unknown class; did you mean LoRA? choose from Full, LoRA"),
-    ("--model nowhere.LoRA",
-     "--model nowhere.LoRA: unknown class; did you mean LoRA? choose from Full, LoRA"),
-    ("--model Lora --help",
-     "--model Lora: unknown class; did you mean LoRA? choose from Full, LoRA"),
-    ("--help.model Xyz", "--model Xyz: unknown class; choose from Full, LoRA"),
-    ("--help.modle", "--help.modle: there are --help.model, --help.data and --help.trainer"),
-    ("--model.task Clasification", "--model.task Clasification: unknown class; did you mean "
-     "Classification? choose from Classification, Regression"),
-    ("--data Files", "--data.source must be given"),
-    ("--model.rank", "--model.rank: needs a value, a whole number above 0"),
-    ("--model.rank --resume last", "--model.rank: needs a value, a whole number above 0"),
-    ("--config", "--config: needs a value"),
-    ("fit", "fit: every value follows a flag; see --help"),
-    ("--model.rank 8 9", "--model.rank: one value too many, 9; quote what has spaces"),
-    ("--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitr=m",
-     "unknown flag --trainer.callbacks.monitr; see --help"),
-    ("--trainer.logger Nope",
-     "--trainer.logger Nope: must be the name of a Logger class, true or false or null"),
-    ("--print_config=nope", 'Invalid option "nope" for --print_config'),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("--model.rnak 8", "unknown flag --model.rnak; did you mean --model.rank?"),
+        ("--model.rnak=8", "unknown flag --model.rnak; did you mean --model.rank?"),
+        ("--rank 8", "unknown flag --rank; did you mean --model.rank?"),
+        ("--data.rank 8", "unknown flag --data.rank; did you mean --model.rank?"),
+        ("--learningrate 8", "unknown flag --learningrate; did you mean --model.learning_rate?"),
+        (
+            "--trainer.precison 16",
+            "unknown flag --trainer.precison; did you mean --trainer.precision?",
+        ),
+        ("--trainer.max_ep 1", "unknown flag --trainer.max_ep; did you mean --trainer.max_epochs?"),
+        ("--resum last", "unknown flag --resum; did you mean --resume?"),
+        ("--zzz 1", "unknown flag --zzz; see --help"),
+        ("-x", "unknown flag -x; see --help"),
+        (
+            "--model.task.num_clases 3",
+            "unknown flag --model.task.num_clases; did you mean --model.task.num_classes?",
+        ),
+        ("--model Full --model.rank 8", "--model.rank 8: Full has no rank; --model LoRA has"),
+        ("--model.rank 8 --model Full", "--model.rank 8: Full has no rank; --model LoRA has"),
+        (
+            "--model.task Regression --model.task.num_classes 3",
+            "--model.task.num_classes 3: Regression "
+            "has no num_classes; --model.task Classification has",
+        ),
+        ("--data.tokenizer x", "--data.tokenizer x: follows --model.backbone; set that instead"),
+        ("--model.rank many", "--model.rank many: must be a whole number above 0"),
+        ("--model.rank 0", "--model.rank 0: must be a whole number above 0"),
+        ("--model.rank=2.5", "--model.rank 2.5: must be a whole number above 0"),
+        ("--model.rank=", "--model.rank '': must be a whole number above 0"),
+        ("--model.learning_rate -1", "--model.learning_rate -1: must be a number above 0"),
+        ("--model.learning_rate -1e-3", "--model.learning_rate -1e-3: must be a number above 0"),
+        ("--model.weight_decay -1", "--model.weight_decay -1: must be a number of at least 0"),
+        ("--model.warmup 2", "--model.warmup 2: must be a number from 0 to 1"),
+        (
+            "--model.schedule lnear",
+            "--model.schedule lnear: must be one of linear, cosine or constant;"
+            " did you mean linear?",
+        ),
+        (
+            "--model.task.num_classes 0",
+            "--model.task.num_classes 0: must be a whole number above 0",
+        ),
+        ("--data.batch_tokens x", "--data.batch_tokens x: must be a whole number above 0 or null"),
+        (
+            "--tracking.mode onlin",
+            "--tracking.mode onlin: must be one of auto, online or disabled; did you mean online?",
+        ),
+        ("--trainer.max_epochs x", "--trainer.max_epochs x: must be a whole number or null"),
+        ("--model Lora", "--model Lora: unknown class; did you mean LoRA? choose from Full, LoRA"),
+        (
+            "--model nowhere.LoRA",
+            "--model nowhere.LoRA: unknown class; did you mean LoRA? choose from Full, LoRA",
+        ),
+        (
+            "--model Lora --help",
+            "--model Lora: unknown class; did you mean LoRA? choose from Full, LoRA",
+        ),
+        ("--help.model Xyz", "--model Xyz: unknown class; choose from Full, LoRA"),
+        ("--help.modle", "--help.modle: there are --help.model, --help.data and --help.trainer"),
+        (
+            "--model.task Clasification",
+            "--model.task Clasification: unknown class; did you mean "
+            "Classification? choose from Classification, Regression",
+        ),
+        ("--data Files", "--data.source must be given"),
+        ("--model.rank", "--model.rank: needs a value, a whole number above 0"),
+        ("--model.rank --resume last", "--model.rank: needs a value, a whole number above 0"),
+        ("--config", "--config: needs a value"),
+        ("fit", "fit: every value follows a flag; see --help"),
+        ("--model.rank 8 9", "--model.rank: one value too many, 9; quote what has spaces"),
+        (
+            "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitr=m",
+            "unknown flag --trainer.callbacks.monitr; see --help",
+        ),
+        (
+            "--trainer.logger Nope",
+            "--trainer.logger Nope: must be the name of a Logger class, true or false or null",
+        ),
+        ("--print_config=nope", 'Invalid option "nope" for --print_config'),
+    ],
+)
 def test_mistakes(said, line, message):
     assert said(line) == message
 
 
-@pytest.mark.parametrize("text, message", [
-    (None, "there is no such file"),
-    ("model: [a\n b: {", "not YAML, line 2: "),
-    ("just words", "not a configuration, whose lines read 'key: value'"),
-    ("", "not a configuration, whose lines read 'key: value'"),
-    ("modle: {rank: 1}", "unknown key modle.rank; did you mean model.rank?"),
-    ("modle: LoRA", "unknown key modle; did you mean model?"),
-    ("trainer: {max_epohs: 1}", "unknown key trainer.max_epohs; did you mean trainer.max_epochs?"),
-    ("model: {class_path: LoRA, init_args: {rnak: 1}}",
-     "unknown key model.rnak; did you mean model.rank?"),
-    ("model: {class_path: Full, init_args: {rank: 1}}",
-     "model.rank 1: Full has no rank; --model LoRA has"),
-    ("model: {class_path: Lora}",
-     "model Lora: unknown class; did you mean LoRA? choose from Full, LoRA"),
-    ("model: {class_path: LoRA, init_args: {rank: 0}}",
-     "model.rank 0: must be a whole number above 0"),
-    ("trainer: {max_epochs: x}", "trainer.max_epochs x: must be a whole number or null"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, "there is no such file"),
+        ("model: [a\n b: {", "not YAML, line 2: "),
+        ("just words", "not a configuration, whose lines read 'key: value'"),
+        ("", "not a configuration, whose lines read 'key: value'"),
+        ("modle: {rank: 1}", "unknown key modle.rank; did you mean model.rank?"),
+        ("modle: LoRA", "unknown key modle; did you mean model?"),
+        (
+            "trainer: {max_epohs: 1}",
+            "unknown key trainer.max_epohs; did you mean trainer.max_epochs?",
+        ),
+        (
+            "model: {class_path: LoRA, init_args: {rnak: 1}}",
+            "unknown key model.rnak; did you mean model.rank?",
+        ),
+        (
+            "model: {class_path: Full, init_args: {rank: 1}}",
+            "model.rank 1: Full has no rank; --model LoRA has",
+        ),
+        (
+            "model: {class_path: Lora}",
+            "model Lora: unknown class; did you mean LoRA? choose from Full, LoRA",
+        ),
+        (
+            "model: {class_path: LoRA, init_args: {rank: 0}}",
+            "model.rank 0: must be a whole number above 0",
+        ),
+        ("trainer: {max_epochs: x}", "trainer.max_epochs x: must be a whole number or null"),
+    ],
+)
 def test_mistakes_in_a_file(said, tmp_path, text, message):
     file = tmp_path / "c.yaml"
     if text is not None:
@@ -377,9 +494,11 @@ def test_file_that_is_no_text(said, tmp_path):
 
 
 def test_own_words_stay_and_strange_pages_shrink(run, capsys):
-    for message, line in [("--data.source x.csv: no column text", None),
-                          ("Does not validate\n  - One thing.\n  - Another.", "One thing."),
-                          ("word " * 500, "word " * 58 + "word ...")]:
+    for message, line in [
+        ("--data.source x.csv: no column text", None),
+        ("Does not validate\n  - One thing.\n  - Another.", "One thing."),
+        ("word " * 500, "word " * 58 + "word ..."),
+    ]:
         with pytest.raises(SystemExit):
             run() and experiment().parser.error(message)
         assert capsys.readouterr().err.splitlines()[-1] == f"lora.py: error: {line or message}"
@@ -394,11 +513,20 @@ def test_help_is_one_screen(shown, flag):
     assert len(lines) <= 50 and max(map(len, lines)) <= 100
     assert lines[:2] == ["Does LoRA learn SST-2?", "It does."]
     text = "\n".join(lines)
-    for part in ("--model.rank 8 ", "Rank of the update\n", "--model.learning_rate 0.002 ",
-                 "--model.schedule linear", "--resume null", "--tracking.mode auto",
-                 "--trainer.max_epochs 3", "--trainer.precision null", "--help.trainer",
-                 "--print_config", "--model is one of Full, LoRA",
-                 "--data is one of Files, Many, SST2"):
+    for part in (
+        "--model.rank 8 ",
+        "Rank of the update\n",
+        "--model.learning_rate 0.002 ",
+        "--model.schedule linear",
+        "--resume null",
+        "--tracking.mode auto",
+        "--trainer.max_epochs 3",
+        "--trainer.precision null",
+        "--help.trainer",
+        "--print_config",
+        "--model is one of Full, LoRA",
+        "--data is one of Files, Many, SST2",
+    ):
         assert part in text, part
     assert "--data.tokenizer" not in text and "And more" not in text
 
@@ -429,8 +557,11 @@ def test_as_a_command():
     """A real process: one line, exit code 2, nothing on the output."""
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, __file__, "--model.rank", "0"], text=True, capture_output=True,
-        env=os.environ | {"PYTHONPATH": str(root)})
+        [sys.executable, __file__, "--model.rank", "0"],
+        text=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "test_parser.py: error: --model.rank 0: must be a whole number above 0\n"
 
