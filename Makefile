@@ -15,10 +15,11 @@ lint: .venv/test-installed
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pretune needs Python 3.11 or newer: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 # The empty files say what has been installed, so that a second call installs nothing.
-.venv/run-installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/run-installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing the pinned set into .venv: some minutes, once"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 

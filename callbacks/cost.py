@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any
 
+import psutil
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -23,9 +24,12 @@ class Cost(Callback):
         self.parameters = {"trainable": 0, "total": 0}
         self.first_batch_at: float | None = None
         self._since = self._rate = 0.0
+        self._before = 0.0  # seconds of the processes that this run was resumed from
+        self._device = torch.device("cpu")
         self._pending: torch.Tensor | int = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._device = trainer.strategy.root_device
         sizes = [(p.numel(), p.requires_grad) for p in pl_module.parameters()]
         self.parameters = {
             "trainable": sum(size for size, trains in sizes if trains),
@@ -59,7 +63,7 @@ class Cost(Callback):
         now = time.perf_counter()
         self.seconds += now - self._since
         self._since = now
-        if not self._rate or trainer.global_step % trainer.log_every_n_steps == 0:
+        if not self._rate or trainer.global_step % (trainer.log_every_n_steps or 50) == 0:
             self._rate = self.rate()  # a GPU waits for this
         pl_module.log("tokens_per_second", self._rate, prog_bar=True)
 
@@ -69,26 +73,31 @@ class Cost(Callback):
         self._pending = 0
         return self.tokens / self.seconds if self.seconds else 0.0
 
+    def elapsed(self) -> float:
+        """Seconds since the process began, and those of the parts before a resume."""
+        return self._before + time.time() - psutil.Process().create_time()
+
     def summary(self) -> dict[str, Any]:
         return {
             "parameters": self.parameters,
             "tokens_per_second": round(self.rate(), 1),
             "training_seconds": round(self.seconds, 2),
             "first_batch_at": self.first_batch_at,
-            "peak_memory_bytes": peak_memory(),
+            "peak_memory_bytes": peak_memory(self._device),
         }
 
     def state_dict(self) -> dict[str, float]:
         self.rate()
-        return {"tokens": self.tokens, "seconds": self.seconds}
+        return {"tokens": self.tokens, "seconds": self.seconds, "elapsed": self.elapsed()}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         self.tokens, self.seconds = state_dict["tokens"], state_dict["seconds"]
+        self._before = state_dict["elapsed"]
 
 
-def peak_memory() -> int:
+def peak_memory(device: torch.device) -> int:
     """Bytes at the highest point so far."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -35,7 +35,10 @@ class StopOnNaN(Callback):
     ) -> None:
         loss = outputs["loss"].detach()
         self._note(loss, trainer.global_step)
-        if loss.device.type == "cpu" or trainer.global_step % trainer.log_every_n_steps == 0:
+        if (
+            loss.device.type == "cpu"
+            or trainer.global_step % (trainer.log_every_n_steps or 50) == 0
+        ):
             self._stop(trainer)
 
     def on_validation_batch_end(
@@ -53,6 +56,10 @@ class StopOnNaN(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.first_bad is not None:
             self._stop(trainer)  # before a checkpoint is chosen
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.first_bad is not None:
+            self._stop(trainer)
 
     def _note(self, loss: torch.Tensor, step: int) -> None:
         here = torch.full_like(loss, step, dtype=torch.int64)

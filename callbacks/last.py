@@ -1,6 +1,5 @@
 """A checkpoint to go on from."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,15 @@ class LastCheckpoint(Checkpoint):
     ) -> None:
         # The epoch's last batch is followed by validation, which ends in a checkpoint anyway.
         # Gradients that wait for more batches are in no checkpoint.
-        old = time.monotonic() - self._saved >= self.seconds
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        due = old and stepped and not trainer.is_last_batch
-        if trainer.strategy.broadcast(due):
+        if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        if trainer.strategy.broadcast(time.monotonic() - self._saved >= self.seconds):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "fit" and not (trainer.sanity_checking or trainer.fast_dev_run):
+        if trainer.state.fn != "fit" or trainer.sanity_checking or trainer.fast_dev_run:
+            return
+        if not trainer.fit_loop._should_accumulate():  # nothing public tells
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
@@ -48,9 +48,5 @@ class LastCheckpoint(Checkpoint):
         finite = all(bool(p.isfinite().all()) for p in trained)
         if not trainer.strategy.reduce_boolean_decision(finite, all=True):
             return  # nobody wants to go on from such weights
-        # Lightning writes under TMPDIR and moves: not atomic where that is another file system.
-        fresh = self.file.with_name(".last.ckpt")
-        trainer.save_checkpoint(fresh, weights_only=False)
-        if trainer.is_global_zero:
-            os.replace(fresh, self.file)
+        trainer.save_checkpoint(self.file, weights_only=False)
         self._saved = time.monotonic()

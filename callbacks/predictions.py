@@ -34,9 +34,13 @@ class Predictions(Callback):
         )
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        columns = zip(*self._parts, strict=True)
+        parts, self._parts = self._parts, []
+        if trainer.world_size > 1:  # each process has seen its share of the rows
+            shares: list = [None] * trainer.world_size
+            torch.distributed.all_gather_object(shares, parts)
+            parts = [part for share in shares for part in share]
+        columns = zip(*parts, strict=True)
         index, labels, predicted, confidence = (torch.cat(column) for column in columns)
-        self._parts = []
         data = trainer.datamodule
         split, names = data.dataset.splits[data.test_split], data.label_names
         wrong = (labels != predicted).float()

@@ -1,7 +1,5 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
-import hashlib
-
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 
@@ -78,12 +76,11 @@ class LabelledText(LightningDataModule):
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process does it, the others wait."""
         for split in self.dataset.splits:
-            self._load(split)
-
-    def setup(self, stage: str) -> None:
-        for split in self.dataset.splits:
             if split not in self._rows:
                 self._rows[split] = self._load(split)
+
+    def setup(self, stage: str) -> None:
+        self.prepare_data()  # from the cache, in the processes that waited
 
     def _load(self, split: str) -> TokenRows:
         rows = self.dataset.splits[split]
@@ -117,9 +114,15 @@ class LabelledText(LightningDataModule):
         Lightning keeps a loader's own state too, but with an optimizer that asks for the number
         of steps it makes the loader before it has read the checkpoint, and then forgets it.
         """
-        return {"train": self._train.state_dict()} if self._train else {}
+        place = {"train": self._train.state_dict()} if self._train else {}
+        return {"fingerprint": self.dataset.fingerprint, **place}
 
     def load_state_dict(self, state_dict: dict) -> None:
+        if state_dict["fingerprint"] != self.dataset.fingerprint:
+            raise ValueError(
+                f"--data.source {self.source}: {self.origin} is not what the run was trained on; "
+                f"give it the data it had, or begin a new run"
+            )
         self._resumed = state_dict.get("train")
 
     def notes(self) -> list[str]:
@@ -134,13 +137,11 @@ class LabelledText(LightningDataModule):
 
     def facts(self) -> dict:
         """What the run's config and result say of the data. Needs ``setup``."""
-        splits = self.dataset.splits
-        prints = "".join(splits[name].fingerprint for name in sorted(splits))
         return {
             "source": self.kind,
             "origin": self.origin,
-            "fingerprint": hashlib.sha256(prints.encode()).hexdigest()[:16],
-            "rows": {name: len(split.texts) for name, split in splits.items()},
+            "fingerprint": self.dataset.fingerprint,
+            "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
             "tokens": {name: len(rows.ids) for name, rows in self._rows.items()},
             "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in self._rows.items()},
             "test_split": self.test_split,

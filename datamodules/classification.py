@@ -109,5 +109,5 @@ class Glue(LabelledText):
         if self.hub_config == "sst2":
             return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
         raise ValueError(
-            f"--data.task {self.hub_config}: the hub does not answer and no data for it is bundled"
+            f"--data.task {self.hub_config}: its data are on the hub, no data for it is bundled"
         )

@@ -83,8 +83,11 @@ def fetch(key: str) -> Path:
 
 
 def locate(backbone: str) -> str:
-    """What ``from_pretrained`` takes for a bundled name; any other name is returned as it is."""
-    return str(fetch(backbone)) if backbone in BACKBONES else backbone
+    """What ``from_pretrained`` takes: a bundled name's folder, or the folder or hub id given."""
+    if backbone in BACKBONES:
+        return str(fetch(backbone))
+    folder = Path(backbone).expanduser()
+    return str(folder) if folder.is_dir() else backbone
 
 
 def load_tokenizer(name: str):

@@ -31,15 +31,22 @@ def read(
         path = Path(source).expanduser()
         return "files", str(path), tables.read_path(path, *columns, names)
     if source != "bundled" and repo is not None:
-        asked = source == "hub" or hub.reachable()
-        found = hub.load(repo, config) if asked else hub.cached(repo, config)
+        why = "the hub does not answer"
+        try:
+            asked = source == "hub" or hub.reachable()
+            found = hub.load(repo, config) if asked else hub.cached(repo, config)
+        except ValueError as error:
+            if source == "hub":
+                raise
+            why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
+            found = hub.cached(repo, config)
         if found is not None:
             return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns)
     splits, name = bundled()
     if source == "auto" and repo is not None:
         note = (
-            f"the hub does not answer and {repo} is not in its cache: using the bundled {name} "
-            f"instead (--data.source hub insists, or give a PATH)"
+            f"{why} and {repo} is not in its cache: using the bundled {name} instead "
+            f"(--data.source hub insists, or give a PATH)"
         )
         splits = replace(splits, notes=[note, *splits.notes])
     return "bundled", name, splits

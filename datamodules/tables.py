@@ -43,6 +43,12 @@ class Dataset:
     label_names: tuple[str, ...]
     notes: list[str]
 
+    @property
+    def fingerprint(self) -> str:
+        """Of every text and label of every split."""
+        prints = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
+        return hashlib.sha256(prints.encode()).hexdigest()[:16]
+
 
 def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:
     """The split a text belongs to, whatever else is in the file; spacing and case do not count."""

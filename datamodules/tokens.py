@@ -88,6 +88,11 @@ def tokenise(
     limit = min(tokenizer.model_max_length, _positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
+    needed = 1 + tokenizer.num_special_tokens_to_add(pair=pairs is not None)
+    if max_length is not None and max_length < needed:
+        raise ValueError(
+            f"--data.max_length {max_length}: leaves no room for text; at least {needed}"
+        )
     limit = max_length or (limit if limit < 1_000_000 else None)
     spec = tokenizer.backend_tokenizer.to_str()
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse.typing import NonNegativeFloat
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import LabelledText
@@ -70,9 +71,13 @@ class Experiment(LightningCLI):
             save_config_callback=None,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            seed_everything_default=0,
             run=False,
             args=args,
+        )
+
+    def add_default_arguments_to_parser(self, parser: Parser) -> None:
+        parser.add_argument(
+            "--seed_everything", type=NonNegativeInt, default=0, help="the seed of the run"
         )
 
     def add_arguments_to_parser(self, parser: Parser) -> None:
@@ -142,13 +147,24 @@ class Experiment(LightningCLI):
             settings[key] = value if isinstance(value, list) else [value] if value else []
         self.loggers = [logger for logger in settings["logger"] if logger is not True]
         settings["logger"] = False  # the run's own comes when there is a folder to keep it in
-        settings["callbacks"] += self.run.callbacks
+        settings["callbacks"] += self._welcome(self.run.callbacks, settings)
         settings["plugins"] += [WholeCheckpoints()]
         settings["default_root_dir"] = str(self.run.folder)
         try:
             return Trainer(**settings)
         except Exception as error:  # Lightning's checks of its flags are of many types
             raise ValueError(f"{self.parser.blamed(str(error))}: {one_line(error)}") from error
+
+    @staticmethod
+    def _welcome(ours: list[Callback], settings: dict[str, Any]) -> list[Callback]:
+        """Our callbacks, less those that flags or the user's own replace."""
+        unwanted: tuple[type, ...] = ()
+        bars = any(isinstance(callback, ProgressBar) for callback in settings["callbacks"])
+        if settings["enable_progress_bar"] is False or bars:
+            unwanted += (ProgressBar,)
+        if settings["enable_checkpointing"] is False:
+            unwanted += (Checkpoint,)
+        return [callback for callback in ours if not isinstance(callback, unwanted)]
 
 
 def _typed(flag: str, args: list[str]) -> str | None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import psutil
 import yaml
+from filelock import FileLock, Timeout
 
+_RESUMED = "PRETUNE_RESUMED"
 _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
 
@@ -27,20 +29,69 @@ def new_id() -> str:
 
 def find(output: str, experiment: str, wanted: str) -> Path:
     """The folder of the run to resume: ``last``, a run id, or a path."""
+    if int(os.environ.get("LOCAL_RANK", 0)) and _RESUMED in os.environ:
+        return Path(os.environ[_RESUMED])  # what rank 0 found, which by now holds it
     root = Path(output) / experiment
     runs = sorted(path.parent for path in root.glob("*/config.yaml"))
     if wanted == "last":
-        open_runs = [run for run in runs if not (run / "result.json").exists()]
+        open_runs = [run for run in runs if not ((run / "result.json").exists() or _busy(run))]
         if open_runs:
-            return max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
+            return _found(max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime))
         raise ValueError(f"--resume last: no unfinished run in {root}")
     for folder in (root / wanted, Path(wanted)):
         if (folder / "config.yaml").is_file():
             if (folder / "result.json").exists():
                 raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
-            return folder
+            if _busy(folder):
+                raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
+            return _found(folder)
     names = ", ".join(run.name for run in runs[-5:]) or "none"
     raise ValueError(f"--resume {wanted}: no such run in {root}; the latest there: {names}")
+
+
+def _found(folder: Path) -> Path:
+    os.environ[_RESUMED] = str(folder)
+    return folder
+
+
+def hold(folder: Path) -> FileLock:
+    """Marks a run as going on for as long as this process lives or holds the lock."""
+    lock = FileLock(folder / ".lock")
+    lock.acquire(timeout=0)
+    return lock
+
+
+def let_go(lock: FileLock) -> None:
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
+
+
+def _busy(folder: Path) -> bool:
+    try:
+        let_go(hold(folder))
+        return False
+    except Timeout:
+        return True
+
+
+def check_same(folder: Path, settings: dict[str, Any]) -> None:
+    """A resumed run keeps its model, data and seed: only the rest may change."""
+    before = yaml.safe_load((folder / "config.yaml").read_text())
+    for key in ("model", "data", "seed_everything"):
+        for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
+            raise ValueError(
+                f"--resume {folder.name}: {flag} was {was} and is {now}; a resumed run keeps its "
+                f"model, data and seed"
+            )
+
+
+def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in [*was, *(key for key in now if key not in was)]:
+            below = flag if key in ("class_path", "init_args") else f"{flag}.{key}"
+            yield from _differences(below, was.get(key), now.get(key))
+    elif was != now:
+        yield flag, was, now
 
 
 def make(folder: Path, settings: dict[str, Any]) -> None:
@@ -62,7 +113,7 @@ def whole(file: Path) -> Iterator[Path]:
         yield scratch
         os.replace(scratch, file)
     except OSError as error:
-        error.filename = str(file.with_name(file.name.lstrip(".")))  # a full disk's names none
+        error.filename = str(file)  # a full disk's names none
         raise
     finally:
         scratch.unlink(missing_ok=True)

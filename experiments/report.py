@@ -7,6 +7,8 @@ from typing import Any
 
 from lightning.pytorch import LightningModule
 
+from experiments.tracking.place import typed
+
 
 def plain(parsed: Any) -> Any:
     """The parsed config with the names that flags have: model.rank, not model.init_args.rank."""
@@ -47,7 +49,8 @@ def how_to_resume(run) -> str:
         return "Nothing was written"
     name = run.folder.name if run.folder.parts[0] == "outputs" else str(run.folder)
     start = "Go on" if run.last.exists() else "No checkpoint yet; begin again"
-    return f"{start} with: python {shlex.quote(sys.argv[0])} --resume {shlex.quote(name)}"
+    words = shlex.join([sys.argv[0], "--resume", name])
+    return f"{start} with: {typed('python')} {words}"
 
 
 def closing(run, result: dict[str, Any], training: float, notes: list[str], where: str) -> str:

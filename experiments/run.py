@@ -1,12 +1,12 @@
 """One run: its folder, its record, its callbacks; fit, test on the best, export, result."""
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
+from filelock import FileLock
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
@@ -39,6 +39,7 @@ class Run:
         self.last = self.folder / "checkpoints" / "last.ckpt"
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
+        self.lock: FileLock | None = None  # on rank 0, while the run goes on
         self.cost = Cost()
         self.best = Best(
             self.last.parent,
@@ -70,6 +71,7 @@ class Run:
         try:
             if rank_zero_only.rank == 0:
                 folders.make(self.folder, self.parsed)
+                self.lock = folders.hold(self.folder)
                 print(report.opening(self, notes, line), flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
@@ -94,6 +96,7 @@ class Run:
     def _onwards(self) -> str:
         """Check the checkpoint to go on from before anything is opened."""
         if not self.last.exists():
+            folders.check_same(self.folder, self.parsed)
             return f"{self.folder.name} has no checkpoint yet: from the beginning"
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
@@ -102,6 +105,8 @@ class Run:
             held = torch.load(self.last, map_location="cpu", weights_only=True)
         try:
             self.model.on_load_checkpoint(held)
+            folders.check_same(self.folder, self.parsed)
+            self.datamodule.load_state_dict(held[type(self.datamodule).__qualname__])
         except ValueError as error:
             raise ValueError(f"{lead}{error}") from error
         return f"going on after step {held['global_step']} (epoch {held['epoch'] + 1})"
@@ -116,7 +121,9 @@ class Run:
         best = self.last.with_name("best.ckpt")
         if best.exists():
             with readable(best):
-                model = type(model).load_from_checkpoint(best, weights_only=True)
+                model = type(model).load_from_checkpoint(
+                    best, map_location="cpu", weights_only=True
+                )
         else:
             notes.append("no validation chose a checkpoint: these are the last weights")
         if trainer.is_global_zero:
@@ -132,10 +139,10 @@ class Run:
         training, first = cost.pop("training_seconds"), cost.pop("first_batch_at")
         result = {
             "metrics": metrics,
-            "config": self.config,
+            "config": tracking.redact(self.config),
             "data": self.data,
             **cost,
-            "seconds": round(time.time() - started, 1),
+            "seconds": round(self.cost.elapsed(), 1),
             "seconds_to_first_step": first and round(first - started, 1),
             "git_commit": self.commit,
             "wandb": tracking.address(self.logger),
@@ -156,3 +163,5 @@ class Run:
         if self.logger is not None:
             summary = {**summary, "error": error} if error else summary
             tracking.finish(self.logger, state, summary)
+        if self.lock is not None:
+            folders.let_go(self.lock)

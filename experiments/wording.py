@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 LINES, WIDTH = 50, 100  # of --help
 TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags that --help shows
     "--config": "A YAML file of settings; a flag wins over it",
-    "--seed_everything": "The seed of the run; true draws one",
+    "--seed_everything": "The seed of the run",
     "--trainer.max_epochs": "Passes over the training data",
     "--trainer.precision": "32, 16-mixed, bf16-mixed, 16-true, bf16-true or 64",
     "--trainer.devices": "How many, or which: 2, [0,3], auto",

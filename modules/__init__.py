@@ -1,4 +1,4 @@
-"""Every LightningModule by name: ``from modules import LoRA``."""
+"""Every LightningModule and task by name: ``from modules import LoRA``."""
 
 from modules.finetuning.full import FullFineTuning
 from modules.finetuning.lora import LoRA

@@ -20,6 +20,7 @@ def resolve(backbone: str) -> str:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
+        GatedRepoError,
         HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
@@ -28,6 +29,11 @@ def resolve(backbone: str) -> str:
     try:
         hf_hub_download(backbone, "config.json")
         return backbone
+    except GatedRepoError:
+        raise ValueError(
+            f"--model.backbone {backbone}: no permission; ask for access on its page at the hub, "
+            f"then run `hf auth login`"
+        ) from None
     except LocalEntryNotFoundError:
         reason = "and the hub does not answer"
     except (HFValidationError, RepositoryNotFoundError, EntryNotFoundError) as error:

@@ -135,7 +135,10 @@ def start_logger(
     run, earlier = None, {}
     if rank_zero_only.rank == 0:
         if resume and mode != "disabled" and run_folders(run_dir):
-            earlier = read_offline(run_dir)["summary"]
+            try:
+                earlier = read_offline(run_dir)["summary"]
+            except ValueError as error:
+                rank_zero_warn(f"{error}: the best values of the earlier part are not counted")
         run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume)
     logger = RunLogger(experiment=run, project=tracking.project, id=run_id, save_dir=run_dir)
     logger.earlier = earlier

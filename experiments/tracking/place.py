@@ -18,8 +18,7 @@ def where(logger: WandbLogger) -> str:
         return "W&B is disabled: nothing was tracked"
     if not run.offline:
         return f"W&B run: {run.url}"
-    beside = Path(sys.executable).with_name("wandb")
-    wandb = "wandb" if shutil.which("wandb") or not beside.exists() else _shown(beside)
+    wandb = typed("wandb")
     parts = [_shown(part) for part in run_folders(Path(logger.save_dir))]
     return "\n".join(
         [
@@ -36,6 +35,13 @@ def address(logger: WandbLogger) -> str | None:
     if run is None or run.disabled:
         return None
     return _relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
+
+
+def typed(program: str) -> str:
+    """A program of this environment as one would type it here, whether or not it is activated."""
+    beside = Path(sys.executable).with_name(program)
+    there = beside.exists() and shutil.which(program) != str(beside)
+    return _shown(beside) if there else program
 
 
 def _shown(path: Path) -> str:

@@ -75,14 +75,14 @@ def test_the_seed_orders_the_rows(bert, reviews):
 
 def test_the_place_in_the_epoch_is_in_the_modules_state(bert, reviews):
     data = tiny.read(reviews, bert, batch_size=4)
-    assert data.state_dict() == {}
+    assert set(data.state_dict()) == {"fingerprint"}
     loader = data.train_dataloader()
     whole = [batch["index"].tolist() for batch in loader]
     for count, _ in enumerate(loader, 1):
         if count == 2:
             break
     state = data.state_dict()
-    assert state == {"train": {"epoch": 0, "position": 2}}
+    assert state["train"] == {"epoch": 0, "position": 2}
     again = tiny.read(reviews, bert, batch_size=4)
     again.load_state_dict(state)
     assert [b["index"].tolist() for b in again.train_dataloader()] == whole[2:]
@@ -154,3 +154,29 @@ def test_without_a_test_file_the_test_is_on_validation(bert, reviews, tmp_path):
     data = tiny.read(folder, bert)
     assert data.test_split == "validation" and data.facts()["test_split"] == "validation"
     assert sum(len(batch["index"]) for batch in data.test_dataloader()) == 8
+
+
+def test_a_checkpoint_of_other_data_is_refused(bert, reviews, tmp_path):
+    state = tiny.read(reviews, bert).state_dict()
+    other = shutil.copytree(reviews, tmp_path / "other")
+    train = other / "train.jsonl"
+    train.write_text(train.read_text().replace("positive", "negative", 1))
+    tiny.read(reviews, bert).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"--data\.source .* is not what the run was trained on"):
+        tiny.read(other, bert).load_state_dict(state)
+
+
+def test_auto_takes_the_bundled_data_where_a_gateway_answers_in_the_hubs_place(monkeypatch):
+    def refuses(*args):
+        raise ValueError("--data.source hub: nyu-mll/glue: 407 Proxy Authentication Required")
+
+    monkeypatch.setattr(hub, "reachable", lambda: True)
+    monkeypatch.setattr(hub, "load", refuses)
+    monkeypatch.setattr(hub, "cached", lambda *args: None)
+    rows = tables.Split(["good", "bad"], None, [1, 0])
+    splits = tables.Dataset({"train": rows, "validation": rows}, ("no", "yes"), [])
+    monkeypatch.setattr(SST2, "bundled", lambda self: (splits, "toys"))
+    data = SST2(source="auto")
+    assert "407 Proxy" in data.dataset.notes[0] and data.kind == "bundled"
+    with pytest.raises(ValueError, match="407"):
+        SST2(source="hub").dataset  # noqa: B018

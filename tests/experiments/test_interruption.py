@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from experiments import run as run_module
+from experiments.tracking.place import typed
 from experiments.tracking.runs import STEP, read_offline
 from tests.experiments import running
 from tests.experiments.running import result
@@ -44,7 +45,7 @@ def test_interruption_closes_the_run_and_says_how_to_go_on(experiment, place, nu
     begin = "No checkpoint yet; begin again" if "start" in place else "Go on"
     assert lines.pop() == (
         f"lora_sst2.py: interrupted. {begin} with: "
-        f"python experiments/lora_sst2.py --resume {ended.run.name}"
+        f"{typed('python')} experiments/lora_sst2.py --resume {ended.run.name}"
     )
     assert lines == [] or lines == ["closing the run; once more leaves at once"]
     assert not tracked or read_offline(ended.run)["state"] == "interrupted"
@@ -74,7 +75,7 @@ def test_interruption_outside_of_the_trainer(experiment, monkeypatch, where):
     else:
         assert line == (
             "lora_sst2.py: interrupted. Go on with: "
-            f"python experiments/lora_sst2.py --resume {ended.run.name}"
+            f"{typed('python')} experiments/lora_sst2.py --resume {ended.run.name}"
         )
         assert not (ended.run / "export").exists()
 
@@ -186,7 +187,7 @@ def test_ctrl_c_on_a_real_command_line(folder, bert, session_cache):
     run = running.only_run(folder)
     assert process.returncode == 130 and "Traceback" not in err
     assert err.splitlines()[-1] == (
-        f"lora_sst2.py: interrupted. Go on with: python "
+        f"lora_sst2.py: interrupted. Go on with: {typed('python')} "
         f"{running.ROOT / 'experiments' / 'lora_sst2.py'} --resume {run.name}"
     )
     assert read_offline(run)["state"] == "interrupted"

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from experiments import folders
 from experiments.tracking.runs import STEP, read_offline
 from tests.experiments import running
 from tests.experiments.running import ROOT, config, result
@@ -107,6 +108,7 @@ def test_config_of_a_run_makes_it_again(experiment):
         "--data IMDb --data.source my.csv --data.max_length 8",
         "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/loss",
         "--trainer.logger CSVLogger --trainer.logger.save_dir csv",
+        "--trainer.callbacks+=TQDMProgressBar",
     ],
 )
 def test_swaps(experiment, words):
@@ -125,6 +127,14 @@ def test_swaps(experiment, words):
     if "CSVLogger" in words:
         (table,) = Path("csv").rglob("metrics.csv")
         assert "train/loss" in table.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("flag", ["enable_progress_bar", "enable_checkpointing"])
+def test_what_the_trainer_is_told_to_leave_out(experiment, flag):
+    ended = finished(experiment(f"--trainer.{flag}", "false", "--trainer.log_every_n_steps", 0))
+    files = {file.name for file in (ended.run / "checkpoints").iterdir()}
+    assert files == (set() if flag == "enable_checkpointing" else {"best.ckpt", "last.ckpt"})
+    assert ("epoch 1/2" in ended.err) == (flag == "enable_checkpointing")
 
 
 @pytest.mark.parametrize(
@@ -240,6 +250,17 @@ def test_resume_refuses_what_does_not_fit(experiment):
     line = said("--resume", name, "--model.rank", 4)
     assert f"--resume {name}: the checkpoint is of LoRA with " in line
     assert "LoRA" in said("--resume", name, "--model", "FullFineTuning")
+    assert f"--resume {name}: --model.learning_rate was 0.001 and is 0.1" in said(
+        "--resume", name, "--model.learning_rate", 0.1
+    )
+    assert "--data.batch_tokens was 512 and is 64" in said(
+        "--resume", name, "--data.batch_tokens", 64
+    )
+    assert "--seed_everything was 0 and is 7" in said("--resume", name, "--seed_everything", 7)
+    lock = folders.hold(done.run)
+    assert f"--resume {name}: that run is still going on" in said("--resume", name)
+    assert "--resume last: no unfinished run" in said("--resume", "last")
+    folders.let_go(lock)
     last = done.run / "checkpoints" / "last.ckpt"
     content = last.read_bytes()
     last.write_bytes(content[: len(content) // 2])
