@@ -85,6 +85,8 @@ def tokenise(
         max_length: rows are cut to this many tokens; the tokenizer's limit if None.
     """
     tokenizer = load_tokenizer(name)
+    if not tokenizer.is_fast:
+        raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
     limit = min(tokenizer.model_max_length, _positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
