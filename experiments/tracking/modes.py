@@ -49,7 +49,8 @@ def resolve_mode(tracking: Tracking) -> tuple[str, str]:
             f"{origin} needs a key for {host}: run `wandb login`, set WANDB_API_KEY, "
             "or use --tracking.mode offline"
         )
-    return "offline", f"W&B offline: no key for {host} (`wandb login` makes one)"
+    for_host = f" for {host}" if os.environ.get("WANDB_BASE_URL") else ""
+    return "offline", f"W&B offline: no key{for_host} (`wandb login` makes one)"
 
 
 def _find_key() -> tuple[str, str | None]:

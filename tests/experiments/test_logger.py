@@ -260,7 +260,7 @@ def test_redaction_keeps_what_is_no_secret():
 
 def test_mode_without_a_key(monkeypatch):
     assert resolve_mode(Tracking())[0] == "offline"
-    assert "no key for https://" in resolve_mode(Tracking())[1]
+    assert resolve_mode(Tracking())[1].startswith("W&B offline: no key (")
     assert resolve_mode(Tracking(mode="disabled"))[0] == "disabled"
     with pytest.raises(ValueError, match="^--tracking.mode online needs a key .*wandb login"):
         resolve_mode(Tracking(mode="online"))
