@@ -26,15 +26,12 @@ __all__ = [
     "LogTail",
     "RunLogger",
     "Tracking",
-    "add_config",
     "address",
     "finish",
     "git_commit",
-    "log_table",
     "redact",
     "resolve_mode",
     "start_logger",
-    "state_of",
     "where",
 ]
 
@@ -212,24 +209,6 @@ def _open_run(
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
     return run
-
-
-def add_config(logger: RunLogger, values: Mapping[str, Any]) -> None:
-    """Facts known only after the start, such as parameter counts, beside the parsed config."""
-    if logger._experiment is not None:
-        logger.experiment.config.update(redact(values), allow_val_change=True)
-
-
-def log_table(logger: RunLogger, key: str, columns: list[str], rows: list[list[Any]]) -> None:
-    """A W&B table; offline it lies in the run's folder as files/media/table/<key>*.json."""
-    logger.log_table(key, columns=columns, data=rows)
-
-
-def state_of(error: BaseException | None) -> State:
-    """What an exception out of the trainer means; Lightning turns Ctrl-C and SIGTERM into exits."""
-    if error is None:
-        return "finished"
-    return "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "failed"
 
 
 def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:

@@ -19,13 +19,10 @@ from experiments.tracking import place
 from experiments.tracking.logger import (
     LogTail,
     Tracking,
-    add_config,
     finish,
     git_commit,
-    log_table,
     resolve_mode,
     start_logger,
-    state_of,
     where,
 )
 from experiments.tracking.redaction import redact, redact_argv
@@ -108,12 +105,13 @@ def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
     folder = tmp_path / "run"
     logger = open_run(folder, group="seeds", job_type="train", name="first", tags=["a"])
     train(logger, folder)
-    add_config(logger, {"parameters": {"trainable": 2}})
-    log_table(logger, "test/mistakes", ["text", "label", "p"], [["bad", 0, 0.9], ["ok", 1, 0.8]])
+    logger.log_table(
+        "test/mistakes", columns=["text", "label", "p"], data=[["bad", 0, 0.9], ["ok", 1, 0.8]]
+    )
     finish(logger, "finished", {"test/accuracy": 0.9})
 
     run = read_offline(folder)
-    assert run["config"] == {**CONFIG, "parameters": {"trainable": 2}}
+    assert run["config"] == CONFIG
     assert [row["train/loss"] for row in run["history"]] == [100, 99, 98, 97, 96]
     assert [row[STEP] for row in run["history"]] == [0, 1, 2, 3, 4]
     assert run["history"][-1]["val/accuracy"] == 0.5
@@ -139,7 +137,7 @@ def test_two_runs_in_one_process_and_the_best_of_each(tmp_path):
         logger = open_run(tmp_path / name, run_id=name)
         for step, score in enumerate(scores):
             logger.log_metrics({"val/accuracy": score, "val/loss": 1 - score}, step)
-        log_table(logger, "val/mistakes", ["text"], [["x"]])
+        logger.log_table("val/mistakes", columns=["text"], data=[["x"]])
         if name == "two":
             logger.log_metrics({"val/accuracy": math.nan}, 1)
         finish(logger, "finished" if name == "one" else "interrupted", {})
@@ -309,8 +307,7 @@ def test_disabled_and_other_ranks_write_nothing(tmp_path, monkeypatch):
     def exercise(logger):
         logger.log_metrics({"val/accuracy": 1.0}, 0)
         logger.log_hyperparams({"a": 1})
-        add_config(logger, {"a": 1})
-        log_table(logger, "table", ["a"], [[1]])
+        logger.log_table("table", columns=["a"], data=[[1]])
         finish(logger, "finished", {"a": 1})
         assert "disabled" in where(logger)
 
@@ -318,16 +315,6 @@ def test_disabled_and_other_ranks_write_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(tracking_logger.rank_zero_only, "rank", 1)
     exercise(open_run(tmp_path / "run"))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_state_of_an_exception():
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
-
-    assert state_of(None) == "finished"
-    assert {state_of(e()) for e in (KeyboardInterrupt, SystemExit, SIGTERMException)} == {
-        "interrupted"
-    }
-    assert state_of(RuntimeError("x")) == "failed"
 
 
 def test_git_commit(tmp_path, monkeypatch):
