@@ -30,11 +30,7 @@ class Cost(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._device = trainer.strategy.root_device
-        sizes = [(p.numel(), p.requires_grad) for p in pl_module.parameters()]
-        self.parameters = {
-            "trainable": sum(size for size, trains in sizes if trains),
-            "total": sum(size for size, _ in sizes),
-        }
+        self.parameters = parameter_counts(pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()  # a resumed epoch has no start
@@ -93,6 +89,15 @@ class Cost(Callback):
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         self.tokens, self.seconds = state_dict["tokens"], state_dict["seconds"]
         self._before = state_dict["elapsed"]
+
+
+def parameter_counts(module: LightningModule) -> dict[str, int]:
+    """How many parameters train, of how many."""
+    sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
+    return {
+        "trainable": sum(size for size, trains in sizes if trains),
+        "total": sum(size for size, _ in sizes),
+    }
 
 
 def peak_memory(device: torch.device) -> int:

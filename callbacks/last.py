@@ -48,5 +48,5 @@ class LastCheckpoint(Checkpoint):
         finite = all(bool(p.isfinite().all()) for p in trained)
         if not trainer.strategy.reduce_boolean_decision(finite, all=True):
             return  # nobody wants to go on from such weights
-        trainer.save_checkpoint(self.file, weights_only=False)
+        trainer.save_checkpoint(self.file, weights_only=False)  # the optimizer's state as well
         self._saved = time.monotonic()

@@ -136,7 +136,6 @@ class Experiment(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
-        self.datamodule.prepare_data()
         self.datamodule.setup("fit")
         self.run = Run(
             self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed

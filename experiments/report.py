@@ -5,8 +5,7 @@ import shlex
 import sys
 from typing import Any
 
-from lightning.pytorch import LightningModule
-
+from callbacks.cost import parameter_counts
 from experiments.tracking.place import typed
 
 
@@ -20,16 +19,10 @@ def plain(parsed: Any) -> Any:
     return [plain(value) for value in parsed] if isinstance(parsed, list) else parsed
 
 
-def sizes(model: LightningModule) -> dict[str, int]:
-    """How many parameters train, of how many."""
-    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    return {"trainable": sum(n for n, on in counts if on), "total": sum(n for n, _ in counts)}
-
-
 def opening(run, notes: list[str], tracking_line: str) -> str:
     """Data, model, run and record, a line each; before them, all that the user should know."""
     rows = ", ".join(f"{count:,} {name}" for name, count in run.data["rows"].items())
-    count, settings = sizes(run.model), run.config["trainer"]
+    count, settings = parameter_counts(run.model), run.config["trainer"]
     return "\n".join(
         [
             *(f"note   {note}" for note in [*run.datamodule.notes(), *notes]),

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from callbacks import Cost, LastCheckpoint, Predictions, Progress, StepSeed, StopOnNaN
+from callbacks.cost import parameter_counts
 from experiments import folders, report
 from experiments.checkpoints import Best, readable
 from experiments.tracking import logger as tracking
@@ -80,7 +81,7 @@ class Run:
                 {
                     **self.config,
                     "dataset": self.data,
-                    "parameters": report.sizes(self.model),
+                    "parameters": parameter_counts(self.model),
                     "git_commit": self.commit,
                 },
                 [f"data:{self.data['source']}"],
