@@ -52,7 +52,8 @@ def load(
 ) -> torch.nn.Module:
     """Weights in fp32 of ``auto_class`` (``AutoModel…``), with ``fields`` of its config set.
 
-    ``dropout`` replaces every dropout rate of the architecture's own.
+    ``dropout`` replaces every dropout rate of the architecture's own. The model's attribute
+    ``new_parameters`` names what the backbone's files do not hold, such as a task's head.
 
     On a CPU attention runs as plain matrix products: at sentence lengths the fused kernel's
     backward pass took a third of the step there.
@@ -71,12 +72,15 @@ def load(
             for name, value in vars(config).items():
                 if "drop" in name and name not in fields and isinstance(value, int | float):
                     setattr(config, name, dropout)
-        return auto_class.from_pretrained(
+        model, loading = auto_class.from_pretrained(
             place,
             config=config,
             dtype=torch.float32,
             attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+            output_loading_info=True,
         )
+        model.new_parameters = sorted(loading["missing_keys"])
+        return model
     except OSError as error:
         first = str(error).strip().splitlines()[0]
         raise ValueError(f"--model.backbone {backbone}: {first}") from error

@@ -1,11 +1,32 @@
 """Which parameters decay, which optimizer steps them, and how the learning rate moves."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 
 Schedule = Literal["linear", "cosine", "constant"]
+
+
+def configure(module: LightningModule) -> dict[str, Any]:
+    """What ``configure_optimizers`` returns, from the module's hyperparameters.
+
+    ``module.regroup``, where a callback has set it, takes the optimizer's parameter groups and
+    gives others, such as a group with its own rate for each layer.
+    """
+    settings, steps = module.hparams, module.trainer.estimated_stepping_batches
+    if steps == float("inf"):
+        raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
+    groups = parameter_groups(module.model, settings["weight_decay"])
+    if module.regroup is not None:
+        groups = module.regroup(groups)
+    optimizer = adamw(groups, settings["learning_rate"])
+    rates = learning_rates(optimizer, settings["schedule"], settings["warmup"], steps)
+    return {
+        "optimizer": optimizer,
+        "lr_scheduler": {"scheduler": rates, "interval": "step", "name": "learning_rate"},
+    }
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveInt
 from torch import Tensor, nn
 from torchmetrics import Accuracy, F1Score, MetricCollection
@@ -16,10 +17,13 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 class Task:
     """Head, loss and metrics over one kind of batch.
 
-    ``peft_type`` is what peft calls the task; ``monitor`` names the validation metric that picks
-    the best checkpoint, and ``mode`` says whether more (max) or less (min) of it is better.
+    ``auto_class`` and ``pipeline`` are its names in transformers, ``peft_type`` that in peft;
+    ``monitor`` names the validation metric that picks the best checkpoint, and ``mode`` says
+    whether more (max) or less (min) of it is better.
     """
 
+    auto_class: str
+    pipeline: str
     peft_type: str
     monitor: str
     mode: Literal["min", "max"]
@@ -38,8 +42,19 @@ class Task:
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         raise NotImplementedError
 
+    def size(self, batch: LabelledBatch) -> Tensor | int:
+        """Over how many rows, or tokens, ``loss`` is the mean."""
+        return len(batch["labels"])
+
     def metrics(self) -> MetricCollection:
         raise NotImplementedError
+
+
+class _FirstToken(nn.Module):
+    """In place of a pooler."""
+
+    def forward(self, hidden_BTH: Tensor) -> Tensor:
+        return hidden_BTH[:, 0]
 
 
 class Classification(Task):
@@ -54,6 +69,7 @@ class Classification(Task):
         label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
     """
 
+    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
     peft_type, monitor, mode = "SEQ_CLS", "val/accuracy", "max"
 
     def __init__(
@@ -105,7 +121,7 @@ class Classification(Task):
                 )
             # A pooler that nothing reads would be counted, and several devices would refuse it.
             if getattr(model.base_model, "pooler", None) is not None:
-                model.base_model.pooler = None
+                model.base_model.pooler = _FirstToken()
         return model
 
     @staticmethod
@@ -119,11 +135,17 @@ class Classification(Task):
     def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
         """Scores before the softmax, (B, classes)."""
         inputs = {name: batch[name] for name in _INPUTS if name in batch}
-        if self.pooling == "native":
-            return model(**inputs).logits
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        hidden_BTH = inner.base_model(**inputs).last_hidden_state
-        mask_BT1 = batch["attention_mask"][..., None].to(hidden_BTH.dtype)
+        per_token = isinstance(getattr(inner, "score", None), nn.Module)  # a decoder's head
+        if self.pooling == "native" and not per_token:
+            return model(**inputs).logits
+        hidden_BTH = model(**inputs, output_hidden_states=True).hidden_states[-1]
+        hidden_BTH = hidden_BTH[:, -batch["input_ids"].shape[1] :]  # without a prompt before it
+        mask_BT = batch["attention_mask"]
+        if self.pooling == "native":  # transformers does not find the last token after a prompt
+            rows = torch.arange(len(mask_BT), device=mask_BT.device)
+            return inner.score(hidden_BTH[rows, mask_BT.sum(1) - 1])
+        mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
         mean_BH = (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
         return self._linear_head(inner)(getattr(inner, "dropout", nn.Identity())(mean_BH))
 

@@ -1,6 +1,7 @@
 """What every fine-tuning strategy shares: all but which parameters exist and which train."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from datamodules.batches import LabelledBatch
 from modules import optimization
+from modules.accumulation import Shares
+from modules.finetuning.targets import layer_groups
 from modules.tasks import Classification, Task, plain, restore, stored
 
 
@@ -48,6 +51,11 @@ class FineTuningModule(LightningModule):
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": self.task.metrics() for stage in ("train", "val", "test")}
         )
+        # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
+        # it for a while, which changes nothing here.
+        self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
+        self.shares = Shares()
+        self.regroup: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
 
     def adapt(self, model: nn.Module) -> nn.Module:
@@ -61,7 +69,11 @@ class FineTuningModule(LightningModule):
             return self.task.logits(self.model, batch)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
-        return self._step(batch, "train", self.metrics["train_metrics"])["loss"]
+        loss = self._step(batch, "train", self.metrics["train_metrics"])["loss"]
+        return self.shares.weigh(self, loss, self.task.size(batch))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self.shares.settle(self)
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
         return self._step(batch, "val", self.metrics["val_metrics"])
@@ -84,18 +96,14 @@ class FineTuningModule(LightningModule):
         return {"loss": loss, "logits": logits.detach()}
 
     def configure_optimizers(self) -> dict[str, Any]:
-        settings, steps = self.hparams, self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
-            raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
-        groups = optimization.parameter_groups(self.model, settings["weight_decay"])
-        optimizer = optimization.adamw(groups, settings["learning_rate"])
-        rates = optimization.learning_rates(
-            optimizer, settings["schedule"], settings["warmup"], steps
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": rates, "interval": "step", "name": "learning_rate"},
-        }
+        return optimization.configure(self)
+
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """What trains, by depth: embeddings, layer.0, layer.1 …, head."""
+        held = {n: p for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable}
+        groups = layer_groups(self.model).items()
+        found = {group: [held[name] for name in names if name in held] for group, names in groups}
+        return {group: parameters for group, parameters in found.items() if parameters}
 
     def setup(self, stage: str) -> None:
         if self.trainer.precision == "bf16-mixed":
@@ -110,30 +118,26 @@ class FineTuningModule(LightningModule):
         if all(parameter.dtype == torch.float32 for parameter in self.model.parameters()):
             return self
         fresh = type(self)(**self.hparams)
-        trained, weights = self.trained_names(), self.state_dict()
-        fresh.load_state_dict({name: weights[name] for name in trained}, strict=False)
+        weights = self.state_dict()
+        fresh.load_state_dict({name: weights[name] for name in self.trainable}, strict=False)
         return fresh.eval()
-
-    def trained_names(self) -> set[str]:
-        """Names in ``state_dict`` of what trains: all that a checkpoint has to hold."""
-        return {name for name, p in self.named_parameters() if p.requires_grad}
 
     def load_state_dict(self, *args, **kwargs):
         """Only what trains can be missing: the rest comes from the backbone."""
-        keys, wanted = super().load_state_dict(*args, **kwargs), self.trained_names()
-        return keys._replace(missing_keys=[name for name in keys.missing_keys if name in wanted])
+        keys = super().load_state_dict(*args, **kwargs)
+        missing = [name for name in keys.missing_keys if name in self.trainable]
+        return keys._replace(missing_keys=missing)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        names = self.trained_names()
-        weights = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: weights[name] for name in weights if name in names}
+        weights = checkpoint["state_dict"].items()
+        checkpoint["state_dict"] = {name: w for name, w in weights if name in self.trainable}
         checkpoint["module"] = type(self).__name__
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A checkpoint of other parameters is refused; nothing is taken from it in part."""
         made = checkpoint.get("module", "another program")
         held = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
-        wanted = {name: tuple(self.get_parameter(name).shape) for name in self.trained_names()}
+        wanted = {name: tuple(self.get_parameter(name).shape) for name in self.trainable}
         if held != wanted:
             names = held.keys() | wanted.keys()
             other = sorted(name for name in names if held.get(name) != wanted.get(name))

@@ -11,7 +11,7 @@ from modules.finetuning.targets import head_modules, linear_layers
 class LoRA(FineTuningModule):
     """Frozen matrices plus trained low-rank updates, W + (alpha / rank) B A (Hu et al. 2021).
 
-    The task's head trains beside them, and a pooler where the architecture has one.
+    The task's head trains whole beside them.
 
     Args:
         rank: columns of B and rows of A.

@@ -4,16 +4,44 @@ from torch import nn
 
 
 def head_modules(model: nn.Module) -> list[str]:
-    """The parts that the task adds or that pool for it: trained whole by every strategy."""
+    """The parts that are new with the task: trained whole by every strategy.
+
+    They are the top-level heads, and a pooler if the backbone's files hold none: what is random
+    at first has to be in the checkpoint. A pretrained pooler is a layer like any other.
+    """
     prefix = model.base_model_prefix
     heads = [
         name
         for name, child in model.named_children()
         if name != prefix and any(True for _ in child.parameters())
     ]
-    if getattr(model.base_model, "pooler", None) is not None:
+    if any(".pooler." in name for name in getattr(model, "new_parameters", [])):
         heads.append("pooler")
     return heads
+
+
+def layer_groups(model: nn.Module) -> dict[str, list[str]]:
+    """Names of parameters by depth: embeddings, layer.0, layer.1 …, head, from bottom to top.
+
+    The blocks are the longest ``ModuleList`` that is in no other (as experts are); what is
+    registered before them is embeddings, what comes after is head. Soft prompts enter below the
+    first block, and so count as embeddings.
+    """
+    lists = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
+    if not lists:
+        return {"head": [name for name, _ in model.named_parameters()]}
+    outer = [entry for entry in lists if not any(entry[0].startswith(f"{n}.") for n, _ in lists)]
+    path, blocks = max(outer, key=lambda entry: len(entry[1]))
+    groups = {"embeddings": [], **{f"layer.{n}": [] for n in range(len(blocks))}, "head": []}
+    place = "embeddings"
+    for name, _ in model.named_parameters():
+        if name.startswith(f"{path}."):
+            number = name.removeprefix(f"{path}.").split(".")[0]
+            groups[f"layer.{number}"].append(name)
+            place = "head"
+        else:
+            groups["embeddings" if "prompt_encoder" in name else place].append(name)
+    return {group: names for group, names in groups.items() if names}
 
 
 def linear_layers(model: nn.Module, targets: str | list[str]) -> list[str]:
