@@ -8,6 +8,7 @@ import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from datamodules.batches import LabelledBatch
 from modules import optimization
@@ -51,6 +52,8 @@ class FineTuningModule(LightningModule):
         self.metrics = nn.ModuleDict(
             {f"{stage}_metrics": self.task.metrics() for stage in ("train", "val", "test")}
         )
+        # Metrics too: Lightning's own mean over devices rounds a number of rows that is uneven.
+        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in ("val", "test")})
         # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
         # it for a while, which changes nothing here.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -84,13 +87,15 @@ class FineTuningModule(LightningModule):
     def _step(self, batch: LabelledBatch, stage: str, metrics: nn.Module) -> dict[str, Tensor]:
         logits = self(batch)
         loss = self.task.loss(logits, batch)
-        training, rows = stage == "train", len(batch["labels"])
+        training, rows, mean = stage == "train", self.task.size(batch), loss
         values = metrics
         if training:
             values = metrics(logits.detach(), batch["labels"])  # of this batch
-        else:
-            metrics.update(logits, batch["labels"])  # Lightning computes them over all batches
-        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=rows, sync_dist=not training)
+        else:  # Lightning computes them over all batches
+            metrics.update(logits, batch["labels"])
+            mean = self.losses[stage]
+            mean.update(loss, rows)
+        self.log(f"{stage}/loss", mean, prog_bar=True, batch_size=rows)
         named = {f"{stage}/{name}": value for name, value in values.items()}
         self.log_dict(named, prog_bar=training, batch_size=rows)
         return {"loss": loss, "logits": logits.detach()}

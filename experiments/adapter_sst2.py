@@ -1,0 +1,14 @@
+"""How well do bottleneck adapters classify film review sentences, and at what cost?
+
+    python experiments/adapter_sst2.py
+    python experiments/adapter_sst2.py --model.placement houlsby
+
+The same backbone, data and metrics as lora_sst2.py; small layers between frozen ones train.
+"""
+
+from experiments.cli import main
+from datamodules import SST2
+from modules import Adapter
+
+if __name__ == "__main__":
+    main(__file__, __doc__, Adapter, SST2, {"trainer.max_epochs": 2})

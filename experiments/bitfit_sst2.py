@@ -1,0 +1,13 @@
+"""How well does a backbone classify film review sentences if only its biases train?
+
+    python experiments/bitfit_sst2.py
+
+The same backbone, data and metrics as lora_sst2.py.
+"""
+
+from experiments.cli import main
+from datamodules import SST2
+from modules import BitFit
+
+if __name__ == "__main__":
+    main(__file__, __doc__, BitFit, SST2, {"trainer.max_epochs": 2})

@@ -1,0 +1,14 @@
+"""How far does a prompt that a small network makes bring a frozen backbone?
+
+    python experiments/p_tuning_sst2.py
+    python experiments/p_tuning_sst2.py --model.encoder lstm
+
+The same backbone, data and metrics as lora_sst2.py.
+"""
+
+from experiments.cli import main
+from datamodules import SST2
+from modules import PTuning
+
+if __name__ == "__main__":
+    main(__file__, __doc__, PTuning, SST2, {"trainer.max_epochs": 2})

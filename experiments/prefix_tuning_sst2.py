@@ -1,0 +1,13 @@
+"""How far do trained keys and values in every layer bring a frozen backbone?
+
+    python experiments/prefix_tuning_sst2.py
+
+The same backbone, data and metrics as lora_sst2.py.
+"""
+
+from experiments.cli import main
+from datamodules import SST2
+from modules import PrefixTuning
+
+if __name__ == "__main__":
+    main(__file__, __doc__, PrefixTuning, SST2, {"trainer.max_epochs": 2})

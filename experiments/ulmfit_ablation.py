@@ -1,0 +1,29 @@
+"""What of ULMFiT's recipe carries over to a transformer? Each part alone, and together.
+
+    python experiments/ulmfit_ablation.py
+    python experiments/ulmfit_ablation.py --only full gradual
+
+Parts (Howard & Ruder 2018): only the last layers, gradual unfreezing, discriminative learning
+rates, the slanted triangular schedule. The baseline is full_sst2.py.
+"""
+
+from experiments.comparison import Row, main
+
+GRADUAL = ("--trainer.callbacks+=LayerwiseUnfreezing", "--trainer.callbacks.every_steps=30")
+RATES = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.decay=0.9")
+SLANTED = ("--model.schedule=slanted_triangular", "--model.warmup=0.1")
+
+ROWS = [
+    Row("full", "full_sst2"),
+    Row("last layer", "partial_freezing_sst2", ("--model.frozen_layers=6",)),
+    Row("gradual", "full_sst2", GRADUAL),
+    Row("discriminative", "full_sst2", RATES),
+    Row("slanted", "full_sst2", SLANTED),
+    Row("gradual + discriminative", "full_sst2", GRADUAL + RATES),
+    Row("gradual + slanted", "full_sst2", GRADUAL + SLANTED),
+    Row("discriminative + slanted", "full_sst2", RATES + SLANTED),
+    Row("all three", "full_sst2", GRADUAL + RATES + SLANTED),
+]
+
+if __name__ == "__main__":
+    main(__file__, __doc__, ROWS)
