@@ -1,10 +1,21 @@
 """Every callback by name."""
 
 from callbacks.cost import Cost
+from callbacks.discriminative_lr import DiscriminativeLearningRates
 from callbacks.finite import StopOnNaN
 from callbacks.last import LastCheckpoint
+from callbacks.layerwise_unfreezing import LayerwiseUnfreezing
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
 from callbacks.randomness import StepSeed
 
-__all__ = ["Cost", "LastCheckpoint", "Predictions", "Progress", "StepSeed", "StopOnNaN"]
+__all__ = [
+    "Cost",
+    "DiscriminativeLearningRates",
+    "LastCheckpoint",
+    "LayerwiseUnfreezing",
+    "Predictions",
+    "Progress",
+    "StepSeed",
+    "StopOnNaN",
+]

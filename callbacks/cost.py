@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -27,10 +28,15 @@ class Cost(Callback):
         self._before = 0.0  # seconds of the processes that this run was resumed from
         self._device = torch.device("cpu")
         self._pending: torch.Tensor | int = 0
+        self._sum: Callable[[torch.Tensor | int], torch.Tensor | int] = lambda count: count
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._device = trainer.strategy.root_device
         self.parameters = parameter_counts(pl_module)
+        if trainer.world_size > 1:
+            self._sum = lambda count: trainer.strategy.reduce(
+                torch.as_tensor(count, device=self._device), reduce_op="sum"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()  # a resumed epoch has no start
@@ -60,13 +66,20 @@ class Cost(Callback):
         self.seconds += now - self._since
         self._since = now
         if not self._rate or trainer.global_step % (trainer.log_every_n_steps or 50) == 0:
-            self._rate = self.rate()  # a GPU waits for this
+            self._count()
+            self._rate = self.rate()
         pl_module.log("tokens_per_second", self._rate, prog_bar=True)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._count()
+
+    def _count(self) -> None:
+        """Add up the tokens of all devices, which wait for this."""
+        self.tokens += int(self._sum(self._pending))
+        self._pending = 0
 
     def rate(self) -> float:
         """Tokens per second since the run began."""
-        self.tokens += int(self._pending)
-        self._pending = 0
         return self.tokens / self.seconds if self.seconds else 0.0
 
     def elapsed(self) -> float:
@@ -83,7 +96,7 @@ class Cost(Callback):
         }
 
     def state_dict(self) -> dict[str, float]:
-        self.rate()
+        self._count()
         return {"tokens": self.tokens, "seconds": self.seconds, "elapsed": self.elapsed()}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:

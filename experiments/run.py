@@ -138,6 +138,8 @@ class Run:
     def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:
         started, cost = psutil.Process().create_time(), self.cost.summary()
         training, first = cost.pop("training_seconds"), cost.pop("first_batch_at")
+        kept = [f for f in (self.last.with_name("best.ckpt"), self.last) if f.is_file()]
+        cost["checkpoint_bytes"] = kept[0].stat().st_size if kept else None
         result = {
             "metrics": metrics,
             "config": tracking.redact(self.config),

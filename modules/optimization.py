@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
-Schedule = Literal["linear", "cosine", "constant"]
+Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
 
 
 def configure(module: LightningModule) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def configure(module: LightningModule) -> dict[str, Any]:
     if steps == float("inf"):
         raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
     groups = parameter_groups(module.model, settings["weight_decay"])
+    groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if module.regroup is not None:
         groups = module.regroup(groups)
     optimizer = adamw(groups, settings["learning_rate"])
@@ -59,10 +60,22 @@ def adamw(groups: list[dict], learning_rate: float) -> torch.optim.AdamW:
 def learning_rates(
     optimizer: torch.optim.Optimizer, schedule: Schedule, warmup: float, steps: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Rise linearly over the first ``warmup`` share of ``steps``, then fall to 0 or stay."""
+    """Rise linearly over the first ``warmup`` share of ``steps``, then fall to 0 or stay.
+
+    The slanted triangular one rises from 1/32 and falls back to it (Howard & Ruder 2018, with
+    ``warmup`` for their cut_frac).
+    """
     from transformers import get_scheduler
 
+    rise = round(warmup * steps)
+    if schedule == "slanted_triangular":
+        return torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: (1 + 31 * _triangle(step, rise, steps)) / 32
+        )
     name = "constant_with_warmup" if schedule == "constant" else schedule
-    return get_scheduler(
-        name, optimizer, num_warmup_steps=round(warmup * steps), num_training_steps=steps
-    )
+    return get_scheduler(name, optimizer, num_warmup_steps=rise, num_training_steps=steps)
+
+
+def _triangle(step: int, rise: int, steps: int) -> float:
+    """From 0 to 1 over ``rise`` steps, and back to 0 at ``steps``."""
+    return step / rise if step < rise else max(0.0, 1 - (step - rise) / max(1, steps - rise))

@@ -18,7 +18,7 @@ from tests.experiments.running import ROOT, config, result
 
 KEYS = [
     *("metrics", "config", "data", "parameters", "tokens_per_second", "peak_memory_bytes"),
-    *("seconds", "seconds_to_first_step", "git_commit", "wandb"),
+    *("checkpoint_bytes", "seconds", "seconds_to_first_step", "git_commit", "wandb"),
 ]
 
 

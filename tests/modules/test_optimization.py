@@ -38,6 +38,20 @@ def test_schedules(schedule, warmup):
     assert rates(schedule, warmup, steps) == pytest.approx(wanted, abs=1e-12)
 
 
+@pytest.mark.parametrize("cut", [0.0, 0.1, 0.5])
+def test_slanted_triangle_of_ulmfit(cut):
+    """Equation 3 of Howard & Ruder (2018), ratio 32."""
+    steps = 40
+    peak = int(steps * cut)
+    wanted = []
+    for t in range(steps + 1):
+        share = t / peak if t < peak else 1 - (t - peak) / (steps - peak)
+        wanted.append(2.0 * (1 + share * (32 - 1)) / 32)
+    seen = rates("slanted_triangular", cut, steps)
+    assert seen == pytest.approx(wanted)
+    assert max(seen) == 2.0 and seen[-1] == pytest.approx(2.0 / 32)
+
+
 def test_only_matrices_decay(backbone):
     module = tiny.make(FullFineTuning, backbone)
     decay, still = optimization.parameter_groups(module.model, 0.3)

@@ -1,0 +1,43 @@
+"""A learning rate for each layer."""
+
+from typing import Any
+
+from jsonargparse.typing import PositiveFloat
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class DiscriminativeLearningRates(Callback):
+    """The head has the module's rate, each layer below ``decay`` times that of the one above.
+
+    Howard & Ruder (2018) divide by 2.6 (a decay of 0.385) for a recurrent network; for
+    transformers 0.9 and the like are usual (Clark et al. 2020). Any schedule applies on top. Each
+    group shows by its name, such as ``learning_rate/layer.3/decay``, where rates are logged.
+
+    Args:
+        decay: rate of a layer / rate of the layer above it.
+    """
+
+    def __init__(self, decay: PositiveFloat = 0.9) -> None:
+        self.decay = decay
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        if not hasattr(pl_module, "layers"):
+            raise ValueError(
+                f"--trainer.callbacks DiscriminativeLearningRates: {type(pl_module).__name__} does "
+                f"not tell its layers"
+            )
+        pl_module.regroup = lambda groups: self._split(groups, pl_module.layers())
+
+    def _split(self, groups: list[dict[str, Any]], layers: dict[str, list]) -> list[dict[str, Any]]:
+        """Each of the optimizer's groups as one group for each layer, from the head down."""
+        split = []
+        for depth, (layer, parameters) in enumerate(reversed(layers.items())):
+            held = {id(parameter) for parameter in parameters}
+            for group in groups:
+                inside = [p for p in group["params"] if id(p) in held]
+                name, rate = f"{layer}/{group['name']}", group["lr"] * self.decay**depth
+                if inside:
+                    split.append({**group, "name": name, "params": inside, "lr": rate})
+        return split
