@@ -4,20 +4,21 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 
 
 class Predictions(Callback):
-    """Logs a table of test predictions: the most confident mistakes first.
+    """Logs a table of test predictions, the worst first: confident mistakes, largest errors.
+
+    Rows with no label, as a language model's, have no such table.
 
     Args:
         rows: how many to show.
     """
 
-    columns = ["text", "label", "prediction", "confidence", "correct"]
-
     def __init__(self, rows: int = 50) -> None:
         self.rows = rows
-        self._parts: list[tuple[torch.Tensor, ...]] = []
+        self._parts: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_test_batch_end(
         self,
@@ -28,10 +29,9 @@ class Predictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        confidence, predicted = outputs["logits"].float().softmax(-1).max(-1)
-        self._parts.append(
-            tuple(part.cpu() for part in (batch["index"], batch["labels"], predicted, confidence))
-        )
+        if "labels" in batch:
+            parts = (batch["index"], batch["labels"], outputs["logits"].float())
+            self._parts.append(tuple(part.cpu() for part in parts))
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         parts, self._parts = self._parts, []
@@ -39,22 +39,56 @@ class Predictions(Callback):
             shares: list = [None] * trainer.world_size
             torch.distributed.all_gather_object(shares, parts)
             parts = [part for share in shares for part in share]
-        columns = zip(*parts, strict=True)
-        index, labels, predicted, confidence = (torch.cat(column) for column in columns)
+        if not parts:
+            return
+        index, labels, logits = (torch.cat(column) for column in zip(*parts, strict=True))
         data = trainer.datamodule
-        split, names = data.dataset.splits[data.test_split], data.label_names
-        wrong = (labels != predicted).float()
-        order = torch.argsort(wrong * 2 + confidence, descending=True)[: self.rows].tolist()
-        table = []
-        for at in order:
+        columns, how_bad, cells = _table(labels, logits, data.label_names)
+        split, table = data.dataset.splits[data.test_split], []
+        for at in how_bad.argsort(descending=True)[: self.rows].tolist():
             row = int(index[at])
-            text = (
-                split.texts[row]
-                if split.pairs is None
-                else (f"{split.texts[row]} ‖ {split.pairs[row]}")
-            )
-            label, guess = names[int(labels[at])], names[int(predicted[at])]
-            table.append([text, label, guess, round(float(confidence[at]), 4), label == guess])
+            text = split.texts[row]
+            if split.pairs is not None:
+                text = f"{text} ‖ {split.pairs[row]}"
+            table.append([text, *cells(at)])
         for logger in trainer.loggers:
             if hasattr(logger, "log_table"):
-                logger.log_table("test/predictions", columns=self.columns, data=table)
+                logger.log_table("test/predictions", columns=["text", *columns], data=table)
+
+
+def _table(labels: Tensor, logits: Tensor, names: list[str]) -> tuple[list[str], Tensor, Any]:
+    """Columns, how bad each row is, and the cells of a row, by what kind of label there is."""
+    if labels.is_floating_point():
+        errors = (logits - labels).abs()
+        columns = ["label", "prediction", "error"]
+        values = (labels, logits, errors)
+        return columns, errors, lambda at: [round(float(value[at]), 4) for value in values]
+    if labels.ndim == 2:
+        guesses, errors = (logits > 0).long(), (logits.sigmoid() - labels).abs().sum(1)
+
+        def named(row: Tensor) -> str:
+            return ", ".join(names[number] for number in row.nonzero()[:, 0].tolist())
+
+        columns = ["labels", "predictions", "correct"]
+        return (
+            columns,
+            errors,
+            lambda at: [
+                named(labels[at]),
+                named(guesses[at]),
+                bool((labels[at] == guesses[at]).all()),
+            ],
+        )
+    confidence, predicted = logits.softmax(-1).max(-1)
+    wrong = labels != predicted
+    columns = ["label", "prediction", "confidence", "correct"]
+    return (
+        columns,
+        wrong * 2 + confidence,
+        lambda at: [
+            names[int(labels[at])],
+            names[int(predicted[at])],
+            round(float(confidence[at]), 4),
+            not wrong[at],
+        ],
+    )

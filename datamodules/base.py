@@ -1,5 +1,6 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
+import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 
@@ -9,17 +10,20 @@ from datamodules.tokens import TokenRows, tokenise
 
 
 class LabelledText(LightningDataModule):
-    """Texts, or pairs of texts, with a class each. A subclass says where they come from.
+    """Texts, or pairs of texts, with a label each. A subclass says where they come from.
 
     Args:
-        source: auto | hub | bundled, or the path of a folder or file (tsv, csv, jsonl, parquet).
+        source: auto | hub | bundled, or the path of a folder or file (tsv, csv, jsonl, parquet,
+            txt).
         tokenizer: of the backbone: a bundled name, a hub id or a folder.
         batch_tokens: padded tokens per batch and device; rows of like length share a batch.
         batch_size: rows per batch and device instead of a token budget.
         max_length: tokens after which a text is cut; the tokenizer's own limit if not given.
         text_column: of files; "sentence" or "text" if not given.
         pair_column: of files: the second text of a pair.
-        label_column: of files: integers from 0, or names.
+        label_column: of files: integers from 0, or names; numbers for a regression; names separated
+            by commas, or a list, for several at once.
+        labels: class | number | several | none; the task's on the command line.
         seed: of the order of the rows; the run's seed if not given.
         workers: processes that assemble batches; 0 does it in the training process.
     """
@@ -38,6 +42,7 @@ class LabelledText(LightningDataModule):
         text_column: str | None = None,
         pair_column: str | None = None,
         label_column: str = "label",
+        labels: tables.LabelKind = "class",
         seed: NonNegativeInt = 0,
         workers: NonNegativeInt = 0,
     ) -> None:
@@ -45,7 +50,7 @@ class LabelledText(LightningDataModule):
         self.source, self.tokenizer = source, tokenizer
         self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
         self.columns = (text_column, pair_column, label_column)
-        self.seed, self.workers = seed, workers
+        self.labels, self.seed, self.workers = labels, seed, workers
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
         self._rows: dict[str, TokenRows] = {}
@@ -61,7 +66,7 @@ class LabelledText(LightningDataModule):
         """Texts and labels of all splits, read at the first use."""
         if self._dataset is None:
             asked = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
-            self.kind, self.origin, self._dataset = sources.read(*asked, self.bundled)
+            self.kind, self.origin, self._dataset = sources.read(*asked, self.bundled, self.labels)
         return self._dataset
 
     @property
@@ -83,9 +88,15 @@ class LabelledText(LightningDataModule):
         self.prepare_data()  # from the cache, in the processes that waited
 
     def _load(self, split: str) -> TokenRows:
-        rows = self.dataset.splits[split]
+        rows, labels = self.dataset.splits[split], torch.empty(0)
+        if self.labels == "several":
+            labels = torch.zeros(len(rows.texts), len(self.label_names), dtype=torch.int64)
+            for row, found in enumerate(rows.labels):
+                labels[row, found] = 1
+        elif self.labels != "none":
+            labels = torch.tensor(rows.labels)
         return tokenise(
-            self.tokenizer, rows.texts, rows.pairs, rows.labels, rows.fingerprint, self.max_length
+            self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length
         )
 
     def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
@@ -143,7 +154,9 @@ class LabelledText(LightningDataModule):
             "fingerprint": self.dataset.fingerprint,
             "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
             "tokens": {name: len(rows.ids) for name, rows in self._rows.items()},
+            "longest": {name: int(rows.lengths.max()) for name, rows in self._rows.items()},
             "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in self._rows.items()},
             "test_split": self.test_split,
             "labels": self.label_names,
+            "pairs": self.dataset.splits["train"].pairs is not None,
         }

@@ -14,6 +14,7 @@ class LabelledBatch(TypedDict):
 
     input_ids: Tensor  # (B, T) int64
     attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
-    labels: Tensor  # (B,) int64
     index: Tensor  # (B,) int64
+    # (B,) int64 classes, (B,) float32 numbers, or (B, classes) int64, 1 for each of several
+    labels: NotRequired[Tensor]
     token_type_ids: NotRequired[Tensor]  # (B, T) int64

@@ -1,4 +1,4 @@
-"""Tables from TSV, CSV, JSON lines and Parquet files; every error names the file and the row."""
+"""Tables from TSV, CSV, JSON lines, Parquet or text; every error names the file and the row."""
 
 import codecs
 import csv
@@ -162,10 +162,16 @@ def _parquet(path: Path) -> Table:
     return Table(str(path), columns, range(1, len(next(iter(columns.values()), ())) + 1))
 
 
+def _txt(path: Path) -> Table:
+    rows, lines = zip(*_lines(path), strict=True)
+    return Table(str(path), {"text": lines}, rows)
+
+
 READERS: dict[str, Callable[[Path], Table]] = {
     ".tsv": _tsv,
     ".csv": _csv,
     ".jsonl": _jsonl,
     ".json": _jsonl,
     ".parquet": _parquet,
+    ".txt": _txt,
 }

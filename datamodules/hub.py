@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.files import Table
-from datamodules.tables import Dataset, assemble
+from datamodules.tables import Dataset, LabelKind, assemble
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -124,6 +124,7 @@ def to_dataset(
     text_column: str | None = None,
     pair_column: str | None = None,
     label_column: str = "label",
+    kind: LabelKind = "class",
 ) -> Dataset:
     """Checked splits with the hub's label names; a test split whose labels are -1 is left out."""
     if "train" not in found:
@@ -138,4 +139,7 @@ def to_dataset(
             columns = {c: rows[c][:] if c in wanted else [] for c in rows.column_names}
             tables[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
     names = getattr(found["train"].features.get(label_column), "names", None)
-    return assemble(tables, text_column, pair_column, label_column, tuple(names) if names else None)
+    if names and kind == "number":
+        raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
+    names = tuple(names) if names else None
+    return assemble(tables, text_column, pair_column, label_column, names, kind)

@@ -16,6 +16,7 @@ def read(
     config: str | None,
     names: tuple[str, ...] | None,
     bundled: Callable[[], tuple[tables.Dataset, str]],
+    kind: tables.LabelKind = "class",
 ) -> tuple[str, str, tables.Dataset]:
     """Kind (hub | bundled | files), origin and splits of what ``--data.source`` asks for.
 
@@ -24,12 +25,13 @@ def read(
         repo: of the hub, with its ``config``; None where there is none.
         names: of classes that files give as integers.
         bundled: reads what the package index carries and names it.
+        kind: of the labels that are wanted.
     """
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")
     if source not in ("auto", "hub", "bundled"):
         path = Path(source).expanduser()
-        return "files", str(path), tables.read_path(path, *columns, names)
+        return "files", str(path), tables.read_path(path, *columns, names, kind)
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:
@@ -41,8 +43,13 @@ def read(
             why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
             found = hub.cached(repo, config)
         if found is not None:
-            return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns)
+            return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns, kind)
     splits, name = bundled()
+    if kind == "none":
+        unlabelled = {key: replace(split, labels=None) for key, split in splits.splits.items()}
+        splits = replace(splits, splits=unlabelled, label_names=(), kind=kind)
+    elif kind != "class":
+        raise ValueError(f"--model.task: {name} has one class a row, which that task cannot use")
     if source == "auto" and repo is not None:
         note = (
             f"{why} and {repo} is not in its cache: using the bundled {name} instead "

@@ -1,4 +1,4 @@
-"""Labelled text: tables to checked splits, class ids and label names."""
+"""Labelled text: tables to checked splits, class ids, numbers and label names."""
 
 import hashlib
 import math
@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from datamodules.files import Table, read_table, split_files
+
+# What a row brings: the id of its class, a number, the ids of several classes, or nothing.
+LabelKind = Literal["class", "number", "several", "none"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Texts of one split, their second sentences for pairs, and class ids (None: unlabelled)."""
+    """Texts of one split, their second sentences for pairs, and labels (None: unlabelled)."""
 
     texts: list[str]
     pairs: list[str] | None
-    labels: list[int] | None
+    labels: list[int] | list[float] | list[list[int]] | None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -42,6 +46,7 @@ class Dataset:
     splits: dict[str, Split]
     label_names: tuple[str, ...]
     notes: list[str]
+    kind: LabelKind = "class"
 
     @property
     def fingerprint(self) -> str:
@@ -80,12 +85,13 @@ def read_path(
     pair_column: str | None = None,
     label_column: str = "label",
     label_names: tuple[str, ...] | None = None,
+    kind: LabelKind = "class",
 ) -> Dataset:
     """Read a folder of train, dev or validation, and test files, or one file split by text hash."""
     path = Path(path).expanduser()
     paths = split_files(path) if path.is_dir() else {"train": path}
     tables = {split: read_table(file) for split, file in paths.items()}
-    return assemble(tables, text_column, pair_column, label_column, label_names)
+    return assemble(tables, text_column, pair_column, label_column, label_names, kind)
 
 
 def assemble(
@@ -94,35 +100,62 @@ def assemble(
     pair_column: str | None = None,
     label_column: str = "label",
     label_names: tuple[str, ...] | None = None,
+    kind: LabelKind = "class",
 ) -> Dataset:
     """Checked splits from one table each; without validation, train is cut by text hash.
 
     Class ids follow `label_names` where they fit what is found, else integers 0..n-1 stay as they
-    are and names are numbered in sorted order. The classes are those of train.
+    are and names are numbered in sorted order. The classes are those of train. Several names in
+    one field are separated by commas, or come as a list.
     """
+    if kind == "none":
+        return _finish(
+            tables, {split: None for split in tables}, (), kind, text_column, pair_column
+        )
     notes, labels = [], {}
     for split, table in tables.items():
         if split == "test" and label_column not in table.columns:
             continue
-        column = [_spelled(value) for value in table.column(label_column, "label_column")]
+        column = [_READ[kind](value) for value in table.column(label_column, "label_column")]
         if split != "test" or any(label not in (None, -1) for label in column):
             labels[split] = column
     if "test" in tables and "test" not in labels:
         notes.append(f"{Path(tables['test'].name).name} has no labels: it is not used")
-    _two_classes(tables["train"], labels["train"])
-    names, ids = _classes(labels["train"], label_names)
+    if kind == "number":
+        names, encoded = (), {s: _numbers(tables[s], column) for s, column in labels.items()}
+    elif kind == "several":
+        names, encoded = _names_of_rows(tables, labels)
+    else:
+        _two_classes(tables["train"], labels["train"])
+        names, ids = _classes(labels["train"], label_names)
+        encoded = {split: _encode(tables[split], column, ids) for split, column in labels.items()}
+    return _finish(tables, encoded, names, kind, text_column, pair_column, notes)
+
+
+def _finish(
+    tables: dict[str, Table],
+    labels: dict[str, list | None],
+    names: tuple[str, ...],
+    kind: LabelKind,
+    text_column: str | None,
+    pair_column: str | None,
+    notes: list[str] | None = None,
+) -> Dataset:
+    """Texts to labels that have been read, and the splits that are missing."""
+    notes = notes or []
     splits = {
         split: Split(
             _texts(tables[split], text_column, "text_column"),
             None if pair_column is None else _texts(tables[split], pair_column, "pair_column"),
-            _encode(tables[split], column, ids),
+            column,
         )
         for split, column in labels.items()
     }
     if "validation" not in splits:
         splits |= _cut(tables["train"], splits, notes)
-        _two_classes(tables["train"], splits["train"].labels)
-    return Dataset(splits, names, notes)
+        if kind == "class":
+            _two_classes(tables["train"], splits["train"].labels)
+    return Dataset(splits, names, notes, kind)
 
 
 def _two_classes(table: Table, labels: list) -> None:
@@ -171,6 +204,50 @@ def _spelled(value) -> int | float | str | None:
     if not math.isfinite(number):
         return value if isinstance(value, str) else None  # "nan" may be a name, NaN is a gap
     return int(number) if number.is_integer() else number
+
+
+def _listed(value) -> list[str] | None:
+    """Several names from a list, or from a text with commas; an empty one is no name at all."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list | tuple):
+        return None if value is None or value != value else [str(_spelled(value))]
+    return [name for part in value if (name := str(part).strip())]
+
+
+_READ = {"class": _spelled, "number": _spelled, "several": _listed}
+
+
+def _numbers(table: Table, labels: list) -> list[float]:
+    for i, label in enumerate(labels):
+        if not isinstance(label, int | float):
+            found = "no label" if label is None else f"label {label!r} is not a number"
+            message = f"{found}: a regression needs one in every row"
+            raise table.fault(message, "label_column", i)
+    return [float(label) for label in labels]
+
+
+def _names_of_rows(
+    tables: dict[str, Table], labels: dict[str, list[list[str] | None]]
+) -> tuple[tuple[str, ...], dict[str, list[list[int]]]]:
+    """The names of train, sorted, and the ids of each row's names."""
+    for split, column in labels.items():
+        if None in column:
+            message = "no usable labels (names separated by commas, or a list): fill them in"
+            raise tables[split].fault(message, "label_column", column.index(None))
+    names = tuple(sorted({name for row in labels["train"] for name in row}))
+    if len(names) < 2:
+        message = f"train holds {len(names)} different labels: give two or more"
+        raise tables["train"].fault(message, "label_column")
+    ids = {name: number for number, name in enumerate(names)}
+    for split, column in labels.items():
+        for i, row in enumerate(column):
+            if unknown := [name for name in row if name not in ids]:
+                message = f"label {unknown[0]!r} is outside the set ({', '.join(names[:8])})"
+                raise tables[split].fault(message, "label_column", i)
+    return names, {
+        split: [sorted({ids[n] for n in row}) for row in c] for split, c in labels.items()
+    }
 
 
 def _classes(

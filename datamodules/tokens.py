@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import building, cache_folder, load_tokenizer, locate, pad_id
 
-_FORMAT = 1  # raised when the files below change their meaning
+_FORMAT = 2  # raised when the files below change their meaning
 
 
 @dataclass
@@ -28,7 +28,8 @@ class TokenRows(Dataset):
         ids: token ids of all rows, (sum of lengths,) int32.
         types: 0 for the first text of a pair and 1 for the second, or empty, (…,) uint8.
         starts: where each row starts in ``ids``, and the end of the last, (N + 1,) int64.
-        labels: (N,) int64.
+        labels: (N,) int64 classes, (N,) float32 numbers, (N, classes) int64 of 0 and 1 for several,
+            or empty, (0,).
         cut: rows that were longer than the limit, (N,) bool.
         pad: the padding token's id.
     """
@@ -41,7 +42,7 @@ class TokenRows(Dataset):
     pad: int
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.starts) - 1
 
     @property
     def lengths(self) -> np.ndarray:
@@ -60,9 +61,10 @@ class TokenRows(Dataset):
         batch: LabelledBatch = {
             "input_ids": ids,
             "attention_mask": mask.long(),
-            "labels": self.labels[index],
             "index": index,
         }
+        if len(self.labels):
+            batch["labels"] = self.labels[index]
         if len(self.types):
             batch["token_type_ids"] = torch.zeros_like(ids)
             batch["token_type_ids"][mask] = self.types[source].long()
@@ -73,7 +75,7 @@ def tokenise(
     name: str,
     texts: Sequence[str],
     pairs: Sequence[str] | None,
-    labels: Sequence[int],
+    labels: torch.Tensor,
     fingerprint: str,
     max_length: int | None,
 ) -> TokenRows:
@@ -81,6 +83,7 @@ def tokenise(
 
     Args:
         name: of the tokenizer's backbone.
+        labels: as in ``TokenRows``.
         fingerprint: of texts, pairs and labels; see ``tables.Dataset``.
         max_length: rows are cut to this many tokens; the tokenizer's limit if None.
     """
@@ -98,6 +101,7 @@ def tokenise(
     limit = max_length or (limit if limit < 1_000_000 else None)
     spec = tokenizer.backend_tokenizer.to_str()
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
+    made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
     digest = hashlib.sha256(key.encode()).hexdigest()[:24]
     file = cache_folder() / "tokens" / f"{digest}.safetensors"
@@ -109,6 +113,11 @@ def tokenise(
                 os.replace(scratch / "rows", file)
         rows = load_file(file)
     return TokenRows(**rows, pad=pad_id(tokenizer))
+
+
+def _tells_pairs_apart(tokenizer) -> bool:
+    """Whether something stands between two texts; decoders' tokenizers only join them."""
+    return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
 
 
 def _positions(name: str) -> int:
@@ -139,6 +148,8 @@ def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
     # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
     ids, types, lengths, cut, size = [], [], [], [], 10_000
     typed = pairs is not None and "token_type_ids" in tokenizer.model_input_names
+    if pairs is not None and not _tells_pairs_apart(tokenizer):
+        texts, pairs = [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
     for start in range(0, len(texts), size):
         part = slice(start, start + size)
         second = None if pairs is None else list(pairs[part])
@@ -162,6 +173,6 @@ def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
         "ids": torch.from_numpy(np.concatenate(ids)),
         "types": torch.from_numpy(np.concatenate(types)) if typed else torch.empty(0).byte(),
         "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])),
-        "labels": torch.tensor(labels, dtype=torch.int64),
+        "labels": labels,
         "cut": torch.tensor(cut, dtype=torch.bool),
     }

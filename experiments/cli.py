@@ -1,5 +1,6 @@
 """The one runner: parse, read, fit, test, export, report."""
 
+import pydoc
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from experiments.run import Run
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
 from modules.finetuning.base import FineTuningModule
+from modules.tasks import TASKS
 
 
 def main(
@@ -98,6 +100,7 @@ class Experiment(LightningCLI):
         parser.add_class_arguments(Tracking, "tracking")
         parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
         parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments("model.init_args.task", "data.init_args.labels", _label_kind)
         parser.link_arguments(
             "data.label_names", "model.init_args.task.init_args.labels", apply_on="instantiate"
         )
@@ -137,6 +140,7 @@ class Experiment(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
         self.datamodule.setup("fit")
+        _check_fit(self.model, self.datamodule.facts())
         self.run = Run(
             self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed
         )
@@ -164,6 +168,28 @@ class Experiment(LightningCLI):
         if settings["enable_checkpointing"] is False:
             unwanted += (Checkpoint,)
         return [callback for callback in ours if not isinstance(callback, unwanted)]
+
+
+def _label_kind(task: Any) -> str:
+    """What kind of label the task wants of the data."""
+    name = task if isinstance(task, str) else task["class_path"]
+    found = TASKS.get(name.rpartition(".")[2]) or pydoc.locate(name)
+    return getattr(found, "label_kind", "class")
+
+
+def _check_fit(model: FineTuningModule, data: dict[str, Any]) -> None:
+    """Refuse data on which the task or the strategy would only fail later."""
+    if model.task.pairs and not data["pairs"]:
+        raise ValueError(
+            f"--model.task {type(model.task).__name__}: the data has one text a row; name the "
+            f"second with --data.pair_column"
+        )
+    longest, room = max(data["longest"].values()), getattr(model, "longest_text", None)
+    if room is not None and longest > room:
+        raise ValueError(
+            f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
+            f"{longest}; a shorter prompt, or --data.max_length {room}"
+        )
 
 
 def _typed(flag: str, args: list[str]) -> str | None:

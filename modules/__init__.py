@@ -1,7 +1,41 @@
 """Every LightningModule and task by name: ``from modules import LoRA``."""
 
+from modules.exporting import load
+from modules.finetuning.adapter import Adapter
+from modules.finetuning.any_peft import Peft
+from modules.finetuning.bitfit import BitFit
 from modules.finetuning.full import FullFineTuning
+from modules.finetuning.ia3 import IA3
+from modules.finetuning.linear_probe import LinearProbe
 from modules.finetuning.lora import LoRA
-from modules.tasks import Classification
+from modules.finetuning.p_tuning import PTuning
+from modules.finetuning.partial_freezing import PartialFreezing
+from modules.finetuning.prefix_tuning import PrefixTuning
+from modules.finetuning.prompt_tuning import PromptTuning
+from modules.tasks import (
+    Classification,
+    LanguageModeling,
+    MultiLabel,
+    PairClassification,
+    Regression,
+)
 
-__all__ = ["Classification", "FullFineTuning", "LoRA"]
+__all__ = [
+    "Adapter",
+    "BitFit",
+    "Classification",
+    "FullFineTuning",
+    "IA3",
+    "LanguageModeling",
+    "LinearProbe",
+    "LoRA",
+    "MultiLabel",
+    "PTuning",
+    "PairClassification",
+    "PartialFreezing",
+    "Peft",
+    "PrefixTuning",
+    "PromptTuning",
+    "Regression",
+    "load",
+]

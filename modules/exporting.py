@@ -1,11 +1,12 @@
-"""A trained module as a folder that ``transformers`` or ``peft`` loads."""
+"""A trained module as a folder that ``transformers``, ``peft`` or :func:`load` loads."""
 
-import copy
+import json
 import os
 import shutil
 from pathlib import Path
 
 import peft
+import safetensors.torch
 from torch import nn
 
 from datamodules.packaged import load_tokenizer
@@ -13,19 +14,25 @@ from modules import backbones
 from modules.finetuning.base import FineTuningModule
 
 _FULL = """from transformers import pipeline
-pipeline("text-classification", {folder!r})("a gripping film")"""
-_ADAPTER = """from peft import AutoPeftModelForSequenceClassification
-model = AutoPeftModelForSequenceClassification.from_pretrained({folder!r})"""
-_MEAN = """from modules import {module}
-module = {module}.load_from_checkpoint("…/checkpoints/best.ckpt")"""
+pipeline({pipeline!r}, {folder!r})("a gripping film")"""
+_ADAPTER = """from peft import {peft_class}
+model = {peft_class}.from_pretrained({folder!r})"""
+_OWN = """from modules import load  # of Pretune
+module = load({folder!r})  # the folder may move
+logits = module(batch)  # input_ids and attention_mask, as the tokenizer in it gives them"""
+_ENCODER = """
+from transformers import AutoModel
+encoder = AutoModel.from_pretrained({encoder!r})  # without the head"""
 
 
 def export(module: FineTuningModule, folder: Path) -> Path:
     """Write model, tokenizer and a README that says how to load them; whole or not at all.
 
-    A peft adapter goes beside ``base/``: the backbone's config with the task's labels, and links
-    to its weights. A mean-pooled head is unknown to ``transformers``: then the encoder alone is
-    written, and the module's checkpoint holds the head.
+    A model that ``transformers`` knows becomes its ordinary folder. A peft adapter goes beside
+    ``base/``: the backbone's config with the task's labels, and links to its weights. What neither
+    library knows, such as our adapters and mean-pooled heads, is written for :func:`load`: the
+    class and its arguments, what trained, and ``base/``; an encoder whose own weights trained
+    under a mean-pooled head goes into ``encoder/``, too.
     """
     folder = Path(folder).absolute()
     scratch = folder.with_name(f".{folder.name}-making")
@@ -40,25 +47,65 @@ def export(module: FineTuningModule, folder: Path) -> Path:
     return folder
 
 
+def load(folder: Path | str) -> FineTuningModule:
+    """The module, in eval mode, of a folder that :func:`export` wrote for this function."""
+    folder = Path(folder).absolute()
+    if not (folder / "module.json").is_file():
+        raise ValueError(f"{folder} holds no module.json: see its README.md for what loads it")
+    made = json.loads((folder / "module.json").read_text())
+    known = {strategy.__name__: strategy for strategy in FineTuningModule.__subclasses__()}
+    if made["module"] not in known:
+        raise ValueError(f"{folder} is of {made['module']}, a strategy that is not imported here")
+    arguments = {**made["arguments"], "backbone": str(folder / "base")}
+    module = known[made["module"]](**arguments)
+    keys = module.load_state_dict(
+        safetensors.torch.load_file(folder / "trained.safetensors"), strict=False
+    )
+    if keys.missing_keys or keys.unexpected_keys:
+        name = (keys.missing_keys + keys.unexpected_keys)[0]
+        raise ValueError(f"{folder} does not fit this version of {made['module']}: {name}")
+    return module.eval()
+
+
 def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
-    module = module.in_full_precision()
-    model, names = module.model, {"folder": str(folder), "module": type(module).__name__}
-    if getattr(module.task, "pooling", "native") != "native":
-        inner = model
-        if isinstance(model, peft.PeftModel):  # a copy: merging would change the module itself
-            inner = copy.deepcopy(model).merge_and_unload()
-        inner.base_model.save_pretrained(scratch)
-        how = _MEAN
-    elif isinstance(model, peft.PeftModel):
-        _save_adapter(model, module.hparams["backbone"], scratch, folder / "base")
-        how = _ADAPTER
-    else:
-        model.save_pretrained(scratch)
-        how = _FULL
+    module, task = module.in_full_precision(), module.task
+    # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
+    model = getattr(module, "peft_for_export", lambda: module.model)()
+    pooled = getattr(task, "pooling", "native") != "native"
     tokenizer = load_tokenizer(module.hparams["backbone"])
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
     tokenizer.save_pretrained(scratch)
+    if pooled or getattr(module, "own_format", False):
+        how = _OWN
+        _save_own(module, scratch)
+        load_tokenizer(module.hparams["backbone"]).save_pretrained(scratch / "base")
+        if not isinstance(module.model, peft.PeftModel) and not hasattr(module, "own_format"):
+            model.base_model.save_pretrained(scratch / "encoder")
+            how += _ENCODER
+    elif isinstance(model, peft.PeftModel):
+        how = _ADAPTER
+        _save_adapter(model, module.hparams["backbone"], scratch, folder / "base")
+    else:
+        how = _FULL
+        model.save_pretrained(scratch)
+    names = {
+        "folder": str(folder),
+        "encoder": str(folder / "encoder"),
+        "pipeline": task.pipeline,
+        "peft_class": task.auto_class.replace("AutoModel", "AutoPeftModel"),
+    }
     (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n")
+
+
+def _save_own(module: FineTuningModule, scratch: Path) -> None:
+    made = {"module": type(module).__name__, "arguments": dict(module.hparams)}
+    (scratch / "module.json").write_text(json.dumps(made, indent=2) + "\n")
+    weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in module.trainable}
+    safetensors.torch.save_file(weights, scratch / "trained.safetensors")
+    inner = module.model
+    if isinstance(inner, peft.PeftModel):
+        inner = inner.get_base_model()
+    _save_base(inner, module.hparams["backbone"], scratch / "base")
 
 
 def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) -> None:
@@ -68,10 +115,14 @@ def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) ->
     # Nothing is added to the embeddings; left to itself, peft asks the hub whether there is.
     model.save_pretrained(scratch, save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
-    (scratch / "base").mkdir()
-    model.get_base_model().config.save_pretrained(scratch / "base")
+    _save_base(model.get_base_model(), backbone, scratch / "base")
+
+
+def _save_base(model: nn.Module, backbone: str, base: Path) -> None:
+    base.mkdir()
+    model.config.save_pretrained(base)
     for file in backbones.weight_files(backbone):
-        target = scratch / "base" / file.name
+        target = base / file.name
         try:
             os.link(file.resolve(), target)
         except OSError:  # another file system

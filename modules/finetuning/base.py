@@ -50,7 +50,7 @@ class FineTuningModule(LightningModule):
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
         self.metrics = nn.ModuleDict(
-            {f"{stage}_metrics": self.task.metrics() for stage in ("train", "val", "test")}
+            {f"{stage}_metrics": self.task.metrics(stage) for stage in ("train", "val", "test")}
         )
         # Metrics too: Lightning's own mean over devices rounds a number of rows that is uneven.
         self.losses = nn.ModuleDict({stage: MeanMetric() for stage in ("val", "test")})
@@ -72,33 +72,34 @@ class FineTuningModule(LightningModule):
             return self.task.logits(self.model, batch)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
-        loss = self._step(batch, "train", self.metrics["train_metrics"])["loss"]
-        return self.shares.weigh(self, loss, self.task.size(batch))
+        out = self._step(batch, "train")
+        return self.shares.weigh(self, out["loss"], out["size"])
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         self.shares.settle(self)
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
-        return self._step(batch, "val", self.metrics["val_metrics"])
+        return self._step(batch, "val")
 
     def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
-        return self._step(batch, "test", self.metrics["test_metrics"])
+        return self._step(batch, "test")
 
-    def _step(self, batch: LabelledBatch, stage: str, metrics: nn.Module) -> dict[str, Tensor]:
+    def _step(self, batch: LabelledBatch, stage: str) -> dict[str, Tensor]:
+        training, metrics = stage == "train", self.metrics[f"{stage}_metrics"]
+        batch = self.task.prepare(batch, training)
         logits = self(batch)
-        loss = self.task.loss(logits, batch)
-        training, rows, mean = stage == "train", self.task.size(batch), loss
-        values = metrics
+        loss, size = self.task.loss(logits, batch), self.task.size(batch)
+        values, mean = metrics, loss
         if training:
             values = metrics(logits.detach(), batch["labels"])  # of this batch
         else:  # Lightning computes them over all batches
             metrics.update(logits, batch["labels"])
             mean = self.losses[stage]
-            mean.update(loss, rows)
-        self.log(f"{stage}/loss", mean, prog_bar=True, batch_size=rows)
+            mean.update(loss, size)
+        self.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
         named = {f"{stage}/{name}": value for name, value in values.items()}
-        self.log_dict(named, prog_bar=training, batch_size=rows)
-        return {"loss": loss, "logits": logits.detach()}
+        self.log_dict(named, prog_bar=training, batch_size=1)
+        return {"loss": loss, "logits": logits.detach(), "size": size}
 
     def configure_optimizers(self) -> dict[str, Any]:
         return optimization.configure(self)

@@ -1,23 +1,30 @@
 """Low-rank adaptation."""
 
+from typing import Literal
+
 import peft
+import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
 
 from modules.finetuning.base import FineTuningModule
-from modules.finetuning.targets import head_modules, linear_layers
+from modules.finetuning.targets import head_modules, linear_layers, transposed
 
 
 class LoRA(FineTuningModule):
     """Frozen matrices plus trained low-rank updates, W + (alpha / rank) B A (Hu et al. 2021).
 
-    The task's head trains whole beside them.
+    The task's head trains whole.
 
     Args:
         rank: columns of B and rows of A.
         alpha: the update is scaled by alpha / rank.
         dropout: of the input of A.
         targets: all-linear | attention, or names of linear layers, such as query,value.
+        use_rslora: scale by alpha / sqrt(rank) instead, for high ranks (Kalajdzievski 2023).
+        use_dora: train the length of each output's weights apart from them (Liu et al. 2024).
+        initialization: default is B = 0; pissa moves W's largest singular values into B A, and
+            leaves the rest frozen (Meng et al. 2024).
         learning_rate: the highest of the schedule.
         backbone_dropout: in place of the architecture's own: none, as few weights train.
     """
@@ -28,21 +35,46 @@ class LoRA(FineTuningModule):
         alpha: PositiveFloat = 16.0,
         dropout: ClosedUnitInterval = 0.0,
         targets: str | list[str] = "all-linear",
+        use_rslora: bool = False,
+        use_dora: bool = False,
+        initialization: Literal["default", "pissa"] = "default",
         learning_rate: PositiveFloat = 1e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
     ) -> None:
-        # Set before the base builds the model and calls adapt; not through nn.Module's own
-        # attributes, which do not exist yet.
+        # Plain attributes: nn.Module's own do not exist before the base calls adapt.
         self._lora = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
-        self._targets = targets
+        self._lora |= {"use_rslora": use_rslora, "use_dora": use_dora}
+        self._targets, self._pissa = targets, initialization == "pissa"
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: nn.Module, **settings) -> peft.PeftModel:
+        names, rank = linear_layers(model, self._targets), self._lora["r"]
+        for name in names:
+            if rank > min(shape := tuple(model.get_submodule(name).weight.shape)):
+                raise ValueError(f"--model.rank {rank}: more than {name} can have, {shape}")
         config = peft.LoraConfig(
             task_type=self.task.peft_type,
-            target_modules=linear_layers(model, self._targets),
+            target_modules=names,
             modules_to_save=head_modules(model),
-            **self._lora,
+            fan_in_fan_out=transposed(model, names),
+            **{"init_lora_weights": "pissa" if self._pissa else True, **self._lora, **settings},
         )
         return peft.get_peft_model(model, config)
+
+    def peft_for_export(self) -> peft.PeftModel:
+        """On the backbone's own weights PiSSA's update is B A - B0 A0, of twice the rank."""
+        if not self._pissa:
+            return self.model
+        first, growth = type(self)(**self.hparams), 2**0.5 if self._lora["use_rslora"] else 2.0
+        size = {"r": 2 * self._lora["r"], "lora_alpha": growth * self._lora["lora_alpha"]}
+        bare = self.task.build(self.hparams["backbone"], self.hparams["backbone_dropout"])
+        model = self.adapt(bare, init_lora_weights=True, **size).eval()
+        for name in self.trainable:
+            value = self.get_parameter(name).detach()
+            if "lora_A" in name:
+                value = torch.cat([value, first.get_parameter(name)])
+            elif "lora_B" in name:
+                value = torch.cat([value, -first.get_parameter(name)], 1)
+            model.get_parameter(name.removeprefix("model.")).data = value.detach().clone()
+        return model

@@ -1,23 +1,48 @@
 """Which layers of a transformer a strategy acts on, found by structure rather than by model."""
 
 from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+# What architectures call them. The second row makes queries as well, in one matrix.
+_KEYS_AND_VALUES = "key value k v k_proj v_proj k_lin v_lin key_proj value_proj key_value"
+_KEYS_AND_VALUES += " c_attn query_key_value qkv_proj Wqkv qkv in_proj"
 
 
 def head_modules(model: nn.Module) -> list[str]:
-    """The parts that are new with the task: trained whole by every strategy.
+    """The parts that the task adds: trained whole by every strategy.
 
     They are the top-level heads, and a pooler if the backbone's files hold none: what is random
-    at first has to be in the checkpoint. A pretrained pooler is a layer like any other.
+    at first has to be in the checkpoint. A pretrained pooler is a layer like any other, and of a
+    language model's head only what is new trains: its matrix is the embeddings' own.
     """
-    prefix = model.base_model_prefix
-    heads = [
-        name
-        for name, child in model.named_children()
-        if name != prefix and any(True for _ in child.parameters())
-    ]
-    if any(".pooler." in name for name in getattr(model, "new_parameters", [])):
+    new = getattr(model, "new_parameters", [])
+    heads = _outside(model)
+    if model.get_output_embeddings() is not None:
+        heads = [name for head in heads for name in _all_new(model.get_submodule(head), head, new)]
+    if any(".pooler." in name for name in new):
         heads.append("pooler")
     return heads
+
+
+def _outside(model: nn.Module) -> list[str]:
+    """Top-level parts with parameters, other than the backbone."""
+    prefix, parts = model.base_model_prefix, model.named_children()
+    return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
+
+
+def _all_new(module: nn.Module, path: str, new: list[str]) -> list[str]:
+    """The largest parts below ``path`` whose parameters are all new."""
+    names = [f"{path}.{name}" for name, _ in module.named_parameters()]
+    if names and all(name in new for name in names):
+        return [path]
+    parts = module.named_children()
+    return [found for name, part in parts for found in _all_new(part, f"{path}.{name}", new)]
+
+
+def in_head(model: nn.Module, name: str) -> bool:
+    """Whether a module or parameter is not the backbone's own."""
+    top = name.split(".")[0]
+    return top in _outside(model) or any(f".{h}." in f".{name}." for h in head_modules(model))
 
 
 def layer_groups(model: nn.Module) -> dict[str, list[str]]:
@@ -44,31 +69,63 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
     return {group: names for group, names in groups.items() if names}
 
 
-def linear_layers(model: nn.Module, targets: str | list[str]) -> list[str]:
-    """Full names of the backbone's linear layers that ``targets`` means.
+def linear_layers(
+    model: nn.Module, targets: str | list[str], flag: str = "--model.targets"
+) -> list[str]:
+    """Full names of the backbone's linear layers that ``targets`` means, GPT-2's Conv1D too.
 
     Args:
         targets: all-linear, attention (those inside an attention block), or last parts of names.
+        flag: what an error is about.
     """
-    heads = set(head_modules(model))
     names = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not heads & set(name.split("."))
+        if isinstance(module, nn.Linear | Conv1D) and not in_head(model, name)
     ]
     if targets in ("all-linear", "attention"):
-        parts = ("attention", "attn") if targets == "attention" else ("",)
-        if found := [name for name in names if any(part in name.lower() for part in parts)]:
+        if found := [name for name in names if targets == "all-linear" or in_attention(name)]:
             return found
         kind = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
-        raise ValueError(f"--model.targets {targets}: {kind} has no such linear layer")
+        raise ValueError(f"{flag} {targets}: {kind} has no such linear layer")
     wanted = [targets] if isinstance(targets, str) else targets
     wanted = [part for entry in wanted for part in entry.split(",")]
     for part in wanted:
         if not any(f".{name}".endswith(f".{part}") for name in names):
             known = sorted({name.rsplit(".", 1)[-1] for name in names})
             raise ValueError(
-                f"--model.targets {part}: no linear layer of that name; there are "
+                f"{flag} {part}: no linear layer of that name; there are "
                 f"{', '.join(known)}, and the words all-linear and attention"
             )
     return [n for n in names if any(f".{n}".endswith(f".{part}") for part in wanted)]
+
+
+def in_attention(name: str) -> bool:
+    return "attention" in name.lower() or "attn" in name.lower()
+
+
+def transposed(model: nn.Module, names: list[str]) -> bool:
+    """Whether these layers hold (in, out) rather than (out, in), as GPT-2's do."""
+    return any(isinstance(model.get_submodule(name), Conv1D) for name in names)
+
+
+def norms(model: nn.Module) -> list[str]:
+    """Full names of the backbone's layer norms, of whatever kind."""
+    kinds = [(n, type(m).__name__.lower()) for n, m in model.named_modules() if n]
+    return [n for n, kind in kinds if kind.endswith("norm") and not in_head(model, n)]
+
+
+def keys_and_values(model: nn.Module) -> list[str]:
+    """Full names of the linear layers in attention that make keys or values."""
+    names, known = linear_layers(model, "all-linear"), _KEYS_AND_VALUES.split()
+    return [n for n in names if in_attention(n) and n.rpartition(".")[2] in known]
+
+
+def feedforward_ends(model: nn.Module) -> list[str]:
+    """Of each block the last matrix outside attention, where two or three make a feed-forward."""
+    linear, found = set(linear_layers(model, "all-linear")), []
+    for group, names in layer_groups(model).items():
+        layers = [name.removesuffix(".weight") for name in names if group.startswith("layer.")]
+        layers = [name for name in layers if name in linear and not in_attention(name)]
+        found += layers[-1:] if len(layers) in (2, 3) else []
+    return found

@@ -36,7 +36,7 @@ def encoded(monkeypatch) -> list[int]:
 
 def rows_of(name, texts=TEXTS, pairs=None, labels=LABELS, max_length=None):
     split = Split(list(texts), pairs, list(labels))
-    return tokens.tokenise(name, texts, pairs, labels, split.fingerprint, max_length)
+    return tokens.tokenise(name, texts, pairs, torch.tensor(labels), split.fingerprint, max_length)
 
 
 def cached() -> list[str]:
@@ -53,7 +53,11 @@ def test_rows_are_what_the_tokenizer_makes_of_each_text(backbone):
         length = batch["input_ids"].shape[1]
         assert length == max(int(rows.lengths[row]) for row in (0, 2))
         for place, row in enumerate((2, 0)):
-            wanted = tokenizer(TEXTS[row], None if pairs is None else pairs[row])
+            pair = None if pairs is None else pairs[row]
+            if pairs is not None and "llama" in backbone:  # which has nothing to put between them
+                wanted = tokenizer(f"{TEXTS[row]}\n{pair}")
+            else:
+                wanted = tokenizer(TEXTS[row], pair)
             size = len(wanted["input_ids"])
             assert batch["input_ids"][place].tolist() == wanted["input_ids"] + [rows.pad] * (
                 length - size

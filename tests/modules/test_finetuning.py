@@ -10,9 +10,19 @@ from torch.utils.data import DataLoader
 
 from callbacks import LastCheckpoint
 from datamodules.packaged import load_tokenizer
-from modules import Classification, FullFineTuning, LoRA
+from modules import (
+    Adapter,
+    BitFit,
+    Classification,
+    FullFineTuning,
+    LinearProbe,
+    LoRA,
+    PartialFreezing,
+    load,
+)
 from modules.exporting import export
 from tests import tiny
+from tests.modules.conftest import refusal
 
 LABELS = ["bad", "good", "unsure"]
 
@@ -31,13 +41,31 @@ def batch_of(data, split: str = "train", rows: int = 8):
     return data._rows[split].__getitems__(list(range(rows)))
 
 
+def head_of(module) -> torch.nn.Module:
+    model = module.model.get_base_model() if isinstance(module.model, PeftModel) else module.model
+    return model.classifier if hasattr(model, "classifier") else model.score
+
+
 def logits(module, batch) -> torch.Tensor:
     with torch.no_grad():
         return module.eval()(batch)
 
 
 def test_the_registry_is_what_modules_exports():
-    assert {LoRA, FullFineTuning} <= set(tiny.STRATEGIES)
+    ours = {Adapter, BitFit, FullFineTuning, LinearProbe, LoRA, PartialFreezing}
+    assert ours <= set(tiny.STRATEGIES)
+
+
+def test_a_strategy_refuses_only_what_its_paper_leaves_out(bert, llama):
+    """The tests below skip what is refused: here is all of it."""
+    reasons = {
+        (strategy.__name__, kind): refusal(strategy, folder)
+        for strategy in tiny.STRATEGIES
+        for kind, folder in (("bert", bert), ("llama", llama))
+    }
+    refused = {pair: reason for pair, reason in reasons.items() if reason}
+    assert set(refused) == {("BitFit", "llama")}
+    assert not any("\n" in reason for reason in refused.values())
 
 
 def test_contract(strategy, backbone, pair, reviews, tmp_path):
@@ -81,13 +109,14 @@ def test_padding_does_not_change_logits(strategy, backbone, pair, reviews):
 def test_mean_pooling_is_the_mean_of_each_row(strategy, backbone, reviews):
     module = tiny.make(strategy, backbone, task=Classification(pooling="mean")).eval()
     data = tiny.read(reviews, backbone)
-    model = module.model.get_base_model() if isinstance(module.model, PeftModel) else module.model
-    head = model.classifier if hasattr(model, "classifier") else model.score
+    head = head_of(module)
     rows = []
     with torch.no_grad():
         for row in range(8):
             ids = data._rows["train"].__getitems__([row])["input_ids"]
-            hidden = model.base_model(ids).last_hidden_state[0]
+            inputs = {"attention_mask": torch.ones_like(ids), "output_hidden_states": True}
+            hidden = module.model(input_ids=ids, **inputs).hidden_states[-1][0]
+            hidden = hidden[-ids.shape[1] :]  # without a prompt before it
             rows.append(head(sum(hidden[token] for token in range(len(hidden))) / len(hidden)))
     torch.testing.assert_close(logits(module, batch_of(data)), torch.stack(rows))
     assert not any("pooler" in name for name, _ in module.named_parameters())
@@ -101,6 +130,19 @@ def test_every_trained_weight_gets_a_gradient(strategy, backbone, reviews):
         module.task.loss(module(batch), batch).backward()
         idle = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
         assert not idle, pooling
+
+
+def test_a_checkpoint_of_lora_on_minilm_is_below_a_megabyte(bert, tmp_path):
+    """The size of a checkpoint that holds only what trains, at MiniLM-L6's shape."""
+    shape = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12}
+    config = transformers.BertConfig(intermediate_size=1536, vocab_size=30522, **shape)
+    transformers.BertModel(config).save_pretrained(tmp_path / "minilm")
+    load_tokenizer(bert).save_pretrained(tmp_path / "minilm")
+    module = tiny.make(LoRA, str(tmp_path / "minilm"))
+    trainer = tiny.trainer([])
+    trainer.strategy.connect(module)
+    trainer.save_checkpoint(tmp_path / "best.ckpt", weights_only=True)
+    assert (tmp_path / "best.ckpt").stat().st_size < 1e6
 
 
 def test_a_checkpoint_of_another_module_is_refused_in_one_line(backbone, reviews, tmp_path):
@@ -166,9 +208,17 @@ def exported(strategy, backbone, reviews, folder, **task):
 
 
 def native_logits(model, folder, texts) -> torch.Tensor:
+    """As other programs compute them: a batch with padding where they can.
+
+    After a soft prompt, peft and transformers take a decoder's last position, padding or not.
+    """
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    prompt = isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning
+    parts = [[text] for text in texts] if prompt else [texts]
     with torch.no_grad():
-        return model.eval()(**tokenizer(texts, padding=True, return_tensors="pt")).logits
+        return torch.cat(
+            [model.eval()(**tokenizer(p, padding=True, return_tensors="pt")).logits for p in parts]
+        )
 
 
 def test_export_gives_the_same_logits_in_other_programs(
@@ -177,7 +227,15 @@ def test_export_gives_the_same_logits_in_other_programs(
     folder = tmp_path / "export"
     module, texts = exported(strategy, backbone, reviews, folder)
     assert not [str(w.message) for w in recwarn if "config file" in str(w.message)]
-    wanted = logits(module, batch_of(tiny.read(reviews, backbone)))
+    batch = batch_of(tiny.read(reviews, backbone))
+    wanted = logits(module, batch)
+    assert str(folder) in (folder / "README.md").read_text()
+    assert not list(tmp_path.glob(".*"))
+    if (folder / "module.json").is_file():
+        again = load(folder)
+        torch.testing.assert_close(logits(again, batch), wanted, atol=1e-6, rtol=1e-6)
+        assert again.task.labels == LABELS
+        return
     if (folder / "adapter_config.json").is_file():
         model = AutoPeftModelForSequenceClassification.from_pretrained(folder)
     else:
@@ -189,23 +247,25 @@ def test_export_gives_the_same_logits_in_other_programs(
     assert model.config.id2label == dict(enumerate(LABELS))
     assert model.config.label2id == {label: number for number, label in enumerate(LABELS)}
     torch.testing.assert_close(native_logits(model, folder, texts), wanted, atol=1e-5, rtol=1e-5)
-    assert str(folder) in (folder / "README.md").read_text()
-    assert not list(tmp_path.glob(".*"))
 
 
-def test_export_of_a_mean_pooled_module_is_its_encoder(strategy, backbone, reviews, tmp_path):
+def test_export_of_a_mean_pooled_module_gives_the_same_logits(
+    strategy, backbone, reviews, tmp_path
+):
     folder = tmp_path / "export"
     module, _ = exported(strategy, backbone, reviews, folder, pooling="mean")
     batch = batch_of(tiny.read(reviews, backbone))
-    encoder = transformers.AutoModel.from_pretrained(folder).eval()
-    model = module.model.get_base_model() if isinstance(module.model, PeftModel) else module.model
-    head = model.classifier if hasattr(model, "classifier") else model.score
+    wanted = logits(module, batch)
+    torch.testing.assert_close(logits(load(folder), batch), wanted, atol=1e-6, rtol=1e-6)
+    if not (folder / "encoder").is_dir():
+        assert isinstance(module.model, PeftModel) or hasattr(strategy, "own_format")
+        return
+    encoder = transformers.AutoModel.from_pretrained(folder / "encoder").eval()
     with torch.no_grad():
         hidden = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state
         mask = batch["attention_mask"][..., None]
-        torch.testing.assert_close(
-            head((hidden * mask).sum(1) / mask.sum(1)), logits(module, batch), atol=1e-5, rtol=1e-4
-        )
+        mean = (hidden * mask).sum(1) / mask.sum(1)
+        torch.testing.assert_close(head_of(module)(mean), wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_export_replaces_an_older_one_whole(bert, tmp_path):

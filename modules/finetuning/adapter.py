@@ -1,0 +1,64 @@
+"""Bottleneck adapters."""
+
+from typing import Literal
+
+from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
+from torch import nn
+
+from modules.finetuning.base import FineTuningModule
+from modules.finetuning.bottleneck import Bottleneck, beside, sublayers
+from modules.finetuning.freezing import train_only
+
+
+class Adapter(FineTuningModule):
+    """Small trained layers in a frozen backbone: h + scale * W_up f(W_down h).
+
+    W_up is zero at first, so that training starts from the backbone's own function, exactly.
+    Houlsby et al. (2019) put one after attention's output projection and one after the
+    feed-forward block, both before the residual is added and normalised; Pfeiffer et al. (2021)
+    only the latter; He et al. (2022) put one beside the feed-forward block, on what enters it.
+    The backbone's dropout, off by default, comes after them. Its norms stay frozen, although
+    Houlsby et al. trained them too. The task's head trains whole.
+
+    Args:
+        placement: houlsby, pfeiffer or parallel.
+        reduction: the bottleneck has hidden size / reduction columns.
+        size: columns of the bottleneck, in place of a reduction.
+        nonlinearity: f.
+        scale: 4 for parallel (He et al.) and 1 for the others, if not given.
+        learning_rate: the highest of the schedule.
+        backbone_dropout: in place of the architecture's own: none, as few weights train.
+    """
+
+    own_format = True  # no other library knows these layers: see exporting.py
+
+    def __init__(
+        self,
+        placement: Literal["houlsby", "pfeiffer", "parallel"] = "pfeiffer",
+        reduction: PositiveInt = 16,
+        size: PositiveInt | None = None,
+        nonlinearity: Literal["gelu", "relu", "silu"] = "gelu",
+        scale: PositiveFloat | None = None,
+        learning_rate: PositiveFloat = 1e-3,
+        backbone_dropout: ClosedUnitInterval | None = 0.0,
+        **kwargs,
+    ) -> None:
+        self._placement, self._reduction, self._size = placement, reduction, size
+        self._rest = (nonlinearity, scale or (4.0 if placement == "parallel" else 1.0))
+        super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        train_only(model)
+        width = model.config.get_text_config().hidden_size
+        size = self._size or width // self._reduction
+        if not size:
+            raise ValueError(f"--model.reduction {self._reduction}: more than {width} columns")
+        for attention, enter, leave in sublayers(model, width):
+            # Hooks, so that the backbone's own parameters keep their names.
+            for layer in [attention, leave] if self._placement == "houlsby" else [leave]:
+                layer.adapter = Bottleneck(width, size, *self._rest)
+                if self._placement != "parallel":
+                    layer.register_forward_hook(lambda layer, _, h: h + layer.adapter(h))
+            if self._placement == "parallel":
+                beside(enter, leave)
+        return model

@@ -1,0 +1,76 @@
+"""Any other tuner of peft."""
+
+import dataclasses
+import difflib
+from typing import Any
+
+import peft
+from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from torch import nn
+
+from modules.finetuning.base import FineTuningModule
+from modules.finetuning.targets import head_modules, linear_layers, norms, transposed
+
+CONFIGS = {config.__name__: config for config in PEFT_TYPE_TO_CONFIG_MAPPING.values()}
+# Those that act on something else than linear layers find it by peft's own tables.
+_OTHER_TARGETS = {"BeftConfig", "IA3Config", "LNTuningConfig", "ShadowConfig"}
+UNFIT = {
+    "AdaLoraConfig": "its ranks move only where the training loop calls update_and_allocate",
+    "CartridgeConfig": "its first keys stay frozen as they were drawn; see --model PrefixTuning",
+    "MultitaskPromptTuningConfig": "reads task_ids, which the batches do not have",
+    "PolyConfig": "reads task_ids, which the batches do not have",
+    "PrefixTuningConfig": "is --model PrefixTuning",
+    "PromptEncoderConfig": "is --model PTuning",
+    "PromptTuningConfig": "is --model PromptTuning",
+}
+
+
+class Peft(FineTuningModule):
+    """What a config class of peft says, with peft's own defaults where nothing else is said.
+
+    All linear layers are its targets, if it takes linear layers. The task's head trains whole.
+
+    Args:
+        config: name of the class, such as VeraConfig (Kopiczko et al. 2024), OFTConfig, LoHaConfig.
+        settings: fields of it, as {"r": 4}, or one by one as --model.settings.r 4.
+        learning_rate: the highest of the schedule.
+        backbone_dropout: in place of the architecture's own: none, as few weights train.
+    """
+
+    def __init__(
+        self,
+        config: str = "VeraConfig",
+        settings: dict[str, Any] | None = None,
+        learning_rate: PositiveFloat = 1e-3,
+        backbone_dropout: ClosedUnitInterval | None = 0.0,
+        **kwargs,
+    ) -> None:
+        self._config, self._settings = config, settings or {}
+        super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        name, flag = self._config, f"--model.config {self._config}"
+        if name not in CONFIGS:
+            near = {known.lower(): known for known in CONFIGS}
+            hint = difflib.get_close_matches(f"{name}".lower(), near, n=1)
+            said = f"did you mean {near[hint[0]]}?" if hint else f"it has {', '.join(CONFIGS)}"
+            raise ValueError(f"{flag}: peft has no such class; {said}")
+        fields = {field.name for field in dataclasses.fields(CONFIGS[name])}
+        if name in UNFIT or "modules_to_save" not in fields:
+            raise ValueError(f"{flag}: {UNFIT.get(name, 'the head of a task would not train')}")
+        own = fields - {field.name for field in dataclasses.fields(peft.PeftConfig)}
+        for setting in self._settings.keys() - (own - {"modules_to_save"}):
+            known = ", ".join(sorted(own - {"modules_to_save"}))
+            raise ValueError(f"--model.settings.{setting}: {name} has {known}")
+        settings = {"task_type": self.task.peft_type, "modules_to_save": head_modules(model)}
+        if name == "LNTuningConfig":
+            settings["target_modules"] = norms(model)
+        elif "target_modules" in fields and name not in _OTHER_TARGETS:
+            settings["target_modules"] = linear_layers(model, "all-linear")
+            if "fan_in_fan_out" in fields:
+                settings["fan_in_fan_out"] = transposed(model, settings["target_modules"])
+        try:
+            return peft.get_peft_model(model, CONFIGS[name](**{**settings, **self._settings}))
+        except Exception as error:  # peft's checks are of many types
+            raise ValueError(f"{flag}: {' '.join(str(error).split())}") from error

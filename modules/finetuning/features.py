@@ -1,0 +1,85 @@
+"""What a frozen encoder makes of a text, whatever other texts are around."""
+
+import contextlib
+import hashlib
+from collections.abc import Hashable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions as Output
+
+from datamodules.batches import LabelledBatch
+
+Row = dict[str, Tensor]  # input_ids and, for pairs, token_type_ids: (T,) without padding
+
+
+def rows_of(batch: LabelledBatch) -> list[Row]:
+    """On the CPU."""
+    ids = {name: batch[name].cpu() for name in ("input_ids", "token_type_ids") if name in batch}
+    lengths = batch["attention_mask"].sum(1).tolist()
+    return [{n: i[row, :length] for n, i in ids.items()} for row, length in enumerate(lengths)]
+
+
+def key_of(row: Row, kind: Hashable) -> bytes:
+    """Of what the row holds and what ``kind`` of encoder reads it, in 16 bytes."""
+    held = repr((kind, [(name, ids.tolist()) for name, ids in row.items()]))
+    return hashlib.blake2b(held.encode(), digest_size=16).digest()
+
+
+def chunks(
+    rows: dict[bytes, Row], longest: int, pad: int
+) -> Iterator[tuple[list[bytes], dict[str, Tensor]]]:
+    """Up to eight keys, and a batch that begins with their rows.
+
+    The last bits of what an encoder makes of a row depend on the shape of its batch. So that is
+    always eight rows of a width that depends on the row's own length, up to ``longest``. Rows that
+    fill it stay apart: without padding, an encoder may run without a mask.
+    """
+    groups: dict[tuple[int, bool], list[bytes]] = {}
+    for key, row in rows.items():
+        length = len(row["input_ids"])
+        width = max(length, min(-(-length // 8) * 8, longest))
+        groups.setdefault((width, width == length), []).append(key)
+    for (width, _), keys in groups.items():
+        for start in range(0, len(keys), 8):
+            eight = keys[start : start + 8]
+            filled = eight + eight[:1] * (8 - len(eight))
+            yield eight, _padded([rows[key] for key in filled], width, pad)
+
+
+def gathered(
+    hidden_BTH: Tensor, mask_BT: Tensor, place: Literal["first", "last", "mean"]
+) -> Tensor:
+    """Of each row's tokens, (B, H)."""
+    if place == "first":
+        return hidden_BTH[:, 0]
+    if place == "last":
+        return hidden_BTH[torch.arange(len(mask_BT), device=mask_BT.device), mask_BT.sum(1) - 1]
+    mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
+    return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
+
+
+@contextlib.contextmanager
+def standing_in(encoder: nn.Module, hidden_BTH: Tensor) -> Iterator[None]:
+    """Meanwhile the encoder's last hidden states are these, whatever it is given."""
+    pooler = getattr(encoder, "pooler", None) or (lambda hidden_BTH: None)
+    encoder.forward = lambda *_, **__: Output(
+        hidden_BTH, pooler(hidden_BTH), hidden_states=(hidden_BTH,)
+    )
+    try:
+        yield
+    finally:
+        del encoder.forward
+
+
+def _padded(rows: list[Row], width: int, pad: int) -> dict[str, Tensor]:
+    rows = [{**row, "attention_mask": torch.ones_like(row["input_ids"])} for row in rows]
+    return {
+        name: torch.stack([_fitted(row[name], width, pad * (name == "input_ids")) for row in rows])
+        for name in rows[0]
+    }
+
+
+def _fitted(ids_T: Tensor, width: int, value: int) -> Tensor:
+    return nn.functional.pad(ids_T, (0, width - len(ids_T)), value=value)

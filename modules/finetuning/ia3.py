@@ -1,0 +1,70 @@
+"""Rescaled activations."""
+
+import peft
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from torch import nn
+
+from modules.finetuning.base import FineTuningModule
+from modules.finetuning.targets import (
+    feedforward_ends,
+    head_modules,
+    keys_and_values,
+    linear_layers,
+    transposed,
+)
+
+
+class IA3(FineTuningModule):
+    """One trained factor for each column of keys, values and feed-forward activations (Liu 2022).
+
+    The factors are 1 at first. The activations are what enters a block's last matrix. (peft's own
+    table rescales what enters BERT's attention output too, which the paper does not.) The task's
+    head trains whole.
+
+    Args:
+        targets: names of linear layers whose outputs are rescaled, such as key,value; those of
+            keys and values if not given.
+        feedforward: names of linear layers whose inputs are rescaled; the last matrix of each
+            feed-forward block if not given, none at all for [].
+            They win over targets.
+        learning_rate: the highest of the schedule.
+        weight_decay: none, as it would pull the factors from 1 to 0.
+        backbone_dropout: in place of the architecture's own: none, as few weights train.
+    """
+
+    def __init__(
+        self,
+        targets: str | list[str] | None = None,
+        feedforward: str | list[str] | None = None,
+        learning_rate: PositiveFloat = 1e-2,
+        weight_decay: NonNegativeFloat = 0.0,
+        backbone_dropout: ClosedUnitInterval | None = 0.0,
+        **kwargs,
+    ) -> None:
+        self._targets, self._feedforward = targets, feedforward
+        kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
+        super().__init__(learning_rate=learning_rate, **kwargs)
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        outputs = self._named(model, "targets", self._targets, keys_and_values)
+        inputs = self._named(model, "feedforward", self._feedforward, feedforward_ends)
+        config = peft.IA3Config(
+            task_type=self.task.peft_type,
+            target_modules=outputs + inputs,
+            feedforward_modules=inputs,
+            modules_to_save=head_modules(model),
+            fan_in_fan_out=transposed(model, outputs + inputs),
+        )
+        return peft.get_peft_model(model, config)
+
+    @staticmethod
+    def _named(model: nn.Module, flag: str, typed: str | list[str] | None, find) -> list[str]:
+        if typed is not None:
+            return linear_layers(model, typed, f"--model.{flag}")
+        if found := find(model):
+            return found
+        known = sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model, "all-linear")})
+        raise ValueError(
+            f"--model.{flag}: not found in {model.config.model_type} by structure; name its "
+            f"layers, of which there are {', '.join(known)}"
+        )

@@ -1,0 +1,79 @@
+"""Prefix tuning."""
+
+import inspect
+
+import peft
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from datamodules.packaged import load_tokenizer
+from modules.finetuning import prompts
+from modules.finetuning.base import FineTuningModule
+from modules.finetuning.targets import head_modules
+
+
+class PrefixTuning(FineTuningModule):
+    """Trained keys and values stand before those of each text, in every layer (Li & Liang 2021).
+
+    At first they are those of ordinary tokens drawn at random ("real words" there, section 7.4),
+    or, with a projection, what a random network makes. The task's head trains whole.
+
+    Args:
+        tokens: how many keys and values for each layer; they take their room in the context.
+        projection: a network of two layers makes them and trains, which is exported as its output.
+        projection_size: columns inside the network.
+        learning_rate: the highest of the schedule.
+        weight_decay: none, as it would pull keys and values from those of words to 0.
+        backbone_dropout: in place of the architecture's own: none, as few weights train.
+    """
+
+    def __init__(
+        self,
+        tokens: PositiveInt = 20,
+        projection: bool = False,
+        projection_size: PositiveInt = 512,
+        learning_rate: PositiveFloat = 1e-2,
+        weight_decay: NonNegativeFloat = 0.0,
+        backbone_dropout: ClosedUnitInterval | None = 0.0,
+        **kwargs,
+    ) -> None:
+        self._tokens, self._projection, self._size = tokens, projection, projection_size
+        kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
+        super().__init__(learning_rate=learning_rate, **kwargs)
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        kind = model.config.model_type
+        if "past_key_values" not in inspect.signature(model.base_model.forward).parameters:
+            raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")
+        config = peft.PrefixTuningConfig(
+            task_type=self.task.peft_type,
+            num_virtual_tokens=self._tokens,
+            prefix_projection=self._projection,
+            encoder_hidden_size=self._size,
+            modules_to_save=head_modules(model),
+        )
+        ids = prompts.draw(load_tokenizer(self.hparams["backbone"]), self._tokens)
+        model = prompts.put_before(model, config, "--model.tokens")
+        start = _of_words(model, ids)
+        if start.shape[1] != 2 * config.num_layers * config.token_dim:
+            raise ValueError(f"--model PrefixTuning: peft does not know the shape of {kind}'s keys")
+        if not self._projection:
+            model.prompt_encoder["default"].embedding.weight.data = start
+        return model
+
+    @property
+    def longest_text(self) -> int | None:
+        """How many tokens of a text fit behind the prompt."""
+        return prompts.longest_text(self.model)
+
+
+@torch.no_grad()
+def _of_words(model: peft.PeftModel, ids: Tensor) -> Tensor:
+    """Keys and values of ``ids`` in the bare backbone: (tokens, layers * 2 * heads * columns)."""
+    cache = DynamicCache()
+    model.get_base_model().base_model(ids[None], past_key_values=cache, use_cache=True)
+    # Each layer's are (1, heads, tokens, columns).
+    pairs = [(layer.keys[0], layer.values[0]) for layer in cache.layers]
+    return torch.stack([part.transpose(0, 1) for pair in pairs for part in pair], 1).flatten(1)

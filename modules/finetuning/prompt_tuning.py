@@ -1,0 +1,77 @@
+"""Prompt tuning."""
+
+from typing import Literal
+
+import peft
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from datamodules.packaged import load_tokenizer
+from modules.finetuning import prompts
+from modules.finetuning.base import FineTuningModule
+from modules.finetuning.targets import head_modules
+
+
+class PromptTuning(FineTuningModule):
+    """Trained vectors stand before the words of each text (Lester et al. 2021).
+
+    They take ``tokens`` of the context. The task's head trains whole.
+
+    Args:
+        tokens: how many vectors.
+        initialization: vocabulary copies the vectors of ordinary tokens drawn at random, text those
+            of a text, random draws numbers of the vocabulary's own standard deviation.
+        text: for initialization text; repeated or cut to the number of tokens.
+        learning_rate: the highest of the schedule.
+        weight_decay: none, as it would pull the vectors from the vocabulary's to 0.
+        backbone_dropout: in place of the architecture's own: none, as few weights train.
+    """
+
+    def __init__(
+        self,
+        tokens: PositiveInt = 20,
+        initialization: Literal["vocabulary", "text", "random"] = "vocabulary",
+        text: str | None = None,
+        learning_rate: PositiveFloat = 3e-2,
+        weight_decay: NonNegativeFloat = 0.0,
+        backbone_dropout: ClosedUnitInterval | None = 0.0,
+        **kwargs,
+    ) -> None:
+        if (initialization == "text") != bool(text):
+            raise ValueError("--model.text: goes with --model.initialization text and no other")
+        self._tokens, self._initialization, self._text = tokens, initialization, text
+        kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
+        super().__init__(learning_rate=learning_rate, **kwargs)
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        vectors = model.get_input_embeddings()
+        config = peft.PromptTuningConfig(
+            task_type=self.task.peft_type,
+            num_virtual_tokens=self._tokens,
+            token_dim=vectors.embedding_dim,  # not always the hidden size: ALBERT, ELECTRA
+            prompt_tuning_init="RANDOM",  # peft's own ways leave a path in what is exported
+            modules_to_save=head_modules(model),
+        )
+        start = self._start(vectors, load_tokenizer(self.hparams["backbone"]))
+        model = prompts.put_before(model, config, "--model.tokens")
+        model.prompt_encoder["default"].embedding.weight.data = start
+        return model
+
+    @torch.no_grad()
+    def _start(self, vectors: nn.Module, tokenizer) -> Tensor:
+        """The prompt at first, (tokens, columns)."""
+        if self._initialization == "random":
+            # Lester et al. draw from [-0.5, 0.5], for T5's much longer vectors.
+            return torch.randn(self._tokens, vectors.embedding_dim) * vectors.weight.std()
+        if self._initialization == "text":
+            ids = tokenizer(self._text, add_special_tokens=False)["input_ids"]
+            if not ids:
+                raise ValueError(f"--model.text {self._text!r}: no tokens")
+            return vectors(torch.tensor((ids * self._tokens)[: self._tokens]))
+        return vectors(prompts.draw(tokenizer, self._tokens))
+
+    @property
+    def longest_text(self) -> int | None:
+        """How many tokens of a text fit behind the prompt."""
+        return prompts.longest_text(self.model)

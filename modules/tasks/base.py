@@ -1,0 +1,52 @@
+"""What a model is asked to do: its head, its loss and its metrics. A strategy takes one."""
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+
+from datamodules.batches import LabelledBatch
+
+
+class Task:
+    """Head, loss and metrics over one kind of batch.
+
+    ``auto_class`` and ``pipeline`` are its names in transformers, ``peft_type`` that in peft;
+    ``monitor`` names the validation metric that picks the best checkpoint, and ``mode`` says
+    whether more (max) or less (min) of it is better. ``label_kind`` is what a row of the data has
+    to bring: a class, a number, several names, or none. ``pairs`` says whether it takes two texts.
+    """
+
+    auto_class: str
+    pipeline: str
+    peft_type: str
+    monitor: str
+    mode: Literal["min", "max"]
+    label_kind: Literal["class", "number", "several", "none"] = "class"
+    pairs: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that rebuild this task, for checkpoints: plain values only."""
+        raise NotImplementedError
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        """The backbone with the task's head on it, its dropout rates replaced if one is given."""
+        raise NotImplementedError
+
+    def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
+        """The batch with the targets of ``loss`` in it, where the data do not bring them."""
+        return batch
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        raise NotImplementedError
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        raise NotImplementedError
+
+    def size(self, batch: LabelledBatch) -> Tensor | int:
+        """Over how many rows, or tokens, ``loss`` is the mean."""
+        return len(batch["labels"])
+
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        """Of one batch in training, of all rows otherwise."""
+        raise NotImplementedError

@@ -1,0 +1,60 @@
+"""One class for each text."""
+
+from jsonargparse.typing import ClosedUnitInterval, PositiveInt
+from torch import Tensor, nn
+from torchmetrics import Accuracy, F1Score, MetricCollection
+
+from datamodules.batches import LabelledBatch
+from modules.tasks import heads
+from modules.tasks.base import Task
+
+
+class Classification(Task):
+    """One class for each text or pair of texts.
+
+    Args:
+        labels: class names in the order of their ids; taken from the data on the command line.
+        num_classes: instead of names.
+        pooling: native is the architecture's own head (BERT: the first token through the pooler;
+            decoders: the last token); mean averages the tokens, as sentence encoders do.
+        dropout: before the classifier; the architecture's own if not given.
+        label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
+    """
+
+    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
+    peft_type, monitor, mode = "SEQ_CLS", "val/accuracy", "max"
+
+    def __init__(
+        self,
+        labels: list[str] | None = None,
+        num_classes: PositiveInt | None = None,
+        pooling: heads.Pooling = "native",
+        dropout: ClosedUnitInterval | None = None,
+        label_smoothing: ClosedUnitInterval = 0.0,
+    ) -> None:
+        self.labels, self._id2label, self._label2id = heads.checked_labels(labels, num_classes, 2)
+        self.pooling, self.dropout, self.label_smoothing = pooling, dropout, label_smoothing
+
+    def arguments(self) -> dict:
+        names = ("labels", "pooling", "dropout", "label_smoothing")
+        return {name: getattr(self, name) for name in names}
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        fields = {"id2label": self._id2label, "label2id": self._label2id}
+        fields["num_labels"] = len(self.labels)
+        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """Scores before the softmax, (B, classes)."""
+        return heads.scores(model, batch, self.pooling)
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        return nn.functional.cross_entropy(
+            logits.float(), batch["labels"], label_smoothing=self.label_smoothing
+        )
+
+    def metrics(self, stage: str) -> MetricCollection:
+        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+        return MetricCollection(
+            {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
+        )

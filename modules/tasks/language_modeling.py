@@ -1,0 +1,116 @@
+"""Predicting tokens: pre-training's own task, for text of one's own domain."""
+
+import torch
+import transformers
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+from datamodules.batches import LabelledBatch
+from datamodules.packaged import load_tokenizer, pad_id
+from modules import backbones
+from modules.masking import mask_tokens
+from modules.tasks import heads
+from modules.tasks.base import Task
+
+_IGNORED = -100  # where there is nothing to predict
+
+
+class LanguageModeling(Task):
+    """Domain-adaptive pre-training with any strategy (Gururangan et al. 2020).
+
+    A decoder predicts each next token, an encoder the masked ones. Masks are new in every step;
+    in validation they are a function of the row, so that curves compare.
+
+    Args:
+        mask_probability: of a token of an encoder's text (Devlin et al. 2019).
+    """
+
+    monitor, mode, label_kind = "val/loss", "min", "none"
+
+    def __init__(self, mask_probability: ClosedUnitInterval = 0.15) -> None:
+        self.mask_probability = mask_probability
+        self._mask: int | None = None  # the mask token's id; a decoder has none
+        self._special: Tensor = torch.empty(0)
+
+    def arguments(self) -> dict:
+        return {"mask_probability": self.mask_probability}
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+        config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
+        masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+        # peft has no type for masked language models: this one leaves the outputs as they are.
+        self.peft_type = "FEATURE_EXTRACTION" if masked else "CAUSAL_LM"
+        self.auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
+        self.pipeline = "fill-mask" if masked else "text-generation"
+        model = backbones.load(getattr(transformers, self.auto_class), backbone, dropout)
+        tokenizer = load_tokenizer(backbone)
+        model.config.get_text_config().pad_token_id = pad_id(tokenizer)
+        if masked:
+            if tokenizer.mask_token_id is None:
+                raise ValueError(f"--model.task LanguageModeling: {backbone} has no mask token")
+            self._mask = tokenizer.mask_token_id
+            self._special = torch.tensor(tokenizer.all_special_ids)
+            self._vocabulary = len(tokenizer)
+        return model
+
+    def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
+        """``labels`` (B, T): the token that each place predicts, -100 where there is none."""
+        ids_BT, real_BT = batch["input_ids"], batch["attention_mask"].bool()
+        if self._mask is None:
+            next_BT = ids_BT.roll(-1, 1)
+            there_BT = real_BT.roll(-1, 1)
+            there_BT[:, -1] = False
+            return {**batch, "labels": next_BT.where(there_BT, _IGNORED)}
+        eligible_BT = real_BT & ~torch.isin(ids_BT, self._special.to(ids_BT.device))
+        settings = (self._mask, self._vocabulary, self.mask_probability)
+        if training:
+            seen_BT, chosen_BT = mask_tokens(ids_BT, eligible_BT, *settings)
+        else:
+            rows = [
+                mask_tokens(ids.cpu(), may.cpu(), *settings, torch.Generator().manual_seed(row))
+                for ids, may, row in zip(ids_BT, eligible_BT, batch["index"].tolist(), strict=True)
+            ]
+            parts = (torch.stack(part).to(ids_BT.device) for part in zip(*rows, strict=True))
+            seen_BT, chosen_BT = parts
+        return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, _IGNORED)}
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """Of every place, (B, T, vocabulary)."""
+        return model(**heads.model_inputs(batch)).logits[:, -batch["input_ids"].shape[1] :]
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        total, count = _surprise(logits, batch["labels"])
+        return total / count.clamp(min=1)
+
+    def size(self, batch: LabelledBatch) -> Tensor:
+        return (batch["labels"] != _IGNORED).sum()
+
+    def metrics(self, stage: str) -> MetricCollection:
+        return MetricCollection({} if stage == "train" else {"perplexity": Perplexity()})
+
+
+class Perplexity(Metric):
+    """exp of the mean negative log-probability of all predicted tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "count"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        total, count = _surprise(logits, labels)
+        self.total += total
+        self.count += count
+
+    def compute(self) -> Tensor:
+        return (self.total / self.count.clamp(min=1)).exp().float()
+
+
+def _surprise(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Summed negative log-probability of the predicted tokens, and their number."""
+    there = labels != _IGNORED
+    total = nn.functional.cross_entropy(logits[there].float(), labels[there], reduction="sum")
+    return total, there.sum()

@@ -1,0 +1,59 @@
+"""Any number of classes for each text."""
+
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MultilabelExactMatch, MultilabelF1Score
+
+from datamodules.batches import LabelledBatch
+from modules.tasks import heads
+from modules.tasks.base import Task
+
+
+class MultiLabel(Task):
+    """Any number of classes for each text, each decided by itself at a probability of 0.5.
+
+    Args:
+        labels: class names in the order of their ids; taken from the data on the command line.
+        pooling: native or mean, as for Classification.
+        dropout: before the classifier; the architecture's own if not given.
+    """
+
+    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
+    peft_type, monitor, mode = "SEQ_CLS", "val/f1", "max"
+    label_kind = "several"
+
+    def __init__(
+        self,
+        labels: list[str] | None = None,
+        pooling: heads.Pooling = "native",
+        dropout: ClosedUnitInterval | None = None,
+    ) -> None:
+        self.labels, self._id2label, self._label2id = heads.checked_labels(labels, None, 2)
+        self.pooling, self.dropout = pooling, dropout
+
+    def arguments(self) -> dict:
+        return {name: getattr(self, name) for name in ("labels", "pooling", "dropout")}
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        fields = {"id2label": self._id2label, "label2id": self._label2id}
+        fields |= {"num_labels": len(self.labels), "problem_type": "multi_label_classification"}
+        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """Scores before the sigmoid, (B, classes)."""
+        return heads.scores(model, batch, self.pooling)
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        targets = batch["labels"].float()
+        return nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
+
+    def metrics(self, stage: str) -> MetricCollection:
+        kind = {"num_labels": len(self.labels)}
+        return MetricCollection(
+            {
+                "f1": MultilabelF1Score(average="micro", **kind),
+                "f1_macro": MultilabelF1Score(average="macro", **kind),
+                "exact_match": MultilabelExactMatch(**kind),
+            }
+        )

@@ -1,0 +1,59 @@
+"""One class for each pair of texts."""
+
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor, nn
+from torchmetrics import Accuracy, F1Score, MatthewsCorrCoef, MetricCollection
+
+from datamodules.batches import LabelledBatch
+from modules.tasks import heads
+from modules.tasks.base import Task
+
+
+class PairClassification(Task):
+    """How two texts relate: entailment, paraphrase, answer … Both are read together.
+
+    Beside accuracy and macro F1 it has Matthews' correlation, for classes of unlike size.
+
+    Args:
+        labels: class names in the order of their ids; taken from the data on the command line.
+        pooling: native or mean, as for Classification.
+        dropout: before the classifier; the architecture's own if not given.
+    """
+
+    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
+    peft_type, monitor, mode = "SEQ_CLS", "val/accuracy", "max"
+    pairs = True
+
+    def __init__(
+        self,
+        labels: list[str] | None = None,
+        pooling: heads.Pooling = "native",
+        dropout: ClosedUnitInterval | None = None,
+    ) -> None:
+        self.labels, self._id2label, self._label2id = heads.checked_labels(labels, None, 2)
+        self.pooling, self.dropout = pooling, dropout
+
+    def arguments(self) -> dict:
+        return {name: getattr(self, name) for name in ("labels", "pooling", "dropout")}
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        fields = {"id2label": self._id2label, "label2id": self._label2id}
+        fields["num_labels"] = len(self.labels)
+        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """Scores before the softmax, (B, classes)."""
+        return heads.scores(model, batch, self.pooling)
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        return nn.functional.cross_entropy(logits.float(), batch["labels"])
+
+    def metrics(self, stage: str) -> MetricCollection:
+        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+        return MetricCollection(
+            {
+                "accuracy": Accuracy(average="micro", **kind),
+                "f1": F1Score(average="macro", **kind),
+                "matthews": MatthewsCorrCoef(**kind),
+            }
+        )

@@ -1,0 +1,49 @@
+"""One number for each text."""
+
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor, nn
+from torchmetrics import MeanSquaredError, MetricCollection, PearsonCorrCoef, SpearmanCorrCoef
+
+from datamodules.batches import LabelledBatch
+from modules.tasks import heads
+from modules.tasks.base import Task
+
+
+class Regression(Task):
+    """A number for each text or pair of texts, by squared error; as STS-B's similarity.
+
+    Args:
+        pooling: native or mean, as for Classification.
+        dropout: before the head; the architecture's own if not given.
+    """
+
+    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
+    peft_type, monitor, mode = "SEQ_CLS", "val/pearson", "max"
+    label_kind = "number"
+
+    def __init__(
+        self, pooling: heads.Pooling = "native", dropout: ClosedUnitInterval | None = None
+    ) -> None:
+        self.pooling, self.dropout = pooling, dropout
+
+    def arguments(self) -> dict:
+        return {"pooling": self.pooling, "dropout": self.dropout}
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        fields = {"num_labels": 1, "problem_type": "regression"}
+        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
+
+    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """The predicted numbers, (B,)."""
+        return heads.scores(model, batch, self.pooling)[:, 0].float()
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        return nn.functional.mse_loss(logits, batch["labels"])
+
+    def metrics(self, stage: str) -> MetricCollection:
+        error = {"mse": MeanSquaredError()}
+        if stage == "train":  # a batch of one row has no correlation
+            return MetricCollection(error)
+        return MetricCollection(
+            {"pearson": PearsonCorrCoef(), "spearman": SpearmanCorrCoef(), **error}
+        )

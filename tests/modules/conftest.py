@@ -1,0 +1,28 @@
+"""Strategies that cannot take a backbone, such as BitFit one without biases."""
+
+import functools
+
+import pytest
+
+from tests import tiny
+
+
+@functools.cache
+def refusal(strategy: type, backbone: str) -> str | None:
+    """The line with which the strategy refuses this backbone, None if it takes it."""
+    try:
+        tiny.make(strategy, backbone)
+    except ValueError as error:
+        if str(error).startswith(f"--model {strategy.__name__}: "):
+            return str(error)
+        raise
+    return None
+
+
+@pytest.fixture(autouse=True)
+def _only_what_fits(request) -> None:
+    """Skip a refused pair; test_finetuning.py says which pairs those are."""
+    if {"strategy", "backbone"} <= set(request.fixturenames):
+        pair = [request.getfixturevalue(name) for name in ("strategy", "backbone")]
+        if reason := refusal(*pair):
+            pytest.skip(reason)
