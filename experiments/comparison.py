@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -43,7 +44,7 @@ class Job:
     def folder(self) -> Path:
         asked = json.dumps([self.row.script, self.flags])
         mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
-        name = self.row.name.replace(" ", "").replace("+", "-")
+        name = re.sub(r"[^\w.]+", "-", self.row.name)
         return self.root / "runs" / f"{name}-{mark}-seed{self.seed}"
 
     def result(self) -> dict[str, Any] | None:
