@@ -118,7 +118,9 @@ class Experiment(LightningCLI):
                 k.removeprefix(f"{key}."): v for k, v in defaults.items() if k.startswith(f"{key}.")
             }
             if key == "model":
-                own.setdefault("task", {"class_path": "modules.Classification"})
+                task = {k: own.pop(k) for k in list(own) if k.startswith("task.")}
+                task = {k.removeprefix("task."): v for k, v in task.items()}
+                own["task"] = {"class_path": "modules.Classification", "init_args": task}
             path = f"{chosen.__module__}.{chosen.__qualname__}"
             parser.set_defaults({key: {"class_path": path, "init_args": own}})
         parser.set_defaults({k: v for k, v in defaults.items() if k.startswith("trainer.")})

@@ -11,4 +11,5 @@ from datamodules import SST2
 from modules import PTuning
 
 if __name__ == "__main__":
-    main(__file__, __doc__, PTuning, SST2, {"trainer.max_epochs": 2})
+    defaults = {"trainer.max_epochs": 3, "model.task.pooling": "mean"}
+    main(__file__, __doc__, PTuning, SST2, defaults)

@@ -39,7 +39,7 @@ class Adapter(FineTuningModule):
         size: PositiveInt | None = None,
         nonlinearity: Literal["gelu", "relu", "silu"] = "gelu",
         scale: PositiveFloat | None = None,
-        learning_rate: PositiveFloat = 1e-3,
+        learning_rate: PositiveFloat = 3e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
     ) -> None:

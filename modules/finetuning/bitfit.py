@@ -20,7 +20,7 @@ class BitFit(FineTuningModule):
 
     def __init__(
         self,
-        learning_rate: PositiveFloat = 1e-3,
+        learning_rate: PositiveFloat = 5e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
     ) -> None:

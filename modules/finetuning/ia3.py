@@ -36,7 +36,7 @@ class IA3(FineTuningModule):
         self,
         targets: str | list[str] | None = None,
         feedforward: str | list[str] | None = None,
-        learning_rate: PositiveFloat = 1e-2,
+        learning_rate: PositiveFloat = 3e-2,
         weight_decay: NonNegativeFloat = 0.0,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,

@@ -25,7 +25,7 @@ class LinearProbe(FineTuningModule):
 
     def __init__(
         self,
-        learning_rate: PositiveFloat = 1e-2,
+        learning_rate: PositiveFloat = 3e-2,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
     ) -> None:

@@ -31,7 +31,7 @@ class LoRA(FineTuningModule):
 
     def __init__(
         self,
-        rank: PositiveInt = 8,
+        rank: PositiveInt = 4,
         alpha: PositiveFloat = 16.0,
         dropout: ClosedUnitInterval = 0.0,
         targets: str | list[str] = "all-linear",

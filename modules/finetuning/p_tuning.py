@@ -31,7 +31,7 @@ class PTuning(FineTuningModule):
         tokens: PositiveInt = 20,
         encoder: Literal["mlp", "lstm"] = "mlp",
         encoder_size: PositiveInt | None = None,
-        learning_rate: PositiveFloat = 1e-3,
+        learning_rate: PositiveFloat = 1e-2,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
     ) -> None:

@@ -33,7 +33,7 @@ class PromptTuning(FineTuningModule):
         tokens: PositiveInt = 20,
         initialization: Literal["vocabulary", "text", "random"] = "vocabulary",
         text: str | None = None,
-        learning_rate: PositiveFloat = 3e-2,
+        learning_rate: PositiveFloat = 1e-1,
         weight_decay: NonNegativeFloat = 0.0,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
         **kwargs,
