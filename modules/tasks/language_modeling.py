@@ -69,12 +69,13 @@ class LanguageModeling(Task):
         if training:
             seen_BT, chosen_BT = mask_tokens(ids_BT, eligible_BT, *settings)
         else:
-            rows = [
-                mask_tokens(ids.cpu(), may.cpu(), *settings, torch.Generator().manual_seed(row))
-                for ids, may, row in zip(ids_BT, eligible_BT, batch["index"].tolist(), strict=True)
-            ]
-            parts = (torch.stack(part).to(ids_BT.device) for part in zip(*rows, strict=True))
-            seen_BT, chosen_BT = parts
+            seen_BT, chosen_BT = ids_BT.clone(), torch.zeros_like(eligible_BT)
+            for row, number in enumerate(batch["index"].tolist()):
+                here = row, slice(0, int(batch["attention_mask"][row].sum()))  # not the padding
+                draws = torch.Generator().manual_seed(number)
+                parts = ids_BT[here].cpu(), eligible_BT[here].cpu()
+                seen_T, chosen_T = mask_tokens(*parts, *settings, draws)
+                seen_BT[here], chosen_BT[here] = seen_T.to(ids_BT), chosen_T.to(chosen_BT)
         return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, _IGNORED)}
 
     def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
