@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from experiments import folders
@@ -26,7 +27,23 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class Best(ModelCheckpoint):
-    """Keeps what it knows when the run's folder was moved between a kill and the resume."""
+    """Keeps what it knows when the run's folder was moved between a kill and the resume.
+
+    Where weights are averaged, it holds the averages, which are what was validated.
+    """
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        # Lightning tells its WeightAveraging of no checkpoint that is of weights only.
+        averages = [
+            callback
+            for callback in trainer.callbacks
+            if isinstance(callback, WeightAveraging) and callback._average_model is not None
+        ]
+        for callback in averages:
+            callback._swap_models(trainer.lightning_module)
+        super()._save_checkpoint(trainer, filepath)
+        for callback in averages:
+            callback._swap_models(trainer.lightning_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})

@@ -1,0 +1,61 @@
+"""Lightning's own callbacks with every strategy."""
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    EMAWeightAveraging,
+    GradientAccumulationScheduler,
+    ModelCheckpoint,
+)
+
+from experiments.checkpoints import Best
+from tests import tiny
+
+
+@pytest.fixture(params=tiny.STRATEGIES, ids=lambda strategy: strategy.__name__)
+def strategy(request):
+    return request.param
+
+
+def logits(module, data):
+    with torch.no_grad():
+        return module.eval()(data._rows["validation"].__getitems__(list(range(8))))
+
+
+def test_early_stopping_stops(strategy, bert, reviews):
+    data = tiny.read(reviews, bert, batch_size=8)
+    stop = EarlyStopping("val/loss", patience=1, min_delta=100.0)  # nothing is an improvement
+    run = tiny.fit(tiny.make(strategy, bert), data, stop, max_epochs=9)
+    assert run.current_epoch == 2 and stop.stopped_epoch == 1
+
+
+def test_model_checkpoint_loads_back(strategy, bert, reviews, tmp_path):
+    data, module = tiny.read(reviews, bert, batch_size=8), tiny.make(strategy, bert)
+    keep = ModelCheckpoint(tmp_path, monitor="val/loss", save_top_k=-1)
+    tiny.fit(module, data, keep, max_epochs=2)
+    again = strategy.load_from_checkpoint(keep.last_model_path or max(tmp_path.glob("*.ckpt")))
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2
+    assert torch.equal(logits(again, data), logits(module, data))
+
+
+def test_accumulation_by_epoch(strategy, bert, reviews):
+    data = tiny.read(reviews, bert, batch_size=8)
+    run = tiny.fit(tiny.make(strategy, bert), data, GradientAccumulationScheduler({0: 3, 1: 1}))
+    assert run.global_step == 1 + 3
+
+
+def test_averaged_weights_are_what_is_kept(strategy, bert, reviews, tmp_path):
+    """The file holds the averages, of what trains only, and so does the module in the end."""
+    data, module = tiny.read(reviews, bert, batch_size=8), tiny.make(strategy, bert)
+    keep = Best(tmp_path, save_weights_only=True, save_on_train_epoch_end=False)
+    tiny.fit(module, data, EMAWeightAveraging(decay=0.5), keep, max_epochs=2)
+    (file,) = tmp_path.glob("*.ckpt")
+    held = torch.load(file, weights_only=True)["state_dict"]
+    assert set(held) == module.trainable
+    for name, value in tiny.trained(module).items():
+        torch.testing.assert_close(held[name], value)
+    plain = tiny.make(strategy, bert)
+    tiny.fit(plain, data, max_epochs=2)
+    other = tiny.trained(plain)
+    assert any(not torch.equal(value, other[name]) for name, value in held.items())
