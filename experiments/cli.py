@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import BatchSizeFinder, Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import LabelledText
@@ -150,6 +150,11 @@ class Experiment(LightningCLI):
         for key in ("callbacks", "logger", "plugins"):
             value = settings[key]
             settings[key] = value if isinstance(value, list) else [value] if value else []
+        finders = [c for c in settings["callbacks"] if isinstance(c, BatchSizeFinder)]
+        if finders and self.datamodule.batch_size is None:
+            raise ValueError(
+                "--trainer.callbacks BatchSizeFinder: needs --data.batch_size to begin"
+            )
         self.loggers = [logger for logger in settings["logger"] if logger is not True]
         settings["logger"] = False  # the run's own comes when there is a folder to keep it in
         settings["callbacks"] += self._welcome(self.run.callbacks, settings)
