@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric
 from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import Shares
-from modules.finetuning.targets import layer_groups
+from modules.finetuning.targets import trained_layers
 from modules.tasks import Classification, Task, plain, restore, stored
 
 
@@ -106,10 +106,8 @@ class FineTuningModule(LightningModule):
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """What trains, by depth: embeddings, layer.0, layer.1 …, head."""
-        held = {n: p for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable}
-        groups = layer_groups(self.model).items()
-        found = {group: [held[name] for name in names if name in held] for group, names in groups}
-        return {group: parameters for group, parameters in found.items() if parameters}
+        named = self.model.named_parameters()
+        return trained_layers(self.model, {n: p for n, p in named if f"model.{n}" in self.trainable})
 
     def setup(self, stage: str) -> None:
         if self.trainer.precision == "bf16-mixed":

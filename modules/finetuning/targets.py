@@ -69,6 +69,15 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
     return {group: names for group, names in groups.items() if names}
 
 
+def trained_layers(
+    model: nn.Module, held: dict[str, nn.Parameter]
+) -> dict[str, list[nn.Parameter]]:
+    """The groups of ``layer_groups`` with the parameters of ``held`` in them."""
+    groups = layer_groups(model).items()
+    found = {group: [held[name] for name in names if name in held] for group, names in groups}
+    return {group: parameters for group, parameters in found.items() if parameters}
+
+
 def linear_layers(
     model: nn.Module, targets: str | list[str], flag: str = "--model.targets"
 ) -> list[str]:
