@@ -106,8 +106,8 @@ class FineTuningModule(LightningModule):
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """What trains, by depth: embeddings, layer.0, layer.1 …, head."""
-        named = self.model.named_parameters()
-        return trained_layers(self.model, {n: p for n, p in named if f"model.{n}" in self.trainable})
+        named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
+        return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
         if self.trainer.precision == "bf16-mixed":
