@@ -71,7 +71,7 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
     module, task = module.in_full_precision(), module.task
     # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
     model = getattr(module, "peft_for_export", lambda: module.model)()
-    pooled = getattr(task, "pooling", "native") != "native"
+    pooled = task.pooling != "native"
     tokenizer = load_tokenizer(module.hparams["backbone"])
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
     tokenizer.save_pretrained(scratch)

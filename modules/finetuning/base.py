@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric
 from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import Shares
+from modules.finetuning.freezing import frozen_matrices
 from modules.finetuning.targets import trained_layers
 from modules.tasks import Classification, Task, plain, restore, stored
 
@@ -111,11 +112,8 @@ class FineTuningModule(LightningModule):
 
     def setup(self, stage: str) -> None:
         if self.trainer.precision == "bf16-mixed":
-            for module in self.model.modules():
-                if isinstance(module, nn.Linear | nn.Embedding):
-                    for parameter in module.parameters(recurse=False):
-                        if not parameter.requires_grad:
-                            parameter.data = parameter.data.bfloat16()
+            for parameter in frozen_matrices(self.model):
+                parameter.data = parameter.data.bfloat16()
 
     def in_full_precision(self) -> "FineTuningModule":
         """This module, or a copy with the backbone's own weights where the trainer rounded them."""

@@ -1,6 +1,6 @@
-"""Which of a backbone's own parameters train."""
+"""Which of a backbone's own parameters train, and which do not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from torch import nn
 
@@ -14,3 +14,10 @@ def train_only(model: nn.Module, wanted: Callable[[str], bool] = lambda name: Fa
         whole = any(f".{head}." in f".{name}." for head in heads)
         parameter.requires_grad_(whole or wanted(name))
     return model
+
+
+def frozen_matrices(model: nn.Module) -> Iterator[nn.Parameter]:
+    """What a matrix product or a look-up reads and no optimizer moves, biases too."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            yield from (p for p in module.parameters(recurse=False) if not p.requires_grad)

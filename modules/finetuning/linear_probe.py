@@ -58,7 +58,7 @@ class LinearProbe(FineTuningModule):
         config, training = self.model.config.get_text_config(), self.model.training
         longest = getattr(config, "max_position_embeddings", 1 << 30)
         native = "last" if hasattr(self.model, "score") else "first"  # a decoder's head is score
-        place = "mean" if getattr(self.task, "pooling", "native") == "mean" else native
+        place = "mean" if self.task.pooling == "mean" else native
         seen: list[Tensor] = []
         self.model.eval()
         for keys, chunk in chunks(rows, longest, config.pad_token_id or 0):

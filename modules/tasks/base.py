@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from datamodules.batches import LabelledBatch
+from modules.tasks.heads import Head, Pooling
 
 
 class Task:
@@ -17,28 +18,31 @@ class Task:
     to bring: a class, a number, several names, or none. ``pairs`` says whether it takes two texts.
     """
 
-    auto_class: str
-    pipeline: str
-    peft_type: str
+    auto_class: str = "AutoModelForSequenceClassification"
+    pipeline: str = "text-classification"
+    peft_type: str = "SEQ_CLS"
     monitor: str
     mode: Literal["min", "max"]
     label_kind: Literal["class", "number", "several", "none"] = "class"
     pairs: bool = False
+    head: Head  # a task without a new one overrides what reads it
+    pooling: Pooling = "native"
 
     def arguments(self) -> dict[str, Any]:
         """The arguments that rebuild this task, for checkpoints: plain values only."""
-        raise NotImplementedError
+        return self.head.arguments()
 
     def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
         """The backbone with the task's head on it, its dropout rates replaced if one is given."""
-        raise NotImplementedError
+        return self.head.build(backbone, dropout)
 
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
         """The batch with the targets of ``loss`` in it, where the data do not bring them."""
         return batch
 
     def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        raise NotImplementedError
+        """What the head makes of the batch, (B, outputs)."""
+        return self.head.scores(model, batch)
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         raise NotImplementedError

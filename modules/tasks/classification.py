@@ -21,8 +21,7 @@ class Classification(Task):
         label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
     """
 
-    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
-    peft_type, monitor, mode = "SEQ_CLS", "val/accuracy", "max"
+    monitor, mode = "val/accuracy", "max"
 
     def __init__(
         self,
@@ -32,21 +31,12 @@ class Classification(Task):
         dropout: ClosedUnitInterval | None = None,
         label_smoothing: ClosedUnitInterval = 0.0,
     ) -> None:
-        self.labels, self._id2label, self._label2id = heads.checked_labels(labels, num_classes, 2)
-        self.pooling, self.dropout, self.label_smoothing = pooling, dropout, label_smoothing
+        self.labels, self.label_smoothing = heads.named(labels, num_classes), label_smoothing
+        self.pooling = pooling
+        self.head = heads.Head(self.labels, pooling, dropout)
 
     def arguments(self) -> dict:
-        names = ("labels", "pooling", "dropout", "label_smoothing")
-        return {name: getattr(self, name) for name in names}
-
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        fields = {"id2label": self._id2label, "label2id": self._label2id}
-        fields["num_labels"] = len(self.labels)
-        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
-
-    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        """Scores before the softmax, (B, classes)."""
-        return heads.scores(model, batch, self.pooling)
+        return super().arguments() | {"label_smoothing": self.label_smoothing}
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.cross_entropy(

@@ -1,6 +1,6 @@
 """One vector of scores for each text, or pair of texts: what several tasks have in common."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,33 +14,68 @@ Pooling = Literal["native", "mean"]
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def build(
-    backbone: str, dropout: float | None, pooling: Pooling, head_dropout: float | None, **fields
-) -> nn.Module:
-    """The backbone with a new head; ``fields`` of its config say which.
+class Head:
+    """A new head on a backbone.
 
     Args:
-        dropout: in place of all of the architecture's rates.
-        head_dropout: before the head; the architecture's own if None.
+        labels: names of its outputs in the order of their ids; None for a single number.
+        pooling: native is the architecture's own head (BERT: the first token through the pooler;
+            decoders: the last token); mean averages the tokens, as sentence encoders do.
+        dropout: before the head; the architecture's own if None.
+        fields: further ones of the backbone's config.
     """
-    from transformers import AutoModelForSequenceClassification
 
-    head = {} if head_dropout is None else {"classifier_dropout": head_dropout}
-    model = backbones.load(AutoModelForSequenceClassification, backbone, dropout, **fields, **head)
-    kind = model.config.model_type
-    if head_dropout is not None and not hasattr(model.config, "classifier_dropout"):
-        raise ValueError(f"--model.task.dropout: the head of {kind} has no dropout")
-    model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))
-    if pooling == "mean":
-        if linear_head(model) is None:
-            raise ValueError(
-                f"--model.task.pooling mean: the head of {kind} is not a single linear layer; "
-                f"use native"
-            )
-        # A pooler that nothing reads would be counted, and several devices would refuse it.
-        if getattr(model.base_model, "pooler", None) is not None:
-            model.base_model.pooler = _FirstToken()
-    return model
+    def __init__(
+        self, labels: list[str] | None, pooling: Pooling, dropout: float | None, **fields
+    ) -> None:
+        self.labels, self.pooling, self.dropout = labels, pooling, dropout
+        names = dict(enumerate(labels or []))
+        ids = {label: number for number, label in names.items()}
+        known = {"num_labels": len(names), "id2label": names, "label2id": ids}
+        self._fields = (known if labels else {"num_labels": 1}) | fields
+
+    def arguments(self) -> dict[str, Any]:
+        labels = {} if self.labels is None else {"labels": self.labels}
+        return {**labels, "pooling": self.pooling, "dropout": self.dropout}
+
+    def build(self, backbone: str, dropout: float | None) -> nn.Module:
+        """The backbone with this head; ``dropout`` in place of all of the architecture's rates."""
+        from transformers import AutoModelForSequenceClassification
+
+        own = {} if self.dropout is None else {"classifier_dropout": self.dropout}
+        fields = {**self._fields, **own}
+        model = backbones.load(AutoModelForSequenceClassification, backbone, dropout, **fields)
+        kind = model.config.model_type
+        if own and not hasattr(model.config, "classifier_dropout"):
+            raise ValueError(f"--model.task.dropout: the head of {kind} has no dropout")
+        model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))
+        if self.pooling == "mean":
+            if linear_head(model) is None:
+                raise ValueError(
+                    f"--model.task.pooling mean: the head of {kind} is not a single linear layer; "
+                    f"use native"
+                )
+            # A pooler that nothing reads would be counted, and several devices would refuse it.
+            if getattr(model.base_model, "pooler", None) is not None:
+                model.base_model.pooler = _FirstToken()
+        return model
+
+    def scores(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
+        """The head's outputs, (B, outputs)."""
+        inputs = model_inputs(batch)
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        per_token = isinstance(getattr(inner, "score", None), nn.Module)  # a decoder's head
+        if self.pooling == "native" and not per_token:
+            return model(**inputs).logits
+        hidden_BTH = model(**inputs, output_hidden_states=True).hidden_states[-1]
+        hidden_BTH = hidden_BTH[:, -batch["input_ids"].shape[1] :]  # without a prompt before it
+        mask_BT = batch["attention_mask"]
+        if self.pooling == "native":  # transformers does not find the last token after a prompt
+            rows = torch.arange(len(mask_BT), device=mask_BT.device)
+            return inner.score(hidden_BTH[rows, mask_BT.sum(1) - 1])
+        mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
+        mean_BH = (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
+        return linear_head(inner)(getattr(inner, "dropout", nn.Identity())(mean_BH))
 
 
 class _FirstToken(nn.Module):
@@ -58,32 +93,12 @@ def linear_head(model: nn.Module) -> nn.Module | None:
     return None
 
 
-def scores(model: nn.Module, batch: LabelledBatch, pooling: Pooling) -> Tensor:
-    """The head's outputs, (B, outputs)."""
-    inputs = model_inputs(batch)
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    per_token = isinstance(getattr(inner, "score", None), nn.Module)  # a decoder's head
-    if pooling == "native" and not per_token:
-        return model(**inputs).logits
-    hidden_BTH = model(**inputs, output_hidden_states=True).hidden_states[-1]
-    hidden_BTH = hidden_BTH[:, -batch["input_ids"].shape[1] :]  # without a prompt before it
-    mask_BT = batch["attention_mask"]
-    if pooling == "native":  # transformers does not find the last token after a prompt
-        rows = torch.arange(len(mask_BT), device=mask_BT.device)
-        return inner.score(hidden_BTH[rows, mask_BT.sum(1) - 1])
-    mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
-    mean_BH = (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
-    return linear_head(inner)(getattr(inner, "dropout", nn.Identity())(mean_BH))
-
-
 def model_inputs(batch: LabelledBatch) -> dict[str, Tensor]:
     return {name: batch[name] for name in _INPUTS if name in batch}
 
 
-def checked_labels(
-    labels: list[str] | None, count: int | None, least: int
-) -> tuple[list[str], dict[int, str], dict[str, int]]:
-    """Names in the order of their ids, and both directions for a config."""
+def named(labels: list[str] | None, count: int | None = None) -> list[str]:
+    """Class names, made up where the data have not named them yet."""
     if labels is None:
         labels = [f"LABEL_{number}" for number in range(count or 2)]
     if count not in (None, len(labels)):
@@ -91,7 +106,6 @@ def checked_labels(
             f"--model.task.num_classes {count}: the data has {len(labels)} classes "
             f"({', '.join(labels[:8])})"
         )
-    if len(labels) < least:
+    if len(labels) < 2:
         raise ValueError(f"--model.task.labels: one class only ({', '.join(labels)})")
-    names = list(labels)
-    return names, dict(enumerate(names)), {label: number for number, label in enumerate(names)}
+    return list(labels)

@@ -19,8 +19,7 @@ class MultiLabel(Task):
         dropout: before the classifier; the architecture's own if not given.
     """
 
-    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
-    peft_type, monitor, mode = "SEQ_CLS", "val/f1", "max"
+    monitor, mode = "val/f1", "max"
     label_kind = "several"
 
     def __init__(
@@ -29,20 +28,10 @@ class MultiLabel(Task):
         pooling: heads.Pooling = "native",
         dropout: ClosedUnitInterval | None = None,
     ) -> None:
-        self.labels, self._id2label, self._label2id = heads.checked_labels(labels, None, 2)
-        self.pooling, self.dropout = pooling, dropout
-
-    def arguments(self) -> dict:
-        return {name: getattr(self, name) for name in ("labels", "pooling", "dropout")}
-
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        fields = {"id2label": self._id2label, "label2id": self._label2id}
-        fields |= {"num_labels": len(self.labels), "problem_type": "multi_label_classification"}
-        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
-
-    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        """Scores before the sigmoid, (B, classes)."""
-        return heads.scores(model, batch, self.pooling)
+        self.labels = heads.named(labels)
+        kind = "multi_label_classification"
+        self.pooling = pooling
+        self.head = heads.Head(self.labels, pooling, dropout, problem_type=kind)
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         targets = batch["labels"].float()

@@ -20,8 +20,7 @@ class PairClassification(Task):
         dropout: before the classifier; the architecture's own if not given.
     """
 
-    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
-    peft_type, monitor, mode = "SEQ_CLS", "val/accuracy", "max"
+    monitor, mode = "val/accuracy", "max"
     pairs = True
 
     def __init__(
@@ -30,20 +29,9 @@ class PairClassification(Task):
         pooling: heads.Pooling = "native",
         dropout: ClosedUnitInterval | None = None,
     ) -> None:
-        self.labels, self._id2label, self._label2id = heads.checked_labels(labels, None, 2)
-        self.pooling, self.dropout = pooling, dropout
-
-    def arguments(self) -> dict:
-        return {name: getattr(self, name) for name in ("labels", "pooling", "dropout")}
-
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        fields = {"id2label": self._id2label, "label2id": self._label2id}
-        fields["num_labels"] = len(self.labels)
-        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
-
-    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        """Scores before the softmax, (B, classes)."""
-        return heads.scores(model, batch, self.pooling)
+        self.labels = heads.named(labels)
+        self.pooling = pooling
+        self.head = heads.Head(self.labels, pooling, dropout)
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.cross_entropy(logits.float(), batch["labels"])

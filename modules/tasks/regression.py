@@ -17,25 +17,18 @@ class Regression(Task):
         dropout: before the head; the architecture's own if not given.
     """
 
-    auto_class, pipeline = "AutoModelForSequenceClassification", "text-classification"
-    peft_type, monitor, mode = "SEQ_CLS", "val/pearson", "max"
+    monitor, mode = "val/pearson", "max"
     label_kind = "number"
 
     def __init__(
         self, pooling: heads.Pooling = "native", dropout: ClosedUnitInterval | None = None
     ) -> None:
-        self.pooling, self.dropout = pooling, dropout
-
-    def arguments(self) -> dict:
-        return {"pooling": self.pooling, "dropout": self.dropout}
-
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        fields = {"num_labels": 1, "problem_type": "regression"}
-        return heads.build(backbone, dropout, self.pooling, self.dropout, **fields)
+        self.pooling = pooling
+        self.head = heads.Head(None, pooling, dropout, problem_type="regression")
 
     def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
         """The predicted numbers, (B,)."""
-        return heads.scores(model, batch, self.pooling)[:, 0].float()
+        return self.head.scores(model, batch)[:, 0].float()
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.mse_loss(logits, batch["labels"])
