@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers.logger import Logger
@@ -12,6 +13,7 @@ from torch import Tensor
 import modules
 from callbacks import StepSeed
 from datamodules import TextFiles
+from datamodules.batches import LabelledBatch
 from modules.finetuning.base import FineTuningModule
 
 STRATEGIES = [
@@ -81,6 +83,37 @@ def fit(
     runs = trainer([StepSeed(5), *callbacks], **settings)
     runs.fit(module, data, ckpt_path=resume, weights_only=True)
     return runs
+
+
+def batch_of(backbone: str, source: Path, rows: int = 8) -> LabelledBatch:
+    """The first rows of the training split."""
+    return read(source, backbone)._rows["train"].__getitems__(list(range(rows)))
+
+
+def logits(module: LightningModule, batch: LabelledBatch) -> Tensor:
+    with torch.no_grad():
+        return module.eval()(batch)
+
+
+def trained_and_loaded(
+    module: FineTuningModule, source: Path, folder: Path, precision: str
+) -> tuple[FineTuningModule, LabelledBatch]:
+    """The module after an epoch in which only what should has moved, and a batch on which its
+    checkpoint gives the same logits."""
+    backbone = module.hparams["backbone"]
+    before, fixed = trained(module), frozen(module)
+    fit(module, read(source, backbone, batch_size=8), max_epochs=1, precision=precision)
+    file = folder / "weights.ckpt"
+    module.trainer.save_checkpoint(file, weights_only=True)
+    assert torch.load(file, weights_only=True)["state_dict"].keys() == before.keys()
+    module = module.in_full_precision()
+    for name, value in frozen(module).items():
+        assert torch.equal(value, fixed[name]) or "original_module" in name, name
+    assert not [n for n, value in trained(module).items() if torch.equal(value, before[n])]
+    again = type(module).load_from_checkpoint(file, weights_only=True)
+    batch = batch_of(backbone, source)
+    assert torch.equal(logits(again, batch), logits(module, batch))
+    return module, batch
 
 
 def trained(module: LightningModule) -> dict[str, Tensor]:

@@ -87,6 +87,8 @@ def test_interruption_of_the_imports():
         cwd=running.ROOT,
         capture_output=True,
         text=True,
+        # A shell's background jobs ignore it, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.returncode == -signal.SIGINT  # which a shell shows as 130
     assert process.stderr == "\n-c: interrupted\n"

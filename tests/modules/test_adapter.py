@@ -25,10 +25,6 @@ def stir(module) -> None:
                 parameter.normal_(std=0.5)
 
 
-def batch_of(reviews, backbone):
-    return tiny.read(reviews, backbone)._rows["train"].__getitems__(list(range(8)))
-
-
 def plain(backbone: str, module) -> nn.Module:
     """The backbone without adapters, under the module's own head."""
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -54,7 +50,7 @@ def test_trainable_parameters_equal_the_closed_form(backbone, placement, setting
 
 def test_it_is_the_identity_at_first_and_not_later(backbone, placement, reviews):
     module = tiny.make(Adapter, backbone, placement=placement).eval()
-    model, batch = plain(backbone, module), batch_of(reviews, backbone)
+    model, batch = plain(backbone, module), tiny.batch_of(backbone, reviews)
     with torch.no_grad():
         before = module.task.logits(model, batch)
         assert torch.equal(module(batch), before)
@@ -69,7 +65,7 @@ def test_gpt2_with_its_transposed_matrices(placement, bert, reviews, tmp_path):
     transformers.GPT2Model(transformers.GPT2Config(**size)).save_pretrained(tmp_path)
     transformers.AutoTokenizer.from_pretrained(bert).save_pretrained(tmp_path)
     module = tiny.make(Adapter, str(tmp_path), placement=placement).eval()
-    model, batch = plain(str(tmp_path), module), batch_of(reviews, bert)
+    model, batch = plain(str(tmp_path), module), tiny.batch_of(bert, reviews)
     with torch.no_grad():
         before = module.task.logits(model, batch)
         assert torch.equal(module(batch), before)

@@ -48,11 +48,6 @@ def make(bert, config, **kwargs):
     return tiny.make(Peft, bert, config=config, settings=settings, **kwargs)
 
 
-def logits(module, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return module.eval()(batch)
-
-
 @pytest.mark.parametrize("config", sorted(CONFIGS.keys() - REFUSED.keys()))
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, reviews, tmp_path):
@@ -61,11 +56,11 @@ def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, r
     batch = tiny.read(reviews, bert)._rows["train"].__getitems__(list(range(8)))
     before, fixed = tiny.trained(module), tiny.frozen(module)
     assert {n.rsplit(".", 1)[-1] for n in before if "classifier" in n} == {"weight", "bias"}
-    first = module.task.loss(logits(module, batch), batch)
+    first = module.task.loss(tiny.logits(module, batch), batch)
     loader = DataLoader([batch] * 8, batch_size=None)
     tiny.fit(module.train(), loader, max_epochs=1, precision=precision)
     module = module.in_full_precision()
-    assert module.task.loss(logits(module, batch), batch) < first
+    assert module.task.loss(tiny.logits(module, batch), batch) < first
 
     for name, value in tiny.frozen(module).items():  # peft keeps the head that it copied
         assert torch.equal(value, fixed[name]) or "classifier.original_module" in name, name
@@ -74,10 +69,10 @@ def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, r
     assert len(before) - len(idle) > 2  # more than the head
     assert sum(map(torch.numel, before.values())) == module.model.get_nb_trainable_parameters()[0]
 
-    wanted, weights = logits(module, batch), module.state_dict()
+    wanted, weights = tiny.logits(module, batch), module.state_dict()
     again = make(bert, config, seed=1)  # what it draws and does not train is the same
     again.load_state_dict({name: weights[name] for name in module.trainable}, strict=False)
-    assert torch.equal(logits(again, batch), wanted)
+    assert torch.equal(tiny.logits(again, batch), wanted)
 
     export(module, tmp_path / "export")
     model = AutoPeftModelForSequenceClassification.from_pretrained(tmp_path / "export").eval()

@@ -22,15 +22,6 @@ def stirred(strategy, backbone, **settings):
     return module
 
 
-def logits(module, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return module(batch)
-
-
-def batch_of(reviews, backbone):
-    return tiny.read(reviews, backbone)._rows["train"].__getitems__(list(range(8)))
-
-
 def test_our_own_format_is_complete_and_may_move(backbone, reviews, tmp_path, monkeypatch):
     """Where it was written and the backbone that it came from are both gone."""
     source = tmp_path / "backbone-bert" if "bert" in backbone else tmp_path / "backbone"
@@ -38,8 +29,8 @@ def test_our_own_format_is_complete_and_may_move(backbone, reviews, tmp_path, mo
     labels = ["bad", "good", "unsure"]
     settings = {"placement": "houlsby", "size": 3, "task": Classification(labels=labels)}
     module = stirred(Adapter, str(source), **settings)
-    batch = batch_of(reviews, backbone)
-    wanted = logits(module, batch)
+    batch = tiny.batch_of(backbone, reviews)
+    wanted = tiny.logits(module, batch)
     folder = export(module, tmp_path / "run" / "export")
     moved = tmp_path / "elsewhere"
     shutil.move(folder, moved)
@@ -48,15 +39,15 @@ def test_our_own_format_is_complete_and_may_move(backbone, reviews, tmp_path, mo
     monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "empty"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
     again = load(moved)
-    assert torch.equal(logits(again, batch), wanted)
+    assert torch.equal(tiny.logits(again, batch), wanted)
     assert not again.training and again.task.labels == labels
     assert again.hparams["size"] == 3 and again.hparams["backbone"] == str(moved / "base")
     with safetensors.safe_open(moved / "trained.safetensors", "pt") as held:
         assert set(held.keys()) == module.trainable
     # As its README says: with the tokenizer's own output, and as a module like any other.
     tokenizer = transformers.AutoTokenizer.from_pretrained(moved)
-    assert logits(again, tokenizer(["a warm film"], return_tensors="pt")).shape == (1, 3)
-    assert torch.equal(logits(load(export(again, tmp_path / "twice")), batch), wanted)
+    assert tiny.logits(again, tokenizer(["a warm film"], return_tensors="pt")).shape == (1, 3)
+    assert torch.equal(tiny.logits(load(export(again, tmp_path / "twice")), batch), wanted)
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -67,9 +58,9 @@ def test_an_adapter_trained_in_bf16_is_exported_beside_the_published_weights(
     tiny.fit(module, tiny.read(reviews, bert, batch_size=8), max_epochs=1, precision=precision)
     again = load(export(module, tmp_path / "export"))
     assert all(parameter.dtype == torch.float32 for parameter in again.parameters())
-    batch = batch_of(reviews, bert)
-    wanted = logits(module.in_full_precision().eval(), batch)
-    assert torch.equal(logits(again, batch), wanted)
+    batch = tiny.batch_of(bert, reviews)
+    wanted = tiny.logits(module.in_full_precision().eval(), batch)
+    assert torch.equal(tiny.logits(again, batch), wanted)
 
 
 def test_what_is_not_in_our_format_is_refused_in_one_line(bert, tmp_path):
@@ -109,7 +100,9 @@ def test_the_readme_runs(bert, tmp_path):
         found = {"batch": batch}
         exec(code, found)
         if "logits" in found:
-            torch.testing.assert_close(found["logits"], logits(module, batch), atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(
+                found["logits"], tiny.logits(module, batch), atol=1e-6, rtol=1e-5
+            )
         assert ("logits" in found) == (name not in ("full", "lora"))
         assert ("encoder" in found) == (name == "mean")
 

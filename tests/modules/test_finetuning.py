@@ -46,11 +46,6 @@ def head_of(module) -> torch.nn.Module:
     return model.classifier if hasattr(model, "classifier") else model.score
 
 
-def logits(module, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return module.eval()(batch)
-
-
 def test_the_registry_is_what_modules_exports():
     ours = {Adapter, BitFit, FullFineTuning, LinearProbe, LoRA, PartialFreezing}
     assert ours <= set(tiny.STRATEGIES)
@@ -76,9 +71,9 @@ def test_contract(strategy, backbone, pair, reviews, tmp_path):
     batch = batch_of(tiny.read(reviews, backbone, pair_column=pair))
     assert ("token_type_ids" in batch) == (pair is not None and "bert" in backbone)
     before, fixed = tiny.trained(module), tiny.frozen(module)
-    first = task.loss(logits(module, batch), batch)
+    first = task.loss(tiny.logits(module, batch), batch)
     tiny.fit(module.train(), DataLoader([batch] * 4, batch_size=None), max_epochs=1)
-    assert task.loss(logits(module, batch), batch) < first
+    assert task.loss(tiny.logits(module, batch), batch) < first
 
     for name, value in tiny.frozen(module).items():
         assert torch.equal(value, fixed[name]), name
@@ -91,7 +86,7 @@ def test_contract(strategy, backbone, pair, reviews, tmp_path):
     assert set(held["state_dict"]) == set(before)
     with warnings.catch_warnings(action="error", category=UserWarning):
         again = strategy.load_from_checkpoint(file, weights_only=True)
-    assert torch.equal(logits(again, batch), logits(module, batch))
+    assert torch.equal(tiny.logits(again, batch), tiny.logits(module, batch))
     assert again.task.labels == ["negative", "positive"]
 
 
@@ -100,8 +95,8 @@ def test_padding_does_not_change_logits(strategy, backbone, pair, reviews):
         module = tiny.make(strategy, backbone, task=Classification(pooling=pooling))
         rows = tiny.read(reviews, backbone, pair_column=pair)._rows["train"]
         assert len(set(rows.lengths[:8])) > 1
-        together = logits(module, rows.__getitems__(list(range(8))))
-        alone = torch.cat([logits(module, rows.__getitems__([row])) for row in range(8)])
+        together = tiny.logits(module, rows.__getitems__(list(range(8))))
+        alone = torch.cat([tiny.logits(module, rows.__getitems__([row])) for row in range(8)])
         torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-5)
         assert together.std(0).min() > 1e-4  # rows differ, or the comparison says nothing
 
@@ -118,7 +113,7 @@ def test_mean_pooling_is_the_mean_of_each_row(strategy, backbone, reviews):
             hidden = module.model(input_ids=ids, **inputs).hidden_states[-1][0]
             hidden = hidden[-ids.shape[1] :]  # without a prompt before it
             rows.append(head(sum(hidden[token] for token in range(len(hidden))) / len(hidden)))
-    torch.testing.assert_close(logits(module, batch_of(data)), torch.stack(rows))
+    torch.testing.assert_close(tiny.logits(module, batch_of(data)), torch.stack(rows))
     assert not any("pooler" in name for name, _ in module.named_parameters())
 
 
@@ -228,12 +223,12 @@ def test_export_gives_the_same_logits_in_other_programs(
     module, texts = exported(strategy, backbone, reviews, folder)
     assert not [str(w.message) for w in recwarn if "config file" in str(w.message)]
     batch = batch_of(tiny.read(reviews, backbone))
-    wanted = logits(module, batch)
+    wanted = tiny.logits(module, batch)
     assert str(folder) in (folder / "README.md").read_text()
     assert not list(tmp_path.glob(".*"))
     if (folder / "module.json").is_file():
         again = load(folder)
-        torch.testing.assert_close(logits(again, batch), wanted, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(tiny.logits(again, batch), wanted, atol=1e-6, rtol=1e-6)
         assert again.task.labels == LABELS
         return
     if (folder / "adapter_config.json").is_file():
@@ -255,8 +250,8 @@ def test_export_of_a_mean_pooled_module_gives_the_same_logits(
     folder = tmp_path / "export"
     module, _ = exported(strategy, backbone, reviews, folder, pooling="mean")
     batch = batch_of(tiny.read(reviews, backbone))
-    wanted = logits(module, batch)
-    torch.testing.assert_close(logits(load(folder), batch), wanted, atol=1e-6, rtol=1e-6)
+    wanted = tiny.logits(module, batch)
+    torch.testing.assert_close(tiny.logits(load(folder), batch), wanted, atol=1e-6, rtol=1e-6)
     if not (folder / "encoder").is_dir():
         assert isinstance(module.model, PeftModel) or hasattr(strategy, "own_format")
         return

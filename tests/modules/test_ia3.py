@@ -8,15 +8,6 @@ from tests import tiny
 from tests.modules.test_targets import FIELDS, KEYS_VALUES_AND_END, save_backbone
 
 
-def batch_of(backbone, reviews):
-    return tiny.read(reviews, backbone)._rows["train"].__getitems__(list(range(8)))
-
-
-def logits(module, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return module.eval()(batch)
-
-
 def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbone):
     """A factor for each column of keys and values, and for each that enters the last matrix."""
     module = tiny.make(IA3, backbone, task=Classification(num_classes=3))
@@ -29,19 +20,19 @@ def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbon
 @pytest.mark.parametrize("kind", FIELDS)
 def test_it_starts_as_the_bare_model_and_merges_into_one(kind, tmp_path, reviews, recwarn):
     backbone = save_backbone(kind, tmp_path)
-    module, batch = tiny.make(IA3, backbone), batch_of(backbone, reviews)
+    module, batch = tiny.make(IA3, backbone), tiny.batch_of(backbone, reviews)
     with module.model.disable_adapter():  # with the head that was copied
-        bare = logits(module, batch)
-    assert torch.equal(logits(module, batch), bare)
+        bare = tiny.logits(module, batch)
+    assert torch.equal(tiny.logits(module, batch), bare)
     factors = {n: p for n, p in module.named_parameters() if "ia3_l" in n}
     assert len(factors) == (1 if kind == "albert" else 2) * len(KEYS_VALUES_AND_END[kind])
     with torch.no_grad():
         for factor in factors.values():
             factor.normal_(1.0, 0.3)
-    apart = logits(module, batch)
+    apart = tiny.logits(module, batch)
     assert not torch.allclose(apart, bare, atol=1e-6)
     module.model.merge_adapter()
-    torch.testing.assert_close(logits(module, batch), apart, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(tiny.logits(module, batch), apart, atol=1e-6, rtol=1e-4)
     assert not [str(w.message) for w in recwarn if "fan_in_fan_out" in str(w.message)]
 
 

@@ -35,10 +35,6 @@ def any_backbone(request, tmp_path) -> str:
     return request.getfixturevalue(request.param)
 
 
-def batch_of(backbone, reviews):
-    return tiny.read(reviews, backbone)._rows["train"].__getitems__(list(range(8)))
-
-
 def shaken(module):
     """With updates that do something."""
     with torch.no_grad():
@@ -46,11 +42,6 @@ def shaken(module):
             if "lora_" in name and parameter.requires_grad:
                 parameter.add_(0.1 * torch.randn_like(parameter))
     return module.eval()
-
-
-def logits(module, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return module.eval()(batch)
 
 
 def bare_logits(module, batch) -> torch.Tensor:
@@ -181,22 +172,22 @@ def test_the_head_trains_and_a_pooler_only_if_the_backbone_has_none(bert, llama,
 def test_every_variant_starts_as_the_bare_model(variant, any_backbone, reviews):
     module, batch = (
         tiny.make(LoRA, any_backbone, rank=4, **variant),
-        batch_of(any_backbone, reviews),
+        tiny.batch_of(any_backbone, reviews),
     )
     torch.testing.assert_close(
-        logits(module, batch), bare_logits(module, batch), atol=1e-5, rtol=1e-4
+        tiny.logits(module, batch), bare_logits(module, batch), atol=1e-5, rtol=1e-4
     )
 
 
 def test_merged_and_unmerged_variants_agree(variant, any_backbone, reviews):
     module = shaken(tiny.make(LoRA, any_backbone, rank=4, **variant))
-    batch = batch_of(any_backbone, reviews)
-    apart, fresh = logits(module, batch), tiny.make(LoRA, any_backbone, rank=4, **variant)
+    batch = tiny.batch_of(any_backbone, reviews)
+    apart, fresh = tiny.logits(module, batch), tiny.make(LoRA, any_backbone, rank=4, **variant)
     module.model.merge_adapter()
-    torch.testing.assert_close(logits(module, batch), apart, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(tiny.logits(module, batch), apart, atol=1e-4, rtol=1e-4)
     module.model.unmerge_adapter()
-    torch.testing.assert_close(logits(module, batch), apart, atol=1e-4, rtol=1e-4)
-    assert (apart - logits(fresh, batch)).abs().max() > 1e-3
+    torch.testing.assert_close(tiny.logits(module, batch), apart, atol=1e-4, rtol=1e-4)
+    assert (apart - tiny.logits(fresh, batch)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("use_dora", [False, True])
@@ -239,23 +230,11 @@ def test_variants_train_come_back_and_export(
 ):
     """What test_finetuning.py does for the defaults; base/ holds the backbone as published."""
     module = tiny.make(LoRA, any_backbone, rank=4, backbone_dropout=0.1, **variant)
-    before, fixed = tiny.trained(module), tiny.frozen(module)
-    data = tiny.read(reviews, any_backbone, batch_size=8)
-    tiny.fit(module, data, max_epochs=2, precision=precision)
-    file = tmp_path / "weights.ckpt"
-    module.trainer.save_checkpoint(file, weights_only=True)
-    assert torch.load(file, weights_only=True)["state_dict"].keys() == before.keys()
-    module = module.in_full_precision()
-    for name, value in tiny.frozen(module).items():
-        assert torch.equal(value, fixed[name]) or "original_module" in name, name
-    assert not [n for n, value in tiny.trained(module).items() if torch.equal(value, before[n])]
-    again = LoRA.load_from_checkpoint(file, weights_only=True)
-    batch = batch_of(any_backbone, reviews)
-    wanted = logits(module, batch)
-    assert torch.equal(logits(again, batch), wanted)
+    module, batch = tiny.trained_and_loaded(module, reviews, tmp_path, precision)
+    wanted = tiny.logits(module, batch)
 
     folder = export(module, tmp_path / "export")
-    assert torch.equal(logits(module, batch), wanted)  # the module is as it was
+    assert torch.equal(tiny.logits(module, batch), wanted)  # the module is as it was
     written = transformers.AutoModel.from_pretrained(folder / "base").state_dict()
     published = transformers.AutoModel.from_pretrained(any_backbone).state_dict()
     assert all(torch.equal(value, published[name]) for name, value in written.items())
@@ -272,13 +251,13 @@ def test_variants_train_come_back_and_export(
 def test_pissa_of_full_rank_can_be_exported(bert, reviews, tmp_path):
     """Twice the rank is more than the matrices have, which only the user's own rank must not be."""
     module = shaken(tiny.make(LoRA, bert, rank=16, initialization="pissa"))
-    batch = batch_of(bert, reviews)
+    batch = tiny.batch_of(bert, reviews)
     folder = export(module, tmp_path / "export")
     model = AutoPeftModelForSequenceClassification.from_pretrained(folder).eval()
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
         answer = model(**inputs).logits
-    torch.testing.assert_close(answer, logits(module, batch), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(answer, tiny.logits(module, batch), atol=1e-4, rtol=1e-4)
 
 
 def test_a_rank_above_the_smallest_matrix_is_named_in_one_line(backbone):

@@ -21,15 +21,6 @@ OTHER_WAYS = [
 ]
 
 
-def batch_of(backbone, reviews, rows: int = 8):
-    return tiny.read(reviews, backbone)._rows["train"].__getitems__(list(range(rows)))
-
-
-def logits(module, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return module.eval()(batch)
-
-
 def encoder(module) -> torch.nn.Module:
     return module.model.prompt_encoder["default"]
 
@@ -54,7 +45,7 @@ def test_a_fresh_prompt_of_a_decoder_is_words_before_the_text(strategy, kind, tm
     backbone = save_backbone(kind, tmp_path)
     words = drawn(backbone, 5)
     module = tiny.make(strategy, backbone, tokens=5)
-    batch = batch_of(backbone, reviews)
+    batch = tiny.batch_of(backbone, reviews)
     wanted = []
     for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
         text = torch.cat([words, ids[: mask.sum()]])[None]
@@ -62,12 +53,12 @@ def test_a_fresh_prompt_of_a_decoder_is_words_before_the_text(strategy, kind, tm
         with torch.no_grad():
             model = module.model.eval().get_base_model()
             wanted.append(module.task.logits(model, whole))
-    torch.testing.assert_close(logits(module, batch), torch.cat(wanted), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(tiny.logits(module, batch), torch.cat(wanted), atol=1e-5, rtol=1e-4)
     assert not torch.allclose(wanted[0], wanted[1], atol=1e-3)
 
 
 def test_a_fresh_prompt_of_an_encoder_is_words_before_the_text(bert, reviews):
-    words, batch = drawn(bert, 5), batch_of(bert, reviews)
+    words, batch = drawn(bert, 5), tiny.batch_of(bert, reviews)
     module = tiny.make(PromptTuning, bert, tokens=5)
     inputs = {
         "input_ids": torch.cat([words.expand(8, 5), batch["input_ids"]], 1),
@@ -75,11 +66,11 @@ def test_a_fresh_prompt_of_an_encoder_is_words_before_the_text(bert, reviews):
     }
     with torch.no_grad():
         wanted = module.model.eval().get_base_model()(**inputs).logits
-    torch.testing.assert_close(logits(module, batch), wanted)
+    torch.testing.assert_close(tiny.logits(module, batch), wanted)
 
 
 def test_a_fresh_prefix_of_an_encoder_is_words_that_see_only_themselves(bert, reviews):
-    words, batch = drawn(bert, 5), batch_of(bert, reviews, rows=1)
+    words, batch = drawn(bert, 5), tiny.batch_of(bert, reviews, rows=1)
     module = tiny.make(PrefixTuning, bert, tokens=5)
     ids = torch.cat([words[None], batch["input_ids"]], 1)
     sees = torch.ones(1, 1, ids.shape[1], ids.shape[1])
@@ -88,7 +79,7 @@ def test_a_fresh_prefix_of_an_encoder_is_words_that_see_only_themselves(bert, re
     with torch.no_grad():
         hidden = model.bert(ids, attention_mask=(1 - sees) * -1e9).last_hidden_state
         wanted = model.classifier(model.bert.pooler(hidden[:, 5:]))  # reads [CLS]
-    torch.testing.assert_close(logits(module, batch), wanted, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(tiny.logits(module, batch), wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_the_prompt_starts_from_the_vectors_of_ordinary_words(backbone):
@@ -151,19 +142,8 @@ def test_other_ways_train_come_back_and_export(
 ):
     """What test_finetuning.py does for the defaults."""
     module = tiny.make(strategy, backbone, backbone_dropout=0.1, **settings)
-    before, fixed = tiny.trained(module), tiny.frozen(module)
-    data = tiny.read(reviews, backbone, batch_size=8)
-    tiny.fit(module, data, max_epochs=1, precision=precision)
-    file = tmp_path / "weights.ckpt"
-    module.trainer.save_checkpoint(file, weights_only=True)
-    module = module.in_full_precision()
-    for name, value in tiny.frozen(module).items():
-        assert torch.equal(value, fixed[name]) or "original_module" in name, name
-    assert not [n for n, value in tiny.trained(module).items() if torch.equal(value, before[n])]
-    again = strategy.load_from_checkpoint(file, weights_only=True)
-    batch = batch_of(backbone, reviews)
-    wanted = logits(module, batch)
-    assert torch.equal(logits(again, batch), wanted)
+    module, batch = tiny.trained_and_loaded(module, reviews, tmp_path, precision)
+    wanted = tiny.logits(module, batch)
     export(module, tmp_path / "export")
     model = AutoPeftModelForSequenceClassification.from_pretrained(tmp_path / "export").eval()
     for row in range(8):  # alone, as transformers ignores padding behind a prompt
@@ -178,7 +158,7 @@ def test_other_ways_train_come_back_and_export(
 @pytest.mark.parametrize("pooling", ["native", "mean"])
 def test_each_virtual_token_gets_a_gradient_and_in_each_layer(strategy, pooling, backbone, reviews):
     module = tiny.make(strategy, backbone, tokens=4, task=Classification(pooling=pooling)).train()
-    batch = batch_of(backbone, reviews)
+    batch = tiny.batch_of(backbone, reviews)
     module.task.loss(module(batch), batch).backward()
     # Keys and values of both layers, (4, 2 * 2 * columns); else one vector each.
     parts = encoder(module).embedding.weight.grad.reshape(4, 4, -1)
@@ -198,7 +178,7 @@ def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
         ids = torch.full((2, length), 7)
         batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         if fits:
-            assert logits(module, batch).shape == (2, 2)
+            assert tiny.logits(module, batch).shape == (2, 2)
             continue
         with pytest.raises(ValueError, match="a text of 15 tokens, where .* 14 of 64") as error:
             module(batch)
@@ -225,7 +205,7 @@ def test_a_text_goes_with_its_initialization(settings, bert):
 def test_architectures_of_their_own_way(kind, tmp_path, reviews):
     """Embeddings of fewer columns, no number of heads, no way in for keys and values."""
     backbone = save_backbone(kind, tmp_path)
-    batch = batch_of(backbone, reviews)
+    batch = tiny.batch_of(backbone, reviews)
     for strategy in STRATEGIES:
         if strategy is PrefixTuning and kind != "electra":
             with pytest.raises(ValueError, match=f"PrefixTuning: {kind} takes no keys") as error:

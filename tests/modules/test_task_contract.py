@@ -58,11 +58,6 @@ def task_for(kind, data):
     return kind(labels=data.label_names) if hasattr(kind(), "labels") else kind()
 
 
-def logits(module, batch):
-    with torch.no_grad():
-        return module.eval()(batch)
-
-
 @pytest.mark.parametrize("kind", tasks.TASKS.values(), ids=tasks.TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
@@ -75,17 +70,17 @@ def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
     module = tiny.make(strategy, backbone, task=task_for(kind, data), **still)
     batch = module.task.prepare(data._rows["train"].__getitems__(list(range(8))), training=False)
     before, fixed = tiny.trained(module), tiny.frozen(module)
-    first = module.task.loss(logits(module, batch), batch)
+    first = module.task.loss(tiny.logits(module, batch), batch)
     module.task.prepare = lambda batch, training: batch  # the same targets in every step
     tiny.fit(module.train(), DataLoader([batch] * 6, batch_size=None), max_epochs=1)
-    assert module.task.loss(logits(module, batch), batch) < first
+    assert module.task.loss(tiny.logits(module, batch), batch) < first
     assert all(torch.equal(value, fixed[n]) for n, value in tiny.frozen(module).items())
     del module.task.prepare
     module.trainer.save_checkpoint(tmp_path / "weights.ckpt", weights_only=True)
     held = torch.load(tmp_path / "weights.ckpt", weights_only=True)["state_dict"]
     assert set(held) == set(before)
     again = strategy.load_from_checkpoint(tmp_path / "weights.ckpt", weights_only=True)
-    assert torch.equal(logits(again, batch), logits(module, batch))
+    assert torch.equal(tiny.logits(again, batch), tiny.logits(module, batch))
 
 
 @pytest.mark.parametrize("kind", [Regression, MultiLabel, LanguageModeling])
@@ -99,9 +94,9 @@ def test_export_and_reload(strategy, kind, backbone, scored, reviews, tmp_path):
                 parameter.add_(0.05 * torch.randn_like(parameter))
     batch = module.task.prepare(data._rows["train"].__getitems__([0]), training=False)
     folder = export(module, tmp_path / "export")
-    wanted = logits(module, batch)
+    wanted = tiny.logits(module, batch)
     if strategy is Adapter:
-        torch.testing.assert_close(logits(load(folder), batch), wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(tiny.logits(load(folder), batch), wanted, atol=1e-5, rtol=1e-5)
         return
     auto = getattr(transformers, module.task.auto_class)
     if strategy is LoRA:
@@ -130,7 +125,9 @@ def test_causal_loss_is_that_of_transformers(llama, scored):
         with torch.no_grad():
             wanted = module.model(batch["input_ids"], **mask).loss
         prepared = module.task.prepare(batch, training=False)
-        torch.testing.assert_close(module.task.loss(logits(module, prepared), prepared), wanted)
+        torch.testing.assert_close(
+            module.task.loss(tiny.logits(module, prepared), prepared), wanted
+        )
         assert module.task.size(prepared) == batch["attention_mask"].sum() - len(chosen)
 
 
@@ -141,7 +138,7 @@ def test_masked_loss_is_that_of_transformers(bert, scored):
     with torch.no_grad():
         inputs = {k: batch[k] for k in ("input_ids", "attention_mask", "labels")}
         wanted = module.model(**inputs).loss
-    torch.testing.assert_close(module.task.loss(logits(module, batch), batch), wanted)
+    torch.testing.assert_close(module.task.loss(tiny.logits(module, batch), batch), wanted)
     assert module.task.size(batch) == (batch["labels"] >= 0).sum() > 0
 
 
@@ -201,6 +198,6 @@ def test_perplexity_is_of_all_tokens(llama, scored):
     shown = tiny.trainer([]).validate(module, data, verbose=False)[0]
     batch = data._rows["validation"].__getitems__(list(range(8)))
     prepared = module.task.prepare(batch, training=False)
-    loss = float(module.task.loss(logits(module, prepared), prepared))
+    loss = float(module.task.loss(tiny.logits(module, prepared), prepared))
     assert shown["val/loss"] == pytest.approx(loss, rel=1e-5)
     assert shown["val/perplexity"] == pytest.approx(math.exp(loss), rel=1e-4)
