@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric
 from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import Shares
+from modules.finetuning import checkpoints
 from modules.finetuning.freezing import frozen_matrices
 from modules.finetuning.targets import trained_layers
 from modules.tasks import Classification, Task, plain, restore, stored
@@ -131,20 +132,7 @@ class FineTuningModule(LightningModule):
         return keys._replace(missing_keys=missing)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        weights = checkpoint["state_dict"].items()
-        checkpoint["state_dict"] = {name: w for name, w in weights if name in self.trainable}
-        checkpoint["module"] = type(self).__name__
+        checkpoints.reduce(checkpoint, self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint of other parameters is refused; nothing is taken from it in part."""
-        made = checkpoint.get("module", "another program")
-        held = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
-        wanted = {name: tuple(self.get_parameter(name).shape) for name in self.trainable}
-        if held != wanted:
-            names = held.keys() | wanted.keys()
-            other = sorted(name for name in names if held.get(name) != wanted.get(name))
-            raise ValueError(
-                f"the checkpoint is of {made} with {len(held)} tensors and does not fit this "
-                f"{type(self).__name__} with {len(wanted)}: {other[0]} is "
-                f"{held.get(other[0], 'missing')} there and {wanted.get(other[0], 'absent')} here"
-            )
+        checkpoints.complete(checkpoint, self)

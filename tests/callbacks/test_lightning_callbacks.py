@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
 )
 
+from callbacks import LastCheckpoint
 from experiments.checkpoints import Best
 from tests import tiny
 
@@ -59,3 +60,19 @@ def test_averaged_weights_are_what_is_kept(strategy, bert, reviews, tmp_path):
     tiny.fit(plain, data, max_epochs=2)
     other = tiny.trained(plain)
     assert any(not torch.equal(value, other[name]) for name, value in held.items())
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_averaging_goes_on_after_a_resume(strategy, precision, bert, reviews, tmp_path):
+    data = tiny.read(reviews, bert, batch_size=8)
+    ends = {}
+    for name, epochs, resume in (("part", 1, False), ("rest", 3, True), ("whole", 3, False)):
+        module = tiny.make(strategy, bert, schedule="constant", warmup=0.0)
+        keep = LastCheckpoint(tmp_path / name)
+        file = tmp_path / "part" / "last.ckpt" if resume else None
+        average = EMAWeightAveraging(decay=0.5)
+        tiny.fit(module, data, average, keep, max_epochs=epochs, resume=file, precision=precision)
+        ends[name] = tiny.trained(module)
+        held = torch.load(keep.file, weights_only=True)
+        assert set(held["state_dict"]) == module.trainable == set(held["current_model_state"])
+    assert all(torch.equal(value, ends["rest"][name]) for name, value in ends["whole"].items())
