@@ -11,4 +11,5 @@ from datamodules import SST2
 from modules import Adapter
 
 if __name__ == "__main__":
-    main(__file__, __doc__, Adapter, SST2, {"trainer.max_epochs": 2})
+    defaults = {"trainer.max_epochs": 2, "model.reduction": 4, "model.task.pooling": "mean"}
+    main(__file__, __doc__, Adapter, SST2, defaults)

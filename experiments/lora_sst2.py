@@ -11,4 +11,5 @@ from datamodules import SST2
 from modules import LoRA
 
 if __name__ == "__main__":
-    main(__file__, __doc__, LoRA, SST2, {"trainer.max_epochs": 2})
+    defaults = {"trainer.max_epochs": 2, "model.rank": 5, "data.batch_tokens": 512}
+    main(__file__, __doc__, LoRA, SST2, defaults)
