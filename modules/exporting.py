@@ -17,6 +17,8 @@ _FULL = """from transformers import pipeline
 pipeline({pipeline!r}, {folder!r})("a gripping film")"""
 _ADAPTER = """from peft import {peft_class}
 model = {peft_class}.from_pretrained({folder!r})"""
+_ALONE = """
+# One text at a time: behind a prompt, transformers reads the last place, padding or not."""
 _OWN = """from modules import load  # of Pretune
 module = load({folder!r})  # the folder may move
 logits = module(batch)  # input_ids and attention_mask, as the tokenizer in it gives them"""
@@ -84,6 +86,8 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
             how += _ENCODER
     elif isinstance(model, peft.PeftModel):
         how = _ADAPTER
+        if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
+            how += _ALONE
         _save_adapter(model, module.hparams["backbone"], scratch, folder / "base")
     else:
         how = _FULL

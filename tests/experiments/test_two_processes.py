@@ -8,17 +8,30 @@ from tests.experiments import running
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["lora_sst2", "full_sst2"])
-def test_two_processes_train_as_one(script, folder, bert, session_cache):
+@pytest.mark.parametrize(
+    "script, strategy, more",
+    [
+        ("lora_sst2", "ddp", ""),
+        ("full_sst2", "ddp", ""),
+        (
+            "full_sst2",
+            "ddp_find_unused_parameters_true",
+            "--trainer.callbacks+=LayerwiseUnfreezing --trainer.callbacks.every_steps=1",
+        ),
+    ],
+    ids=["lora", "full", "unfreezing"],
+)
+def test_two_processes_train_as_one(script, strategy, more, folder, bert, session_cache):
     """The last batch is shared out unevenly, and two batches make a step: all rows weigh alike."""
     line = running.flags(bert, tracked=True)
     line = [*line, "--trainer.accumulate_grad_batches", "2", "--model.backbone_dropout", "0"]
+    line += more.split()
     ended = {}
-    for name, more in {
+    for name, parts in {
         "one": ["--data.batch_size", "16"],
-        "two": "--data.batch_size 8 --trainer.devices 2 --trainer.strategy ddp".split(),
+        "two": f"--data.batch_size 8 --trainer.devices 2 --trainer.strategy {strategy}".split(),
     }.items():
-        words = [*line, *more, "--output", name, "--model.task.dropout", "0"]
+        words = [*line, *parts, "--output", name, "--model.task.dropout", "0"]
         process = running.start(words, folder, session_cache, script)
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, (out, err)

@@ -52,6 +52,16 @@ def run(backbone, reviews, *callbacks, task=None, **settings):
     return module, seen
 
 
+def test_gradients_are_clipped_after_they_are_weighed(bert, reviews):
+    settings = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.1, "max_epochs": 2}
+    module, seen = run(bert, reviews, **settings)
+    for ours, theirs in zip(seen.gradients, whole_gradients(module, seen.windows), strict=False):
+        length = torch.stack([part.norm() for part in theirs]).norm()
+        assert length > 0.1
+        for one, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(one, other * 0.1 / length, atol=1e-6, rtol=1e-4)
+
+
 @pytest.mark.parametrize("several", [1, 2, 3])
 def test_accumulated_gradients_are_those_of_the_large_batch(backbone, reviews, several):
     module, seen = run(backbone, reviews, accumulate_grad_batches=several, max_epochs=2)

@@ -145,6 +145,8 @@ def test_other_ways_train_come_back_and_export(
     module, batch = tiny.trained_and_loaded(module, reviews, tmp_path, precision)
     wanted = tiny.logits(module, batch)
     export(module, tmp_path / "export")
+    decoder = "llama" in backbone
+    assert ("One text at a time" in (tmp_path / "export" / "README.md").read_text()) == decoder
     model = AutoPeftModelForSequenceClassification.from_pretrained(tmp_path / "export").eval()
     for row in range(8):  # alone, as transformers ignores padding behind a prompt
         length = batch["attention_mask"][row].sum()
