@@ -15,10 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
-
-from experiments import report
-
 _HERE = Path(__file__).parents[1]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -78,20 +74,29 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
         place = getattr(error, "filename", None) or (run.folder if run else "here")
         place = str(place).removeprefix(f"{Path.cwd()}/")
         details, reason = "", f"error: no space left to write {place}"
-    elif not isinstance(error, (ValueError, OSError, MisconfigurationException)):
+    elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
         code, reason = 1, f"{type(error).__name__}: {one_line(error)}"
     if int(os.environ.get("LOCAL_RANK", 0)) > 0:
         return _end_of_child(code, f"{program}: rank {os.environ['LOCAL_RANK']}: {reason}")
     if os.environ.get("PRETUNE_TRACEBACK"):
         traceback.print_exception(error)
     details = _trace(error, run) if details is None else details
-    resume = f". {report.how_to_resume(run)}" if run else ""
+    resume = ""
     if run:
+        from experiments.report import how_to_resume
+
+        resume = f". {how_to_resume(run)}"
         with suppress(Exception):  # such as the same full disk
             run.close("interrupted" if code > 2 else "failed", reason)
     lead = "\n" if code > 2 else ""
     print(f"{lead}{program}: {reason.rstrip('.')}{details}{resume}", file=sys.stderr, flush=True)
     return code
+
+
+def _misconfigured(error: BaseException) -> bool:
+    """Whether it is Lightning's word for bad input, if Lightning was loaded at all."""
+    found = sys.modules.get("lightning.pytorch.utilities.exceptions")
+    return found is not None and isinstance(error, found.MisconfigurationException)
 
 
 def _end_of_child(code: int, line: str) -> int:
