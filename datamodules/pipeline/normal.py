@@ -1,0 +1,64 @@
+"""Words as copies are compared: without case, punctuation and white space."""
+
+import functools
+import hashlib
+
+import numpy as np
+from datatrove.utils.text import PUNCTUATION_TRANS
+from datatrove.utils.word_tokenizers import WordTokenizer
+
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it is lost modulo 2**64
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without punctuation; characters of Chinese and Japanese one by one."""
+    words = text.lower().translate(PUNCTUATION_TRANS).replace("’", " ").split()
+    if text.isascii():
+        return words
+    return [part for word in words for part in (word if _is_cjk(word) else [word])]
+
+
+def _is_cjk(word: str) -> bool:
+    return not word.isascii() and any("\u3040" <= c <= "\u9fff" for c in word)
+
+
+def count_words(text: str) -> int:
+    """What the funnel counts: words between white space, or characters where there is none."""
+    if text.isascii():
+        return len(text.split())
+    return len([part for word in text.split() for part in (word if _is_cjk(word) else [word])])
+
+
+def digest_of(text: str) -> bytes:
+    """16 bytes that are the same for texts that differ in white space only."""
+    return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
+
+
+@functools.lru_cache(1 << 18)
+def _hash(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+
+
+def grams_of(words: list[str], length: int) -> np.ndarray:
+    """A 64-bit hash of each ``length`` words in a row, (max(0, N - length + 1),) uint64."""
+    count = len(words) - length + 1
+    if count <= 0:
+        return np.empty(0, dtype=np.uint64)
+    hashes = np.fromiter(map(_hash, words), dtype=np.uint64, count=len(words))
+    grams = np.zeros(count, dtype=np.uint64)
+    for shift in range(length):
+        grams = grams * _BASE + hashes[shift : shift + count]
+    return grams
+
+
+class PlainWords(WordTokenizer):
+    """``words_of`` for MinHash, which has simplified the text before: no need to parse it again."""
+
+    def word_tokenize(self, text: str) -> list[str]:
+        return words_of(text)
+
+    def sent_tokenize(self, text: str) -> list[str]:
+        raise NotImplementedError
+
+    def span_tokenize(self, text: str) -> list[tuple[int, int]]:
+        raise NotImplementedError

