@@ -18,3 +18,18 @@ class LabelledBatch(TypedDict):
     # (B,) int64 classes, (B,) float32 numbers, or (B, classes) int64, 1 for each of several
     labels: NotRequired[Tensor]
     token_type_ids: NotRequired[Tensor]  # (B, T) int64
+
+
+class CorpusBatch(TypedDict):
+    """B rows of clean text, padded on the right to T, without tokens for an objective's own use.
+
+    ``document_ids`` are the places of the documents in the split, so that attention can stop at
+    their borders. ``boundary`` is where, in a row of one document, the second of two segments
+    begins: at the end of a sentence; 0 in a row of one sentence, of which no pair can be made.
+    """
+
+    input_ids: Tensor  # (B, T) int64
+    attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
+    document_ids: Tensor  # (B, T) int64, -1 for padding
+    index: Tensor  # (B,) int64
+    boundary: NotRequired[Tensor]  # (B,) int64

@@ -24,11 +24,11 @@ def cut(widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, ra
     A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
     """
     edges = [0]
-    for place in range(len(widths)):
+    if batch_size:  # no loop over rows, of which a corpus has millions
+        edges = list(range(0, len(widths), batch_size * ranks))
+    for place in range(0 if batch_size else len(widths)):
         rows = place - edges[-1] + 1
-        per_rank = -(-rows // ranks)
-        full = per_rank > batch_size if batch_size else per_rank * widths[place] > batch_tokens
-        if full and rows > ranks:
+        if -(-rows // ranks) * widths[place] > batch_tokens and rows > ranks:
             edges.append(place)
     edges.append(len(widths))
     # Each rank needs a row of each slice: a last slice of fewer takes some from those before it.

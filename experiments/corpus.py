@@ -8,7 +8,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from datamodules import packaged
 from datamodules.pipeline import execution, formatting, reading, tokenizing
 from datamodules.pipeline.decontamination import Contamination
 from datamodules.pipeline.settings import Settings
@@ -115,7 +114,9 @@ def funnel_table(manifest: dict[str, Any]) -> str:
     """Documents, words and bytes that are left after each stage, and what each stage took."""
     first = manifest["funnel"][0]
     rows = [("", "documents", "words", "bytes", "taken", "most of them by")]
-    rows.append(("read", *(f"{first[f'{u}_in']:,}" for u in ("documents", "words", "bytes")), "", ""))
+    rows.append(
+        ("read", *(f"{first[f'{u}_in']:,}" for u in ("documents", "words", "bytes")), "", "")
+    )
     for row in manifest["funnel"]:
         stage, taken = row["stage"], row["documents_in"] - row["documents_out"]
         rules = [k.partition("/") for k in manifest["removed"]]
@@ -129,7 +130,9 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         cells += [cell.rjust(width) for cell, width in zip(row[1:5], widths[1:5], strict=True)]
         lines.append("  ".join([*cells, row[5]]).rstrip())
     if count := manifest["unreadable"]["count"]:
-        lines.append(f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}")
+        lines.append(
+            f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
+        )
     if edits := manifest["edits"]:
         lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items() if n))
     return "\n".join(lines)

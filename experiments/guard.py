@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -45,9 +46,11 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     before = sys.unraisablehook
 
     def lost(unraisable) -> None:
-        # Raised inside a callback, of a fork or of garbage, that has nobody to tell: once more.
+        # Raised inside a callback, of a fork or of garbage, that has nobody to tell: once more,
+        # when that is over.
         if unraisable.exc_type is KeyboardInterrupt and state.signals:
-            signal.raise_signal(state.signals.pop())
+            number = state.signals.pop()
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
         else:
             before(unraisable)
 

@@ -8,15 +8,21 @@ from ftfy import TextFixerConfig
 from resiliparse.extract.html2text import extract_plain_text
 
 _PAGE = re.compile(r"<!doctype html|<html\b|<body\b|<head\b", re.IGNORECASE)
-_TAGS = re.compile(r"</?(?:br|p|div|span|b|i|em|strong|a|ul|ol|li|h[1-6]|table|tr|td|img)\b[^<>]*>", re.I)
+_TAGS = re.compile(
+    r"</?(?:br|p|div|span|b|i|em|strong|a|ul|ol|li|h[1-6]|table|tr|td|img)\b[^<>]*>", re.I
+)
 _BLOCKS = re.compile(r"</?(?:br|p|div|ul|ol|li|h[1-6]|table|tr)\b[^<>]*>", re.IGNORECASE)
 _DROPPED = re.compile(r"<(script|style|noscript)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK = re.compile(r"\n\s*\n\s*")
 # Controls and marks of direction that no reader sees; tabs and line breaks stay.
-_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\ufdd0]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\ufdd0]"
+)
 _BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_FIX = TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_line_breaks=False, fix_character_width=False)
+_FIX = TextFixerConfig(
+    unescape_html=False, uncurl_quotes=False, fix_line_breaks=False, fix_character_width=False
+)
 # A line that is nothing but a notice; prose that mentions one stays.
 _NOTICE = re.compile(
     r"^\W*(?:(?:copyright\b|©|\(c\)\s*\d{4}|all rights reserved|licen[sc]ed under\b"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import multiprocess
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.dedup import (
@@ -97,7 +96,7 @@ def run(settings: Settings, plan: list[Stage]) -> None:
     workers = settings.workers or os.cpu_count() or 1
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     if workers > 1:
-        _start_forkserver()
+        _start_forkserver(settings.work / "logs" / "workers.txt")
     if settings.executor == "ray":
         _join_ray(workers)
     for number, stage in enumerate(plan, 1):
@@ -125,14 +124,22 @@ def _plain(error: Exception, logs: Path) -> Exception:
     return ValueError(str(error).strip().split("\n")[0])
 
 
-def _start_forkserver() -> None:
-    """Worker processes fork off one that has everything loaded and leaves Ctrl-C to us."""
-    context = multiprocess.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_forkserver(log: Path) -> None:
+    """Worker processes fork off one that has everything loaded and leaves Ctrl-C to us.
+
+    What they say beyond their tasks' logs, such as where one died that was just being born, is in
+    a file: on the screen it would bury our own last line.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    forkserver.set_forkserver_preload(_LOADED)
+    before, screen = signal.signal(signal.SIGINT, signal.SIG_IGN), os.dup(2)
     try:
-        multiprocess.forkserver.ensure_running()
+        with open(log, "a") as file:
+            os.dup2(file.fileno(), 2)
+        forkserver.ensure_running()
     finally:
+        os.dup2(screen, 2)
+        os.close(screen)
         signal.signal(signal.SIGINT, before)
 
 
@@ -232,5 +239,3 @@ def claim(settings: Settings, origin: str) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(file, asked)
     return False
-
-

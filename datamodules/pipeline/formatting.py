@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.batching import batched
 
+from datamodules.packaged import pad_id
 from datamodules.pipeline.duplicates import Drops
 from datamodules.pipeline.records import DOCUMENT, REMOVED, Counts, Rows, read, write_json
 from datamodules.pipeline.screening import kept_files, without
@@ -150,6 +151,7 @@ class Manifest(PipelineStep):
                     "name": self.settings.tokenizer,
                     "vocabulary": size,
                     "end_of_document": end_of_document(tokenizer),
+                    "padding": pad_id(tokenizer),
                 },
                 "funnel": funnel(counts),
                 "removed": dict(counts.removed.most_common()),

@@ -10,7 +10,6 @@ import numpy as np
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import limits_of
 
-
 _PIECE = 400  # characters: enough for the model to be sure, few enough to see a change of language
 
 

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.experiments.running import ROOT, environment
 
 from datamodules.pipeline.records import read
 from experiments import corpus
+from tests.experiments.running import ROOT, environment
 
 SCRIPT = ROOT / "experiments" / "prepare_corpus.py"
 QUIET = ["--tracking.mode", "disabled", "--vocabulary", "400", "--decontaminate", "none"]
@@ -78,7 +78,7 @@ def source(tmp_path):
 
 def run(monkeypatch, *words, workers=1):
     """In this process; the exit code."""
-    line = [str(SCRIPT), *map(str, words), *QUIET, "--workers", str(workers)]
+    line = [str(SCRIPT), *QUIET, "--workers", str(workers), *map(str, words)]
     monkeypatch.setattr(sys, "argv", line)
     try:
         corpus.main(str(SCRIPT), "A question.")
@@ -105,7 +105,10 @@ FRENCH = (
     "Le film raconte l'histoire d'un jeune homme qui quitte son village pour la grande ville, où il "
     "rencontre des gens étranges. La mise en scène est remarquable et les acteurs jouent bien. "
 )
-SWEARING = "You are a fucking asshole. Fuck off, you stupid bitch. What a piece of shit you are. "
+SWEARING = (
+    "You are a fucking asshole. Fuck off, you stupid bitch. What a piece of shit that man is. The "
+    "bastard should shut his fucking mouth. These idiots suck and they are dumb as shit. "
+)
 EVALUATION = (
     "A slow-moving and rather touching film about two old men who mend boats, hardly ever speaking."
 )
@@ -120,13 +123,15 @@ def test_planted_cases_go_or_stay_each_for_the_right_reason(source, tmp_path, mo
     body = "".join(f"<p>{line}</p>" for line in prose(101, 18).split("\n"))
     write("soup.html", f"<html><head><style>p{{}}</style></head><body><nav>Home</nav>{body}</body>")
     write("pii.txt", prose(102) + "\nMail jane.doe@example.org or call (212) 555-0187 about it.")
-    write("swearing.txt", (SWEARING + prose(103, 3)) * 2 + prose(104, 3))
-    write("dick.txt", prose(105) + "\nMoby Dick was read in Scunthorpe by Dick Van Dyke and a cock.")
+    write("swearing.txt", SWEARING + prose(103, 8))
+    write(
+        "dick.txt", prose(105) + "\nMoby Dick was read in Scunthorpe by Dick Van Dyke and a cock."
+    )
     write("leak.txt", prose(106) + "\nHe wrote: " + EVALUATION.upper().replace(",", " --") + ".")
     write("empty.txt", "  \n ")
     write("broken.txt", prose(107).encode().replace(b"e", b"\xff\xfe\xff"))
-    write("menu.txt", "\n".join(["Home", "About us", "Contact", "Login"] * 20))
-    write("short.txt", "Nothing to see here, and that is all there is.")
+    write("menu.txt", "\n".join([prose(109, 3)] * 6))
+    write("short.txt", prose(110, 3))
     write("copy.txt", prose(3))
     write("nearly.txt", prose(300, 24) + " And so it ended.")
     write("nearly-too.txt", prose(300, 24))
@@ -159,14 +164,14 @@ def test_planted_cases_go_or_stay_each_for_the_right_reason(source, tmp_path, mo
     }
     for row in gone.values():
         assert row["excerpt"] or row["rule"] == "empty"
-        assert (row["kept_id"] in kept) == ("duplicate" in row["rule"])
+        assert (row["kept_id"] in kept) == ("duplicates" in row["stage"])
     assert gone["leak.txt"]["detail"].startswith("evaluation.txt: a slow moving and rather")
     assert gone["mixed.txt"]["value"] < 0.65 and gone["short.txt"]["value"] < 50
     assert "<EMAIL>" in kept["pii.txt"]["text"] and "<PHONE>" in kept["pii.txt"]["text"]
     assert "Acme" not in kept["notice.txt"]["text"] and "Moby Dick" in kept["dick.txt"]["text"]
     assert "Home" not in kept["soup.html"]["text"] and "<p>" not in kept["soup.html"]["text"]
     cut = [name for name in kept if name.startswith("cut-")]
-    assert 30 <= len(cut) < 40
+    assert 20 <= len(cut) < 40
 
     found = manifest(tmp_path / "out")
     assert found["unreadable"]["count"] == 1 and "cut.jsonl.gz" in found["unreadable"]["first"][0]
@@ -187,7 +192,9 @@ def test_shards_hold_the_documents(source, tmp_path, monkeypatch):
     from datamodules.shards import open_split
 
     out = tmp_path / "out"
-    assert run(monkeypatch, "--source", source, "--out", out, "--tasks", 3, "--validation", 0.3) == 0
+    assert (
+        run(monkeypatch, "--source", source, "--out", out, "--tasks", 3, "--validation", 0.3) == 0
+    )
     found, tokenizer = manifest(out), AutoTokenizer.from_pretrained(out / "tokenizer")
     kept = documents(out)
     for name in ("train", "validation"):
@@ -326,7 +333,9 @@ def test_killed_at_any_stage_it_ends_with_the_same_fingerprint(
     process = start(tmp_path, session_cache, *words, "killed", "--workers", "2")
     out, error = process.communicate()
     assert process.returncode == 0, error
-    assert manifest(tmp_path / "killed")["fingerprint"] == manifest(tmp_path / "whole")["fingerprint"]
+    assert (
+        manifest(tmp_path / "killed")["fingerprint"] == manifest(tmp_path / "whole")["fingerprint"]
+    )
     assert removals(tmp_path / "killed") == removals(tmp_path / "whole")
 
 
@@ -339,7 +348,7 @@ def test_interrupted_it_says_how_to_go_on(source, tmp_path, session_cache):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     error = process.communicate()[1]
-    assert process.returncode == 130 and "Traceback" not in error
+    assert process.returncode == 130 and "Traceback" not in error, error
     line = next(line for line in error.splitlines() if line.startswith("Go on"))
     command = shlex.split(line.partition(": ")[2])
     variables = environment(session_cache)

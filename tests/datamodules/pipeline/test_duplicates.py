@@ -29,8 +29,11 @@ def test_five_hundred_planted(tmp_path):
     assert precision > 0.99 and recall > 0.97
     assert taken["exact"] == Counter(planted.values())["exact"]
     audit = list(read(tmp_path / "out" / "removed.parquet"))
-    stayed = {row["id"] for path in sorted((tmp_path / "out" / "documents").glob("*.parquet"))
-              for row in read(path, ["id"])}
+    stayed = {
+        row["id"]
+        for path in sorted((tmp_path / "out" / "documents").glob("*.parquet"))
+        for row in read(path, ["id"])
+    }
     texts = {row["id"]: row["text"] for row in rows}
     assert len(audit) + len(stayed) == len(rows)
     for row in audit:

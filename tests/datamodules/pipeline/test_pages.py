@@ -39,8 +39,9 @@ def test_german_too():
 
 
 def compare(text, language):
-    page, reference = Page.of(text, language), load_word_tokenizer(
-        {"zh": "zh_Hani"}.get(language, language)
+    page, reference = (
+        Page.of(text, language),
+        load_word_tokenizer({"zh": "zh_Hani"}.get(language, language)),
     )
     assert page.words == reference.word_tokenize(text)
     spans = reference.span_tokenize(text)

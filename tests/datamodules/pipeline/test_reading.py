@@ -40,7 +40,15 @@ def folder(tmp_path):
 def test_every_format(folder, tmp_path):
     texts, faults = read(folder, tmp_path)
     assert faults == [] and set(texts) == {
-        *("a.txt", "b.md", "deep/c.html", "e.jsonl.gz:1", "f.parquet:1", "f.parquet:2", "g.txt.zst"),
+        *(
+            "a.txt",
+            "b.md",
+            "deep/c.html",
+            "e.jsonl.gz:1",
+            "f.parquet:1",
+            "f.parquet:2",
+            "g.txt.zst",
+        ),
         *(f"own-{i}" for i in range(5)),
     }
     assert texts["a.txt"] == "Plain text." and texts["f.parquet:2"] == "p1"
