@@ -129,7 +129,7 @@ def _damaged(file: Path, what: str) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What ``prepare_corpus.py`` says of the corpus that it made; a one-line error if it did not."""
+    """What ``prepare_corpus.py`` says of the corpus; a one-line error where it made none."""
     file = folder / "manifest.json"
     hint = "make a corpus with experiments/prepare_corpus.py --source SOURCE --out FOLDER"
     if not folder.is_dir():

@@ -147,7 +147,8 @@ def _join_ray(workers: int) -> None:
     try:
         import ray
     except ImportError:
-        raise ValueError("--executor ray: ray is not installed; pip install 'pretune[ray]'")
+        hint = "it is not installed; pip install 'pretune[ray]'"
+        raise ValueError(f"--executor ray: {hint}") from None
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         local = {} if address else {"num_cpus": workers, "include_dashboard": False}

@@ -5,6 +5,7 @@ file is read by all tasks, and what cannot be read is named, counted, or ends th
 """
 
 import csv
+import functools
 import glob
 import gzip
 import io
@@ -78,18 +79,18 @@ def _whole(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
     yield Raw(_decoded(data), html=html)
 
 
-def _jsonl(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
-    text, key = names
+def _jsonl(path: Path, names: tuple[str, str]) -> Iterator[Callable[[], Raw | Unreadable] | None]:
+    """What parses each row: only the task that it belongs to does."""
     with _open(path) as file:
         for row, line in enumerate(io.BufferedReader(file), 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                yield Unreadable(row, f"is not JSON ({error})")
-                continue
-            yield _record(record, row, text, key)
+            yield functools.partial(_parsed, line, row, names) if line.strip() else None
+
+
+def _parsed(line: bytes, row: int, names: tuple[str, str]) -> Raw | Unreadable:
+    try:
+        return _record(json.loads(line), row, *names)
+    except ValueError as error:
+        return Unreadable(row, f"is not JSON ({error})")
 
 
 def _record(record: Any, row: int, text: str, key: str) -> Raw | Unreadable:
@@ -108,10 +109,10 @@ def _parquet(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
             there = ", ".join(file.schema_arrow.names)
             yield Unreadable(None, f"has no column {names[0]!r} (there: {there})")
             return
-        row = 0
-        for batch in file.iter_batches(batch_size=256, columns=wanted):
-            for row, record in enumerate(batch.to_pylist(), row + 1):
-                yield _record(record, row, *names)
+        batches = file.iter_batches(batch_size=256, columns=wanted)
+        records = (record for batch in batches for record in batch.to_pylist())
+        for row, record in enumerate(records, 1):
+            yield _record(record, row, *names)
 
 
 def _warc(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
@@ -132,7 +133,8 @@ def _warc(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
         yield Unreadable(None, "holds no WARC records")
 
 
-Reader = Callable[[Path, tuple[str, str]], Iterator[Raw | Unreadable]]
+Row = Raw | Unreadable | Callable[[], Raw | Unreadable] | None  # None is a blank line
+Reader = Callable[[Path, tuple[str, str]], Iterator[Row]]
 READERS: dict[str, Reader] = {
     **dict.fromkeys((".txt", ".md", ".html", ".htm"), _whole),
     **dict.fromkeys((".jsonl", ".json"), _jsonl),
@@ -256,8 +258,9 @@ class Reading(PipelineStep):
             name = path.relative_to(root).as_posix()
             for row, raw in _rows(path, self.names):
                 mine = number if whole else number + row
-                if mine % of != rank:
+                if raw is None or mine % of != rank:
                     continue
+                raw = raw() if callable(raw) else raw
                 single = _reader(path) is _whole
                 key = name if single else f"{name}:{row + 1}"
                 if isinstance(raw, Raw) and licence:
@@ -265,7 +268,7 @@ class Reading(PipelineStep):
                 yield name, key, raw
 
 
-def _rows(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, Raw | Unreadable]]:
+def _rows(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, Row]]:
     """Rows of a file by number; a file that ends in the middle ends with an Unreadable."""
     row = -1
     try:

@@ -16,9 +16,9 @@ _PIECE = 400  # characters: enough for the model to be sure, few enough to see a
 def language_of(text: str) -> tuple[str, float]:
     """Two-letter code of the language that most of the text is in, and the share that is in it.
 
-    By the compressed fastText model lid.176 (Joulin et al. 2016), which comes with its package, over
-    pieces of the text: of the whole of a long text it is less sure, and of a page in two languages
-    it names one. Of a text of one piece the share is the model's probability.
+    By the compressed fastText model lid.176 (Joulin et al. 2016), which comes with its package,
+    over pieces of the text: of the whole of a long text it is less sure, and of a page in two
+    languages it names one. Of a text of one piece the share is the model's probability.
     """
     pieces = list(_pieces(text[:20_000]))
     found = [_detector()(piece, model="lite", k=1) for piece in pieces]

@@ -1,4 +1,4 @@
-"""Cleans documents and decides which of them stay; each removal is put on record with its reason."""
+"""Cleans documents and decides which stay; each removal is put on record with its reason."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -102,8 +102,8 @@ def start(folder, cache, *words, **options):
 
 
 FRENCH = (
-    "Le film raconte l'histoire d'un jeune homme qui quitte son village pour la grande ville, où il "
-    "rencontre des gens étranges. La mise en scène est remarquable et les acteurs jouent bien. "
+    "Le film raconte l'histoire d'un jeune homme qui quitte son village pour la grande ville, où "
+    "il rencontre des gens étranges. La mise en scène est remarquable et les acteurs jouent bien. "
 )
 SWEARING = (
     "You are a fucking asshole. Fuck off, you stupid bitch. What a piece of shit that man is. The "
