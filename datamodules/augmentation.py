@@ -8,11 +8,12 @@ import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from datamodules.synonyms import wordnet
+from datamodules.tables import Dataset, Split
 from datamodules.translation import translated
 
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])")
@@ -194,6 +195,18 @@ def augmented(
         methods: names of ``METHODS`` or methods with settings of their own.
         copies: of each text.
     """
+    made = copies_of(texts, labels, methods, copies, seed)
+    return [text for text, _ in made], [] if labels is None else [labels[row] for _, row in made]
+
+
+def copies_of(
+    texts: Sequence[str],
+    labels: Sequence | None,
+    methods: Sequence[str | Method],
+    copies: int,
+    seed: int,
+) -> list[tuple[str, int]]:
+    """What ``augmented`` makes, each with the place of the text that it was made of."""
     rows = [row for row in range(len(texts)) for _ in range(copies)]
     made = [texts[row] for row in rows]
     for n, method in enumerate(_methods(methods)):
@@ -210,8 +223,29 @@ def augmented(
             ]
         else:
             made = [method(text, random) for text, random in zip(made, randoms, strict=True)]
-    kept = [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
-    return [text for text, _ in kept], [] if labels is None else [labels[row] for _, row in kept]
+    return [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
+
+
+def extended(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
+    """A labelled data set whose training texts have changed copies.
+
+    Args:
+        methods: names joined by commas.
+    """
+    train = dataset.splits["train"]
+    if train.pairs is not None:
+        raise ValueError("--data.augment: texts in pairs are not augmented; leave it out")
+    labels = train.labels and [str(label) for label in train.labels]
+    try:
+        made = copies_of(train.texts, labels, methods.split(","), copies, seed)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"--data.augment: {error}") from error
+    texts = [*train.texts, *(text for text, _ in made)]
+    if train.labels is not None:
+        labels = [*train.labels, *(train.labels[row] for _, row in made)]
+    note = f"{len(made):,} training texts were added by {methods.replace(',', ', ')}"
+    splits = dataset.splits | {"train": Split(texts, None, labels)}
+    return replace(dataset, splits=splits, notes=[*dataset.notes, note])
 
 
 def _methods(methods: Iterable[str | Method]) -> list[Method]:

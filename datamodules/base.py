@@ -5,6 +5,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 
 from datamodules import sources, tables
+from datamodules.augmentation import extended
 from datamodules.sampling import LengthBatches, ResumableLoader
 from datamodules.tokens import TokenRows, tokenise
 
@@ -24,6 +25,9 @@ class LabelledText(LightningDataModule):
         label_column: of files: integers from 0, or names; numbers for a regression; names separated
             by commas, or a list, for several at once.
         labels: class | number | several | none; the task's on the command line.
+        augment: methods joined by commas, of which the training texts get changed copies: synonyms,
+            deletion, swap, sentence_shuffle, recombination, back_translation; or none.
+        copies: of each training text, where it is augmented.
         seed: of the order of the rows; the run's seed if not given.
         workers: processes that assemble batches; 0 does it in the training process.
     """
@@ -43,6 +47,8 @@ class LabelledText(LightningDataModule):
         pair_column: str | None = None,
         label_column: str = "label",
         labels: tables.LabelKind = "class",
+        augment: str = "none",
+        copies: PositiveInt = 1,
         seed: NonNegativeInt = 0,
         workers: NonNegativeInt = 0,
     ) -> None:
@@ -51,6 +57,7 @@ class LabelledText(LightningDataModule):
         self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
         self.columns = (text_column, pair_column, label_column)
         self.labels, self.seed, self.workers = labels, seed, workers
+        self.augment, self.copies = augment, copies
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
         self._rows: dict[str, TokenRows] = {}
@@ -67,6 +74,8 @@ class LabelledText(LightningDataModule):
         if self._dataset is None:
             asked = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
             self.kind, self.origin, self._dataset = sources.read(*asked, self.bundled, self.labels)
+            if self.augment != "none":
+                self._dataset = extended(self._dataset, self.augment, self.copies, self.seed)
         return self._dataset
 
     @property

@@ -50,7 +50,7 @@ class Exact(PipelineStep):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.work = settings.work
+        self.work, self.keep = settings.work, settings.exact_duplicates == "keep"
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
         files = kept_files(self.work)
@@ -62,6 +62,7 @@ class Exact(PipelineStep):
         order = np.lexsort((np.arange(len(whole)), whole["b"], whole["a"]))
         ordered = whole[order]
         again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+        again = again[:0] if self.keep else again
         # Of a run of equals each goes for the first of them.
         first = np.arange(len(order))
         first[again] = 0

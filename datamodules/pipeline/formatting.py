@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-import random
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,8 +13,10 @@ import pyarrow.parquet as pq
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.batching import batched
 
+from datamodules.augmentation import copies_of
 from datamodules.packaged import pad_id
 from datamodules.pipeline.duplicates import Drops
+from datamodules.pipeline.pages import Page
 from datamodules.pipeline.records import DOCUMENT, REMOVED, Counts, Rows, read, write_json
 from datamodules.pipeline.screening import kept_files, without
 from datamodules.pipeline.settings import Settings
@@ -72,19 +73,21 @@ class Formatting(PipelineStep):
     def _augmented(self, rows: Iterable[dict]) -> Iterator[dict]:
         """The rows with their split; of training rows a changed copy too, if asked for."""
         methods = self.settings.listed("augment")
-        if methods:
-            from datamodules.augmentation import augmented
-            from datamodules.pipeline.pages import Page
-        for row in rows:
-            row["split"] = split_of(row["digest"], self.settings.validation)
-            yield row
-            if methods and row["split"] == "train":
-                seed = random.Random(f"{self.settings.seed}/{row['id']}").getrandbits(32)
-                for text in augmented([row["text"]], None, methods, 1, seed)[0]:
-                    page = Page.of(text, row["language"])
-                    text = "\n".join(line.text for line in page.lines)
-                    changed = {"text": text, "sentence_ends": page.sentence_ends()}
-                    yield row | changed | {"id": f"{row['id']}#{'+'.join(methods)}"}
+        for part in batched(rows, 256):
+            for row in part:
+                row["split"] = split_of(row["digest"], self.settings.validation)
+            yield from part
+            trained = [row for row in part if methods and row["split"] == "train"]
+            texts = [row["text"] for row in trained]
+            for text, place in copies_of(texts, None, methods, 1, self.settings.seed):
+                row = trained[place]
+                page = Page.of(text, row["language"])
+                changed = {
+                    "id": f"{row['id']}#{'+'.join(methods)}",
+                    "text": "\n".join(line.text for line in page.lines),
+                    "sentence_ends": page.sentence_ends(),
+                }
+                yield row | changed
 
     def _tokenised(self, rows: Iterable[dict]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Ids with the end-of-document token, and the ends of the sentences in tokens."""

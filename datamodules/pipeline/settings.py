@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from datamodules.augmentation import METHODS
 from datamodules.pipeline import pii, rules
 from datamodules.pipeline.pages import splitter
 
@@ -34,7 +35,7 @@ class Settings:
         notices: keep | drop lines that only state copyright or a licence.
         decontaminate: evaluation sets, joined by commas, or none: imdb, rotten_tomatoes (their
             validation and test rows) or files.
-        exact_duplicates: keep | drop.
+        exact_duplicates: keep | drop; those kept are near duplicates too.
         near_duplicates: Jaccard similarity of 5-word shingles from which a document is a copy; 1
             does not look.
         tokenizer: bpe | wordpiece | unigram, trained on the corpus, or a bundled name, a folder or
@@ -94,6 +95,7 @@ class Settings:
             raise ValueError("--executor slurm needs --partition NAME")
         self._known("rules", tuple(rules.GROUPS))
         self._known("pii", pii.KINDS)
+        self._known("augment", tuple(METHODS))
         for language in self.listed("languages"):
             splitter(language)
 

@@ -10,7 +10,7 @@ import tokenizers
 import torch
 import transformers
 
-from datamodules import augmentation, synonyms, translation
+from datamodules import TextFiles, augmentation, synonyms, translation
 from datamodules.augmentation import METHODS, BackTranslation, Recombination, augmented
 
 TEXT = (
@@ -222,3 +222,38 @@ def test_the_real_wordnet():
     words = synonyms.wordnet()
     assert "movie" in words.synonyms("film") and "automobile" in words.synonyms("car")
     assert "start" in words.synonyms("begin") and "rapidly" in words.synonyms("quickly")
+
+
+def test_a_data_module_s_training_texts_get_copies(reviews, bert):
+    def data(**options):
+        made = TextFiles(source=str(reviews), tokenizer=bert, **options)
+        made.setup("fit")
+        return made
+
+    plain, more = data(), data(augment="swap,deletion", copies=2, seed=3)
+    before, after = plain.dataset.splits, more.dataset.splits
+    assert after["validation"] == before["validation"] and after["test"] == before["test"]
+    count = len(before["train"].texts)
+    assert after["train"].texts[:count] == before["train"].texts
+    assert count < len(after["train"].texts) <= 3 * count
+    assert "training texts were added by swap, deletion" in " ".join(more.notes())
+    labels = dict(zip(before["train"].texts, before["train"].labels, strict=True))
+    for text, label in zip(after["train"].texts, after["train"].labels, strict=True):
+        words = set(text.split())
+        assert any(words <= set(t.split()) and labels[t] == label for t in labels)
+    assert len(more._rows["train"]) == len(after["train"].texts)
+    assert data(augment="swap,deletion", copies=2, seed=3).dataset.fingerprint == (
+        more.dataset.fingerprint
+    )
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"augment": "swop"}, "--data.augment: augmentation swop: there are .*did you mean swap"),
+        ({"augment": "swap", "pair_column": "pair"}, "--data.augment: texts in pairs"),
+    ],
+)
+def test_augmentation_that_cannot_be(reviews, bert, options, message):
+    with pytest.raises(ValueError, match=message):
+        TextFiles(source=str(reviews), tokenizer=bert, **options).setup("fit")

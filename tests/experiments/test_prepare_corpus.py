@@ -219,6 +219,65 @@ def test_shards_hold_the_documents(source, tmp_path, monkeypatch):
             assert theirs[row]["input_ids"].tolist() == first[row].tolist()
 
 
+CHINESE_WORDS = [
+    "老人 男孩 渔网 港口 村庄 老师 花园 信 窗户 冬天 桥 市场 医生 夏天 森林 厨房 火车 士兵".split(),
+    "找到了 看见了 忘记了 画了 卖了 记得 打开了 走过 喜欢 听说了 带来了 离开了".split(),
+    "古老的 安静的 黄色的 有名的 沉重的 温柔的 冷的 聪明的 遥远的 明亮的".split(),
+]
+
+
+def chinese(seed, sentences=16):
+    draw, made = random.Random(seed), []
+    for _ in range(sentences):
+        nouns, verb = draw.sample(CHINESE_WORDS[0], 3), draw.choice(CHINESE_WORDS[1])
+        adjective = draw.choice(CHINESE_WORDS[2])
+        made.append(f"他在{nouns[0]}里{verb}{adjective}{nouns[1]}，也没有和{nouns[2]}说话。")
+    return "\n".join("".join(made[i : i + 4]) for i in range(0, sentences, 4))
+
+
+def test_chinese_beside_english(source, tmp_path, monkeypatch):
+    for number in range(12):
+        (source / f"zh-{number}.txt").write_text(chinese(number))
+    (source / "zh-near.txt").write_text(chinese(3, 40) + "\n结束了。")
+    (source / "zh-near-too.txt").write_text(chinese(3, 40))
+    out = tmp_path / "out"
+    words = ("--source", source, "--out", out, "--tasks", 2, "--languages", "en,zh")
+    # Made of 40 words, they repeat themselves more than people do.
+    rules = ("--rules", "gopher_quality,c4,fineweb")
+    assert run(monkeypatch, *words, *rules, "--tokenizer", "unigram") == 0
+    kept, gone = documents(out), removals(out)
+    languages = {name: row["language"] for name, row in kept.items()}
+    assert sum(language == "zh" for language in languages.values()) >= 12
+    assert all((languages[name] == "zh") == name.startswith("zh") for name in languages)
+    near = [row for row in gone.values() if row["stage"] == "near duplicates"]
+    assert [{row["id"], row["kept_id"]} for row in near] == [{"zh-near.txt", "zh-near-too.txt"}]
+    assert all(len(row["sentence_ends"]) >= 16 for row in kept.values() if row["language"] == "zh")
+    assert run(monkeypatch, "--source", source, "--out", tmp_path / "en", "--tasks", 2) == 0
+    assert not any(name.startswith("zh") for name in documents(tmp_path / "en"))
+
+
+def test_training_documents_get_changed_copies(source, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    words = ("--source", source, "--out", out, "--tasks", 2, "--validation", 0.3)
+    assert run(monkeypatch, *words, "--augment", "sentence_shuffle,deletion") == 0
+    kept = documents(out)
+    copies = {name for name in kept if "#" in name}
+    originals = {name for name in kept if name not in copies and kept[name]["split"] == "train"}
+    assert {name.partition("#")[0] for name in copies} == originals
+    for name in copies:
+        original, copy = kept[name.partition("#")[0]], kept[name]
+        assert copy["split"] == "train" and copy["text"] != original["text"]
+        assert set(copy["text"].split()) <= set(original["text"].split())
+
+
+def test_exact_duplicates_can_be_kept(source, tmp_path, monkeypatch):
+    (source / "copy.txt").write_text(prose(3))
+    for name, more in (("dropped", ()), ("kept", ("--exact_duplicates", "keep"))):
+        words = ("--source", source, "--out", tmp_path / name, "--near_duplicates", 1, *more)
+        assert run(monkeypatch, *words, "--tasks", 2) == 0
+        assert ({"copy.txt", "good-3"} <= set(documents(tmp_path / name))) == (name == "kept")
+
+
 def test_started_again_it_says_so(source, tmp_path, monkeypatch, capsys):
     words = ("--source", source, "--out", tmp_path / "out", "--tasks", 2)
     assert run(monkeypatch, *words) == 0 and run(monkeypatch, *words) == 0
@@ -256,6 +315,7 @@ BAD = {
     "--executor slurm": "--executor slurm needs --partition NAME",
     "--validaton 0.1": "unknown flag --validaton; did you mean --validation?",
     "--exact_duplicates maybe": "--exact_duplicates maybe: must be",
+    "--augment swop": "--augment swop: there are synonyms, deletion, swap",
 }
 
 
