@@ -27,7 +27,6 @@ SMALL = {
 # Those that cannot, and what they say.
 REFUSED = {
     "AdaLoraConfig": "update_and_allocate",
-    "AdamssConfig": "scikit-learn is required",
     "AdaptionPromptConfig": "the head of a task would not train",
     "CPTConfig": "only supports task_type = CAUSAL_LM",
     "CartridgeConfig": "see --model PrefixTuning",
