@@ -44,7 +44,7 @@ class Predictions(Callback):
         index, labels, logits = (torch.cat(column) for column in zip(*parts, strict=True))
         data = trainer.datamodule
         columns, how_bad, cells = _table(labels, logits, data.label_names)
-        split, table = data.dataset.splits[data.test_split], []
+        split, table = data.dataset.splits[data.dataset.test_split], []
         for at in how_bad.argsort(descending=True)[: self.rows].tolist():
             row = int(index[at])
             text = split.texts[row]

@@ -1,32 +1,30 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
-import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 
 from datamodules import sources, tables
 from datamodules.augmentation import extended
 from datamodules.sampling import LengthBatches, ResumableLoader
-from datamodules.tokens import TokenRows, tokenise
+from datamodules.tokens import TokenRows, label_tensor, lengths, tokenise
 
 
 class LabelledText(LightningDataModule):
     """Texts, or pairs of texts, with a label each. A subclass says where they come from.
 
     Args:
-        source: auto | hub | bundled, or the path of a folder or file (tsv, csv, jsonl, parquet,
-            txt).
+        source: auto | hub | bundled, or a folder or file (tsv, csv, jsonl, parquet, txt).
         tokenizer: of the backbone: a bundled name, a hub id or a folder.
         batch_tokens: padded tokens per batch and device; rows of like length share a batch.
         batch_size: rows per batch and device instead of a token budget.
         max_length: tokens after which a text is cut; the tokenizer's own limit if not given.
         text_column: of files; "sentence" or "text" if not given.
-        pair_column: of files: the second text of a pair.
+        pair_column: of files, for the second text of a pair.
         label_column: of files: integers from 0, or names; numbers for a regression; names separated
             by commas, or a list, for several at once.
         labels: class | number | several | none; the task's on the command line.
-        augment: methods joined by commas, of which the training texts get changed copies: synonyms,
-            deletion, swap, sentence_shuffle, recombination, back_translation; or none.
+        augment: ways to change copies of training texts, joined by commas: synonyms, deletion,
+            swap, sentence_shuffle, recombination, back_translation; or none.
         copies: of each training text, where it is augmented.
         seed: of the order of the rows; the run's seed if not given.
         workers: processes that assemble batches; 0 does it in the training process.
@@ -55,9 +53,8 @@ class LabelledText(LightningDataModule):
         super().__init__()
         self.source, self.tokenizer = source, tokenizer
         self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
-        self.columns = (text_column, pair_column, label_column)
-        self.labels, self.seed, self.workers = labels, seed, workers
-        self.augment, self.copies = augment, copies
+        self.columns, self.labels = (text_column, pair_column, label_column), labels
+        self.augment, self.copies, self.seed, self.workers = augment, copies, seed, workers
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
         self._rows: dict[str, TokenRows] = {}
@@ -82,11 +79,6 @@ class LabelledText(LightningDataModule):
     def label_names(self) -> list[str]:
         return list(self.dataset.label_names)
 
-    @property
-    def test_split(self) -> str:
-        """Where the files hold no labelled test rows, the test is on the validation rows."""
-        return "test" if "test" in self.dataset.splits else "validation"
-
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process does it, the others wait."""
         for split in self.dataset.splits:
@@ -97,16 +89,10 @@ class LabelledText(LightningDataModule):
         self.prepare_data()  # from the cache, in the processes that waited
 
     def _load(self, split: str) -> TokenRows:
-        rows, labels = self.dataset.splits[split], torch.empty(0)
-        if self.labels == "several":
-            labels = torch.zeros(len(rows.texts), len(self.label_names), dtype=torch.int64)
-            for row, found in enumerate(rows.labels):
-                labels[row, found] = 1
-        elif self.labels != "none":
-            labels = torch.tensor(rows.labels)
-        return tokenise(
-            self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length
-        )
+        rows = self.dataset.splits[split]
+        labels = label_tensor(rows.labels, self.labels, len(self.label_names))
+        asked = (rows.fingerprint, self.max_length)
+        return tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
 
     def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
         trainer, rows = self.trainer, self._rows[split]
@@ -126,16 +112,16 @@ class LabelledText(LightningDataModule):
         return self._loader("validation", shuffle=False)
 
     def test_dataloader(self) -> ResumableLoader:
-        return self._loader(self.test_split, shuffle=False)
+        return self._loader(self.dataset.test_split, shuffle=False)
 
     def state_dict(self) -> dict:
         """The place in the epoch, for the checkpoint.
 
-        Lightning keeps a loader's own state too, but with an optimizer that asks for the number
-        of steps it makes the loader before it has read the checkpoint, and then forgets it.
+        Lightning makes the loader before it has read the checkpoint, if an optimizer asks for the
+        number of steps, and then forgets the loader's own state.
         """
         place = {"train": self._train.state_dict()} if self._train else {}
-        return {"fingerprint": self.dataset.fingerprint, **place}
+        return {"fingerprint": self.dataset.fingerprint} | place
 
     def load_state_dict(self, state_dict: dict) -> None:
         if state_dict["fingerprint"] != self.dataset.fingerprint:
@@ -147,12 +133,7 @@ class LabelledText(LightningDataModule):
 
     def notes(self) -> list[str]:
         """What the user should know of the data, a line each. Needs ``setup``."""
-        cut = [
-            f"{int(rows.cut.sum()):,} of {len(rows):,} {name} rows were cut at "
-            f"{int(rows.lengths.max())} tokens"
-            for name, rows in self._rows.items()
-            if rows.cut.any()
-        ]
+        cut = [rows.note(name) for name, rows in self._rows.items() if rows.cut.any()]
         return [*self.dataset.notes, *cut]
 
     def facts(self) -> dict:
@@ -162,10 +143,8 @@ class LabelledText(LightningDataModule):
             "origin": self.origin,
             "fingerprint": self.dataset.fingerprint,
             "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
-            "tokens": {name: len(rows.ids) for name, rows in self._rows.items()},
-            "longest": {name: int(rows.lengths.max()) for name, rows in self._rows.items()},
-            "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in self._rows.items()},
-            "test_split": self.test_split,
+            **lengths(self._rows),
+            "test_split": self.dataset.test_split,
             "labels": self.label_names,
             "pairs": self.dataset.splits["train"].pairs is not None,
         }

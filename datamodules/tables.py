@@ -54,6 +54,11 @@ class Dataset:
         prints = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
         return hashlib.sha256(prints.encode()).hexdigest()[:16]
 
+    @property
+    def test_split(self) -> str:
+        """Where the files hold no labelled test rows, the test is on the validation rows."""
+        return "test" if "test" in self.splits else "validation"
+
 
 def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:
     """The split a text belongs to, whatever else is in the file; spacing and case do not count."""

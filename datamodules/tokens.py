@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import building, cache_folder, load_tokenizer, locate, pad_id
+from datamodules.tables import LabelKind
 
 _FORMAT = 2  # raised when the files below change their meaning
 
@@ -48,6 +49,11 @@ class TokenRows(Dataset):
     def lengths(self) -> np.ndarray:
         return self.starts.diff().numpy()
 
+    def note(self, name: str) -> str:
+        """How many rows of the split were cut."""
+        cut, limit = int(self.cut.sum()), int(self.lengths.max())
+        return f"{cut:,} of {len(self):,} {name} rows were cut at {limit} tokens"
+
     def __getitems__(self, rows: list[int]) -> LabelledBatch:
         """Rows padded to the longest: called by the loader with a whole batch."""
         index = torch.tensor(rows)
@@ -69,6 +75,27 @@ class TokenRows(Dataset):
             batch["token_type_ids"] = torch.zeros_like(ids)
             batch["token_type_ids"][mask] = self.types[source].long()
         return batch
+
+
+def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
+    """Tokens of each split, of its longest row, and rows that were cut."""
+    return {
+        "tokens": {name: len(rows.ids) for name, rows in splits.items()},
+        "longest": {name: int(rows.lengths.max()) for name, rows in splits.items()},
+        "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in splits.items()},
+    }
+
+
+def label_tensor(labels: Sequence | None, kind: LabelKind, classes: int) -> torch.Tensor:
+    """The labels of a split as ``TokenRows`` has them."""
+    if kind == "none":
+        return torch.empty(0)
+    if kind != "several":
+        return torch.tensor(labels)
+    found = torch.zeros(len(labels), classes, dtype=torch.int64)
+    for row, named in enumerate(labels):
+        found[row, named] = 1
+    return found
 
 
 def tokenise(

@@ -77,7 +77,10 @@ def evaluation_sets(settings: Settings) -> dict[str, list[str]]:
     sets = {}
     for name in settings.listed("decontaminate"):
         if name in ("imdb", "rotten_tomatoes"):
-            splits = reviews(name).splits
+            try:
+                splits = reviews(name).splits
+            except ValueError as error:
+                raise ValueError(f"--decontaminate {name}: {error}; or leave it out") from error
             sets[name] = [*splits["validation"].texts, *splits["test"].texts]
             continue
         path = Path(name).expanduser()

@@ -134,7 +134,10 @@ def below(key: str, flags: Any) -> list[str]:
 
 
 def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> str:
-    """One screen: the question asked, then what is most often set, with its default."""
+    """One screen: the question asked, then what is most often set, with its default.
+
+    Where there is no model and no data to ask more about, all of it, at its length.
+    """
     about = inspect.cleandoc(description or "").split("\n\n")[0].splitlines()[:4]
     keys = [key for key in ("model", "data") if key in chosen]
     parts = {
@@ -153,13 +156,13 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
     end = [line for text in end for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
     rows = {
         title: [
-            row(flag, known[flag], shown[flag], text=TEXTS.get(flag, ""))
+            row(flag, known[flag], shown[flag], not keys, TEXTS.get(flag, ""))
             for flag in flags
             if known[flag].default is not SUPPRESS
         ]
         for title, flags in parts.items()
     }
-    while sum(len(part) + 1 for part in rows.values()) > LINES - len(about) - len(end):
+    while keys and sum(len(part) + 1 for part in rows.values()) > LINES - len(about) - len(end):
         title = max(rows, key=lambda title: len(rows[title]))
         rows[title][-2:] = [f"  ... and more: --help.{title[2:].split()[0]}"]
     body = [line for title, part in rows.items() for line in (f"{title}:", *part)]

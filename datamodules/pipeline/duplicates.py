@@ -1,5 +1,6 @@
 """Exact and near duplicates: which document stays, and how alike the one that goes is to it."""
 
+import json
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -34,11 +35,9 @@ class Drops:
     @staticmethod
     def load(work: Path) -> dict[int, set[int]]:
         """Of all stages that have run so far."""
-        from json import loads
-
         found: dict[int, set[int]] = {}
         for path in sorted((work / "drops").glob("*.json")):
-            for task, rows in loads(path.read_text()).items():
+            for task, rows in json.loads(path.read_text()).items():
                 found.setdefault(int(task), set()).update(rows)
         return found
 

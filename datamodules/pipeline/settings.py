@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from datamodules.augmentation import METHODS
+from datamodules.augmentation.methods import METHODS
 from datamodules.pipeline import pii, rules
 from datamodules.pipeline.pages import splitter
 
@@ -42,7 +42,8 @@ class Settings:
             a hub id.
         vocabulary: entries of a trained tokenizer.
         validation: share of documents for the validation split.
-        augment: methods joined by commas, or none: one changed copy of each training document.
+        augment: one changed copy of each training document by synonyms, deletion, swap,
+            sentence_shuffle, recombination or back_translation (several joined by commas), or none.
         seed: of the augmentation.
         tasks: into which the work is cut; each is done again from its start after a kill.
         workers: processes at a time; the cores if not given.

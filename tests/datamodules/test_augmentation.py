@@ -10,8 +10,9 @@ import tokenizers
 import torch
 import transformers
 
-from datamodules import TextFiles, augmentation, synonyms, translation
-from datamodules.augmentation import METHODS, BackTranslation, Recombination, augmented
+from datamodules import TextFiles
+from datamodules.augmentation import copies_of, methods, synonyms, translation
+from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
 
 TEXT = (
     "The Movie was long. We began to watch the film at night!  Was the car fast?\n"
@@ -42,11 +43,17 @@ def write_wordnet(folder: Path) -> None:
     (folder / "cntlist.rev").write_text("\n".join(counts))
 
 
+def augmented(texts, labels, methods, copies, seed):
+    """The copies, and the labels of what they were made of."""
+    made = copies_of(texts, labels, methods, copies, seed)
+    return [text for text, _ in made], [labels[row] for _, row in made if labels is not None]
+
+
 @pytest.fixture(autouse=True)
 def small_wordnet(request, tmp_path, monkeypatch):
     if request.node.get_closest_marker("slow") is None:
         write_wordnet(tmp_path)
-        monkeypatch.setattr(augmentation, "wordnet", lambda: synonyms.WordNet(tmp_path))
+        monkeypatch.setattr(methods, "wordnet", lambda: synonyms.WordNet(tmp_path))
 
 
 def test_synonyms_of_the_sense_that_is_used_most(tmp_path):
@@ -63,16 +70,16 @@ def test_synonyms_keep_case_and_everything_else():
     for share in (0.0, 0.1, 0.3, 1.0):
         for seed in range(20):
             made = METHODS["synonyms"](share)(TEXT, Random(seed))
-            old, new = augmentation._WORD.findall(TEXT), augmentation._WORD.findall(made)
+            old, new = methods._WORD.findall(TEXT), methods._WORD.findall(made)
             changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
             assert 1 <= len(changed) <= max(1, share * len(old))
             assert all(b in known[a] for a, b in changed)
-            assert augmentation._WORD.split(TEXT) == augmentation._WORD.split(made)
+            assert methods._WORD.split(TEXT) == methods._WORD.split(made)
     assert len(changed) == len(known)
 
 
 def test_stop_words_stay(monkeypatch):
-    monkeypatch.setattr(augmentation, "_stop_words", lambda: frozenset({"movie", "film"}))
+    monkeypatch.setattr(methods, "_stop_words", lambda: frozenset({"movie", "film"}))
     made = METHODS["synonyms"](1.0)("The movie of a long film", Random(0))
     assert made == "The movie of a lengthy film"
 
@@ -206,7 +213,7 @@ def test_a_model_there_and_back(tmp_path, monkeypatch):
     calls = []
     translated = translation.translated
     monkeypatch.setattr(
-        augmentation, "translated", lambda *args: calls.append(args) or translated(*args)
+        methods, "translated", lambda *args: calls.append(args) or translated(*args)
     )
     method = BackTranslation(folder, folder, batch_size=2)
     made, labels = augmented(["a b. c d.", "We began."], [0, 1], [method], 1, 0)

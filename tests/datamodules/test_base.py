@@ -152,7 +152,7 @@ def test_without_a_test_file_the_test_is_on_validation(bert, reviews, tmp_path):
     shutil.copytree(reviews, folder)
     (folder / "test.jsonl").unlink()
     data = tiny.read(folder, bert)
-    assert data.test_split == "validation" and data.facts()["test_split"] == "validation"
+    assert data.dataset.test_split == "validation" and data.facts()["test_split"] == "validation"
     assert sum(len(batch["index"]) for batch in data.test_dataloader()) == 8
 
 

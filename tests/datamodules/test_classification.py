@@ -92,7 +92,7 @@ def test_glue_reads_the_columns_of_each_task(task, monkeypatch):
     assert split.texts[1] == f"{first} 1" and split.labels[:2] == [0, 1]
     assert (split.pairs is None) == (second is None)
     assert second is None or split.pairs[1] == f"{second} 1"
-    assert data.label_names == names and data.test_split == "validation"
+    assert data.label_names == names and data.dataset.test_split == "validation"
 
 
 def test_glue_lists_its_tasks_once():

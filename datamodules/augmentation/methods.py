@@ -1,20 +1,17 @@
-"""More training texts from those there are: words and sentences changed, halves joined, translated.
+"""Ways to change a text: its words, the order of its sentences, half of it, or by translation.
 
 Synonyms, deletion and swaps follow EDA (Wei & Zou 2019, arXiv:1901.11196), recombination instance
 crossover (Luque 2019, arXiv:1909.11241), back-translation Sennrich et al. (2016, arXiv:1511.06709).
 """
 
-import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
-from typing import Any
 
-from datamodules.synonyms import wordnet
-from datamodules.tables import Dataset, Split
-from datamodules.translation import translated
+from datamodules.augmentation.synonyms import wordnet
+from datamodules.augmentation.translation import translated
 
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])")
 _SENTENCE = re.compile(
@@ -175,96 +172,3 @@ METHODS: dict[str, type] = {
     "recombination": Recombination,
     "back_translation": BackTranslation,
 }
-Method = Callable[[str, Random], str]
-
-
-def augmented(
-    texts: Sequence[str],
-    labels: Sequence | None,
-    methods: Sequence[str | Method],
-    copies: int,
-    seed: int,
-) -> tuple[list[str], list]:
-    """New rows only: of each text its copies, each changed by all methods one after the other.
-
-    A copy depends on the text, its number and the seed, not on the other rows (of recombination's
-    on those of its label). What no method changes is left out.
-
-    Args:
-        labels: of the texts, which their copies keep; None gives no labels.
-        methods: names of ``METHODS`` or methods with settings of their own.
-        copies: of each text.
-    """
-    made = copies_of(texts, labels, methods, copies, seed)
-    return [text for text, _ in made], [] if labels is None else [labels[row] for _, row in made]
-
-
-def copies_of(
-    texts: Sequence[str],
-    labels: Sequence | None,
-    methods: Sequence[str | Method],
-    copies: int,
-    seed: int,
-) -> list[tuple[str, int]]:
-    """What ``augmented`` makes, each with the place of the text that it was made of."""
-    rows = [row for row in range(len(texts)) for _ in range(copies)]
-    made = [texts[row] for row in rows]
-    for n, method in enumerate(_methods(methods)):
-        seeds = [f"{seed}/{n}/{place % copies}/{texts[row]}" for place, row in enumerate(rows)]
-        randoms = [Random(text) for text in seeds]
-        if isinstance(method, BackTranslation):
-            made = method.many(made)
-        elif isinstance(method, Recombination):
-            others = _others(randoms, rows, labels or [None] * len(texts))
-            parts = zip(made, randoms, others, strict=True)
-            made = [
-                text if other is None else method(text, random, texts[other])
-                for text, random, other in parts
-            ]
-        else:
-            made = [method(text, random) for text, random in zip(made, randoms, strict=True)]
-    return [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
-
-
-def extended(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
-    """A labelled data set whose training texts have changed copies.
-
-    Args:
-        methods: names joined by commas.
-    """
-    train = dataset.splits["train"]
-    if train.pairs is not None:
-        raise ValueError("--data.augment: texts in pairs are not augmented; leave it out")
-    labels = train.labels and [str(label) for label in train.labels]
-    try:
-        made = copies_of(train.texts, labels, methods.split(","), copies, seed)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"--data.augment: {error}") from error
-    texts = [*train.texts, *(text for text, _ in made)]
-    if train.labels is not None:
-        labels = [*train.labels, *(train.labels[row] for _, row in made)]
-    note = f"{len(made):,} training texts were added by {methods.replace(',', ', ')}"
-    splits = dataset.splits | {"train": Split(texts, None, labels)}
-    return replace(dataset, splits=splits, notes=[*dataset.notes, note])
-
-
-def _methods(methods: Iterable[str | Method]) -> list[Method]:
-    for name in methods:
-        if isinstance(name, str) and name not in METHODS:
-            near = difflib.get_close_matches(name, METHODS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"augmentation {name}: there are {', '.join(METHODS)}{hint}")
-    return [METHODS[name]() if isinstance(name, str) else name for name in methods]
-
-
-def _others(
-    randoms: Sequence[Random], rows: Sequence[int], labels: Sequence
-) -> Iterator[int | None]:
-    """For each row another one of its label, if there is one."""
-    groups: dict[Any, list[int]] = {}
-    for row, label in enumerate(labels):
-        groups.setdefault(label, []).append(row)
-    for random, row in zip(randoms, rows, strict=True):
-        group = groups[labels[row]]
-        other = group[random.randrange(len(group) - 1)] if len(group) > 1 else None
-        yield group[-1] if other == row else other
