@@ -136,6 +136,6 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         lines.append(
             f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
         )
-    if edits := manifest["edits"]:
-        lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items() if n))
+    if edits := {kind: n for kind, n in manifest["edits"].items() if n}:
+        lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items()))
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from datamodules.pipeline.tokenizing import end_of_document
 from datamodules.shards import FORMAT, ShardWriter, token_bytes
 
 SPLITS = ("train", "validation")
+COUNTS = ("documents", "tokens", "sentences", "bytes")  # of each split
 _PACKAGES = ("datatrove", "tokenizers", "transformers", "spacy", "ftfy", "resiliparse")
 
 
@@ -51,7 +52,7 @@ class Formatting(PipelineStep):
         self._encode.no_padding()
         self._end = end_of_document(tokenizer)
         name, size = f"{rank:05d}", vocabulary_of(tokenizer)
-        counts = {split: {"documents": 0, "tokens": 0, "sentences": 0} for split in SPLITS}
+        counts = {split: dict.fromkeys(COUNTS, 0) for split in SPLITS}
         shards = {split: ShardWriter(folder / split / f"{name}.ds", size) for split in SPLITS}
         dropped = Drops.load(settings.work).get(rank, set())
         rows = (row for _, row in without(read(kept_files(settings.work)[rank]), dropped))
@@ -65,9 +66,9 @@ class Formatting(PipelineStep):
                     shards[row["split"]].add(ids, ends)
                     documents.add(**row)
                     count = counts[row["split"]]
-                    count["documents"] += 1
-                    count["tokens"] += len(ids)
-                    count["sentences"] += len(ends)
+                    size = len(row["text"].encode("utf-8", "surrogatepass"))
+                    for key, n in zip(COUNTS, (1, len(ids), len(ends), size), strict=True):
+                        count[key] += n
         write_json(settings.work / "formatted" / f"{name}.json", counts)
 
     def _augmented(self, rows: Iterable[dict]) -> Iterator[dict]:
