@@ -18,7 +18,7 @@ def configure(module: LightningModule) -> dict[str, Any]:
     settings, steps = module.hparams, module.trainer.estimated_stepping_batches
     if steps == float("inf"):
         raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
-    groups = parameter_groups(module.model, settings["weight_decay"])
+    groups = parameter_groups(module, settings["weight_decay"])
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if module.regroup is not None:
         groups = module.regroup(groups)

@@ -1,0 +1,147 @@
+"""What every pre-training objective shares: all but what it does to clean text, and its losses."""
+
+import math
+from typing import Any
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from datamodules.batches import CorpusBatch
+from datamodules.packaged import load_tokenizer
+from modules import backbones, optimization
+from modules.accumulation import Shares
+from modules.pretraining import architectures
+from modules.tasks import plain
+
+
+class PretrainingModule(LightningModule):
+    """A network trained on clean rows. An objective overrides corrupt and losses.
+
+    Args:
+        tokenizer: folder of the corpus's tokenizer; the data's on the command line.
+        size: tiny | mini | small | base, or a config.json of transformers.
+        family: of the network; the objective's own if not given.
+        backbone: pretrained weights to go on from: minilm | smollm2, a hub id, or a folder.
+        row_tokens: of the longest row; the data's on the command line.
+        dropout: in place of all the architecture's rates.
+        learning_rate: the highest of the schedule.
+        weight_decay: of matrices; vectors never decay.
+        warmup: share of all steps over which the learning rate rises.
+        schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        bytes_per_token: of the validation text; the data's on the command line.
+    """
+
+    family_of_objective = "modernbert"
+    auto_class = "AutoModelForMaskedLM"
+    needs: tuple[str, ...] = ()  # special tokens, as the tokenizer names them
+    framed = True  # rows stand between [CLS] and [SEP], as the fine-tuned texts will
+    main_loss: str  # the name of the loss that perplexity is of
+    weights: dict[str, float] = {}  # of losses in the sum; 1 where not named
+    monitor, mode = "val/loss", "min"
+
+    def __init__(
+        self,
+        tokenizer: str,
+        size: str = "mini",
+        family: str | None = None,
+        backbone: str | None = None,
+        row_tokens: int = 128,
+        dropout: ClosedUnitInterval = 0.0,
+        learning_rate: PositiveFloat = 2e-3,
+        weight_decay: NonNegativeFloat = 0.01,
+        warmup: ClosedUnitInterval = 0.06,
+        schedule: optimization.Schedule = "cosine",
+        bytes_per_token: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.hparams.update(plain(dict(self.hparams)))
+        self.tokenizer = load_tokenizer(tokenizer)
+        for name in self.needs:
+            if getattr(self.tokenizer, f"{name}_id") is None:
+                raise ValueError(f"--model {type(self).__name__}: the tokenizer has no {name}")
+        self.model = self.build().train()
+        self.shares = Shares()
+        self.regroup = None  # set by a callback
+        self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
+
+    def build(self) -> nn.Module:
+        """The network: new, or pretrained weights to go on from."""
+        import transformers
+
+        auto, backbone = getattr(transformers, self.auto_class), self.hparams["backbone"]
+        if backbone is None:
+            return auto.from_config(self.config(), attn_implementation="sdpa")
+        theirs = load_tokenizer(backbone)
+        if theirs.get_vocab() != self.tokenizer.get_vocab():
+            raise ValueError(
+                f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
+                f"with --tokenizer {backbone}"
+            )
+        model = backbones.load(auto, backbone, self.hparams["dropout"])
+        room, longest = getattr(model.config, "max_position_embeddings", None), self.longest()
+        if room is not None and longest > room:
+            raise ValueError(
+                f"--data.row_tokens {self.hparams['row_tokens']}: with the objective's own tokens "
+                f"a row has {longest}, and {backbone} takes {room}"
+            )
+        return model
+
+    def config(self, inner: float = 1.0) -> Any:
+        family = self.hparams["family"] or self.family_of_objective
+        settings = (self.tokenizer, self.longest(), self.hparams["dropout"], inner)
+        return architectures.config(family, self.hparams["size"], *settings)
+
+    def longest(self) -> int:
+        """Tokens of the longest row, with what the objective adds."""
+        return self.hparams["row_tokens"] + 3 * self.framed
+
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """What the objective makes of clean rows, on their device; it draws from ``generator``."""
+        raise NotImplementedError
+
+    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Scalars: what ends in _loss is summed with its weight, the rest is only logged."""
+        raise NotImplementedError
+
+    def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor]:
+        generator = torch.Generator(self.device).manual_seed(seed)
+        out = self.losses(self.corrupt(batch, generator))
+        parts = [self.weights.get(k, 1.0) * v for k, v in out.items() if k.endswith("_loss")]
+        return {"loss": torch.stack(parts).sum(), **out}, batch["attention_mask"].sum()
+
+    def training_step(self, batch: CorpusBatch, batch_idx: int) -> Tensor:
+        # StepSeed sets torch's seed by run, step and device, so that a resumed run draws the same.
+        out, tokens = self._step(batch, int(torch.randint(2**62, ())))
+        logged = {f"train/{name}": value.detach() for name, value in out.items()}
+        self.log_dict(logged, prog_bar=True, batch_size=1)
+        return self.shares.weigh(self, out["loss"], tokens)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self.shares.settle(self)
+
+    def validation_step(self, batch: CorpusBatch, batch_idx: int) -> None:
+        # The same draws at every validation, so that curves compare.
+        out, tokens = self._step(batch, batch_idx * self.trainer.world_size + self.global_rank)
+        logged = {f"{self._stage()}/{name}": value for name, value in out.items()}
+        self.log_dict(logged, batch_size=int(tokens), on_epoch=True, sync_dist=True)
+
+    test_step = validation_step
+
+    def _stage(self) -> str:
+        return "test" if self.trainer.testing else "val"
+
+    def on_validation_epoch_end(self) -> None:
+        """Perplexity, and of an autoregressive model bits per byte, from the mean loss."""
+        known, stage = self.trainer.callback_metrics, self._stage()
+        if (loss := known.get(f"{stage}/{self.main_loss}")) is not None:
+            self.log(f"{stage}/perplexity", loss.exp())
+            if self.main_loss == "causal_loss" and (size := self.hparams["bytes_per_token"]):
+                self.log(f"{stage}/bits_per_byte", loss / math.log(2) / size)
+
+    on_test_epoch_end = on_validation_epoch_end
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return optimization.configure(self)

@@ -1,0 +1,53 @@
+"""Which tokens an objective hides, and what its model sees in their place."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from modules import masking
+
+Unit = Literal["token", "word", "span"]
+
+
+class Masks(nn.Module):
+    """Draws masks by token, by whole word or by span. Special tokens are never chosen."""
+
+    def __init__(self, tokenizer, probability: float, unit: Unit = "token") -> None:
+        super().__init__()
+        self.probability, self.unit = probability, unit
+        self.mask_id, self.vocabulary = tokenizer.mask_token_id, len(tokenizer)
+        special = torch.tensor(sorted(tokenizer.all_special_ids))
+        self.register_buffer("special", special, persistent=False)
+        if unit == "word":
+            self.register_buffer("starts", starts_of_words(tokenizer), persistent=False)
+
+    def forward(
+        self, ids_BT: Tensor, mask_BT: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the model sees, (B, T) int64, and which tokens it guesses, (B, T) bool."""
+        eligible_BT = self.eligible(ids_BT, mask_BT)
+        settings = self.mask_id, self.vocabulary
+        if self.unit == "token":
+            return masking.mask_tokens(ids_BT, eligible_BT, *settings, self.probability, generator)
+        if self.unit == "word":
+            chosen_BT = masking.choose_words(self.starts[ids_BT], self.probability, generator)
+            kind_BT = torch.rand(ids_BT.shape, generator=generator, device=ids_BT.device)
+        else:
+            chosen_BT, kind_BT = masking.choose_spans(ids_BT, self.probability, generator)
+        chosen_BT = chosen_BT & eligible_BT
+        return masking.hide(ids_BT, chosen_BT, *settings, kind_BT, generator), chosen_BT
+
+    def eligible(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """Where a token may be chosen, (B, T) bool."""
+        return mask_BT & ~torch.isin(ids_BT, self.special)
+
+
+def starts_of_words(tokenizer) -> Tensor:
+    """Which entries of the vocabulary begin a word, (vocabulary,) bool."""
+    pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    special = set(tokenizer.all_special_tokens)
+    if any(piece.startswith("##") for piece in pieces):  # WordPiece marks what does not
+        return torch.tensor([not piece.startswith("##") for piece in pieces])
+    marks = ("▁",) if any(piece.startswith("▁") for piece in pieces) else ("Ġ", "Ċ")
+    return torch.tensor([piece.startswith(marks) or piece in special for piece in pieces])

@@ -1,0 +1,49 @@
+"""BERT's two objectives: masked tokens, and whether one segment follows the other."""
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor, nn
+
+from datamodules.batches import CorpusBatch
+from modules.pretraining.base import PretrainingModule
+from modules.pretraining.heads import PairHead, guess, pair_loss
+from modules.pretraining.masks import Masks, Unit
+from modules.pretraining.pairs import arranged, check
+
+
+class NextSentencePrediction(PretrainingModule):
+    """Masked tokens, and whether the second segment follows the first (Devlin et al. 2019).
+
+    Half of the second segments are of another document of the batch. Needs ``--data.rows pairs``.
+
+    Args:
+        probability: of a token to be guessed.
+        unit: token | word | span, as in ``MaskedLM``.
+    """
+
+    needs, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
+    rows, swap, loss_name = "pairs", False, "nsp"
+
+    def __init__(
+        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.masks = Masks(self.tokenizer, float(probability), unit)
+
+    def build(self) -> nn.Module:
+        model = super().build()
+        self.pair = PairHead(model.config.hidden_size, model.config.initializer_range)
+        return model
+
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        inputs, labels_B = arranged(batch, self.tokenizer, self.swap, generator)
+        ids_BT, mask_BT = inputs["input_ids"], inputs["attention_mask"].bool()
+        seen_BT, chosen_BT = self.masks(ids_BT, mask_BT, generator)
+        inputs = self.accepted({**inputs, "input_ids": seen_BT})
+        return {"inputs": inputs, "places": chosen_BT, "targets": ids_BT[chosen_BT], "labels": labels_B}
+
+    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+        labels_B = example.pop("labels")
+        loss, accuracy, hidden_BTH = guess(self.model, **example)
+        pair, right = pair_loss(self.pair(hidden_BTH), labels_B)
+        return {"mlm_loss": loss, "accuracy": accuracy, "nsp_loss": pair, "nsp_accuracy": right}
