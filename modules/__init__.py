@@ -12,6 +12,13 @@ from modules.finetuning.p_tuning import PTuning
 from modules.finetuning.partial_freezing import PartialFreezing
 from modules.finetuning.prefix_tuning import PrefixTuning
 from modules.finetuning.prompt_tuning import PromptTuning
+from modules.pretraining.causal_lm import CausalLM
+from modules.pretraining.masked_lm import MaskedLM
+from modules.pretraining.next_sentence_prediction import NextSentencePrediction
+from modules.pretraining.permutation_lm import PermutationLM
+from modules.pretraining.replaced_token_detection import ReplacedTokenDetection
+from modules.pretraining.sentence_order_prediction import SentenceOrderPrediction
+from modules.pretraining.span_corruption import SpanCorruption
 from modules.tasks import (
     Classification,
     LanguageModeling,
@@ -23,19 +30,26 @@ from modules.tasks import (
 __all__ = [
     "Adapter",
     "BitFit",
+    "CausalLM",
     "Classification",
     "FullFineTuning",
     "IA3",
     "LanguageModeling",
     "LinearProbe",
     "LoRA",
+    "MaskedLM",
     "MultiLabel",
+    "NextSentencePrediction",
     "PTuning",
     "PairClassification",
     "PartialFreezing",
     "Peft",
+    "PermutationLM",
     "PrefixTuning",
     "PromptTuning",
     "Regression",
+    "ReplacedTokenDetection",
+    "SentenceOrderPrediction",
+    "SpanCorruption",
     "load",
 ]

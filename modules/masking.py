@@ -1,11 +1,15 @@
 """Which tokens a masked language model has to guess, and what it sees in their place."""
 
 import functools
+import math
 
 import torch
 from torch import Tensor
 
-LONGEST = 10  # tokens of a span
+# How many spans are longer than 0, 1, 2 … tokens: SpanBERT's are geometric with 0.2, cut at ten
+# (Joshi et al. 2020), XLNet's uniform from one to five (Yang et al. 2019).
+GEOMETRIC = tuple(0.8**back for back in range(10))
+UNIFORM = tuple((5 - back) / 5 for back in range(5))
 
 
 def mask_tokens(
@@ -65,38 +69,41 @@ def choose_words(
 
 
 def choose_spans(
-    ids_BT: Tensor, probability: float, generator: torch.Generator | None = None
+    ids_BT: Tensor,
+    probability: float,
+    generator: torch.Generator | None = None,
+    reach: tuple[float, ...] = GEOMETRIC,
 ) -> tuple[Tensor, Tensor]:
-    """Spans as in SpanBERT (Joshi et al. 2020): lengths are geometric with 0.2, cut at 10 tokens.
+    """Spans that begin anywhere, also before the row, so that every place is equally likely.
 
-    They begin anywhere, also before the row, so that every token is chosen with the same
-    probability; where two overlap, the later one decides.
+    Args:
+        probability: with which a place is in a span.
+        reach: the share of spans longer than 0, 1, 2 … tokens; SpanBERT's if not given.
 
     Returns:
-        The chosen places, (B, T) bool, and a uniform draw that all tokens of a span share, (B, T).
+        The chosen places, (B, T) bool, and a uniform draw that all tokens of a span share, (B, T);
+        where two spans overlap, it is that of the later one.
     """
-    rows, width = ids_BT.shape
-    starts_BS = torch.empty(rows, width + LONGEST - 1, device=ids_BT.device)
-    begins_BS = _uniform(starts_BS, generator) < _rate(probability)
-    length_BS = 1 + (_uniform(starts_BS, generator).log() / torch.tensor(0.8).log()).floor()
-    kind_BS = _uniform(starts_BS, generator)
+    (rows, width), before = ids_BT.shape, len(reach) - 1
+    starts_BS = torch.empty(rows, width + before, device=ids_BT.device)
+    begins_BS = _uniform(starts_BS, generator) < _rate(probability, reach)
+    draw_BS, kind_BS = _uniform(starts_BS, generator), _uniform(starts_BS, generator)
     chosen = torch.zeros(rows, width, dtype=torch.bool, device=ids_BT.device)
     kind = torch.zeros(rows, width, device=ids_BT.device)
-    for back in reversed(range(LONGEST)):  # of the spans that reach a place the last one wins
-        from_ = slice(LONGEST - 1 - back, LONGEST - 1 - back + width)
-        here = begins_BS[:, from_] & (length_BS[:, from_].clamp(max=LONGEST) > back)
+    for back in reversed(range(len(reach))):  # the nearest start comes last and decides
+        from_ = slice(before - back, before - back + width)
+        here = begins_BS[:, from_] & (draw_BS[:, from_] < reach[back])
         chosen, kind = chosen | here, torch.where(here, kind_BS[:, from_], kind)
     return chosen, kind
 
 
 @functools.cache
-def _rate(probability: float) -> float:
+def _rate(probability: float, reach: tuple[float, ...]) -> float:
     """Spans begin with this probability at each place, if so many tokens are to be covered."""
     low, high = 0.0, 1.0
     for _ in range(50):
-        rate, missed = (low + high) / 2, 1.0
-        for back in range(LONGEST):
-            missed *= 1 - rate * 0.8**back
+        rate = (low + high) / 2
+        missed = math.prod(1 - rate * share for share in reach)
         low, high = (rate, high) if 1 - missed < probability else (low, rate)
     return rate
 

@@ -20,6 +20,7 @@ SIZES: dict[Size, tuple[int, int, int]] = {
 POSITIONS = 512  # at least, of families that count them
 _WINDOW = 16  # tokens that a local layer of a small ModernBERT sees
 
+_SPECIAL = ("pad_token", "bos_token", "eos_token", "cls_token", "sep_token")
 _USUAL = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
 # What each family calls layers, width, heads and inner width.
 _FAMILIES: dict[str, tuple[str, str, str, str]] = {
@@ -36,7 +37,7 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
 
 
 def config(
-    family: str, size: str, tokenizer: Any, tokens: int, dropout: float, inner: float = 1.0
+    family: str, size: str, tokenizer: Any, tokens: int, dropout: float, smaller: bool = False
 ) -> PretrainedConfig:
     """The config of a network to train from scratch.
 
@@ -46,7 +47,8 @@ def config(
         tokenizer: of the corpus.
         tokens: of the longest row.
         dropout: in place of all the family's own rates.
-        inner: factor of the inner width, for a smaller network beside the first.
+        smaller: half as wide inside, for a generator that shares the embeddings: ELECTRA's own
+            family halves width and heads too, behind embeddings of the full width.
     """
     if size not in SIZES:
         made = _read(size, len(tokenizer))
@@ -56,15 +58,17 @@ def config(
         raise ValueError(f"--model.family {family}: there are {', '.join(_FAMILIES)}{hint}")
     else:
         layers, width, heads = SIZES[size]
-        numbers = (layers, width, heads, round(inner * _inner(family, width)))
+        less = 2 if smaller else 1
+        narrow = less if family == "electra" else 1
+        numbers = (layers, width // narrow, heads // narrow, _inner(family, width) // less)
         named = dict(zip(_FAMILIES[family], numbers, strict=True))
         named |= _own(family, layers, width, max(tokens, POSITIONS))
-        made = transformers.AutoConfig.for_model(family, vocab_size=len(tokenizer), **named)
+        ids = {f"{name}_id": getattr(tokenizer, f"{name}_id", None) for name in _SPECIAL}
+        named |= ids | {"vocab_size": len(tokenizer)}
+        made = transformers.AutoConfig.for_model(family, **named)
     for name, value in vars(made).items():
         if "drop" in name and isinstance(value, float):
             setattr(made, name, dropout)
-    for name in ("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"):
-        setattr(made, name, getattr(tokenizer, name, None))
     return made
 
 
@@ -103,9 +107,7 @@ def _read(size: str, vocabulary: int) -> PretrainedConfig:
     if not path.is_file():
         near = difflib.get_close_matches(size, SIZES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(
-            f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}"
-        )
+        raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
         fields = json.loads(path.read_text())
         made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)

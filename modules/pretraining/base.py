@@ -1,5 +1,6 @@
 """What every pre-training objective shares: all but what it does to clean text, and its losses."""
 
+import inspect
 import math
 from typing import Any
 
@@ -37,6 +38,7 @@ class PretrainingModule(LightningModule):
     auto_class = "AutoModelForMaskedLM"
     needs: tuple[str, ...] = ()  # special tokens, as the tokenizer names them
     framed = True  # rows stand between [CLS] and [SEP], as the fine-tuned texts will
+    rows: str | None = None  # the kind of the corpus's rows that it needs
     main_loss: str  # the name of the loss that perplexity is of
     weights: dict[str, float] = {}  # of losses in the sum; 1 where not named
     monitor, mode = "val/loss", "min"
@@ -63,6 +65,7 @@ class PretrainingModule(LightningModule):
             if getattr(self.tokenizer, f"{name}_id") is None:
                 raise ValueError(f"--model {type(self).__name__}: the tokenizer has no {name}")
         self.model = self.build().train()
+        self._takes = inspect.signature(self.model.forward).parameters
         self.shares = Shares()
         self.regroup = None  # set by a callback
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -73,7 +76,7 @@ class PretrainingModule(LightningModule):
 
         auto, backbone = getattr(transformers, self.auto_class), self.hparams["backbone"]
         if backbone is None:
-            return auto.from_config(self.config(), attn_implementation="sdpa")
+            return auto.from_config(self.config())
         theirs = load_tokenizer(backbone)
         if theirs.get_vocab() != self.tokenizer.get_vocab():
             raise ValueError(
@@ -89,14 +92,18 @@ class PretrainingModule(LightningModule):
             )
         return model
 
-    def config(self, inner: float = 1.0) -> Any:
+    def config(self, smaller: bool = False) -> Any:
         family = self.hparams["family"] or self.family_of_objective
-        settings = (self.tokenizer, self.longest(), self.hparams["dropout"], inner)
+        settings = (self.tokenizer, self.longest(), self.hparams["dropout"], smaller)
         return architectures.config(family, self.hparams["size"], *settings)
 
     def longest(self) -> int:
         """Tokens of the longest row, with what the objective adds."""
         return self.hparams["row_tokens"] + 3 * self.framed
+
+    def accepted(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Those that the architecture takes: not every one tells segments apart by type."""
+        return {name: value for name, value in inputs.items() if name in self._takes}
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """What the objective makes of clean rows, on their device; it draws from ``generator``."""

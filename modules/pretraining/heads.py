@@ -55,3 +55,10 @@ class PairHead(nn.Module):
     def forward(self, hidden_BTH: Tensor) -> Tensor:
         """(B, 2)."""
         return self.classifier(torch.tanh(self.dense(hidden_BTH[:, 0])))
+
+
+def pair_loss(logits_B2: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy over the rows that are a pair (label 0 or 1, not -100), and accuracy."""
+    count = (labels_B >= 0).sum().clamp(min=1)
+    total = functional.cross_entropy(logits_B2.float(), labels_B, reduction="sum")
+    return total / count, (logits_B2.argmax(-1) == labels_B).sum() / count

@@ -1,4 +1,4 @@
-"""BERT's two objectives: masked tokens, and whether one segment follows the other."""
+"""BERT's objective: masked tokens, and whether one segment follows the other."""
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval
@@ -8,7 +8,7 @@ from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.heads import PairHead, guess, pair_loss
 from modules.pretraining.masks import Masks, Unit
-from modules.pretraining.pairs import arranged, check
+from modules.pretraining.pairs import arranged
 
 
 class NextSentencePrediction(PretrainingModule):
@@ -22,7 +22,7 @@ class NextSentencePrediction(PretrainingModule):
     """
 
     needs, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
-    rows, swap, loss_name = "pairs", False, "nsp"
+    rows = "pairs"
 
     def __init__(
         self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs
@@ -36,14 +36,14 @@ class NextSentencePrediction(PretrainingModule):
         return model
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        inputs, labels_B = arranged(batch, self.tokenizer, self.swap, generator)
+        inputs, labels_B = arranged(batch, self.tokenizer, False, generator)
         ids_BT, mask_BT = inputs["input_ids"], inputs["attention_mask"].bool()
         seen_BT, chosen_BT = self.masks(ids_BT, mask_BT, generator)
         inputs = self.accepted({**inputs, "input_ids": seen_BT})
-        return {"inputs": inputs, "places": chosen_BT, "targets": ids_BT[chosen_BT], "labels": labels_B}
+        masked = {"inputs": inputs, "places": chosen_BT, "targets": ids_BT[chosen_BT]}
+        return {"masked": masked, "labels": labels_B}
 
     def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        labels_B = example.pop("labels")
-        loss, accuracy, hidden_BTH = guess(self.model, **example)
-        pair, right = pair_loss(self.pair(hidden_BTH), labels_B)
+        loss, accuracy, hidden_BTH = guess(self.model, **example["masked"])
+        pair, right = pair_loss(self.pair(hidden_BTH), example["labels"])
         return {"mlm_loss": loss, "accuracy": accuracy, "nsp_loss": pair, "nsp_accuracy": right}

@@ -7,18 +7,19 @@ from datamodules.batches import CorpusBatch
 from modules.pretraining.rows import join
 
 
-def segments(batch: CorpusBatch, end_id: int | None) -> tuple[Tensor, Tensor, Tensor]:
+def segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The second segments moved to the left, (B, T), and the lengths of both, (B,) each.
 
     The token that ends a document is left out: it would tell which segment was the last. A row of
     one sentence has a second segment of length 0.
+
+    Args:
+        ends: ids of tokens that end documents.
     """
-    if "boundary" not in batch:
-        raise ValueError("--data.rows: this objective needs pairs")
     ids_BT, first_B = batch["input_ids"], batch["boundary"]
     length_B = batch["attention_mask"].sum(1)
     last_B = ids_BT.gather(1, length_B[:, None] - 1)[:, 0]
-    whole_B = length_B - (last_B == (-1 if end_id is None else end_id)).long()
+    whole_B = length_B - torch.isin(last_B, ends).long()
     first_B = torch.where(first_B > 0, first_B.minimum(whole_B), whole_B)
     place_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
     second_BT = ids_BT.gather(1, (place_T + first_B[:, None]).clamp(max=ids_BT.shape[1] - 1))
@@ -27,14 +28,15 @@ def segments(batch: CorpusBatch, end_id: int | None) -> tuple[Tensor, Tensor, Te
 
 def strangers(documents_B: Tensor, usable_B: Tensor, generator: torch.Generator) -> Tensor:
     """For each row a usable one of another document, (B,) int64; -1 where the batch has none."""
-    draws_BB = torch.rand(len(documents_B), len(documents_B), generator=generator, device=generator.device)
+    size, device = (len(documents_B),) * 2, documents_B.device
+    draws_BB = torch.rand(size, generator=generator, device=device)
     allowed_BB = (documents_B[:, None] != documents_B) & usable_B
     score_B, row_B = draws_BB.where(allowed_BB, -1.0).max(1)
     return row_B.where(score_B >= 0, -1)
 
 
 def arranged(
-    batch: CorpusBatch, tokenizer, end_id: int | None, swap: bool, generator: torch.Generator
+    batch: CorpusBatch, tokenizer, swap: bool, generator: torch.Generator
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Pairs with their label: half of them as they were (0), half not (1), -100 for no pair.
 
@@ -43,7 +45,8 @@ def arranged(
             of another document (BERT), cut to the room that there is.
     """
     ids_BT = batch["input_ids"]
-    second_BT, first_B, second_B = segments(batch, end_id)
+    ends = [t for t in (tokenizer.eos_token_id, tokenizer.sep_token_id) if t is not None]
+    second_BT, first_B, second_B = segments(batch, torch.tensor(ends, device=ids_BT.device))
     pair_B = second_B > 0
     draw_B = torch.rand(len(ids_BT), generator=generator, device=ids_BT.device)
     false_B = (draw_B < 0.5) & pair_B

@@ -56,11 +56,9 @@ class ReplacedTokenDetection(PretrainingModule):
         electra = config.model_type == "electra"
         auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
         config.num_labels = 1 if not electra else config.num_labels
-        model = getattr(transformers, auto).from_config(config, attn_implementation="sdpa")
+        model = getattr(transformers, auto).from_config(config)
         small = self.config(smaller=True)
-        self.generator = transformers.AutoModelForMaskedLM.from_config(
-            small, attn_implementation="sdpa"
-        )
+        self.generator = transformers.AutoModelForMaskedLM.from_config(small)
         self.generator.base_model.embeddings = model.base_model.embeddings
         self.generator.tie_weights()
         return model

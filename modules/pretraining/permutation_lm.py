@@ -1,0 +1,76 @@
+"""Permutation language modeling."""
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor
+from torch.nn import functional
+
+from datamodules.batches import CorpusBatch
+from modules import masking
+from modules.pretraining.base import PretrainingModule
+from modules.pretraining.rows import framed
+
+
+def hidden_from(order_BT: Tensor, targets_BT: Tensor) -> Tensor:
+    """Who must not see whom, (B, T, T) bool: row the one that looks, column the one looked at.
+
+    A place that is not predicted is seen by all. One that is predicted is seen only by those that
+    come later in the factorisation order, so not by itself.
+
+    Args:
+        order_BT: the order, any distinct numbers.
+        targets_BT: bool, the places that are predicted.
+    """
+    looks_BT = order_BT.masked_fill(~targets_BT, -1)  # those that are not predicted come first
+    return targets_BT[:, None, :] & (order_BT[:, None, :] >= looks_BT[:, :, None])
+
+
+def mapping(targets_BT: Tensor) -> tuple[Tensor, Tensor]:
+    """One query for each predicted place, one-hots (B, N, T), and which are real, (B, N)."""
+    count_B = targets_BT.sum(1)
+    most = max(1, int(count_B.max()))
+    place_BN = targets_BT.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    real_BN = torch.arange(most, device=targets_BT.device) < count_B[:, None]
+    return functional.one_hot(place_BN, targets_BT.shape[1]).float(), real_BN
+
+
+class PermutationLM(PretrainingModule):
+    """XLNet (Yang et al. 2019): predicts tokens in a random order, each from those before it.
+
+    The content stream sees a token itself, the query stream only its place. Rows may have any
+    length; segments are not carried over from row to row.
+
+    Args:
+        probability: of a token to be predicted: 1/K of the paper, with spans of one to five tokens.
+    """
+
+    family_of_objective, auto_class = "xlnet", "AutoModelForCausalLM"
+    needs, main_loss = ("cls_token", "sep_token"), "permutation_loss"
+
+    def __init__(self, probability: ClosedUnitInterval = 1 / 6, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._probability = float(probability)
+        special = torch.tensor(sorted(self.tokenizer.all_special_ids))
+        self.register_buffer("special", special, persistent=False)
+
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        ids_BT, mask_BT = framed(batch, self.tokenizer)
+        spans_BT, _ = masking.choose_spans(ids_BT, self._probability, generator, masking.UNIFORM)
+        targets_BT = spans_BT & mask_BT & ~torch.isin(ids_BT, self.special)
+        order_BT = torch.rand(ids_BT.shape, generator=generator, device=ids_BT.device)
+        mapping_BNT, real_BN = mapping(targets_BT)
+        inputs = {
+            "input_ids": ids_BT,
+            "attention_mask": mask_BT.float(),
+            "perm_mask": hidden_from(order_BT, targets_BT).float(),
+            "target_mapping": mapping_BNT,
+        }
+        return {"inputs": inputs, "places": real_BN, "targets": ids_BT[targets_BT]}
+
+    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+        logits_BNV = self.model(**example["inputs"], use_cache=False).logits
+        logits_MV, targets_M = logits_BNV[example["places"]], example["targets"]
+        total = functional.cross_entropy(logits_MV.float(), targets_M, reduction="sum")
+        count = max(1, len(targets_M))
+        right = (logits_MV.argmax(-1) == targets_M).sum()
+        return {"permutation_loss": total / count, "accuracy": right / count}
