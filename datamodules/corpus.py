@@ -14,7 +14,7 @@ from datamodules.batches import CorpusBatch
 from datamodules.sampling import LengthBatches, ResumableLoader
 from datamodules.shards import Split, open_split, read_manifest
 
-RowKind = Literal["dense", "document", "pairs"]
+RowKind = Literal["auto", "dense", "document", "pairs"]
 
 
 class Corpus(LightningDataModule):
@@ -26,7 +26,7 @@ class Corpus(LightningDataModule):
         batch_size: rows per batch and device.
         rows: dense cuts the stream of all documents and pads only the last row; document ends a
             row with its document, and cuts longer documents between sentences; pairs does so too
-            and says where each row's second segment begins.
+            and says where each row's second segment begins; auto is what the objective needs.
         seed: of the order of the rows and of the places of pairs; the run's seed if not given.
         workers: processes that assemble batches; 0 does it in the training process.
     """
@@ -36,7 +36,7 @@ class Corpus(LightningDataModule):
         path: str,
         row_tokens: PositiveInt = 128,
         batch_size: PositiveInt = 32,
-        rows: RowKind = "dense",
+        rows: RowKind = "auto",
         seed: NonNegativeInt = 0,
         workers: NonNegativeInt = 0,
     ) -> None:
@@ -44,7 +44,9 @@ class Corpus(LightningDataModule):
         if row_tokens < 2:
             raise ValueError(f"--data.row_tokens {row_tokens}: a row needs at least 2 tokens")
         self.path, self.folder = path, Path(path).expanduser()
-        self.row_tokens, self.batch_size, self.kind = row_tokens, batch_size, rows
+        self.row_tokens, self.batch_size = int(row_tokens), int(batch_size)  # plain, for checkpoints
+        self.kind: RowKind = "dense" if rows == "auto" else rows
+        self.free = rows == "auto"  # to be what an objective needs
         self.seed, self.workers = seed, workers
         self.manifest = read_manifest(self.folder)
         self._rows: dict[str, CorpusRows] = {}
@@ -61,6 +63,19 @@ class Corpus(LightningDataModule):
         return self.manifest["tokenizer"]["vocabulary"]
 
     @property
+    def bytes_per_token(self) -> float | None:
+        """Of the validation text in UTF-8."""
+        counts = self.manifest["splits"]["validation"]
+        return counts["bytes"] / counts["tokens"] if counts["tokens"] else None
+
+    def suit(self, rows: RowKind | None) -> None:
+        """Serve the rows that an objective needs, or say that they are other ones."""
+        if self.free and rows is not None:
+            self.kind = rows
+        if rows not in (None, self.kind):
+            raise ValueError(f"--data.rows {self.kind}: the objective needs --data.rows {rows}")
+
+    @property
     def fingerprint(self) -> str:
         return self.manifest["fingerprint"]
 
@@ -70,6 +85,16 @@ class Corpus(LightningDataModule):
                 split = open_split(self.folder, name, self.manifest)
                 pad = self.manifest["tokenizer"]["padding"]
                 self._rows[name] = CorpusRows(split, self.row_tokens, self.kind, pad, self.seed)
+        rows = self._rows["train"]
+        if self.kind == "pairs" and not (rows.sentences() > 1).any():
+            raise ValueError(
+                f"--data.path {self.path}: no row has two sentences of which to make a pair; more "
+                f"--data.row_tokens, or an objective without pairs"
+            )
+        if len(rows) < self.batch_size:
+            raise ValueError(
+                f"--data.batch_size {self.batch_size}: the corpus has {len(rows):,} rows only"
+            )
 
     def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
         trainer, rows = self.trainer, self._rows[split]
@@ -130,6 +155,7 @@ class Corpus(LightningDataModule):
             "rows": {name: len(rows) for name, rows in self._rows.items()},
             "tokens": {name: len(rows.split) for name, rows in self._rows.items()},
             "tokenizer": self.manifest["tokenizer"],
+            "test_split": "validation",
         }
 
 

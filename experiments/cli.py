@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningCLI
 
+from datamodules import Corpus
 from datamodules.base import LabelledText
 from experiments import folders
 from experiments.checkpoints import WholeCheckpoints
@@ -20,6 +21,7 @@ from experiments.run import Run
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
 from modules.finetuning.base import FineTuningModule
+from modules.pretraining.base import PretrainingModule
 from modules.tasks import TASKS
 
 
@@ -59,13 +61,14 @@ class Experiment(LightningCLI):
         defaults: dict[str, Any],
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
+        self.pretrains = issubclass(model, PretrainingModule)
         self.resumed, args = None, sys.argv[1:]
         if wanted := _typed("--resume", args):
             self.resumed = folders.find(_typed("--output", args) or "outputs", name, wanted)
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
-            model_class=FineTuningModule,
-            datamodule_class=LabelledText,
+            model_class=PretrainingModule if self.pretrains else FineTuningModule,
+            datamodule_class=Corpus if self.pretrains else LabelledText,
             subclass_mode_model=True,
             subclass_mode_data=True,
             parser_class=Parser,
@@ -98,12 +101,18 @@ class Experiment(LightningCLI):
             help="what a kill may cost: last.ckpt is at most this old",
         )
         parser.add_class_arguments(Tracking, "tracking")
-        parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
         parser.link_arguments("seed_everything", "data.init_args.seed")
-        parser.link_arguments("model.init_args.task", "data.init_args.labels", _label_kind)
-        parser.link_arguments(
-            "data.label_names", "model.init_args.task.init_args.labels", apply_on="instantiate"
-        )
+        if self.pretrains:
+            parser.link_arguments("data.init_args.row_tokens", "model.init_args.row_tokens")
+            for name in ("tokenizer", "bytes_per_token"):
+                target = f"model.init_args.{name}"
+                parser.link_arguments(f"data.{name}", target, apply_on="instantiate")
+        else:
+            parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
+            parser.link_arguments("model.init_args.task", "data.init_args.labels", _label_kind)
+            parser.link_arguments(
+                "data.label_names", "model.init_args.task.init_args.labels", apply_on="instantiate"
+            )
         defaults = {
             "trainer.precision": "bf16-mixed" if native_bf16() else "32-true",
             "trainer.gradient_clip_val": 1.0,
@@ -117,7 +126,7 @@ class Experiment(LightningCLI):
             own = {
                 k.removeprefix(f"{key}."): v for k, v in defaults.items() if k.startswith(f"{key}.")
             }
-            if key == "model":
+            if key == "model" and not self.pretrains:
                 task = {k: own.pop(k) for k in list(own) if k.startswith("task.")}
                 task = {k.removeprefix("task."): v for k, v in task.items()}
                 own["task"] = {"class_path": "modules.Classification", "init_args": task}
@@ -141,8 +150,11 @@ class Experiment(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
+        if self.pretrains:
+            self.datamodule.suit(self.model.rows)
         self.datamodule.setup("fit")
-        _check_fit(self.model, self.datamodule.facts())
+        if not self.pretrains:
+            _check_fit(self.model, self.datamodule.facts())
         self.run = Run(
             self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed
         )

@@ -27,7 +27,7 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
         [
             *(f"note   {note}" for note in [*run.datamodule.notes(), *notes]),
             f"data   {run.data['source']}: {run.data['origin']} ({rows})",
-            f"model  {type(run.model).__name__} on {run.model.hparams['backbone']}: "
+            f"model  {type(run.model).__name__} on {run.model.origin}: "
             f"{count['trainable']:,} of {count['total']:,} parameters train, "
             f"precision {settings['precision']}",
             f"run    {run.folder}",
@@ -69,9 +69,9 @@ def closing(run, result: dict[str, Any], training: float, notes: list[str], wher
     ]
     width = max(len(name) for name, _ in lines)
     table = [f"  {name.ljust(width)}  {value}" for name, value in lines]
-    if run.data["test_split"] != "test":
+    if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
         notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
-    chosen = "best" if run.model.task.monitor in metrics else "last"
+    chosen = "best" if run.model.monitor in metrics else "last"
     heading = f"{run.name}: the {chosen} weights on {run.data['origin']}"
     files = f"done   {run.folder} (result.json, config.yaml, checkpoints/, export/)"
     return "\n".join(

@@ -18,6 +18,7 @@ from experiments import folders, report
 from experiments.checkpoints import Best, readable
 from experiments.tracking import logger as tracking
 from modules.exporting import export
+from modules.finetuning.base import FineTuningModule
 
 
 class Run:
@@ -45,8 +46,8 @@ class Run:
         self.best = Best(
             self.last.parent,
             "best",
-            monitor=model.task.monitor,
-            mode=model.task.mode,
+            monitor=model.monitor,
+            mode=model.mode,
             save_weights_only=True,
             save_on_train_epoch_end=False,  # with the validation, so that last.ckpt knows of it
             enable_version_counter=False,
@@ -127,12 +128,14 @@ class Run:
                 )
         else:
             notes.append("no validation chose a checkpoint: these are the last weights")
-        if trainer.is_global_zero:
-            export(model, self.folder / "export")
-        metrics = dict((trainer.test(model, self.datamodule, verbose=False) or [{}])[0])
+        # A corpus has no rows for a test: the best weights are measured on the validation rows.
+        measure = trainer.test if isinstance(model, FineTuningModule) else trainer.validate
+        metrics = dict((measure(model, self.datamodule, verbose=False) or [{}])[0])
         if self.best.best_model_score is not None:
-            metrics[model.task.monitor] = float(self.best.best_model_score)
+            metrics[model.monitor] = float(self.best.best_model_score)
         if trainer.is_global_zero:
+            facts = {"data": self.data, "metrics": metrics, "tokens": self.cost.tokens}
+            export(model, self.folder / "export", facts | {"git_commit": self.commit})
             self._conclude(metrics, notes)
 
     def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import peft
 import safetensors.torch
@@ -12,6 +13,8 @@ from torch import nn
 from datamodules.packaged import load_tokenizer
 from modules import backbones
 from modules.finetuning.base import FineTuningModule
+from modules.pretraining.base import PretrainingModule
+from modules.pretraining.card import write as write_pretrained
 
 _FULL = """from transformers import pipeline
 pipeline({pipeline!r}, {folder!r})("a gripping film")"""
@@ -27,21 +30,27 @@ from transformers import AutoModel
 encoder = AutoModel.from_pretrained({encoder!r})  # without the head"""
 
 
-def export(module: FineTuningModule, folder: Path) -> Path:
+def export(
+    module: FineTuningModule | PretrainingModule, folder: Path, facts: dict[str, Any] | None = None
+) -> Path:
     """Write model, tokenizer and a README that says how to load them; whole or not at all.
 
     A model that ``transformers`` knows becomes its ordinary folder. A peft adapter goes beside
     ``base/``: the backbone's config with the task's labels, and links to its weights. What neither
     library knows, such as our adapters and mean-pooled heads, is written for :func:`load`: the
     class and its arguments, what trained, and ``base/``; an encoder whose own weights trained
-    under a mean-pooled head goes into ``encoder/``, too.
+    under a mean-pooled head goes into ``encoder/``, too. A pre-trained network gets a model card
+    with ``facts`` of its run.
     """
     folder = Path(folder).absolute()
     scratch = folder.with_name(f".{folder.name}-making")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        _write(module, scratch, folder)
+        if isinstance(module, PretrainingModule):
+            write_pretrained(module, scratch, folder, facts or {})
+        else:
+            _write(module, scratch, folder)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)
     finally:

@@ -63,6 +63,20 @@ class FineTuningModule(LightningModule):
         self.regroup: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
 
+    @property
+    def monitor(self) -> str:
+        """The validation metric that chooses the checkpoint; ``mode`` says which way."""
+        return self.task.monitor
+
+    @property
+    def mode(self) -> str:
+        return self.task.mode
+
+    @property
+    def origin(self) -> str:
+        """What the network was before, for people to read."""
+        return self.hparams["backbone"]
+
     def adapt(self, model: nn.Module) -> nn.Module:
         """Which parameters exist and which of them train. Overridden by every strategy."""
         raise NotImplementedError

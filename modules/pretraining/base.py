@@ -92,6 +92,12 @@ class PretrainingModule(LightningModule):
             )
         return model
 
+    @property
+    def origin(self) -> str:
+        """What the network was before, for people to read."""
+        made = f"a new {self.model.config.model_type} ({self.hparams['size']})"
+        return self.hparams["backbone"] or made
+
     def config(self, smaller: bool = False) -> Any:
         family = self.hparams["family"] or self.family_of_objective
         settings = (self.tokenizer, self.longest(), self.hparams["dropout"], smaller)

@@ -1,0 +1,67 @@
+"""A pre-trained network as a folder that ``from_pretrained`` loads, with a model card."""
+
+from pathlib import Path
+from typing import Any
+
+from tokenizers.processors import TemplateProcessing
+
+from modules.pretraining.base import PretrainingModule
+
+_CARD = """# {objective} on {origin}
+
+```python
+from transformers import AutoTokenizer, {auto}
+tokenizer = AutoTokenizer.from_pretrained({folder!r})
+model = {auto}.from_pretrained({folder!r})
+```
+
+Fine-tune it with `--model.backbone {folder}`.
+
+| | |
+|---|---|
+{facts}
+
+Pre-trained by Pretune on the named corpus alone: it repeats what is in it, mistakes and prejudices
+included, and nobody has tested it for any use.
+"""
+
+
+def write(module: PretrainingModule, scratch: Path, folder: Path, facts: dict[str, Any]) -> None:
+    """Fill ``scratch``, which becomes ``folder``.
+
+    Args:
+        facts: of the run: data, metrics, tokens, git_commit.
+    """
+    module.model.save_pretrained(scratch)
+    _tokenizer(module).save_pretrained(scratch)
+    data, metrics = facts.get("data", {}), facts.get("metrics", {})
+    rows = {
+        "corpus": data.get("origin", "unknown"),
+        "corpus fingerprint": data.get("fingerprint", "unknown"),
+        "tokens seen": f"{facts.get('tokens', 0):,}",
+        "parameters": f"{sum(p.numel() for p in module.model.parameters()):,}",
+        "commit": facts.get("git_commit") or "unknown",
+        **{name: f"{value:.4f}" for name, value in sorted(metrics.items())},
+    }
+    text = _CARD.format(
+        objective=type(module).__name__,
+        origin=module.origin,
+        auto=type(module.model).__name__,
+        folder=str(folder),
+        facts="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
+    )
+    (scratch / "README.md").write_text(text)
+
+
+def _tokenizer(module: PretrainingModule) -> Any:
+    """It puts around a text what stood around the rows in training."""
+    tokenizer = module.tokenizer
+    if module.framed and not tokenizer.num_special_tokens_to_add():
+        first, last = tokenizer.cls_token, tokenizer.sep_token
+        ids = [(token, tokenizer.convert_tokens_to_ids(token)) for token in (first, last)]
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=f"{first} $A {last}",
+            pair=f"{first} $A {last} $B:1 {last}:1",
+            special_tokens=ids,
+        )
+    return tokenizer
