@@ -44,7 +44,10 @@ class Corpus(LightningDataModule):
         if row_tokens < 2:
             raise ValueError(f"--data.row_tokens {row_tokens}: a row needs at least 2 tokens")
         self.path, self.folder = path, Path(path).expanduser()
-        self.row_tokens, self.batch_size = int(row_tokens), int(batch_size)  # plain, for checkpoints
+        self.row_tokens, self.batch_size = (
+            int(row_tokens),
+            int(batch_size),
+        )  # plain, for checkpoints
         self.kind: RowKind = "dense" if rows == "auto" else rows
         self.free = rows == "auto"  # to be what an objective needs
         self.seed, self.workers = seed, workers

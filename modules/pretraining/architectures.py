@@ -62,7 +62,7 @@ def config(
         narrow = less if family == "electra" else 1
         numbers = (layers, width // narrow, heads // narrow, _inner(family, width) // less)
         named = dict(zip(_FAMILIES[family], numbers, strict=True))
-        named |= _own(family, layers, width, max(tokens, POSITIONS))
+        named |= _own(family, layers, width, max(tokens, POSITIONS), tokenizer.pad_token_id)
         ids = {f"{name}_id": getattr(tokenizer, f"{name}_id", None) for name in _SPECIAL}
         named |= ids | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
@@ -77,7 +77,9 @@ def _inner(family: str, width: int) -> int:
     return 4 * width if "modernbert" not in family and family != "llama" else 8 * width // 3
 
 
-def _own(family: str, layers: int, width: int, positions: int) -> dict[str, Any]:
+def _own(
+    family: str, layers: int, width: int, positions: int, padding: int | None
+) -> dict[str, Any]:
     """Where the family's own defaults are made for another size."""
     if family.startswith("modernbert"):
         # A masked token's neighbours are a stronger signal at first than the mean of the whole row:
@@ -98,7 +100,7 @@ def _own(family: str, layers: int, width: int, positions: int) -> dict[str, Any]
     return {
         "gpt2": {"n_positions": positions},
         "bert": {"max_position_embeddings": positions},
-        "t5": {"num_decoder_layers": layers},
+        "t5": {"num_decoder_layers": layers, "decoder_start_token_id": padding},
     }.get(family, {})
 
 

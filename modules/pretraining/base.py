@@ -13,6 +13,7 @@ from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
 from modules import backbones, optimization
 from modules.accumulation import Shares
+from modules.finetuning.targets import trained_layers
 from modules.pretraining import architectures
 from modules.tasks import plain
 
@@ -155,6 +156,14 @@ class PretrainingModule(LightningModule):
                 self.log(f"{stage}/bits_per_byte", loss / math.log(2) / size)
 
     on_test_epoch_end = on_validation_epoch_end
+
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """What trains, by depth; what stands beside the network is its head."""
+        found = trained_layers(self.model, dict(self.model.named_parameters()))
+        inside = {id(parameter) for parameter in self.model.parameters()}
+        if beside := [p for p in self.parameters() if id(p) not in inside]:
+            found["head"] = [*found.get("head", []), *beside]
+        return found
 
     def configure_optimizers(self) -> dict[str, Any]:
         return optimization.configure(self)

@@ -1,5 +1,7 @@
 """Next-token prediction."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -45,12 +47,12 @@ class CausalLM(PretrainingModule):
         self._isolate = isolate
         super().__init__(**kwargs)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
         targets_BT, there_BT = next_tokens(ids_BT, mask_BT, batch["document_ids"], self._isolate)
-        # No mask: padding comes after all that counts. By positions that begin anew, transformers
-        # keeps documents apart in every kind of attention.
-        inputs = {"input_ids": ids_BT}
+        # No mask: padding comes after all that counts. Without a mask and a cache, positions that
+        # begin anew make transformers keep documents apart in every kind of attention.
+        inputs = {"input_ids": ids_BT, "use_cache": False}
         if self._isolate:
             inputs["position_ids"] = positions_in_documents(batch["document_ids"])
         return {"inputs": inputs, "places": there_BT, "targets": targets_BT[there_BT]}
