@@ -108,6 +108,10 @@ class PretrainingModule(LightningModule):
         """Tokens of the longest row, with what the objective adds."""
         return self.hparams["row_tokens"] + 3 * self.framed
 
+    def kept(self) -> nn.Module:
+        """What is exported, for fine-tuning to load."""
+        return self.model
+
     def accepted(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Those that the architecture takes: not every one tells segments apart by type."""
         return {name: value for name, value in inputs.items() if name in self._takes}

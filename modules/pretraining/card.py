@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers.processors import TemplateProcessing
+from transformers.utils.logging import disable_progress_bar
 
 from modules.pretraining.base import PretrainingModule
 
@@ -32,21 +33,23 @@ def write(module: PretrainingModule, scratch: Path, folder: Path, facts: dict[st
     Args:
         facts: of the run: data, metrics, tokens, git_commit.
     """
-    module.model.save_pretrained(scratch)
+    model = module.kept()
+    disable_progress_bar()
+    model.save_pretrained(scratch)
     _tokenizer(module).save_pretrained(scratch)
     data, metrics = facts.get("data", {}), facts.get("metrics", {})
     rows = {
         "corpus": data.get("origin", "unknown"),
         "corpus fingerprint": data.get("fingerprint", "unknown"),
         "tokens seen": f"{facts.get('tokens', 0):,}",
-        "parameters": f"{sum(p.numel() for p in module.model.parameters()):,}",
+        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
         "commit": facts.get("git_commit") or "unknown",
         **{name: f"{value:.4f}" for name, value in sorted(metrics.items())},
     }
     text = _CARD.format(
         objective=type(module).__name__,
         origin=module.origin,
-        auto=type(module.model).__name__,
+        auto=type(model).__name__,
         folder=str(folder),
         facts="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
     )

@@ -63,6 +63,10 @@ class ReplacedTokenDetection(PretrainingModule):
         self.generator.tie_weights()
         return model
 
+    def kept(self) -> nn.Module:
+        """A single output would not fit another head: without ELECTRA's own, the encoder alone."""
+        return self.model if self.model.config.model_type == "electra" else self.model.base_model
+
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
         ids_BT, mask_BT = framed(batch, self.tokenizer)
         draws = [torch.rand(ids_BT.shape, generator=generator, device=self.device) for _ in "ABC"]

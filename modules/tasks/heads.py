@@ -40,12 +40,18 @@ class Head:
 
     def build(self, backbone: str, dropout: float | None) -> nn.Module:
         """The backbone with this head; ``dropout`` in place of all of the architecture's rates."""
-        from transformers import AutoModelForSequenceClassification
+        from transformers import (
+            AutoModelForSequenceClassification,
+            AutoModelForTokenClassification,
+        )
 
         own = {} if self.dropout is None else {"classifier_dropout": self.dropout}
         fields = {**self._fields, **own}
         model = backbones.load(AutoModelForSequenceClassification, backbone, dropout, **fields)
         kind = model.config.model_type
+        if self.pooling == "mean" and linear_head(model) is None:
+            # The head of a single token is linear in every family: the mean goes through it.
+            model = backbones.load(AutoModelForTokenClassification, backbone, dropout, **fields)
         if own and not hasattr(model.config, "classifier_dropout"):
             raise ValueError(f"--model.task.dropout: the head of {kind} has no dropout")
         model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))

@@ -1,29 +1,12 @@
 """A run that was killed goes on to the very numbers of the run that was not."""
 
-import shutil
-
 import pytest
 import torch
-from lightning.pytorch import Callback
 
 from callbacks import Cost, LastCheckpoint
 from modules import LoRA
 from tests import tiny
-
-
-class Copies(Callback):
-    """A copy of last.ckpt for every step at which it was written."""
-
-    def __init__(self, last: LastCheckpoint, folder) -> None:
-        self.files = {}
-        save = last._save
-
-        def save_and_copy(trainer) -> None:
-            save(trainer)
-            self.files[trainer.global_step] = folder / f"{trainer.global_step}.ckpt"
-            shutil.copy(last.file, self.files[trainer.global_step])
-
-        last._save = save_and_copy
+from tests.resuming import Copies
 
 
 def run(strategy, backbone, reviews, folder, seconds, resume=None, workers=0, **settings):
