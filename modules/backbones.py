@@ -76,7 +76,7 @@ def load(
             place,
             config=config,
             dtype=torch.float32,
-            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
+            attn_implementation=attention(),
             output_loading_info=True,
         )
         model.new_parameters = sorted(loading["missing_keys"])
@@ -86,6 +86,12 @@ def load(
         raise ValueError(f"--model.backbone {backbone}: {first}") from error
     finally:
         logging.set_verbosity(verbosity)
+
+
+def attention() -> str:
+    """Plain attention on a CPU, where the backward pass of the fused one takes several times as
+    long at the lengths of sentences and of our rows."""
+    return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def weight_files(backbone: str) -> list[Path]:

@@ -10,6 +10,7 @@ from datamodules.augmentation.methods import METHODS
 from datamodules.pipeline import pii, rules
 from datamodules.pipeline.pages import splitter
 
+TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers made from the corpus
 # What may differ between two calls that make the same corpus.
 _OF_THE_MACHINE = ("out", "workers", "executor", "partition", "time_limit", "unreadable")
 
@@ -41,6 +42,7 @@ class Settings:
         tokenizer: bpe | wordpiece | unigram, trained on the corpus, or a bundled name, a folder or
             a hub id.
         vocabulary: entries of a trained tokenizer.
+        lowercase: a trained tokenizer takes capitals for small letters.
         validation: share of documents for the validation split.
         augment: one changed copy of each training document by synonyms, deletion, swap,
             sentence_shuffle, recombination or back_translation (several joined by commas), or none.
@@ -69,6 +71,7 @@ class Settings:
     near_duplicates: float = 0.7
     tokenizer: str = "bpe"
     vocabulary: int = 16_000
+    lowercase: bool = False
     validation: float = 0.01
     augment: str = "none"
     seed: int = 0
@@ -88,6 +91,8 @@ class Settings:
         for name in ("tasks", "vocabulary"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} {getattr(self, name)}: must be at least 1")
+        if self.lowercase and self.tokenizer not in TRAINED:
+            raise ValueError(f"--lowercase: {self.tokenizer} is trained already")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers {self.workers}: must be at least 1")
         if not self.listed("languages"):

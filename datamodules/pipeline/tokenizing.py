@@ -15,9 +15,8 @@ from datamodules import packaged
 from datamodules.pipeline.duplicates import Drops
 from datamodules.pipeline.records import read
 from datamodules.pipeline.screening import kept_files, without
-from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.settings import TRAINED, Settings
 
-TRAINED = ("bpe", "wordpiece", "unigram")
 # Padding, unknown, start and end (autoregressive), mask (masked, replaced token), and what stands
 # before and between segments (sentence pairs, permutation).
 SPECIAL = {
@@ -46,7 +45,7 @@ class Tokenizer(PipelineStep):
         scratch = self.settings.work / "tokenizer"
         if kind in TRAINED:
             texts = _sample(self.settings.work)
-            tokenizer = train(kind, texts, self.settings.vocabulary)
+            tokenizer = train(kind, texts, self.settings.vocabulary, self.settings.lowercase)
         else:
             tokenizer = packaged.load_tokenizer(kind)
         tokenizer.save_pretrained(scratch)
@@ -65,7 +64,7 @@ def _sample(work: Path) -> Iterator[str]:
                 yield row["text"]
 
 
-def train(kind: str, texts: Iterator[str], vocabulary: int) -> Any:
+def train(kind: str, texts: Iterator[str], vocabulary: int, lowercase: bool = False) -> Any:
     """A fast tokenizer with the seven special tokens; the same texts give the same tokenizer.
 
     ``bpe`` works on bytes and knows every character (Radford et al. 2019); ``wordpiece`` (Schuster
@@ -73,14 +72,16 @@ def train(kind: str, texts: Iterator[str], vocabulary: int) -> Any:
     """
     from transformers import PreTrainedTokenizerFast
 
-    fast = {"bpe": _bpe, "wordpiece": _wordpiece, "unigram": _unigram}[kind](texts, vocabulary)
+    fast = {"bpe": _bpe, "wordpiece": _wordpiece, "unigram": _unigram}[kind](texts, vocabulary, lowercase)
     if fast.get_vocab_size() < len(SPECIAL) + 1:
         raise ValueError(f"--tokenizer {kind}: the corpus is too small to train one")
     return PreTrainedTokenizerFast(tokenizer_object=fast, **SPECIAL)
 
 
-def _bpe(texts: Iterable[str], vocabulary: int) -> Fast:
+def _bpe(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
     fast = Fast(models.BPE())
+    if lowercase:
+        fast.normalizer = normalizers.Lowercase()
     fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     fast.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -93,12 +94,12 @@ def _bpe(texts: Iterable[str], vocabulary: int) -> Fast:
     return fast
 
 
-def _wordpiece(texts: Iterable[str], vocabulary: int) -> Fast:
+def _wordpiece(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
     """The pieces into which merges cut the corpus, by how often, inside and at the start of words.
 
     The trainer of the library numbers them by a hash map's order, another one in every process.
     """
-    normal = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    normal = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=False)
     split = pre_tokenizers.BertPreTokenizer()
     words: Counter[str] = Counter()
     for text in texts:
@@ -124,15 +125,16 @@ def _wordpiece(texts: Iterable[str], vocabulary: int) -> Fast:
     return fast
 
 
-def _unigram(texts: Iterable[str], vocabulary: int) -> Fast:
+def _unigram(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
     """By sentencepiece: the other library's sums depend on the order in which its threads end."""
     import sentencepiece
 
     model = io.BytesIO()
-    special = list(SPECIAL.values())
+    special, normal = list(SPECIAL.values()), normalizers.Lowercase() if lowercase else None
+    lines = (line for text in texts for line in text.split("\n"))
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(line for text in texts for line in text.split("\n")),
+            sentence_iterator=(normal.normalize_str(line) if normal else line for line in lines),
             model_writer=model,
             vocab_size=vocabulary,
             model_type="unigram",
@@ -153,6 +155,8 @@ def _unigram(texts: Iterable[str], vocabulary: int) -> Fast:
     pieces = [(trained.id_to_piece(i), trained.get_score(i)) for i in range(len(trained))]
     pieces = [(token, 0.0) for token in special] + [p for p in pieces if p[0] not in special]
     fast = Fast(models.Unigram(pieces, unk_id=special.index("[UNK]")))
+    if normal:
+        fast.normalizer = normal
     fast.pre_tokenizer, fast.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
     fast.add_special_tokens(special)
     return fast

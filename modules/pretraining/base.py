@@ -77,7 +77,7 @@ class PretrainingModule(LightningModule):
 
         auto, backbone = getattr(transformers, self.auto_class), self.hparams["backbone"]
         if backbone is None:
-            return auto.from_config(self.config())
+            return auto.from_config(self.config(), attn_implementation=backbones.attention())
         theirs = load_tokenizer(backbone)
         if theirs.get_vocab() != self.tokenizer.get_vocab():
             raise ValueError(

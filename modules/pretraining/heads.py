@@ -1,29 +1,43 @@
 """Running a language model's head only where its answer counts, and the head of sentence pairs."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modules.cross_entropy import cross_entropy
 
-def predict(model: nn.Module, places_BT: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits at N chosen places, (N, vocabulary), and the hidden states of all, (B, T, H).
 
-    The head's matrix is the largest of a small network; where one token in seven is guessed, this
-    spares six sevenths of it.
+def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """What the output layer gets at N chosen places, (N, H), and all hidden states, (B, T, H).
+
+    The output layer is the largest of a small network, and its logits the largest tensor of most:
+    here it is given no row, and its caller does with (N, H) what is needed.
+
+    Args:
+        places: (B, T) bool, N of them.
     """
-    hidden: list[Tensor] = []
+    found: list[Tensor] = []
 
-    def select(module: nn.Module, arguments: tuple, output: dict) -> dict:
-        hidden.append(output["last_hidden_state"])
-        output["last_hidden_state"] = output["last_hidden_state"][places_BT][None]
+    def select(module: nn.Module, arguments: tuple, output: Any) -> Any:
+        found.append(output["last_hidden_state"])
+        output["last_hidden_state"] = output["last_hidden_state"][places][None]
         return output
 
-    handle = model.base_model.register_forward_hook(select)
+    def take(module: nn.Module, arguments: tuple) -> tuple:
+        found.append(arguments[0][0])
+        return (arguments[0][:, :0],)
+
+    body = model.get_decoder() if model.config.is_encoder_decoder else model.base_model
+    handles = [body.register_forward_hook(select)]
+    handles.append(model.get_output_embeddings().register_forward_pre_hook(take))
     try:
-        logits_1NV = model(**inputs).logits
+        model(**inputs)
     finally:
-        handle.remove()
-    return logits_1NV[0], hidden[0]
+        for handle in handles:
+            handle.remove()
+    return found[1], found[0]
 
 
 def guess(
@@ -35,11 +49,16 @@ def guess(
         places: (B, T) bool, N of them.
         targets: (N,) int64. Where there are none, the loss is 0.
     """
-    logits_NV, hidden_BTH = predict(model, places, **inputs)
-    total = functional.cross_entropy(logits_NV.float(), targets, reduction="sum")
-    right = (logits_NV.argmax(-1) == targets).sum()
-    count = max(1, len(targets))
-    return total / count, right / count, hidden_BTH
+    chosen_NH, hidden_BTH = represent(model, places, **inputs)
+    loss, accuracy = surprise(model, chosen_NH, targets)
+    return loss, accuracy, hidden_BTH
+
+
+def surprise(model: nn.Module, chosen_NH: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy and accuracy of the output layer on what ``represent`` found."""
+    layer, count = model.get_output_embeddings(), max(1, len(targets_N))
+    total, right = cross_entropy(chosen_NH, layer.weight, layer.bias, targets_N)
+    return total / count, right / count
 
 
 class PairHead(nn.Module):

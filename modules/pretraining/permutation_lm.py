@@ -8,6 +8,7 @@ from torch.nn import functional
 from datamodules.batches import CorpusBatch
 from modules import masking
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.heads import guess
 from modules.pretraining.rows import framed
 
 
@@ -62,15 +63,12 @@ class PermutationLM(PretrainingModule):
         inputs = {
             "input_ids": ids_BT,
             "attention_mask": mask_BT.float(),
+            "use_cache": False,
             "perm_mask": hidden_from(order_BT, targets_BT).float(),
             "target_mapping": mapping_BNT,
         }
         return {"inputs": inputs, "places": real_BN, "targets": ids_BT[targets_BT]}
 
     def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        logits_BNV = self.model(**example["inputs"], use_cache=False).logits
-        logits_MV, targets_M = logits_BNV[example["places"]], example["targets"]
-        total = functional.cross_entropy(logits_MV.float(), targets_M, reduction="sum")
-        count = max(1, len(targets_M))
-        right = (logits_MV.argmax(-1) == targets_M).sum()
-        return {"permutation_loss": total / count, "accuracy": right / count}
+        loss, accuracy, _ = guess(self.model, **example)
+        return {"permutation_loss": loss, "accuracy": accuracy}

@@ -7,19 +7,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
+from modules import backbones
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import predict
+from modules.pretraining.heads import represent, surprise
 from modules.pretraining.masks import Masks
 from modules.pretraining.rows import framed
 
 
 def sample(logits_NV: Tensor, draws_N: Tensor) -> Tensor:
-    """A token for each row by inverse transform, (N,) int64, without gradient.
+    """A token for each row by inverse transform, (N,) int64.
 
     The distribution is the one of Gumbel-max sampling, which needs a draw and two logarithms for
     each entry of the vocabulary where this needs one draw.
     """
-    heap_NV = logits_NV.detach().float().softmax(-1).cumsum(-1)
+    heap_NV = logits_NV.float().softmax(-1).cumsum(-1)
     below_N1 = draws_N[:, None] * heap_NV[:, -1:]  # the sum is 1 but for rounding
     return torch.searchsorted(heap_NV, below_N1, right=True)[:, 0].clamp(max=logits_NV.shape[1] - 1)
 
@@ -56,9 +57,11 @@ class ReplacedTokenDetection(PretrainingModule):
         electra = config.model_type == "electra"
         auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
         config.num_labels = 1 if not electra else config.num_labels
-        model = getattr(transformers, auto).from_config(config)
+        model = getattr(transformers, auto).from_config(config, attn_implementation=backbones.attention())
         small = self.config(smaller=True)
-        self.generator = transformers.AutoModelForMaskedLM.from_config(small)
+        self.generator = transformers.AutoModelForMaskedLM.from_config(
+            small, attn_implementation=backbones.attention()
+        )
         self.generator.base_model.embeddings = model.base_model.embeddings
         self.generator.tie_weights()
         return model
@@ -84,16 +87,18 @@ class ReplacedTokenDetection(PretrainingModule):
         ids_BT, places_BT = example["original"], example["places"]
         mask_BT, targets_N = example["attention_mask"], ids_BT[places_BT]
         inputs = {"input_ids": example["seen"], "attention_mask": mask_BT}
-        logits_NV, _ = predict(self.generator, places_BT, **inputs)
+        chosen_NH, _ = represent(self.generator, places_BT, **inputs)
+        generator_loss, _ = surprise(self.generator, chosen_NH, targets_N)
+        with torch.no_grad():
+            logits_NV = self.generator.get_output_embeddings()(chosen_NH)
         guesses_N = sample(logits_NV, example["draws"])
         fake_BT = ids_BT.masked_scatter(places_BT, guesses_N)
         found_BT = self.model(input_ids=fake_BT, attention_mask=mask_BT).logits.view(ids_BT.shape)
         there = mask_BT.bool()
         scores, replaced = found_BT[there].float(), (fake_BT != ids_BT)[there]
         hits, flagged = (replaced & (scores > 0)).sum(), (scores > 0).sum()
-        surprise = functional.cross_entropy(logits_NV.float(), targets_N, reduction="sum")
         return {
-            "generator_loss": surprise / max(1, len(targets_N)),
+            "generator_loss": generator_loss,
             "detection_loss": functional.binary_cross_entropy_with_logits(scores, replaced.float()),
             "precision": hits / flagged.clamp(min=1),
             "recall": hits / replaced.sum().clamp(min=1),

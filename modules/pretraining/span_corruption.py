@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.heads import guess
 
 
 def noise_spans(
@@ -95,14 +96,11 @@ class SpanCorruption(PretrainingModule):
         shifted = functional.pad(targets, (1, 0), value=self._pad)[:, :-1]
         named = {"input_ids": inputs, "attention_mask": inputs_mask.long()}
         return {
-            "inputs": {**named, "decoder_input_ids": shifted},
+            "inputs": {**named, "decoder_input_ids": shifted, "use_cache": False},
             "places": targets_mask,
             "targets": targets[targets_mask],
         }
 
     def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        logits_BTV = self.model(**example["inputs"], use_cache=False).logits
-        logits_NV, targets_N = logits_BTV[example["places"]], example["targets"]
-        right = (logits_NV.argmax(-1) == targets_N).float().mean()
-        loss = functional.cross_entropy(logits_NV.float(), targets_N)
-        return {"span_loss": loss, "accuracy": right}
+        loss, accuracy, _ = guess(self.model, **example)
+        return {"span_loss": loss, "accuracy": accuracy}

@@ -81,7 +81,7 @@ def test_permutation_sees_only_what_came_before_in_the_order(path, length, seed)
 
     def logits(ids):
         with torch.no_grad():
-            return module.model(**{**inputs, "input_ids": ids}, use_cache=False).logits[0]
+            return module.model(**{**inputs, "input_ids": ids}).logits[0]
 
     before = logits(inputs["input_ids"])[: len(places)]
     for number, place in enumerate(places.tolist()):

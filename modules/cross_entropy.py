@@ -1,0 +1,76 @@
+"""Cross-entropy of a vocabulary without the logits of all tokens at once."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Logits of a chunk: on a CPU as many as stay in its cache, elsewhere as many as keep it busy.
+_ENTRIES = {"cpu": 1 << 22}
+_ENTRIES_ELSEWHERE = 1 << 28
+
+
+class _Chunked(torch.autograd.Function):
+    """Gradients are made in the forward pass, while a chunk's probabilities are at hand."""
+
+    @staticmethod
+    def forward(ctx, hidden_NH, weight_VH, bias_V, targets_N):
+        device, vocabulary = hidden_NH.device.type, len(weight_VH)
+        mixed = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if mixed else hidden_NH.dtype
+        inputs, weight = hidden_NH.to(dtype), weight_VH.to(dtype)
+        bias = None if bias_V is None else bias_V.to(dtype)
+        wanted = [*ctx.needs_input_grad[:3]]
+        grads = [
+            torch.zeros_like(t, dtype=t.dtype if number == 0 else torch.float32) if want else None
+            for number, (t, want) in enumerate(
+                zip((hidden_NH, weight_VH, bias_V), wanted, strict=True)
+            )
+        ]
+        loss = hidden_NH.new_zeros((), dtype=torch.float32)
+        right = torch.zeros((), dtype=torch.int64, device=hidden_NH.device)
+        rows = max(1, _ENTRIES.get(device, _ENTRIES_ELSEWHERE) // vocabulary)
+        with torch.autocast(device, enabled=False):
+            for start in range(0, len(inputs), rows):
+                part = slice(start, start + rows)
+                part_NH, goal_N = inputs[part], targets_N[part]
+                logits_NV = functional.linear(part_NH, weight, bias)
+                top_N = logits_NV.amax(1).float()
+                goal_logit_N = logits_NV.gather(1, goal_N[:, None])[:, 0].float()
+                p_NV = logits_NV.softmax(1, dtype=torch.float32)
+                # The highest probability is e^0 / sum: its logarithm is that of the sum.
+                loss += (top_N - goal_logit_N - p_NV.amax(1).log()).sum()
+                right += (goal_logit_N >= top_N).sum()
+                # The gradient of the logits is p - 1 at the target and p elsewhere.
+                p_NV = p_NV.to(dtype)
+                if wanted[0]:
+                    grads[0][part] = p_NV @ weight - weight[goal_N]
+                if wanted[1]:
+                    grads[1] += p_NV.T @ part_NH
+                    grads[1].index_add_(0, goal_N, part_NH.float(), alpha=-1)
+                if wanted[2]:
+                    grads[2] += (p_NV.T @ p_NV.new_ones(len(p_NV), 1))[:, 0]  # a faster sum(0)
+                    grads[2].index_add_(0, goal_N, torch.ones_like(top_N), alpha=-1)
+        ctx.grads = grads
+        ctx.mark_non_differentiable(right)
+        return loss, right
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        return *(None if made is None else made * grad for made in ctx.grads), None
+
+
+def cross_entropy(
+    hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, targets_N: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sum of the tokens' cross-entropies, and how many have the highest logit.
+
+    As ``functional.cross_entropy(hidden @ weight.T + bias, targets, reduction="sum")``, in the
+    matrix precision of autocast and fp32 sums, with (chunk, V) in place of (N, V) in memory.
+
+    Args:
+        hidden_NH: (N, H) inputs of the output layer.
+        weight_VH: (V, H) its matrix.
+        bias_V: (V,) or None.
+        targets_N: (N,) int64.
+    """
+    return _Chunked.apply(hidden_NH, weight_VH, bias_V, targets_N)
