@@ -44,10 +44,8 @@ class Corpus(LightningDataModule):
         if row_tokens < 2:
             raise ValueError(f"--data.row_tokens {row_tokens}: a row needs at least 2 tokens")
         self.path, self.folder = path, Path(path).expanduser()
-        self.row_tokens, self.batch_size = (
-            int(row_tokens),
-            int(batch_size),
-        )  # plain, for checkpoints
+        # Plain numbers, for checkpoints.
+        self.row_tokens, self.batch_size = int(row_tokens), int(batch_size)
         self.kind: RowKind = "dense" if rows == "auto" else rows
         self.free = rows == "auto"  # to be what an objective needs
         self.seed, self.workers = seed, workers
@@ -115,9 +113,6 @@ class Corpus(LightningDataModule):
     def val_dataloader(self) -> ResumableLoader | list:
         """The validation rows in ascending length; none if the corpus was made without."""
         return self._loader("validation", shuffle=False) if len(self._rows["validation"]) else []
-
-    def test_dataloader(self) -> ResumableLoader | list:
-        return self.val_dataloader()
 
     def _shape(self) -> dict:
         """What must be the same for a place in an epoch to mean the same."""

@@ -16,8 +16,10 @@ _DID = ("saw", "ate", "sold", "painted", "forgot", "found")
 _WHAT = ("a red apple", "the moon", "two ships", "an umbrella", "the last train", "it all")
 
 
-def write(folder: Path, stories: int = 90, kind: str = "bpe", entries: int = 320) -> str:
-    """A corpus of short stories: sentences with their ends, a tokenizer, a manifest."""
+def write(
+    folder: Path, stories: int = 90, kind: str = "bpe", entries: int = 320, ends: bool = True
+) -> str:
+    """A corpus of short stories: sentences and where they end, a tokenizer, a manifest."""
     draw = random.Random(3)
     texts = [
         [
@@ -33,15 +35,16 @@ def write(folder: Path, stories: int = 90, kind: str = "bpe", entries: int = 320
         count = dict.fromkeys(("documents", "tokens", "sentences", "bytes"), 0)
         with ShardWriter(folder / split / "00000.ds", len(tokenizer)) as writer:
             for text in part:
-                ids, ends = [], []
+                ids, marks = [], []
                 for number, sentence in enumerate(text):
                     lead = " " if number else ""
                     ids += tokenizer.encode(lead + sentence, add_special_tokens=False)
-                    ends.append(len(ids))
+                    marks.append(len(ids))
                 ids.append(tokenizer.eos_token_id)
-                ends[-1] += 1
-                writer.add(ids, ends)
-                numbers = (1, len(ids), len(ends), len(" ".join(text).encode()))
+                marks[-1] += 1
+                marks = marks if ends else marks[-1:]
+                writer.add(ids, marks)
+                numbers = (1, len(ids), len(marks), len(" ".join(text).encode()))
                 count = {k: count[k] + n for k, n in zip(count, numbers, strict=True)}
         counts[split] = count | {"shards": 1}
     manifest = {

@@ -72,7 +72,9 @@ def train(kind: str, texts: Iterator[str], vocabulary: int, lowercase: bool = Fa
     """
     from transformers import PreTrainedTokenizerFast
 
-    fast = {"bpe": _bpe, "wordpiece": _wordpiece, "unigram": _unigram}[kind](texts, vocabulary, lowercase)
+    fast = {"bpe": _bpe, "wordpiece": _wordpiece, "unigram": _unigram}[kind](
+        texts, vocabulary, lowercase
+    )
     if fast.get_vocab_size() < len(SPECIAL) + 1:
         raise ValueError(f"--tokenizer {kind}: the corpus is too small to train one")
     return PreTrainedTokenizerFast(tokenizer_object=fast, **SPECIAL)

@@ -47,6 +47,8 @@ class FineTuningModule(LightningModule):
     ) -> None:
         super().__init__()
         self.task = restore(task or Classification())
+        # The validation metric that chooses the checkpoint, and which way.
+        self.monitor, self.mode = self.task.monitor, self.task.mode
         self.save_hyperparameters(ignore=["task"])
         self.hparams.update(plain({**self.hparams, "task": stored(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
@@ -62,15 +64,6 @@ class FineTuningModule(LightningModule):
         self.shares = Shares()
         self.regroup: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
-
-    @property
-    def monitor(self) -> str:
-        """The validation metric that chooses the checkpoint; ``mode`` says which way."""
-        return self.task.monitor
-
-    @property
-    def mode(self) -> str:
-        return self.task.mode
 
     @property
     def origin(self) -> str:

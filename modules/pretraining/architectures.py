@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import transformers
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedModel
+
+from datamodules.packaged import load_tokenizer
+from modules import backbones
 
 Size = Literal["tiny", "mini", "small", "base"]
 
@@ -52,6 +55,7 @@ def config(
     """
     if size not in SIZES:
         made = _read(size, len(tokenizer))
+        _check_room(made, tokens)
     elif family not in _FAMILIES:
         near = difflib.get_close_matches(family, _FAMILIES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -70,6 +74,36 @@ def config(
         if "drop" in name and isinstance(value, float):
             setattr(made, name, dropout)
     return made
+
+
+def new(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
+    """A network with random weights."""
+    auto = getattr(transformers, auto_class)
+    return auto.from_config(config, attn_implementation=backbones.attention())
+
+
+def pretrained(
+    auto_class: str, backbone: str, tokenizer: Any, tokens: int, dropout: float
+) -> PreTrainedModel:
+    """A network to go on from; the corpus's tokenizer must be its own."""
+    theirs = load_tokenizer(backbone)
+    if theirs.get_vocab() != tokenizer.get_vocab():
+        raise ValueError(
+            f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
+            f"with --tokenizer {backbone}"
+        )
+    model = backbones.load(getattr(transformers, auto_class), backbone, dropout)
+    _check_room(model.config, tokens, theirs.model_max_length)
+    return model
+
+
+def _check_room(config: PretrainedConfig, tokens: int, most: int | None = None) -> None:
+    room = min(getattr(config, "max_position_embeddings", None) or tokens, most or tokens)
+    if tokens > room:
+        raise ValueError(
+            f"--data.row_tokens: with the objective's own tokens a row has up to {tokens}, and the "
+            f"network has {room} positions; {tokens - room} fewer fit"
+        )
 
 
 def _inner(family: str, width: int) -> int:

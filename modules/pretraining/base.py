@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
-from modules import backbones, optimization
+from modules import optimization
 from modules.accumulation import Shares
 from modules.finetuning.targets import trained_layers
 from modules.pretraining import architectures
@@ -73,25 +73,10 @@ class PretrainingModule(LightningModule):
 
     def build(self) -> nn.Module:
         """The network: new, or pretrained weights to go on from."""
-        import transformers
-
-        auto, backbone = getattr(transformers, self.auto_class), self.hparams["backbone"]
-        if backbone is None:
-            return auto.from_config(self.config(), attn_implementation=backbones.attention())
-        theirs = load_tokenizer(backbone)
-        if theirs.get_vocab() != self.tokenizer.get_vocab():
-            raise ValueError(
-                f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
-                f"with --tokenizer {backbone}"
-            )
-        model = backbones.load(auto, backbone, self.hparams["dropout"])
-        room, longest = getattr(model.config, "max_position_embeddings", None), self.longest()
-        if room is not None and longest > room:
-            raise ValueError(
-                f"--data.row_tokens {self.hparams['row_tokens']}: with the objective's own tokens "
-                f"a row has {longest}, and {backbone} takes {room}"
-            )
-        return model
+        if (backbone := self.hparams["backbone"]) is None:
+            return architectures.new(self.auto_class, self.config())
+        settings = (self.tokenizer, self.longest(), self.hparams["dropout"])
+        return architectures.pretrained(self.auto_class, backbone, *settings)
 
     @property
     def origin(self) -> str:
@@ -143,23 +128,15 @@ class PretrainingModule(LightningModule):
     def validation_step(self, batch: CorpusBatch, batch_idx: int) -> None:
         # The same draws at every validation, so that curves compare.
         out, tokens = self._step(batch, batch_idx * self.trainer.world_size + self.global_rank)
-        logged = {f"{self._stage()}/{name}": value for name, value in out.items()}
+        logged = {f"val/{name}": value for name, value in out.items()}
         self.log_dict(logged, batch_size=int(tokens), on_epoch=True, sync_dist=True)
-
-    test_step = validation_step
-
-    def _stage(self) -> str:
-        return "test" if self.trainer.testing else "val"
 
     def on_validation_epoch_end(self) -> None:
         """Perplexity, and of an autoregressive model bits per byte, from the mean loss."""
-        known, stage = self.trainer.callback_metrics, self._stage()
-        if (loss := known.get(f"{stage}/{self.main_loss}")) is not None:
-            self.log(f"{stage}/perplexity", loss.exp())
+        if (loss := self.trainer.callback_metrics.get(f"val/{self.main_loss}")) is not None:
+            self.log("val/perplexity", loss.exp())
             if self.main_loss == "causal_loss" and (size := self.hparams["bytes_per_token"]):
-                self.log(f"{stage}/bits_per_byte", loss / math.log(2) / size)
-
-    on_test_epoch_end = on_validation_epoch_end
+                self.log("val/bits_per_byte", loss / math.log(2) / size)
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """What trains, by depth; what stands beside the network is its head."""

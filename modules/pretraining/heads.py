@@ -61,6 +61,17 @@ def surprise(model: nn.Module, chosen_NH: Tensor, targets_N: Tensor) -> tuple[Te
     return total / count, right / count
 
 
+def sample(logits_NV: Tensor, draws_N: Tensor) -> Tensor:
+    """A token for each row by inverse transform, (N,) int64.
+
+    The distribution is the one of Gumbel-max sampling, which needs a draw and two logarithms for
+    each entry of the vocabulary where this needs one draw.
+    """
+    heap_NV = logits_NV.float().softmax(-1).cumsum(-1)
+    below_N1 = draws_N[:, None] * heap_NV[:, -1:]  # the sum is 1 but for rounding
+    return torch.searchsorted(heap_NV, below_N1, right=True)[:, 0].clamp(max=logits_NV.shape[1] - 1)
+
+
 class PairHead(nn.Module):
     """BERT's pooler and its two-way classifier (Devlin et al. 2019), on the first token."""
 

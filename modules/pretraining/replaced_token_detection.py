@@ -1,28 +1,16 @@
 """Replaced-token detection."""
 
 import torch
-import transformers
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
-from modules import backbones
+from modules.pretraining import architectures
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import represent, surprise
+from modules.pretraining.heads import represent, sample, surprise
 from modules.pretraining.masks import Masks
 from modules.pretraining.rows import framed
-
-
-def sample(logits_NV: Tensor, draws_N: Tensor) -> Tensor:
-    """A token for each row by inverse transform, (N,) int64.
-
-    The distribution is the one of Gumbel-max sampling, which needs a draw and two logarithms for
-    each entry of the vocabulary where this needs one draw.
-    """
-    heap_NV = logits_NV.float().softmax(-1).cumsum(-1)
-    below_N1 = draws_N[:, None] * heap_NV[:, -1:]  # the sum is 1 but for rounding
-    return torch.searchsorted(heap_NV, below_N1, right=True)[:, 0].clamp(max=logits_NV.shape[1] - 1)
 
 
 class ReplacedTokenDetection(PretrainingModule):
@@ -57,11 +45,8 @@ class ReplacedTokenDetection(PretrainingModule):
         electra = config.model_type == "electra"
         auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
         config.num_labels = 1 if not electra else config.num_labels
-        model = getattr(transformers, auto).from_config(config, attn_implementation=backbones.attention())
-        small = self.config(smaller=True)
-        self.generator = transformers.AutoModelForMaskedLM.from_config(
-            small, attn_implementation=backbones.attention()
-        )
+        model = architectures.new(auto, config)
+        self.generator = architectures.new("AutoModelForMaskedLM", self.config(smaller=True))
         self.generator.base_model.embeddings = model.base_model.embeddings
         self.generator.tie_weights()
         return model

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
 
@@ -43,3 +44,13 @@ def join(
     mask = place_W < whole_B[:, None]
     types = ((place_W >= starts[1][:, None]) & mask & there_B[:, None]).long()
     return ids.where(mask, 0 if pad is None else pad), mask, types
+
+
+def packed(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
+    """The kept values moved to the left and ended by ``end``, (B, W) int64, and their mask."""
+    ended_BT = functional.pad(values_BT, (0, 1), value=end)
+    keep_BT = functional.pad(keep_BT, (0, 1), value=True)
+    width = int(keep_BT.sum(1).max())
+    order_BW = keep_BT.int().argsort(dim=1, descending=True, stable=True)[:, :width]
+    mask_BW = keep_BT.gather(1, order_BW)
+    return ended_BT.gather(1, order_BW).masked_fill(~mask_BW, fill), mask_BW

@@ -6,51 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
+from modules.masking import noise_spans
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.heads import guess
-
-
-def noise_spans(
-    lengths_B: Tensor, width: int, density: float, mean: float, generator: torch.Generator
-) -> Tensor:
-    """The spans that are taken out of each row, (B, T) bool.
-
-    As in T5's code: of n tokens round(n x density) are noise, in round(noise / mean) spans; noise
-    and the rest are both cut at random places, and take turns, the rest first.
-    """
-    noise_B = (lengths_B * density).round().clamp(min=1).minimum(lengths_B - 1).long()
-    spans_B = (noise_B / mean).round().clamp(min=1).minimum(lengths_B - noise_B).long()
-    starts = []
-    for parts_B in (lengths_B - noise_B, noise_B):
-        # Which of the places 1 … n - 1 begin a new part: spans - 1 of them, all equally likely.
-        place_T = torch.arange(width, device=lengths_B.device)
-        draws_BT = torch.rand(len(lengths_B), width, generator=generator, device=lengths_B.device)
-        draws_BT = draws_BT.masked_fill((place_T < 1) | (place_T >= parts_B[:, None]), 2.0)
-        rank_BT = draws_BT.argsort(1).argsort(1)
-        starts.append((rank_BT < spans_B[:, None] - 1) | (place_T == 0))
-    # The k-th token of the rest is moved by the noise of the spans before its part, and so on.
-    kept_part_BT, noise_part_BT = (part.long().cumsum(1) - 1 for part in starts)
-    sizes = []
-    for part_BT, count_B in ((kept_part_BT, lengths_B - noise_B), (noise_part_BT, noise_B)):
-        inside = torch.arange(width, device=lengths_B.device) < count_B[:, None]
-        size_BT = torch.zeros_like(part_BT).scatter_add(1, part_BT, inside.long())
-        sizes.append(size_BT)
-    begin_BT = sizes[0].cumsum(1) + sizes[1].cumsum(1) - sizes[1]  # of each span
-    edge_BT = torch.zeros(len(lengths_B), width + 1, dtype=torch.int64, device=lengths_B.device)
-    real_BT = torch.arange(width, device=lengths_B.device) < spans_B[:, None]
-    edge_BT.scatter_add_(1, begin_BT.clamp(max=width), real_BT.long())
-    edge_BT.scatter_add_(1, (begin_BT + sizes[1]).clamp(max=width), -real_BT.long())
-    return edge_BT.cumsum(1)[:, :width] > 0
-
-
-def packed(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
-    """The kept values moved to the left and ended by ``end``, (B, W) int64, and their mask."""
-    ended_BT = functional.pad(values_BT, (0, 1), value=end)
-    keep_BT = functional.pad(keep_BT, (0, 1), value=True)
-    width = int(keep_BT.sum(1).max())
-    order_BW = keep_BT.int().argsort(dim=1, descending=True, stable=True)[:, :width]
-    mask_BW = keep_BT.gather(1, order_BW)
-    return ended_BT.gather(1, order_BW).masked_fill(~mask_BW, fill), mask_BW
+from modules.pretraining.rows import packed
 
 
 class SpanCorruption(PretrainingModule):

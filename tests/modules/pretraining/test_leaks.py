@@ -11,10 +11,10 @@ from modules import (
     SentenceOrderPrediction,
     SpanCorruption,
 )
+from modules.masking import noise_spans
+from modules.pretraining.heads import sample
 from modules.pretraining.pairs import arranged
 from modules.pretraining.permutation_lm import hidden_from, mapping
-from modules.pretraining.replaced_token_detection import sample
-from modules.pretraining.span_corruption import noise_spans
 from tests import stories
 
 FAMILIES = ["modernbert-decoder", "gpt2", "llama"]

@@ -1,0 +1,60 @@
+"""Cross-entropy in chunks is cross-entropy."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from modules import cross_entropy
+
+
+@pytest.fixture(params=[1, 3, 1000], ids="rows of a chunk: {}".format)
+def chunks(request, monkeypatch):
+    monkeypatch.setattr(cross_entropy, "_ENTRIES", {"cpu": 11 * request.param})
+
+
+def made(rows: int, bias: bool) -> tuple:
+    draw = torch.Generator().manual_seed(rows)
+    hidden = torch.randn(rows, 5, generator=draw).requires_grad_()
+    weight = torch.randn(11, 5, generator=draw).requires_grad_()
+    shift = torch.randn(11, generator=draw).requires_grad_() if bias else None
+    return hidden, weight, shift, torch.randint(0, 11, (rows,), generator=draw)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("rows", [0, 1, 8])
+def test_loss_hits_and_gradients_are_those_of_the_plain_one(chunks, rows, bias):
+    hidden, weight, shift, targets = made(rows, bias)
+    wanted = [tensor for tensor in (hidden, weight, shift) if tensor is not None]
+    logits = functional.linear(hidden, weight, shift)
+    plain = functional.cross_entropy(logits, targets, reduction="sum")
+    ours, right = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+    torch.testing.assert_close(ours, plain)
+    assert int(right) == int((logits.argmax(1) == targets).sum())
+    for one, other in zip(
+        torch.autograd.grad(ours * 0.7, wanted),
+        torch.autograd.grad(plain * 0.7, wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_under_autocast_it_rounds_as_the_plain_one(chunks):
+    hidden, weight, shift, targets = made(8, True)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = functional.linear(hidden, weight, shift)
+        plain = functional.cross_entropy(logits.float(), targets, reduction="sum")
+        ours, _ = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+    torch.testing.assert_close(ours, plain)
+    one, other = (torch.autograd.grad(loss, (hidden, weight)) for loss in (ours, plain))
+    for mine, theirs in zip(one, other, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=0.05, rtol=0.02)
+
+
+def test_what_needs_no_gradient_gets_none(chunks):
+    hidden, weight, shift, targets = made(8, True)
+    with torch.no_grad():
+        loss, _ = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+    assert not loss.requires_grad
+    loss, _ = cross_entropy.cross_entropy(hidden.detach(), weight, None, targets)
+    loss.backward()
+    assert hidden.grad is None and weight.grad is not None
