@@ -23,6 +23,7 @@ class LabelledText(LightningDataModule):
         label_column: of files: integers from 0, or names; numbers for a regression; names separated
             by commas, or a list, for several at once.
         labels: class | number | several | none; the task's on the command line.
+        train_rows: as many of the training rows, drawn by the seed; all if not given.
         augment: ways to change copies of training texts, joined by commas: synonyms, deletion,
             swap, sentence_shuffle, recombination, back_translation; or none.
         copies: of each training text, where it is augmented.
@@ -45,6 +46,7 @@ class LabelledText(LightningDataModule):
         pair_column: str | None = None,
         label_column: str = "label",
         labels: tables.LabelKind = "class",
+        train_rows: PositiveInt | None = None,
         augment: str = "none",
         copies: PositiveInt = 1,
         seed: NonNegativeInt = 0,
@@ -54,7 +56,8 @@ class LabelledText(LightningDataModule):
         self.source, self.tokenizer = source, tokenizer
         self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
         self.columns, self.labels = (text_column, pair_column, label_column), labels
-        self.augment, self.copies, self.seed, self.workers = augment, copies, seed, workers
+        self.train_rows, self.seed, self.workers = train_rows, seed, workers
+        self.augment, self.copies = augment, copies
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
         self._rows: dict[str, TokenRows] = {}
@@ -71,6 +74,8 @@ class LabelledText(LightningDataModule):
         if self._dataset is None:
             asked = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
             self.kind, self.origin, self._dataset = sources.read(*asked, self.bundled, self.labels)
+            if self.train_rows:
+                self._dataset = tables.fewer(self._dataset, self.train_rows, self.seed)
             if self.augment != "none":
                 self._dataset = extended(self._dataset, self.augment, self.copies, self.seed)
         return self._dataset

@@ -3,10 +3,12 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from datamodules.files import Table, read_table, split_files
 
@@ -58,6 +60,18 @@ class Dataset:
     def test_split(self) -> str:
         """Where the files hold no labelled test rows, the test is on the validation rows."""
         return "test" if "test" in self.splits else "validation"
+
+
+def fewer(dataset: Dataset, rows: int, seed: int) -> Dataset:
+    """The data set with so many training rows, drawn by the seed.
+
+    Of one seed, the rows of a smaller number are among those of a larger one.
+    """
+    train = dataset.splits["train"]
+    if rows > len(train.texts):
+        raise ValueError(f"--data.train_rows {rows}: there are {len(train.texts):,} training rows")
+    kept = np.sort(np.random.default_rng(seed).permutation(len(train.texts))[:rows])
+    return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
 
 
 def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:

@@ -7,15 +7,15 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
-from experiments import folders, tables
+from experiments import folders, tables, warm
 from experiments.guard import guarded
 from experiments.tracking.place import typed
 
@@ -53,7 +53,7 @@ class Job:
         return json.loads(files[-1].read_text()) | {"run": str(files[-1].parent)} if files else None
 
     def command(self) -> list[str]:
-        words = [sys.executable, str(_HERE / f"{self.row.script}.py"), "--output", str(self.folder)]
+        words = [str(_HERE / f"{self.row.script}.py"), "--output", str(self.folder)]
         begun = list(self.folder.glob("*/*/checkpoints/last.ckpt"))
         group = ["--tracking.group", self.root.name]
         return words + (
@@ -68,7 +68,7 @@ class Comparison:
 
     def __init__(self, jobs: list[Job], at_once: int) -> None:
         self.jobs, self.at_once = jobs, at_once
-        self.processes: dict[Job, subprocess.Popen] = {}
+        self.processes: dict[Job, BaseProcess] = {}
         self.failed: dict[Job, str] = {}
         self.stopped = False
 
@@ -98,15 +98,11 @@ class Comparison:
             return "not run"
         job.folder.mkdir(parents=True, exist_ok=True)
         threads = str(max(1, (os.cpu_count() or 1) // self.at_once))
-        environment = {"OMP_NUM_THREADS": threads, **os.environ}
+        environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}
         log = job.folder / "log.txt"
-        with log.open("a") as output:
-            process = subprocess.Popen(
-                job.command(), stdout=output, stderr=subprocess.STDOUT, env=environment
-            )
-            self.processes[job] = process
-            code = process.wait()
-        result = job.result()
+        process = self.processes[job] = warm.start(job.command(), log, environment)
+        process.join()
+        code, result = process.exitcode, job.result()
         if code == 0 and result:
             name, value = next(tables.headline(result))
             return f"{name} {value:.4f}, {result['seconds']:.0f} s"
@@ -117,11 +113,11 @@ class Comparison:
     def _stop(self) -> None:
         """Every run closes its record and keeps its last checkpoint."""
         self.stopped = True
-        running = [process for process in self.processes.values() if process.poll() is None]
+        running = [process for process in self.processes.values() if process.is_alive()]
         for process in running:
-            process.send_signal(signal.SIGINT)
+            os.kill(process.pid, signal.SIGINT)
         for process in running:
-            process.wait()
+            process.join()
 
 
 def main(file: str, doc: str, rows: list[Row]) -> None:
