@@ -149,13 +149,13 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         _report(name, root, wanted, finished, comparison.failed)
 
 
-class _Parser(argparse.ArgumentParser):
+class FlagParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message} (see --help)")  # one line, without the usage
 
 
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = FlagParser(
         f"{name}.py",
         usage=f"{name}.py [--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]",
         description=doc,

@@ -62,13 +62,17 @@ def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str
                 f"{line['seconds']:.0f}",
             ]
         )
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    return f"{aligned(cells)}\n\n{common(lines, list(runs))}\n"
+
+
+def aligned(cells: list[list[str]]) -> str:
+    """A table of Markdown with columns of even width; the first row is the head."""
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     rows = [
         " | ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)) for r in cells
     ]
     rule = " | ".join("-" * width for width in widths)
-    table = "\n".join(f"| {row} |" for row in [rows[0], rule, *rows[1:]])
-    return f"{table}\n\n{common(lines, list(runs))}\n"
+    return "\n".join(f"| {row} |" for row in [rows[0], rule, *rows[1:]])
 
 
 def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
@@ -76,7 +80,7 @@ def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     seeds = sorted({line["seeds"] for line in lines})
     origins = sorted({run["data"]["origin"] for run in runs})
     rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
-    commits = sorted({(run["git_commit"] or "none")[:7] + _dirt(run) for run in runs})
+    commits = sorted({(run["git_commit"] or "none")[:7] + dirt(run) for run in runs})
     count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
     return (
         f"Mean ± standard deviation over {count} seed{'s' * (seeds[-1] > 1)}; data: "
@@ -85,7 +89,8 @@ def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     )
 
 
-def _dirt(run: dict[str, Any]) -> str:
+def dirt(run: dict[str, Any]) -> str:
+    """What marks the commit of a run with changes that were not committed."""
     return "-dirty" if (run["git_commit"] or "").endswith("-dirty") else ""
 
 

@@ -20,6 +20,8 @@ def configure(module: LightningModule) -> dict[str, Any]:
         raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
     groups = parameter_groups(module, settings["weight_decay"])
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
+    if (factor := settings.get("embedding_rate", 1.0)) != 1.0:
+        groups = apart(groups, module.model.get_input_embeddings().weight, factor)
     if module.regroup is not None:
         groups = module.regroup(groups)
     optimizer = adamw(groups, settings["learning_rate"])
@@ -46,6 +48,18 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         },
     ]
     return [group for group in groups if group["params"]]
+
+
+def apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[dict]:
+    """The groups with the embeddings in one of their own, at ``factor`` times the rate."""
+    split = []
+    for group in groups:
+        rest = [p for p in group["params"] if p is not embeddings]
+        split += [{**group, "params": rest}] if rest else []
+        if len(rest) < len(group["params"]):
+            own = {"name": "embeddings", "params": [embeddings], "lr": factor * group["lr"]}
+            split.append({**group, **own})
+    return split
 
 
 def adamw(groups: list[dict], learning_rate: float) -> torch.optim.AdamW:

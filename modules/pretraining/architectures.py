@@ -2,9 +2,11 @@
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
@@ -21,7 +23,6 @@ SIZES: dict[Size, tuple[int, int, int]] = {
     "base": (12, 768, 12),
 }
 POSITIONS = 512  # at least, of families that count them
-_WINDOW = 16  # tokens that a local layer of a small ModernBERT sees
 
 _SPECIAL = ("pad_token", "bos_token", "eos_token", "cls_token", "sep_token")
 _USUAL = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
@@ -37,6 +38,13 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
     "xlnet": ("n_layer", "d_model", "n_head", "d_inner"),
     "t5": ("num_layers", "d_model", "num_heads", "d_ff"),
 }
+
+# The value and output matrices of attention, and the dense layer before the output layer.
+_CARRIERS = re.compile(
+    r"(attn\.(?P<fused>Wqkv|c_attn)|attn\.(v_proj|Wo|o_proj|c_proj)|attention\.(self\.)?value|"
+    r"attention\.(output\.)?dense|Attention\.[vo]|rel_attn\.[vo]|"
+    r"(head|transform|predictions)\.dense)(\.weight)?$"
+)
 
 
 def config(
@@ -77,9 +85,30 @@ def config(
 
 
 def new(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
-    """A network with random weights."""
+    """A network with random weights, but for what :func:`carry` does."""
     auto = getattr(transformers, auto_class)
-    return auto.from_config(config, attn_implementation=backbones.attention())
+    return carry(auto.from_config(config, attn_implementation=backbones.attention()))
+
+
+@torch.no_grad()
+def carry(model: PreTrainedModel) -> PreTrainedModel:
+    """Let every layer begin by adding the mean of what it sees: values and outputs are identities.
+
+    At random, what a token takes from its context is small and scrambled at first, and the network
+    spends most of a small budget on making it readable. With identities tied embeddings learn at
+    once what occurs with what. After the mimetic initialisation of Trockman & Kolter (2023,
+    arXiv:2305.09828), who set the product of both matrices near a multiple of the identity; the
+    dense layer before the output is set likewise.
+    """
+    for name, weight in model.named_parameters():
+        part = weight.flatten(1) if weight.ndim > 1 else weight  # XLNet's tell heads apart
+        width = min(part.shape, default=0)
+        if found := _CARRIERS.search(name):
+            fused = found["fused"]  # queries, keys and values in one
+            part = part[-width:] if fused == "Wqkv" else part[:, -width:] if fused else part
+            if part.shape == (width, width):
+                part.copy_(torch.eye(width))
+    return model
 
 
 def pretrained(
@@ -116,13 +145,9 @@ def _own(
 ) -> dict[str, Any]:
     """Where the family's own defaults are made for another size."""
     if family.startswith("modernbert"):
-        # A masked token's neighbours are a stronger signal at first than the mean of the whole row:
-        # with windows of 16 tokens tiny networks leave the unigram plateau in a third of the steps.
-        local = ["sliding_attention"] * layers
-        kinds = ["full_attention" if place % 2 else kind for place, kind in enumerate(local)]
+        # Its windows, of use in long texts, would only hide the context of a small network's rows.
         return {
-            "layer_types": kinds,
-            "local_attention": _WINDOW,
+            "layer_types": ["full_attention"] * layers,
             "max_position_embeddings": positions,
         }
     if family in ("electra", "albert"):

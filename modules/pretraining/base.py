@@ -29,6 +29,7 @@ class PretrainingModule(LightningModule):
         row_tokens: of the longest row; the data's on the command line.
         dropout: in place of all the architecture's rates.
         learning_rate: the highest of the schedule.
+        embedding_rate: the same of the embeddings, as a multiple of learning_rate.
         weight_decay: of matrices; vectors never decay.
         warmup: share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
@@ -53,6 +54,7 @@ class PretrainingModule(LightningModule):
         row_tokens: int = 128,
         dropout: ClosedUnitInterval = 0.0,
         learning_rate: PositiveFloat = 2e-3,
+        embedding_rate: PositiveFloat = 3.0,
         weight_decay: NonNegativeFloat = 0.01,
         warmup: ClosedUnitInterval = 0.06,
         schedule: optimization.Schedule = "cosine",

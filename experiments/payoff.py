@@ -1,0 +1,194 @@
+"""Does pre-training pay? Networks pre-trained by each objective, and new ones, fine-tuned alike."""
+
+import argparse
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import gains
+from experiments.comparison import Comparison, FlagParser, Job, Row
+from experiments.guard import guarded
+from experiments.tracking.place import typed
+
+_ROW_TOKENS, _BATCH = 128, 8
+_CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 8000"
+_ADAPTED = "--source imdb --tokenizer minilm"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a network that is fine-tuned comes from.
+
+    Args:
+        name: as in the table.
+        objective: class of ``modules``.
+        against: name of the origin that is the same network without this pre-training.
+        flags: of pretrain.py.
+        rows: kind of the corpus's rows; all kinds cut documents at the same places.
+        backbone: pretrained weights to go on from, with their corpus.
+        share: of the budget that is spent; 0 leaves the network as it is.
+    """
+
+    name: str
+    objective: str
+    against: str | None
+    flags: tuple[str, ...] = ()
+    rows: str = "document"
+    backbone: str | None = None
+    share: float = 1.0
+
+
+def main(file: str, doc: str, origins: list[Origin]) -> None:
+    """The command line: ``--budget``, ``--size``, ``--labels``, ``--seeds`` and the like."""
+    name = Path(file).stem
+    with guarded(f"{name}.py"):
+        asked = _parse(name, doc, origins)
+        root = Path(asked.output) / name
+        chosen = _chosen(origins, asked.only)
+        try:
+            corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
+            made = _pretrain(asked, root, chosen, corpora)
+            tuned = _fine_tune(asked, root, chosen, made)
+        except KeyboardInterrupt:
+            command = shlex.join([typed("python"), *sys.argv])
+            print(f"\nGo on, without what has finished, with: {command}", file=sys.stderr)
+            raise
+        gains.report(root, asked.size, chosen, made, tuned)
+
+
+def _chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
+    """Those asked for, and what they are compared with; adaptation only if asked for."""
+    wanted = [o for o in origins if (o.name.lower() in only if only else o.backbone is None)]
+    needed = {o.name for o in wanted} | {o.against for o in wanted}
+    return [o for o in origins if o.name in needed]
+
+
+def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path:
+    """The corpus that was given, or the bundled reviews, made at the first call."""
+    if asked.corpus and backbone is None:
+        return Path(asked.corpus)
+    folder = root / ("corpus" if backbone is None else f"corpus-{backbone}")
+    if not (folder / "manifest.json").exists():
+        print(f"making {folder}: about a minute, once", flush=True)
+        words = (_CORPUS if backbone is None else _ADAPTED).split()
+        script = str(Path(__file__).with_name("prepare_corpus.py"))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".log").open("w") as log:
+            command = [sys.executable, script, *words, "--out", str(folder)]
+            ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
+        if ended.returncode < 0 or ended.returncode > 2:
+            raise KeyboardInterrupt
+        if ended.returncode:
+            raise ValueError(f"{folder}: it was not made, see {log.name}")
+    return folder
+
+
+def _pretrain(asked, root: Path, origins: list[Origin], corpora: dict) -> dict:
+    """Results of the pre-training runs by (name, seed)."""
+    from datamodules import Corpus
+
+    steps = {}
+    for origin in origins:
+        place, key = corpora[origin.backbone], (origin.backbone, origin.rows)
+        if key not in steps:
+            data = Corpus(str(place), _ROW_TOKENS, _BATCH, rows=origin.rows)
+            data.setup("fit")
+            tokens = data.facts()["tokens"]["train"] / data.facts()["rows"]["train"]
+            steps[key] = asked.budget / (tokens * _BATCH)
+    jobs = []
+    for origin in origins:
+        quarter = round(steps[origin.backbone, origin.rows] * origin.share / 4)
+        flags = [
+            *("--model", origin.objective, "--data.path", str(corpora[origin.backbone])),
+            *("--data.rows", origin.rows, "--data.row_tokens", str(_ROW_TOKENS)),
+            *("--data.batch_size", str(_BATCH), "--trainer.max_steps", str(4 * quarter)),
+            *("--trainer.check_val_every_n_epoch", "null", "--trainer.max_epochs", "-1"),
+            *("--trainer.val_check_interval", str(max(1, quarter))),
+            *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar", "false"),
+            *(("--model.size", asked.size) if origin.backbone is None else ()),
+            *(("--model.backbone", origin.backbone) if origin.backbone else ()),
+            *origin.flags,
+        ]
+        row = Row(f"pretrained {origin.name}", "pretrain", tuple(flags))
+        jobs += [Job(row, seed, row.flags, root) for seed in range(asked.pretrainings)]
+    found = _run(asked, jobs, "pre-training")
+    by_name = {f"pretrained {origin.name}": origin.name for origin in origins}
+    return {(by_name[job.row.name], job.seed): result for job, result in found.items()}
+
+
+def _fine_tune(asked, root: Path, origins: list[Origin], made: dict) -> dict:
+    """Results of the fine-tuning runs by (name, labels, seed)."""
+    jobs = {}
+    for seed in range(asked.seeds):
+        for labels in asked.labels:
+            for origin in origins:
+                before = made.get((origin.name, seed % asked.pretrainings))
+                if before is None:
+                    continue
+                flags = (
+                    *("--data", "RottenTomatoes", "--data.source", "bundled"),
+                    *("--model.backbone", f"{before['run']}/export"),
+                    *("--model.task.pooling", "mean", *_amount(labels)),
+                    *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar=false"),
+                )
+                row = Row(f"{origin.name} {labels} labels", "full_sst2", flags)
+                jobs[Job(row, seed, flags, root)] = (origin.name, labels, seed)
+    found = _run(asked, list(jobs), "fine-tuning")
+    return {jobs[job]: result for job, result in found.items()}
+
+
+def _amount(labels: int | str) -> tuple[str, ...]:
+    """So many labels; fewer of them are seen more often, and validated as often in all."""
+    epochs = 3 if labels == "all" else min(20, max(3, 8000 // labels))
+    rows = () if labels == "all" else ("--data.train_rows", str(labels))
+    every = max(1, epochs // 5)
+    return (
+        *rows,
+        *("--trainer.max_epochs", str(epochs // every * every)),
+        *("--trainer.check_val_every_n_epoch", str(every)),
+    )
+
+
+def _run(asked: argparse.Namespace, jobs: list[Job], what: str) -> dict:
+    print(f"{what}: {len(jobs)} runs, {asked.jobs} at a time", flush=True)
+    comparison = Comparison(jobs, asked.jobs)
+    comparison.run()
+    for job, reason in comparison.failed.items():
+        print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
+    found = {job: result for job in jobs if (result := job.result())}
+    if not found:
+        raise ValueError(f"no run has finished: {next(iter(comparison.failed.values()))}")
+    return found
+
+
+def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
+    style = argparse.RawDescriptionHelpFormatter
+    parser = FlagParser(f"{name}.py", description=doc, formatter_class=style, allow_abbrev=False)
+    add, names = parser.add_argument, [origin.name.lower() for origin in origins]
+    add("--budget", type=float, default=2.5e6, help="pre-training tokens per objective (2.5e6)")
+    add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
+    labels = {"nargs": "+", "type": _labels, "default": [100, 500, 2000, "all"]}
+    add("--labels", **labels, help="for fine-tuning (100 500 2000 all)")
+    add("--seeds", type=int, default=5, help="fine-tuning runs of each, seeds 0, 1 … (5)")
+    add("--pretrainings", type=int, default=1, help="pre-training runs of each, seeds 0, 1 … (1)")
+    add("--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=", ".join(names))
+    add("--jobs", type=int, default=2, help="runs at a time, the cores shared out (2)")
+    add("--corpus", help="of prepare_corpus.py; the bundled film reviews if not given")
+    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    asked = parser.parse_args()
+    for flag in ("seeds", "pretrainings", "jobs", "budget"):
+        if getattr(asked, flag) < 1:
+            raise ValueError(f"--{flag} {getattr(asked, flag)}: at least 1")
+    for unknown in set(asked.only) - set(names):
+        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
+    if asked.corpus and not (Path(asked.corpus) / "manifest.json").exists():
+        raise ValueError(f"--corpus {asked.corpus}: no corpus; make one with prepare_corpus.py")
+    return asked
+
+
+def _labels(word: str) -> int | str:
+    if word != "all" and not (word.isdigit() and int(word)):
+        raise argparse.ArgumentTypeError(f"{word}: a number of rows, or all")
+    return word if word == "all" else int(word)
