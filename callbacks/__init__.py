@@ -8,6 +8,7 @@ from callbacks.layerwise_unfreezing import LayerwiseUnfreezing
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
 from callbacks.randomness import StepSeed
+from callbacks.utilization import Utilization
 
 __all__ = [
     "Cost",
@@ -18,4 +19,5 @@ __all__ = [
     "Progress",
     "StepSeed",
     "StopOnNaN",
+    "Utilization",
 ]

@@ -14,8 +14,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class Cost(Callback):
     """Counts tokens and training time, validation left out; survives resume.
 
-    ``summary()`` has ``parameters`` (trainable and total), ``tokens_per_second`` (tokens that are
-    not padding), ``training_seconds``, ``first_batch_at`` (of the clock, when this process came to
+    ``summary()`` has ``parameters`` (trainable and total), ``tokens`` (those that are not padding),
+    ``tokens_per_second``, ``training_seconds``, ``first_batch_at`` (of the clock, when this process came to
     its first batch) and ``peak_memory_bytes``: of the GPU's allocator where there is one, else of
     the process.
     """
@@ -89,6 +89,7 @@ class Cost(Callback):
     def summary(self) -> dict[str, Any]:
         return {
             "parameters": self.parameters,
+            "tokens": self.tokens,
             "tokens_per_second": round(self.rate(), 1),
             "training_seconds": round(self.seconds, 2),
             "first_batch_at": self.first_batch_at,

@@ -78,10 +78,12 @@ def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
         if not runs:
             continue
         values = [_value(list(_of(accuracy, origin.name, amount).values())) for amount in labels]
-        tokens = statistics.fmean(_tokens(run) for run in runs)
+        tokens = statistics.fmean(run["tokens"] for run in runs)
         seconds = statistics.fmean(run["training_seconds"] for run in runs)
-        cost = [f"{tokens / 1e6:.2f} M", f"{seconds:.0f}", f"{tokens / seconds:,.0f}"]
-        cells.append([origin.name, *values, *(cost if tokens else ["0", "", ""])])
+        cost = ["0", "", ""]
+        if tokens:
+            cost = [f"{tokens / 1e6:.2f} M", f"{seconds:.0f}", f"{tokens / seconds:,.0f}"]
+        cells.append([origin.name, *values, *cost])
     return tables.aligned(cells)
 
 
@@ -99,10 +101,6 @@ def _differences(origins: list, labels: list, accuracy: dict) -> str:
     return tables.aligned(cells)
 
 
-def _tokens(result: dict[str, Any]) -> float:
-    return result["tokens_per_second"] * result["training_seconds"]
-
-
 def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
     """All values of this call and of those before it, with other budgets or sizes."""
     before = list(csv.DictReader(file.open())) if file.exists() else []
@@ -111,7 +109,7 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
     for (name, labels, seed), result in tuned.items():
         source = [made[key] for key in sorted(made) if key[0] == name]
         source = source[seed % len(source)]
-        cost = (round(_tokens(source)), source["training_seconds"]) if against[name] else (0, 0)
+        cost = (source["tokens"], source["training_seconds"]) if against[name] else (0, 0)
         found = (result["metrics"]["test/accuracy"], result["run"], result["git_commit"])
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})

@@ -46,7 +46,7 @@ def how_to_resume(run) -> str:
     return f"{start} with: {typed('python')} {words}"
 
 
-def closing(run, result: dict[str, Any], training: float, notes: list[str], where: str) -> str:
+def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     """The last table and where everything lies."""
     metrics, count = result["metrics"], result["parameters"]
     rows, settings = run.data["rows"][run.data["test_split"]], run.config["trainer"]
@@ -63,8 +63,11 @@ def closing(run, result: dict[str, Any], training: float, notes: list[str], wher
     share = 100 * count["trainable"] / count["total"]
     lines += [
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
-        ("speed", f"{result['tokens_per_second']:,.0f} tokens/s"),
-        ("time", f"{result['seconds']:.0f} s, of which training {training:.0f} s"),
+        ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
+        (
+            "time",
+            f"{result['seconds']:.0f} s, of which training {result['training_seconds']:.0f} s",
+        ),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     width = max(len(name) for name, _ in lines)
@@ -77,3 +80,7 @@ def closing(run, result: dict[str, Any], training: float, notes: list[str], wher
     return "\n".join(
         ["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where]
     )
+
+
+def _of_peak(mfu: float | None) -> str:
+    return "" if mfu is None else f" ({100 * mfu:.0f} % of the device's peak)"

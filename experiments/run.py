@@ -12,7 +12,15 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from callbacks import Cost, LastCheckpoint, Predictions, Progress, StepSeed, StopOnNaN
+from callbacks import (
+    Cost,
+    LastCheckpoint,
+    Predictions,
+    Progress,
+    StepSeed,
+    StopOnNaN,
+    Utilization,
+)
 from callbacks.cost import parameter_counts
 from experiments import folders, report
 from experiments.checkpoints import Best, readable
@@ -43,6 +51,7 @@ class Run:
         self.trainer: Trainer | None = None
         self.lock: FileLock | None = None  # on rank 0, while the run goes on
         self.cost = Cost()
+        self.utilization = Utilization(self.cost.rate)
         self.best = Best(
             self.last.parent,
             "best",
@@ -55,6 +64,7 @@ class Run:
         self.callbacks: list[Callback] = [
             StepSeed(config.seed_everything),
             self.cost,
+            self.utilization,
             StopOnNaN(),
             Predictions(),
             LearningRateMonitor("step"),
@@ -140,8 +150,9 @@ class Run:
 
     def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:
         started, cost = psutil.Process().create_time(), self.cost.summary()
-        training, first = cost.pop("training_seconds"), cost.pop("first_batch_at")
+        first = cost.pop("first_batch_at")
         kept = [f for f in (self.last.with_name("best.ckpt"), self.last) if f.is_file()]
+        cost["mfu"] = self.utilization.mfu()
         cost["checkpoint_bytes"] = kept[0].stat().st_size if kept else None
         result = {
             "metrics": metrics,
@@ -157,9 +168,9 @@ class Run:
         folders.write_json(self.folder / "result.json", result)
         facts = ("seconds", "seconds_to_first_step")
         tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
-        summary = {**tested, **cost, "training_seconds": training}
+        summary = {**tested, **cost}
         self.close("finished", **summary, **{key: result[key] for key in facts})
-        print(report.closing(self, result, training, notes, where), flush=True)
+        print(report.closing(self, result, notes, where), flush=True)
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
         """Close the record, and end the other processes of a run that has failed."""

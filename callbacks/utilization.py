@@ -1,0 +1,86 @@
+"""How much of a device's arithmetic a run uses: model FLOPs utilisation (MFU)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.utils.flop_counter import FlopCounterMode
+
+# Dense bf16 and fp16 with fp32 sums, in TFLOP/s, from NVIDIA's data sheets; the first name that
+# the device's name holds counts.
+PEAKS = {
+    "B200": 2250,
+    "H200 NVL": 835,
+    "H200": 989,
+    "H100 PCIe": 756,
+    "H100 NVL": 835,
+    "H100": 989,
+    "A100": 312,
+    "L40S": 362,
+    "L4": 121,
+    "A10": 125,
+    "RTX 4090": 165,
+    "RTX 3090": 71,
+}
+
+
+def peak_flops(device: torch.device, precision: str) -> float | None:
+    """FLOP/s of a device at a Trainer's precision; None where they are not known."""
+    if device.type != "cuda" or not precision.startswith(("bf16", "16")):
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((1e12 * peak for part, peak in PEAKS.items() if part in name), None)
+
+
+class Utilization(Callback):
+    """Logs ``mfu``, as the PaLM report defines it (Chowdhery et al. 2022, appendix B).
+
+    FLOPs are those of the matrix products and attention kernels of the first step of the process,
+    forward and backward, as torch counts them, by token; what is computed twice would count twice.
+    Nothing is logged, and nothing counted, where the peak of the device is not known.
+
+    Args:
+        rate: gives tokens per second of all devices.
+    """
+
+    def __init__(self, rate: Callable[[], float]) -> None:
+        self.rate = rate
+        self.flops_per_token: float | None = None
+        self._peak: float | None = None
+        self._counter: FlopCounterMode | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        peak = peak_flops(trainer.strategy.root_device, str(trainer.precision))
+        self._peak = peak and peak * trainer.world_size
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._peak and self.flops_per_token is None:
+            self._counter = FlopCounterMode(display=False)
+            self._counter.__enter__()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._counter is not None:
+            self._counter.__exit__(None, None, None)
+            tokens = int(batch["attention_mask"].sum())
+            self.flops_per_token = self._counter.get_total_flops() / tokens
+            self._counter = None
+        if self._peak:
+            pl_module.log("mfu", self.mfu(), prog_bar=True)
+
+    def mfu(self) -> float | None:
+        """Share of the peak since the run began; None where it is not known."""
+        if not self._peak or self.flops_per_token is None:
+            return None
+        return self.rate() * self.flops_per_token / self._peak
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        if self._counter is not None:
+            self._counter.__exit__(None, None, None)
+            self._counter = None

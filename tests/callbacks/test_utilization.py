@@ -1,0 +1,56 @@
+"""MFU against the closed form of a GPT-2's FLOPs."""
+
+import pytest
+import torch
+
+import callbacks.utilization as utilization
+from callbacks import Cost, Utilization
+from modules import CausalLM
+from tests import stories, tiny
+
+
+@pytest.fixture
+def path(tmp_path) -> str:
+    return stories.write(tmp_path / "stories")
+
+
+def test_flops_are_those_of_the_matrices_and_of_attention(path, monkeypatch):
+    monkeypatch.setattr(utilization, "peak_flops", lambda device, precision: 1e12)
+    data = stories.corpus(path, CausalLM, batch_size=8)
+    module, cost = stories.make(CausalLM, path, family="gpt2"), Cost()
+    measured = Utilization(cost.rate)
+    trainer = tiny.fit(module, data, cost, measured, max_epochs=1, limit_train_batches=3)
+    layers, width, tokens = 2, 128, data.row_tokens
+    forward = 2 * 12 * layers * width**2 + 4 * layers * tokens * width
+    head = 2 * width * len(module.tokenizer) * (tokens - 1) / tokens  # the last predicts nothing
+    assert measured.flops_per_token == pytest.approx(3 * (forward + head))
+    wanted = cost.rate() * measured.flops_per_token / 1e12
+    assert float(trainer.callback_metrics["mfu"]) == pytest.approx(wanted, rel=0.5)
+    assert trainer.global_step == 3
+
+
+def test_nothing_is_said_where_the_peak_is_not_known(path):
+    data = stories.corpus(path, CausalLM, batch_size=8)
+    cost = Cost()
+    measured = Utilization(cost.rate)
+    module = stories.make(CausalLM, path)
+    trainer = tiny.fit(module, data, cost, measured, max_epochs=1, limit_train_batches=2)
+    assert "mfu" not in trainer.callback_metrics and measured.flops_per_token is None
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "peak"),
+    [
+        ("NVIDIA H100 80GB HBM3", "bf16-mixed", 989e12),
+        ("NVIDIA H100 PCIe", "16-mixed", 756e12),
+        ("NVIDIA A100-SXM4-80GB", "bf16-true", 312e12),
+        ("NVIDIA L4", "bf16-mixed", 121e12),
+        ("NVIDIA L40S", "bf16-mixed", 362e12),
+        ("NVIDIA H100 80GB HBM3", "32-true", None),
+        ("Some Other", "bf16-mixed", None),
+    ],
+)
+def test_peaks(monkeypatch, name, precision, peak):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
+    assert utilization.peak_flops(torch.device("cuda"), precision) == peak
+    assert utilization.peak_flops(torch.device("cpu"), precision) is None
