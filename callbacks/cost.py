@@ -15,9 +15,9 @@ class Cost(Callback):
     """Counts tokens and training time, validation left out; survives resume.
 
     ``summary()`` has ``parameters`` (trainable and total), ``tokens`` (those that are not padding),
-    ``tokens_per_second``, ``training_seconds``, ``first_batch_at`` (of the clock, when this process came to
-    its first batch) and ``peak_memory_bytes``: of the GPU's allocator where there is one, else of
-    the process.
+    ``tokens_per_second``, ``training_seconds``, ``first_batch_at`` (of the clock, when this process
+    came to its first batch) and ``peak_memory_bytes``: of the GPU's allocator where there is one,
+    else of the process.
     """
 
     def __init__(self) -> None:

@@ -60,13 +60,14 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
             lines.append((name, f"{value:.4f}"))
+    seconds, training = result["seconds"], result["training_seconds"]
     share = 100 * count["trainable"] / count["total"]
     lines += [
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
         (
             "time",
-            f"{result['seconds']:.0f} s, of which training {result['training_seconds']:.0f} s",
+            f"{seconds:.0f} s, of which training {training:.0f} s",
         ),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
