@@ -69,8 +69,7 @@ class PretrainingModule(LightningModule):
                 raise ValueError(f"--model {type(self).__name__}: the tokenizer has no {name}")
         self.model = self.build().train()
         self._takes = inspect.signature(self.model.forward).parameters
-        self.shares = Shares()
-        self.regroup = None  # set by a callback
+        self.shares, self.regroup = Shares(), None  # the latter is set by a callback
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
 
     def build(self) -> nn.Module:
@@ -108,12 +107,11 @@ class PretrainingModule(LightningModule):
         raise NotImplementedError
 
     def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Scalars: what ends in _loss is summed with its weight, the rest is only logged."""
+        """Scalars: what ends in _loss is summed by weight, the rest is only logged."""
         raise NotImplementedError
 
     def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor]:
-        generator = torch.Generator(self.device).manual_seed(seed)
-        out = self.losses(self.corrupt(batch, generator))
+        out = self.losses(self.corrupt(batch, torch.Generator(self.device).manual_seed(seed)))
         parts = [self.weights.get(k, 1.0) * v for k, v in out.items() if k.endswith("_loss")]
         return {"loss": torch.stack(parts).sum(), **out}, batch["attention_mask"].sum()
 
