@@ -142,7 +142,7 @@ def _fine_tune(asked, root: Path, origins: list[Origin], made: dict) -> dict:
 
 def _amount(labels: int | str) -> tuple[str, ...]:
     """So many labels; fewer of them are seen more often, and validated as often in all."""
-    epochs = 3 if labels == "all" else min(20, max(3, 8000 // labels))
+    epochs = 2 if labels == "all" else min(20, max(3, 8000 // labels))
     rows = () if labels == "all" else ("--data.train_rows", str(labels))
     every = max(1, epochs // 5)
     return (
@@ -168,7 +168,7 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     style = argparse.RawDescriptionHelpFormatter
     parser = FlagParser(f"{name}.py", description=doc, formatter_class=style, allow_abbrev=False)
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
-    add("--budget", type=float, default=1e6, help="pre-training tokens per objective (1e6)")
+    add("--budget", type=float, default=4e6, help="pre-training tokens per objective (4e6)")
     add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
     labels = {"nargs": "+", "type": _labels, "default": [100, 500, 2000, "all"]}
     add("--labels", **labels, help="for fine-tuning (100 500 2000 all)")
