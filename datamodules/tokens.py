@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def tokenise(
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:
         raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, _positions(name))
+    limit = min(tokenizer.model_max_length, positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
     needed = 1 + tokenizer.num_special_tokens_to_add(pair=pairs is not None)
@@ -130,16 +130,22 @@ def tokenise(
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
+    rows = cached(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
+    return TokenRows(**rows, pad=pad_id(tokenizer))
+
+
+def cached(key: str, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Tensors from the cache if they were made under this key before, else made and kept."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:24]
     file = cache_folder() / "tokens" / f"{digest}.safetensors"
-    rows = _cached(file)
-    if rows is None:
+    found = _kept(file)
+    if found is None:
         with building(file) as scratch:
             if scratch is not None:
-                save_file(_encode(tokenizer, texts, pairs, labels, limit), scratch / "rows")
+                save_file(make(), scratch / "rows")
                 os.replace(scratch / "rows", file)
-        rows = load_file(file)
-    return TokenRows(**rows, pad=pad_id(tokenizer))
+        found = load_file(file)
+    return found
 
 
 def _tells_pairs_apart(tokenizer) -> bool:
@@ -147,7 +153,7 @@ def _tells_pairs_apart(tokenizer) -> bool:
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
 
 
-def _positions(name: str) -> int:
+def positions(name: str) -> int:
     """Tokens that the model takes, where its config says so: not every tokenizer knows."""
     from transformers import PretrainedConfig
 
@@ -158,7 +164,7 @@ def _positions(name: str) -> int:
     return config.get("max_position_embeddings") or 10**30
 
 
-def _cached(file: Path) -> dict[str, torch.Tensor] | None:
+def _kept(file: Path) -> dict[str, torch.Tensor] | None:
     """What an earlier run left. A damaged file is removed, with a note, and made again."""
     try:
         return load_file(file)

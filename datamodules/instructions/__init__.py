@@ -1,0 +1,174 @@
+"""Instructions with their responses: read, tokenised once, served by token budget."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+from datamodules.instructions import chat, preflight, sources
+from datamodules.instructions.records import Conversation
+from datamodules.instructions.rows import ConversationRows, pack
+from datamodules.packaged import load_tokenizer, pad_id
+from datamodules.serving import Serving
+from datamodules.tokens import cached, positions
+
+_FORMAT = 1  # raised when the cached tensors change their meaning
+
+
+class Instructions(Serving):
+    """Questions and answers, of one turn or many, as a chat.
+
+    Args:
+        source: bundled, an id of the hub, or a folder or file (jsonl, json, parquet, csv) whose
+            records have instruction, input and output; or messages; or conversations, as
+            ShareGPT's.
+        tokenizer: of the backbone: a bundled name, a hub id or a folder.
+        template: tokenizer takes the chat template that it brings, plain ours, which needs no
+            token of its own; or a file of Jinja.
+        loss: on the responses and the tokens that end them, or on all.
+        packing: several records in a row of max_length tokens, none of which sees another.
+        batch_tokens: padded tokens per batch and device; rows of like length share a batch.
+        max_length: tokens after which a record is cut.
+        train_rows: as many of the training records, drawn by the seed; all if not given.
+        eval_rows: as many of those for validation, and for the test; the same in every run.
+        seed: of the order of the rows; the run's seed if not given.
+        workers: processes that assemble batches; 0 does it in the training process.
+    """
+
+    def __init__(
+        self,
+        source: str = "bundled",
+        tokenizer: str = "smollm2",
+        template: str = "tokenizer",
+        loss: chat.Learn = "responses",
+        packing: bool = False,
+        batch_tokens: PositiveInt = 2048,
+        max_length: PositiveInt = 512,
+        train_rows: PositiveInt | None = None,
+        eval_rows: PositiveInt | None = None,
+        seed: NonNegativeInt = 0,
+        workers: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(seed, batch_tokens, None, workers)
+        self.source, self.tokenizer, self.template = source, tokenizer, template
+        self.learn, self.packing, self.max_length = loss, packing, int(max_length)
+        self.train_rows, self.eval_rows = train_rows, eval_rows
+        if max_length > (limit := positions(tokenizer)):
+            raise ValueError(f"--data.max_length {max_length}: {tokenizer} takes at most {limit}")
+
+    @cached_property
+    def speaker(self):
+        """The tokenizer with the chat template that is used."""
+        tokenizer = load_tokenizer(self.tokenizer)
+        if not tokenizer.is_fast:
+            raise ValueError(f"--model.backbone {self.tokenizer}: has no fast tokenizer")
+        chat.dress(tokenizer, self.template)
+        return tokenizer
+
+    @property
+    def chat_template(self) -> str:
+        return self.speaker.chat_template
+
+    @cached_property
+    def found(self) -> sources.Found:
+        """The conversations of all splits that are used, read at the first use."""
+        found = sources.read(self.source)
+        splits = {
+            name: _some(rows, self.train_rows if name == "train" else self.eval_rows, seed, name)
+            for name, rows in found.splits.items()
+            for seed in [self.seed if name == "train" else 0]
+        }
+        return found._replace(splits=splits)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of every message of every split."""
+        whole = json.dumps([self.found.splits[name] for name in sorted(self.found.splits)])
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+    @property
+    def origin(self) -> str:
+        return self.found.origin
+
+    @property
+    def test_split(self) -> str:
+        return "test" if "test" in self.found.splits else "validation"
+
+    def prepare_data(self) -> None:
+        """Tokenise into the cache: one process does it, the others wait."""
+        for split, conversations in self.found.splits.items():
+            if split not in self._rows:
+                self._rows[split] = self._load(conversations)
+        preflight.check(self._rows["train"])
+
+    def _load(self, conversations: Sequence[Conversation]) -> ConversationRows:
+        tokenizer = self.speaker
+        made = [tokenizer.backend_tokenizer.to_str(), tokenizer.chat_template, conversations]
+        digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
+        key = json.dumps(["chat", _FORMAT, digest, self.learn, self.max_length])
+        rows = cached(key, lambda: _encode(tokenizer, conversations, self.learn, self.max_length))
+        found = ConversationRows(**rows, pad=pad_id(tokenizer))
+        useful = np.flatnonzero(found.learned)  # the others would only cost time
+        if self.packing:
+            packs = pack(found.sizes[useful], self.max_length)
+            return replace(found, packs=[useful[numbers].tolist() for numbers in packs])
+        some = len(useful) < len(found.sizes)
+        return replace(found, packs=[[n] for n in useful.tolist()]) if some else found
+
+    def preflight(self, colour: bool) -> str:
+        """What will be learned: a table, and a record as the model sees it. Needs ``setup``."""
+        shown = preflight.sample(self._rows["train"], self.speaker, colour)
+        return f"{preflight.table(self._rows)}\n\n{shown}"
+
+    def notes(self) -> list[str]:
+        """What the user should know of the data, a line each. Needs ``setup``."""
+        return self.found.notes
+
+    def facts(self) -> dict:
+        """What the run's config and result say of the data. Needs ``setup``."""
+        rows = self._rows
+        return {
+            "source": self.found.kind,
+            "origin": self.found.origin,
+            "fingerprint": self.fingerprint,
+            "rows": {name: len(split.sizes) for name, split in rows.items()},
+            "packed_rows": {name: len(split) for name, split in rows.items()},
+            "tokens": {name: len(split.ids) for name, split in rows.items()},
+            "learned": {name: int(split.supervised.sum()) for name, split in rows.items()},
+            "longest": {name: int(split.lengths.max()) for name, split in rows.items()},
+            "cut_to_max_length": {name: int(split.cut.sum()) for name, split in rows.items()},
+            "test_split": self.test_split,
+        }
+
+
+def _some(rows: list, count: int | None, seed: int, split: str) -> list:
+    """So many, drawn by the seed; those of a smaller number are among those of a larger one."""
+    if count is None or (split != "train" and count >= len(rows)):
+        return rows
+    if count > len(rows):
+        raise ValueError(f"--data.train_rows {count}: there are {len(rows):,} training records")
+    kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:count])
+    return [rows[number] for number in kept]
+
+
+def _encode(tokenizer, conversations, learn: chat.Learn, limit: int) -> dict[str, torch.Tensor]:
+    ids, supervised, sizes, cut, ended = [], [], [], [], []
+    for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
+        for one in chat.encode(tokenizer, conversations[start : start + 1000], learn):
+            ids.append(np.array(one.ids[:limit], np.int32))
+            supervised.append(np.array(one.supervised[:limit], bool))
+            sizes.append(len(ids[-1]))
+            cut.append(len(one.ids) > limit)
+            ended.append(0 <= one.end < limit)
+    return {
+        "ids": torch.from_numpy(np.concatenate(ids)),
+        "supervised": torch.from_numpy(np.concatenate(supervised)),
+        "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])),
+        "cut": torch.tensor(cut),
+        "ended": torch.tensor(ended),
+    }
