@@ -38,12 +38,13 @@ class CorpusBatch(TypedDict):
 class InstructionBatch(TypedDict):
     """B rows of one conversation each, or several behind one another, padded on the right to T.
 
-    ``position_ids`` begin anew with each conversation, by which attention tells them apart; its
-    first token is never supervised, so that none is predicted from another conversation.
+    ``position_ids``, of packed rows only, begin anew with each conversation, by which attention
+    tells them apart. A conversation's first token is never supervised, so that none is predicted
+    from another.
     """
 
     input_ids: Tensor  # (B, T) int64
     attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
-    position_ids: Tensor  # (B, T) int64
     supervised: Tensor  # (B, T) bool, the tokens that are to be learned
     index: Tensor  # (B,) int64
+    position_ids: NotRequired[Tensor]  # (B, T) int64

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningCLI
 
-from datamodules import Corpus
+from datamodules import Corpus, Instructions
 from datamodules.base import LabelledText
 from experiments import folders
 from experiments.checkpoints import WholeCheckpoints
@@ -62,13 +62,14 @@ class Experiment(LightningCLI):
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
         self.pretrains = issubclass(model, PretrainingModule)
+        self.instructs = issubclass(data, Instructions)
         self.resumed, args = None, sys.argv[1:]
         if wanted := _typed("--resume", args):
             self.resumed = folders.find(_typed("--output", args) or "outputs", name, wanted)
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
             model_class=PretrainingModule if self.pretrains else FineTuningModule,
-            datamodule_class=Corpus if self.pretrains else LabelledText,
+            datamodule_class=self._kind_of_data(),
             subclass_mode_model=True,
             subclass_mode_data=True,
             parser_class=Parser,
@@ -79,6 +80,11 @@ class Experiment(LightningCLI):
             run=False,
             args=args,
         )
+
+    def _kind_of_data(self) -> type[LightningDataModule]:
+        if self.pretrains:
+            return Corpus
+        return Instructions if self.instructs else LabelledText
 
     def add_default_arguments_to_parser(self, parser: Parser) -> None:
         parser.add_argument(
@@ -109,6 +115,13 @@ class Experiment(LightningCLI):
                 parser.link_arguments(f"data.{name}", target, apply_on="instantiate")
         else:
             parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
+        if self.instructs:
+            parser.link_arguments(
+                "data.chat_template",
+                "model.init_args.task.init_args.chat_template",
+                apply_on="instantiate",
+            )
+        elif not self.pretrains:
             parser.link_arguments("model.init_args.task", "data.init_args.labels", _label_kind)
             parser.link_arguments(
                 "data.label_names", "model.init_args.task.init_args.labels", apply_on="instantiate"
@@ -129,7 +142,8 @@ class Experiment(LightningCLI):
             if key == "model" and not self.pretrains:
                 task = {k: own.pop(k) for k in list(own) if k.startswith("task.")}
                 task = {k.removeprefix("task."): v for k, v in task.items()}
-                own["task"] = {"class_path": "modules.Classification", "init_args": task}
+                kind = "InstructionFollowing" if self.instructs else "Classification"
+                own["task"] = {"class_path": f"modules.{kind}", "init_args": task}
             path = f"{chosen.__module__}.{chosen.__qualname__}"
             parser.set_defaults({key: {"class_path": path, "init_args": own}})
         parser.set_defaults({k: v for k, v in defaults.items() if k.startswith("trainer.")})

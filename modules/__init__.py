@@ -21,6 +21,7 @@ from modules.pretraining.sentence_order_prediction import SentenceOrderPredictio
 from modules.pretraining.span_corruption import SpanCorruption
 from modules.tasks import (
     Classification,
+    InstructionFollowing,
     LanguageModeling,
     MultiLabel,
     PairClassification,
@@ -34,6 +35,7 @@ __all__ = [
     "Classification",
     "FullFineTuning",
     "IA3",
+    "InstructionFollowing",
     "LanguageModeling",
     "LinearProbe",
     "LoRA",

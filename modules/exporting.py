@@ -85,6 +85,8 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
     pooled = task.pooling != "native"
     tokenizer = load_tokenizer(module.hparams["backbone"])
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
+    if template := getattr(task, "chat_template", None):
+        tokenizer.chat_template = template
     tokenizer.save_pretrained(scratch)
     if pooled or getattr(module, "own_format", False):
         how = _OWN

@@ -116,7 +116,7 @@ class Instructions(Serving):
         useful = np.flatnonzero(found.learned)  # the others would only cost time
         if self.packing:
             packs = pack(found.sizes[useful], self.max_length)
-            return replace(found, packs=[useful[numbers].tolist() for numbers in packs])
+            return replace(found, packs=[useful[p].tolist() for p in packs], packed=True)
         some = len(useful) < len(found.sizes)
         return replace(found, packs=[[n] for n in useful.tolist()]) if some else found
 
@@ -137,6 +137,7 @@ class Instructions(Serving):
             "origin": self.found.origin,
             "fingerprint": self.fingerprint,
             "rows": {name: len(split.sizes) for name, split in rows.items()},
+            "packed": self.packing,
             "packed_rows": {name: len(split) for name, split in rows.items()},
             "tokens": {name: len(split.ids) for name, split in rows.items()},
             "learned": {name: int(split.supervised.sum()) for name, split in rows.items()},

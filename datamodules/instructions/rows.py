@@ -22,6 +22,7 @@ class ConversationRows(Dataset):
         ended: those whose last response has its end token, and learns it, (N,) bool.
         pad: the padding token's id.
         packs: numbers of the conversations of each row; one each if None.
+        packed: whether a row may hold several.
     """
 
     ids: torch.Tensor
@@ -31,6 +32,7 @@ class ConversationRows(Dataset):
     ended: torch.Tensor
     pad: int
     packs: list[list[int]] | None = None
+    packed: bool = False
 
     def __len__(self) -> int:
         return len(self.starts) - 1 if self.packs is None else len(self.packs)
@@ -76,13 +78,13 @@ class ConversationRows(Dataset):
                 positions_BT[row, begin:] = torch.arange(shape[1] - begin)
                 begin = end
             mask_BT[row, :begin] = 1
-        return {
+        batch: InstructionBatch = {
             "input_ids": ids_BT,
             "attention_mask": mask_BT,
-            "position_ids": positions_BT,
             "supervised": supervised_BT,
             "index": torch.tensor(rows),
         }
+        return {**batch, "position_ids": positions_BT} if self.packed else batch
 
 
 def pack(sizes: np.ndarray, room: int) -> list[list[int]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from modules.tasks.base import Task
 from modules.tasks.classification import Classification
+from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.language_modeling import LanguageModeling
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.pair_classification import PairClassification
@@ -11,7 +12,14 @@ from modules.tasks.regression import Regression
 
 TASKS: dict[str, type[Task]] = {
     task.__name__: task
-    for task in (Classification, LanguageModeling, MultiLabel, PairClassification, Regression)
+    for task in (
+        Classification,
+        InstructionFollowing,
+        LanguageModeling,
+        MultiLabel,
+        PairClassification,
+        Regression,
+    )
 }
 
 

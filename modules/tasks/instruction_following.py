@@ -1,0 +1,187 @@
+"""Answering as the responses of a data set do."""
+
+from collections.abc import Sequence
+
+import torch
+import transformers
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+from datamodules.batches import InstructionBatch
+from datamodules.packaged import load_tokenizer, pad_id
+from modules import backbones
+from modules.cross_entropy import cross_entropy
+from modules.pretraining.heads import represent
+from modules.tasks.base import Task
+
+_IGNORED = -100  # where there is nothing to learn
+
+
+class InstructionFollowing(Task):
+    """A decoder learns the supervised tokens of chats (Wei et al. 2022, Ouyang et al. 2022).
+
+    Only there is the output layer computed. Several batches a step, and several devices, weigh by
+    their supervised tokens.
+
+    Args:
+        chat_template: that the chats are written in, which an export takes along; the data's on
+            the command line.
+    """
+
+    monitor, mode, label_kind = "val/loss", "min", "none"
+    auto_class, pipeline, peft_type = "AutoModelForCausalLM", "text-generation", "CAUSAL_LM"
+
+    def __init__(self, chat_template: str | None = None) -> None:
+        self.chat_template = chat_template
+
+    def arguments(self) -> dict:
+        return {"chat_template": self.chat_template}
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+        config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
+        if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+            raise ValueError(
+                f"--model.task InstructionFollowing: {backbone} is an encoder; it takes a decoder, "
+                f"such as --model.backbone smollm2"
+            )
+        model = backbones.load(transformers.AutoModelForCausalLM, backbone, dropout)
+        model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))
+        self._plain = _is_plain(model)
+        return model
+
+    def prepare(self, batch: InstructionBatch, training: bool) -> InstructionBatch:
+        """``labels`` (B, T): the token that each place predicts, -100 where it is not learned."""
+        labels_BT = batch["input_ids"].where(batch["supervised"], _IGNORED).roll(-1, 1)
+        labels_BT[:, -1] = _IGNORED
+        return {**batch, "labels": labels_BT}
+
+    def logits(self, model: nn.Module, batch: InstructionBatch) -> Tensor:
+        """Summed negative log-probability of the learned tokens, and how many are guessed, (2,).
+
+        The logits themselves would be the largest tensor of all, and nothing reads them.
+        """
+        inputs = {"input_ids": batch["input_ids"], "use_cache": False}
+        # Without a mask, positions that begin anew make transformers keep conversations apart in
+        # every kind of attention; padding comes after all that counts.
+        key = "position_ids" if "position_ids" in batch else "attention_mask"
+        inputs[key] = batch[key]
+        places_BT = batch["labels"] != _IGNORED
+        targets_N = batch["labels"][places_BT]
+        if self._plain:
+            hidden_NH = represent(model, places_BT, **inputs)[0]
+            inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+            head = inner.get_output_embeddings()
+            total, right = cross_entropy(hidden_NH, head.weight, head.bias, targets_N)
+        else:
+            logits_NV = model(**inputs).logits[:, -places_BT.shape[1] :][places_BT].float()
+            total = nn.functional.cross_entropy(logits_NV, targets_N, reduction="sum")
+            right = (logits_NV.argmax(1) == targets_N).sum()
+        return torch.stack([total, right.to(total.dtype)])
+
+    def loss(self, logits: Tensor, batch: InstructionBatch) -> Tensor:
+        return logits[0] / self.size(batch).clamp(min=1)
+
+    def size(self, batch: InstructionBatch) -> Tensor:
+        return (batch["labels"] != _IGNORED).sum()
+
+    def metrics(self, stage: str) -> MetricCollection:
+        if stage == "train":
+            return MetricCollection({})
+        return MetricCollection({"perplexity": PerplexityOfSums(), "token_accuracy": GuessedTokens()})
+
+    @torch.no_grad()
+    def generate(
+        self,
+        model: nn.Module,
+        tokenizer,
+        prompts: Sequence[Sequence[int]],
+        limit: int,
+        batch_size: int = 16,
+    ) -> list[str]:
+        """What the model answers to each prompt, the likeliest token each time.
+
+        Args:
+            prompts: token ids.
+            limit: tokens of an answer.
+        """
+        device, pad = next(model.parameters()).device, pad_id(tokenizer)
+        order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+        answers = [""] * len(prompts)
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            longest = max(len(prompts[number]) for number in part)
+            rows = [[pad] * (longest - len(prompts[n])) + list(prompts[n]) for n in part]
+            mask = [[0] * (longest - len(prompts[n])) + [1] * len(prompts[n]) for n in part]
+            ids_BT = model.generate(
+                input_ids=torch.tensor(rows, device=device),
+                attention_mask=torch.tensor(mask, device=device),
+                max_new_tokens=limit,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=ends(tokenizer),
+                pad_token_id=pad,
+            )
+            texts = tokenizer.batch_decode(ids_BT[:, longest:], skip_special_tokens=True)
+            for number, text in zip(part, texts, strict=True):
+                answers[number] = text.strip()
+        return answers
+
+
+def ends(tokenizer) -> list[int]:
+    """Tokens that end an answer: the end of a text, and what the chat template closes a turn with."""
+    question, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    asked = tokenizer.apply_chat_template(
+        [question], tokenize=False, add_generation_prompt=True
+    )
+    whole = tokenizer.apply_chat_template([question, answer], tokenize=False)
+    closing = tokenizer(whole.removeprefix(asked), add_special_tokens=False)["input_ids"]
+    found = [token for token in closing if token in tokenizer.all_special_ids][:1]
+    return list(dict.fromkeys([*found, tokenizer.eos_token_id]))
+
+
+@torch.no_grad()
+def _is_plain(model: nn.Module) -> bool:
+    """Whether the logits are the output layer's as they are: some scale or cap them after it."""
+    ids_BT = torch.tensor([[1, 2, 3]], device=model.device)
+    wanted = model(input_ids=ids_BT, use_cache=False).logits
+    hidden_NH = represent(model, torch.ones_like(ids_BT, dtype=torch.bool), input_ids=ids_BT)[0]
+    head = model.get_output_embeddings()
+    return torch.allclose(head(hidden_NH)[None], wanted, atol=1e-3, rtol=1e-3)
+
+
+class _OfTokens(Metric):
+    """Sums over the learned tokens of all batches."""
+
+    place: int  # in what ``logits`` gives
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "count"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, sums: Tensor, labels: Tensor) -> None:
+        self.total += sums[self.place]
+        self.count += (labels != _IGNORED).sum()
+
+    def mean(self) -> Tensor:
+        return self.total / self.count.clamp(min=1)
+
+
+class PerplexityOfSums(_OfTokens):
+    """exp of the mean negative log-probability of the learned tokens."""
+
+    place = 0
+
+    def compute(self) -> Tensor:
+        return self.mean().exp().float()
+
+
+class GuessedTokens(_OfTokens):
+    """Share of the learned tokens that have the highest logit."""
+
+    place = 1
+
+    def compute(self) -> Tensor:
+        return self.mean().float()
