@@ -1,5 +1,6 @@
 """Every callback by name."""
 
+from callbacks.answers import Answers
 from callbacks.cost import Cost
 from callbacks.discriminative_lr import DiscriminativeLearningRates
 from callbacks.finite import StopOnNaN
@@ -8,8 +9,10 @@ from callbacks.layerwise_unfreezing import LayerwiseUnfreezing
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
 from callbacks.randomness import StepSeed
+from callbacks.unseen_tasks import UnseenTasks
 
 __all__ = [
+    "Answers",
     "Cost",
     "DiscriminativeLearningRates",
     "LastCheckpoint",
@@ -18,4 +21,5 @@ __all__ = [
     "Progress",
     "StepSeed",
     "StopOnNaN",
+    "UnseenTasks",
 ]

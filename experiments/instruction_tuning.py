@@ -17,7 +17,10 @@ if __name__ == "__main__":
         "model.rank": 8,
         "model.learning_rate": 5e-4,
         "trainer.max_epochs": 1,
+        "trainer.callbacks": ["Answers", "UnseenTasks"],
         "data.train_rows": 2000,
         "data.eval_rows": 256,
+        "data.tasks": "rotten_tomatoes",
+        "data.unseen": "imdb,bbc",
     }
     main(__file__, __doc__, LoRA, Instructions, defaults)

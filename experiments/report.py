@@ -1,6 +1,7 @@
 """What a run says on the screen: at the start what it is, at the end what came of it."""
 
 import math
+import os
 import shlex
 import sys
 from typing import Any
@@ -34,6 +35,11 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"track  {tracking_line}",
         ]
     )
+
+
+def colours() -> bool:
+    """Whether to print in colour: on a terminal, unless the user does not want it."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def how_to_resume(run) -> str:

@@ -75,6 +75,8 @@ class Run:
                 folders.make(self.folder, self.parsed)
                 self.lock = folders.hold(self.folder)
                 print(report.opening(self, notes, line), flush=True)
+                if hasattr(self.datamodule, "preflight"):
+                    print(f"\n{self.datamodule.preflight(report.colours())}\n", flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
                 self.folder,

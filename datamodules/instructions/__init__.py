@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from datamodules.instructions import chat, preflight, sources
-from datamodules.instructions.records import Conversation
+from datamodules.instructions import chat, labelled, preflight, sources
+from datamodules.instructions.records import Conversation, Message, question
 from datamodules.instructions.rows import ConversationRows, pack
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.serving import Serving
@@ -36,6 +36,11 @@ class Instructions(Serving):
         max_length: tokens after which a record is cut.
         train_rows: as many of the training records, drawn by the seed; all if not given.
         eval_rows: as many of those for validation, and for the test; the same in every run.
+        tasks: labelled tasks that are taught as well, in words, joined by commas: rotten_tomatoes,
+            imdb, bbc; or none.
+        task_rows: training rows of each of them.
+        unseen: labelled tasks that are not taught, on which to see what carries over; or none.
+        unseen_rows: test rows of each of them.
         seed: of the order of the rows; the run's seed if not given.
         workers: processes that assemble batches; 0 does it in the training process.
     """
@@ -51,6 +56,10 @@ class Instructions(Serving):
         max_length: PositiveInt = 512,
         train_rows: PositiveInt | None = None,
         eval_rows: PositiveInt | None = None,
+        tasks: str = "none",
+        task_rows: PositiveInt = 200,
+        unseen: str = "none",
+        unseen_rows: PositiveInt = 200,
         seed: NonNegativeInt = 0,
         workers: NonNegativeInt = 0,
     ) -> None:
@@ -58,6 +67,10 @@ class Instructions(Serving):
         self.source, self.tokenizer, self.template = source, tokenizer, template
         self.learn, self.packing, self.max_length = loss, packing, int(max_length)
         self.train_rows, self.eval_rows = train_rows, eval_rows
+        self.tasks, self.task_rows = labelled.named(tasks, "tasks"), task_rows
+        self.unseen, self.unseen_rows = labelled.named(unseen, "unseen"), unseen_rows
+        if both := {*self.tasks} & {*self.unseen}:
+            raise ValueError(f"--data.unseen {both.pop()}: is among --data.tasks, and so is taught")
         if max_length > (limit := positions(tokenizer)):
             raise ValueError(f"--data.max_length {max_length}: {tokenizer} takes at most {limit}")
 
@@ -83,6 +96,10 @@ class Instructions(Serving):
             for name, rows in found.splits.items()
             for seed in [self.seed if name == "train" else 0]
         }
+        for name in self.tasks:
+            made = labelled.taught(name, self.task_rows, self.seed)
+            splits["train"] = [*splits["train"], *made]
+            found.notes.append(f"{len(made):,} training records are questions of {name}")
         return found._replace(splits=splits)
 
     @cached_property
@@ -119,6 +136,26 @@ class Instructions(Serving):
             return replace(found, packs=[useful[p].tolist() for p in packs], packed=True)
         some = len(useful) < len(found.sizes)
         return replace(found, packs=[[n] for n in useful.tolist()]) if some else found
+
+    def asked(self, text: str) -> list[int]:
+        """Token ids of a question, up to where the answer begins."""
+        return chat.prompt(self.speaker, (Message("user", text),))
+
+    def references(self, count: int) -> list[tuple[str, list[int], str]]:
+        """Of so many test records the question, its token ids and the last response."""
+        found = [
+            (question(conversation), conversation, conversation[-1].content)
+            for conversation in self.found.splits[self.test_split][:count]
+        ]
+        return [(text, chat.prompt(self.speaker, c[:-1]), said) for text, c, said in found]
+
+    def questions(self) -> list[labelled.Questions]:
+        """Those of the unseen tasks, in the chat template, up to where the answer begins."""
+        found = [labelled.questions(name, self.unseen_rows) for name in self.unseen]
+        return [
+            task._replace(asked=[chat.text(self.speaker, (Message("user", q),)) for q in task.asked])
+            for task in found
+        ]
 
     def preflight(self, colour: bool) -> str:
         """What will be learned: a table, and a record as the model sees it. Needs ``setup``."""

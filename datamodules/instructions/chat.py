@@ -48,10 +48,14 @@ def dress(tokenizer, template: str) -> None:
         )
 
 
-def prompt(tokenizer, conversation: Conversation) -> list[int]:
+def text(tokenizer, conversation: Conversation) -> str:
     """What the model gets before it answers, the beginning of its turn included."""
-    text = _render(tokenizer, conversation, True)
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+    return _render(tokenizer, conversation, ask=True)
+
+
+def prompt(tokenizer, conversation: Conversation) -> list[int]:
+    """The same as token ids."""
+    return tokenizer(text(tokenizer, conversation), add_special_tokens=False)["input_ids"]
 
 
 def encode(

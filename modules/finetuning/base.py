@@ -76,9 +76,13 @@ class FineTuningModule(LightningModule):
 
     def forward(self, batch: LabelledBatch) -> Tensor:
         """The task's logits."""
-        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
-        with torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext():
+        with self.precision():
             return self.task.logits(self.model, batch)
+
+    def precision(self) -> contextlib.AbstractContextManager:
+        """Autocast, where a bf16-mixed trainer has left the frozen matrices in bf16."""
+        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
+        return torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")

@@ -12,6 +12,7 @@ from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbones
 from modules.cross_entropy import cross_entropy
 from modules.pretraining.heads import represent
+from modules.prompting.scoring import label_scores
 from modules.tasks.base import Task
 
 _IGNORED = -100  # where there is nothing to learn
@@ -127,6 +128,14 @@ class InstructionFollowing(Task):
             for number, text in zip(part, texts, strict=True):
                 answers[number] = text.strip()
         return answers
+
+
+    @staticmethod
+    def answer_scores(
+        model: nn.Module, tokenizer, prompts: Sequence[str], words: Sequence[str]
+    ) -> Tensor:
+        """Mean log-probability of the tokens of each word as the answer, (prompts, words)."""
+        return label_scores(model, tokenizer, prompts, words)
 
 
 def ends(tokenizer) -> list[int]:
