@@ -11,18 +11,24 @@ from callbacks.before_and_after import BeforeAndAfter
 class UnseenTasks(BeforeAndAfter):
     """Zero-shot accuracy on labelled tasks that were not taught, and by how much it changed.
 
-    The change is compared with its 95 % interval over the same questions.
+    Answers are corrected by what the model prefers for texts that say nothing. The change is
+    compared with its 95 % interval over the same questions.
     """
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         data, right = trainer.datamodule, {}
         for task in data.questions():
             with pl_module.precision():
-                scores = pl_module.task.answer_scores(
-                    pl_module.model, data.speaker, task.asked, task.words
+                scores, leaning = (
+                    pl_module.task.answer_scores(
+                        pl_module.model, data.speaker, asked, task.words
+                    ).float()
+                    for asked in (task.asked, task.neutral)
                 )
-            guesses = scores.argmax(1).tolist()
-            right[task.name] = [guess == label for guess, label in zip(guesses, task.labels)]
+            guesses = (scores - leaning.mean(0)).argmax(1).tolist()
+            right[task.name] = [
+                guess == label for guess, label in zip(guesses, task.labels, strict=True)
+            ]
         return {"right": right}
 
     def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:

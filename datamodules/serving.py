@@ -17,9 +17,7 @@ class Serving(LightningDataModule):
     origin: str
     test_split: str
 
-    def __init__(
-        self, seed: int, batch_tokens: int, batch_size: int | None, workers: int
-    ) -> None:
+    def __init__(self, seed: int, batch_tokens: int, batch_size: int | None, workers: int) -> None:
         super().__init__()
         self.seed, self.workers = seed, workers
         self.batch_tokens, self.batch_size = batch_tokens, batch_size

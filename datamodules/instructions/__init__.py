@@ -151,10 +151,11 @@ class Instructions(Serving):
 
     def questions(self) -> list[labelled.Questions]:
         """Those of the unseen tasks, in the chat template, up to where the answer begins."""
-        found = [labelled.questions(name, self.unseen_rows) for name in self.unseen]
         return [
-            task._replace(asked=[chat.text(self.speaker, (Message("user", q),)) for q in task.asked])
-            for task in found
+            labelled.questions(
+                name, self.unseen_rows, lambda q: chat.text(self.speaker, (Message("user", q),))
+            )
+            for name in self.unseen
         ]
 
     def preflight(self, colour: bool) -> str:

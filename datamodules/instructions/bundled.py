@@ -43,4 +43,3 @@ def unwanted(conversation: Conversation) -> str | None:
     if not all(any(map(str.isalnum, message.content)) for message in conversation):
         return "without a word in question or answer"
     return "over-long" if len(text) > LONGEST else None
-

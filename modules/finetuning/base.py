@@ -82,7 +82,9 @@ class FineTuningModule(LightningModule):
     def precision(self) -> contextlib.AbstractContextManager:
         """Autocast, where a bf16-mixed trainer has left the frozen matrices in bf16."""
         half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
-        return torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
+        return (
+            torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
+        )
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")

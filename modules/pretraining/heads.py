@@ -22,7 +22,9 @@ def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tenso
 
     def select(module: nn.Module, arguments: tuple, output: Any) -> Any:
         found.append(output["last_hidden_state"])
-        hidden_BTH = output["last_hidden_state"][:, -places.shape[1] :]  # without a prompt before it
+        hidden_BTH = output["last_hidden_state"][
+            :, -places.shape[1] :
+        ]  # without a prompt before it
         output["last_hidden_state"] = hidden_BTH[places][None]
         return output
 

@@ -90,7 +90,9 @@ class InstructionFollowing(Task):
     def metrics(self, stage: str) -> MetricCollection:
         if stage == "train":
             return MetricCollection({})
-        return MetricCollection({"perplexity": PerplexityOfSums(), "token_accuracy": GuessedTokens()})
+        return MetricCollection(
+            {"perplexity": PerplexityOfSums(), "token_accuracy": GuessedTokens()}
+        )
 
     @torch.no_grad()
     def generate(
@@ -129,7 +131,6 @@ class InstructionFollowing(Task):
                 answers[number] = text.strip()
         return answers
 
-
     @staticmethod
     def answer_scores(
         model: nn.Module, tokenizer, prompts: Sequence[str], words: Sequence[str]
@@ -139,11 +140,9 @@ class InstructionFollowing(Task):
 
 
 def ends(tokenizer) -> list[int]:
-    """Tokens that end an answer: the end of a text, and what the chat template closes a turn with."""
+    """Tokens that end an answer: of a text, and of a turn in the chat template."""
     question, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
-    asked = tokenizer.apply_chat_template(
-        [question], tokenize=False, add_generation_prompt=True
-    )
+    asked = tokenizer.apply_chat_template([question], tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template([question, answer], tokenize=False)
     closing = tokenizer(whole.removeprefix(asked), add_special_tokens=False)["input_ids"]
     found = [token for token in closing if token in tokenizer.all_special_ids][:1]
