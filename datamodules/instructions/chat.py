@@ -31,20 +31,20 @@ class Encoded(NamedTuple):
     end: int  # place of the token that ends the last response, where it is learned; else -1
 
 
-def dress(tokenizer, template: str) -> None:
+def dress(tokenizer, template: str, flag: str = "--data.template") -> None:
     """Give the tokenizer the template: tokenizer (its own), plain (ours), or a file of Jinja."""
     if template == "plain":
         if tokenizer.eos_token is None:
-            raise ValueError("--data.template plain: the tokenizer has no end-of-text token")
+            raise ValueError(f"{flag} plain: the tokenizer has no end-of-text token")
         tokenizer.chat_template = PLAIN
     elif template != "tokenizer":
         if not (file := Path(template).expanduser()).is_file():
-            raise ValueError(f"--data.template {template}: neither tokenizer, plain nor a file")
+            raise ValueError(f"{flag} {template}: neither tokenizer, plain nor a file")
         tokenizer.chat_template = file.read_text()
     elif not tokenizer.chat_template:
         raise ValueError(
-            "--data.template tokenizer: this tokenizer has no chat template; take ours with "
-            "--data.template plain, or name a file of Jinja"
+            f"{flag} tokenizer: this tokenizer has no chat template; take ours with "
+            f"{flag} plain, or name a file of Jinja"
         )
 
 
