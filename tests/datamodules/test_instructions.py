@@ -21,9 +21,10 @@ def speaker(tmp_path):
 
 @pytest.fixture
 def source(tmp_path):
-    """60 records of unlike lengths."""
+    """60 records of unlike lengths, some with long questions."""
     file = tmp_path / "records.jsonl"
-    rows = [{"instruction": f"Say {n}.", "output": f"{n} " * (1 + n % 9)} for n in range(60)]
+    asked = [f"Say {n}." + " Please!" * (4 * (n % 8 == 0)) for n in range(60)]
+    rows = [{"instruction": q, "output": f"{n} " * (1 + n % 9)} for n, q in enumerate(asked)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(file)
 
@@ -94,11 +95,10 @@ def test_a_cut_record_has_no_end_and_one_with_nothing_to_learn_is_not_served(sou
     over = torch.tensor([len(i) for i in _ids(data)]) > 61
     assert (rows.ended == ~over).all() and 0 < over.sum() < rows.cut.sum()
     assert whole._rows["train"].ended.all()
-    short = read(source, speaker, max_length=41)._rows["train"]
-    nothing = int((short.learned == 0).sum())
-    assert nothing and len(short) == len(short.sizes) - nothing
-    for batch in (short.__getitems__([number]) for number in range(len(short))):
-        assert batch["supervised"].any()
+    nothing = int((rows.learned == 0).sum())
+    assert nothing and len(rows) == len(rows.sizes) - nothing > 0
+    for number in range(len(rows)):
+        assert rows.__getitems__([number])["supervised"].any()
 
 
 def test_a_run_that_would_learn_nothing_stops(source, speaker):
@@ -107,6 +107,8 @@ def test_a_run_that_would_learn_nothing_stops(source, speaker):
 
 
 def test_a_run_that_would_never_learn_to_stop_stops(source, speaker, tmp_path):
+    with pytest.raises(ValueError, match="not know when to stop: all were cut before it"):
+        read(source, speaker, max_length=41)
     template = tmp_path / "t.jinja"
     template.write_text(chats.CHATML.replace("<|im_end|>", "~"))
     with pytest.raises(ValueError, match="no token that ends a response would be learned"):
