@@ -1,10 +1,15 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 
 from datamodules import sources, tables
 from datamodules.augmentation import extended
+from datamodules.packaged import load_tokenizer
 from datamodules.sampling import LengthBatches, ResumableLoader
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenise
 
@@ -63,6 +68,8 @@ class LabelledText(LightningDataModule):
         self._rows: dict[str, TokenRows] = {}
         self._train: ResumableLoader | None = None
         self._resumed: dict | None = None
+        # What a module makes of a row of so many tokens, which is what a batch has to hold.
+        self.cost: Callable[[np.ndarray], np.ndarray] = np.asarray
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         """The data that the package index carries and its name. Overridden where there is some."""
@@ -84,6 +91,14 @@ class LabelledText(LightningDataModule):
     def label_names(self) -> list[str]:
         return list(self.dataset.label_names)
 
+    def texts_of(self, split: str) -> dict[str, list[str]]:
+        """The texts of a split by name, as batches have them. Needs ``setup``."""
+        return self._rows[split].columns
+
+    def longest(self) -> int:
+        """Tokens of the longest row of all splits. Needs ``setup``."""
+        return max(int(rows.lengths.max()) for rows in self._rows.values())
+
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process does it, the others wait."""
         for split in self.dataset.splits:
@@ -97,13 +112,20 @@ class LabelledText(LightningDataModule):
         rows = self.dataset.splits[split]
         labels = label_tensor(rows.labels, self.labels, len(self.label_names))
         asked = (rows.fingerprint, self.max_length)
-        return tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
+        found = tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
+        if rows.pairs is not None:
+            return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
+        cut = found.cut.any()
+        texts = found.cut_texts(rows.texts, load_tokenizer(self.tokenizer)) if cut else rows.texts
+        return replace(found, columns={"text": texts})
 
     def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
         trainer, rows = self.trainer, self._rows[split]
         ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
-        batches = LengthBatches(rows.lengths, budget, self.batch_size, shuffle, self.seed, *ranks)
+        batches = LengthBatches(
+            self.cost(rows.lengths), budget, self.batch_size, shuffle, self.seed, *ranks
+        )
         return ResumableLoader(rows, batches, workers=self.workers)
 
     def train_dataloader(self) -> ResumableLoader:

@@ -19,11 +19,14 @@ from modules.pretraining.permutation_lm import PermutationLM
 from modules.pretraining.replaced_token_detection import ReplacedTokenDetection
 from modules.pretraining.sentence_order_prediction import SentenceOrderPrediction
 from modules.pretraining.span_corruption import SpanCorruption
+from modules.prompting.in_context import InContext
+from modules.prompting.zero_shot import ZeroShot
 from modules.tasks import (
     Classification,
     LanguageModeling,
     MultiLabel,
     PairClassification,
+    PromptedClassification,
     Regression,
 )
 
@@ -34,6 +37,7 @@ __all__ = [
     "Classification",
     "FullFineTuning",
     "IA3",
+    "InContext",
     "LanguageModeling",
     "LinearProbe",
     "LoRA",
@@ -47,9 +51,11 @@ __all__ = [
     "PermutationLM",
     "PrefixTuning",
     "PromptTuning",
+    "PromptedClassification",
     "Regression",
     "ReplacedTokenDetection",
     "SentenceOrderPrediction",
     "SpanCorruption",
+    "ZeroShot",
     "load",
 ]

@@ -7,11 +7,19 @@ from modules.tasks.classification import Classification
 from modules.tasks.language_modeling import LanguageModeling
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.pair_classification import PairClassification
+from modules.tasks.prompted_classification import PromptedClassification
 from modules.tasks.regression import Regression
 
 TASKS: dict[str, type[Task]] = {
     task.__name__: task
-    for task in (Classification, LanguageModeling, MultiLabel, PairClassification, Regression)
+    for task in (
+        Classification,
+        LanguageModeling,
+        MultiLabel,
+        PairClassification,
+        PromptedClassification,
+        Regression,
+    )
 }
 
 

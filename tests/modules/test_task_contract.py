@@ -16,6 +16,7 @@ from modules import (
     LoRA,
     MultiLabel,
     PairClassification,
+    PromptedClassification,
     Regression,
     load,
     tasks,
@@ -26,7 +27,7 @@ from modules.masking import mask_tokens
 from tests import tiny
 
 # What a strategy cannot do: it says so in one line.
-IMPOSSIBLE = {("LinearProbe", "LanguageModeling")}
+IMPOSSIBLE = {("LinearProbe", "LanguageModeling"), ("LinearProbe", "PromptedClassification")}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def scored(tmp_path_factory):
 
 
 def data_for(kind, backbone, scored, reviews):
-    if kind in (Classification, PairClassification):
+    if kind in (Classification, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
     column = {Regression: "score", MultiLabel: "names"}.get(kind, "score")
