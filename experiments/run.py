@@ -147,6 +147,7 @@ class Run:
         if self.model.monitor in shown:
             chosen[self.model.monitor] = shown[self.model.monitor]
         if self.trainer.is_global_zero:
+            self.last.parent.rmdir()
             self._conclude(chosen, [])
 
     def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:

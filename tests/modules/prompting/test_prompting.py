@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers
 
+from callbacks import Cost
 from modules import InContext, PromptedClassification, ZeroShot
 from modules.prompting import scoring
 from modules.prompting.templates import Prompt
@@ -122,8 +123,9 @@ def test_demonstrations_are_training_rows_with_their_own_labels(
     """No validation row gets into a prompt, even where the nearest are looked for."""
     for split in ("train", "dev", "test"):
         rows = [json.loads(line) for line in (reviews / f"{split}.jsonl").read_text().splitlines()]
-        lines = [json.dumps({**row, "text": f"{row['text']} {split} {n}"}) for n, row in
-                 enumerate(rows)]  # fmt: skip
+        for number, row in enumerate(rows):
+            row["text"] += f" {split} {number}"
+        lines = map(json.dumps, rows)
         (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
     data = tiny.read(tmp_path, model, max_length=24)
     module = InContext(backbone=model, task=task(), shots=2, selection=selection, embedder=bert)
@@ -198,6 +200,17 @@ def test_a_budget_of_tokens_counts_those_of_the_prompt(llama, reviews):
         assert all(rows * width <= 150 or rows == 1 for rows, width in seen), seen
         assert max(width for _, width in seen) > data.longest() + shots * 5
         data.cost = None
+
+
+def test_tokens_are_those_of_the_prompts(llama, reviews):
+    data, module, cost = tiny.read(reviews, llama), ZeroShot(backbone=llama, task=task()), Cost()
+    runs = tiny.trainer([cost])
+    runs.test(module, data, verbose=False)
+    runs.validate(module, data, verbose=False)
+    texts = [text for s in ("test", "validation") for text in data.texts_of(s)["text"]]
+    whole = sum(e.length for e in module.task.encode([{"text": text} for text in texts]))
+    assert abs(cost.tokens - whole) <= len(texts) and cost.seconds > 0
+    assert cost.parameters["trainable"] == 0 < cost.parameters["total"]
 
 
 def test_a_text_that_does_not_fit_loses_its_end_and_not_the_question(llama):
