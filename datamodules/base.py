@@ -1,9 +1,12 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
+from dataclasses import replace
+
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import sources, tables
 from datamodules.augmentation import extended
+from datamodules.packaged import load_tokenizer
 from datamodules.serving import Serving
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenise
 
@@ -87,6 +90,10 @@ class LabelledText(Serving):
     def label_names(self) -> list[str]:
         return list(self.dataset.label_names)
 
+    def texts_of(self, split: str) -> dict[str, list[str]]:
+        """The texts of a split by name, as batches have them. Needs ``setup``."""
+        return self._rows[split].columns
+
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process does it, the others wait."""
         for split in self.dataset.splits:
@@ -97,7 +104,12 @@ class LabelledText(Serving):
         rows = self.dataset.splits[split]
         labels = label_tensor(rows.labels, self.labels, len(self.label_names))
         asked = (rows.fingerprint, self.max_length)
-        return tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
+        found = tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
+        if rows.pairs is not None:
+            return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
+        cut = found.cut.any()
+        texts = found.cut_texts(rows.texts, load_tokenizer(self.tokenizer)) if cut else rows.texts
+        return replace(found, columns={"text": texts})
 
     def notes(self) -> list[str]:
         """What the user should know of the data, a line each. Needs ``setup``."""

@@ -10,6 +10,8 @@ class LabelledBatch(TypedDict):
 
     ``token_type_ids`` is there for sentence pairs where the tokenizer tells the two apart.
     ``index`` is the row's place in its split, so that a prediction can be shown beside its text.
+    ``columns`` are the texts themselves, by name (text, and pair where there are two), for tasks
+    that put them into words of their own.
     """
 
     input_ids: Tensor  # (B, T) int64
@@ -17,6 +19,7 @@ class LabelledBatch(TypedDict):
     index: Tensor  # (B,) int64
     # (B,) int64 classes, (B,) float32 numbers, or (B, classes) int64, 1 for each of several
     labels: NotRequired[Tensor]
+    columns: NotRequired[dict[str, list[str]]]  # B texts each
     token_type_ids: NotRequired[Tensor]  # (B, T) int64
 
 

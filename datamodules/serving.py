@@ -1,5 +1,8 @@
 """Rows to batches, for every data module that serves by token budget; resumable."""
 
+from collections.abc import Callable
+
+import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from datamodules.sampling import LengthBatches, ResumableLoader
@@ -24,6 +27,12 @@ class Serving(LightningDataModule):
         self._rows: dict = {}
         self._train: ResumableLoader | None = None
         self._resumed: dict | None = None
+        # What a module makes of a row of so many tokens, which is what a batch has to hold.
+        self.cost: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+    def longest(self) -> int:
+        """Tokens of the longest row of all splits. Needs ``setup``."""
+        return max(int(rows.lengths.max()) for rows in self._rows.values())
 
     def setup(self, stage: str) -> None:
         self.prepare_data()  # from the cache, in the processes that waited
@@ -32,7 +41,9 @@ class Serving(LightningDataModule):
         trainer, rows = self.trainer, self._rows[split]
         ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
-        batches = LengthBatches(rows.lengths, budget, self.batch_size, shuffle, self.seed, *ranks)
+        batches = LengthBatches(
+            self.cost(rows.lengths), budget, self.batch_size, shuffle, self.seed, *ranks
+        )
         return ResumableLoader(rows, batches, workers=self.workers)
 
     def train_dataloader(self) -> ResumableLoader:

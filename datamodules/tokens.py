@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ class TokenRows(Dataset):
             or empty, (0,).
         cut: rows that were longer than the limit, (N,) bool.
         pad: the padding token's id.
+        columns: the texts, by name, N each; what was cut of the ids is cut here, too.
     """
 
     ids: torch.Tensor
@@ -41,6 +42,7 @@ class TokenRows(Dataset):
     labels: torch.Tensor
     cut: torch.Tensor
     pad: int
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -74,7 +76,21 @@ class TokenRows(Dataset):
         if len(self.types):
             batch["token_type_ids"] = torch.zeros_like(ids)
             batch["token_type_ids"][mask] = self.types[source].long()
+        if self.columns:
+            batch["columns"] = {
+                n: [texts[row] for row in rows] for n, texts in self.columns.items()
+            }
         return batch
+
+    def cut_texts(self, texts: list[str], tokenizer) -> list[str]:
+        """The texts as far as their tokens go."""
+        whole, kept = list(texts), self.cut.nonzero()[:, 0].tolist()
+        ids = [self.ids[self.starts[row] : self.starts[row + 1]].tolist() for row in kept]
+        for row, text in zip(
+            kept, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
+        ):
+            whole[row] = text
+        return whole
 
 
 def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:

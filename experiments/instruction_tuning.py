@@ -14,6 +14,7 @@ from modules import LoRA
 if __name__ == "__main__":
     defaults = {
         "model.backbone": "smollm2",
+        "model.task": "InstructionFollowing",
         "model.rank": 8,
         "model.learning_rate": 5e-4,
         "trainer.max_epochs": 1,

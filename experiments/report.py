@@ -66,11 +66,12 @@ def closing(run, result: dict[str, Any], training: float, notes: list[str], wher
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
             lines.append((name, f"{value:.4f}"))
+    what = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
     lines += [
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s"),
-        ("time", f"{result['seconds']:.0f} s, of which training {training:.0f} s"),
+        ("time", f"{result['seconds']:.0f} s, of which {what} {training:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     width = max(len(name) for name, _ in lines)
@@ -78,8 +79,10 @@ def closing(run, result: dict[str, Any], training: float, notes: list[str], wher
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
         notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
     chosen = "best" if run.model.monitor in metrics else "last"
-    heading = f"{run.name}: the {chosen} weights on {run.data['origin']}"
-    files = f"done   {run.folder} (result.json, config.yaml, checkpoints/, export/)"
+    weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
+    heading = f"{run.name}: {weights} on {run.data['origin']}"
+    made = ", checkpoints/, export/" if count["trainable"] else ""
+    files = f"done   {run.folder} (result.json, config.yaml{made})"
     return "\n".join(
         ["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where]
     )

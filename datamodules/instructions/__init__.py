@@ -137,6 +137,10 @@ class Instructions(Serving):
         some = len(useful) < len(found.sizes)
         return replace(found, packs=[[n] for n in useful.tolist()]) if some else found
 
+    def texts_of(self, split: str) -> dict[str, list[Conversation]]:
+        """What a task reads of the rows, by name."""
+        return {"messages": self.found.splits[split]}
+
     def asked(self, text: str) -> list[int]:
         """Token ids of a question, up to where the answer begins."""
         return chat.prompt(self.speaker, (Message("user", text),))

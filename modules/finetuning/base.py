@@ -17,6 +17,7 @@ from modules.finetuning import checkpoints
 from modules.finetuning.freezing import frozen_matrices
 from modules.finetuning.targets import trained_layers
 from modules.tasks import Classification, Task, plain, restore, stored
+from modules.tasks.base import Lengths
 
 
 class FineTuningModule(LightningModule):
@@ -74,6 +75,10 @@ class FineTuningModule(LightningModule):
         """Which parameters exist and which of them train. Overridden by every strategy."""
         raise NotImplementedError
 
+    def cost(self, lengths: Lengths) -> Lengths:
+        """Tokens that the model reads for rows of so many tokens."""
+        return self.task.cost(lengths)
+
     def forward(self, batch: LabelledBatch) -> Tensor:
         """The task's logits."""
         with self.precision():
@@ -125,6 +130,8 @@ class FineTuningModule(LightningModule):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
+        if self.trainer.datamodule is not None:
+            self.trainer.datamodule.cost = self.cost
         if self.trainer.precision == "bf16-mixed":
             for parameter in frozen_matrices(self.model):
                 parameter.data = parameter.data.bfloat16()

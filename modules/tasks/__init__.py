@@ -8,6 +8,7 @@ from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.language_modeling import LanguageModeling
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.pair_classification import PairClassification
+from modules.tasks.prompted_classification import PromptedClassification
 from modules.tasks.regression import Regression
 
 TASKS: dict[str, type[Task]] = {
@@ -18,6 +19,7 @@ TASKS: dict[str, type[Task]] = {
         LanguageModeling,
         MultiLabel,
         PairClassification,
+        PromptedClassification,
         Regression,
     )
 }

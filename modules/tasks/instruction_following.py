@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 import torch
-import transformers
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import InstructionBatch
-from datamodules.packaged import load_tokenizer, pad_id
-from modules import backbones
+from datamodules.packaged import pad_id
 from modules.cross_entropy import cross_entropy
 from modules.pretraining.heads import represent
 from modules.prompting.scoring import label_scores
+from modules.tasks import language_models
 from modules.tasks.base import Task
 
 _IGNORED = -100  # where there is nothing to learn
@@ -30,7 +29,6 @@ class InstructionFollowing(Task):
     """
 
     monitor, mode, label_kind = "val/loss", "min", "none"
-    auto_class, pipeline, peft_type = "AutoModelForCausalLM", "text-generation", "CAUSAL_LM"
 
     def __init__(self, chat_template: str | None = None) -> None:
         self.chat_template = chat_template
@@ -39,18 +37,21 @@ class InstructionFollowing(Task):
         return {"chat_template": self.chat_template}
 
     def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
-        config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
-        if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        model, masked = language_models.build(self, backbone, dropout)
+        if masked:
             raise ValueError(
                 f"--model.task InstructionFollowing: {backbone} is an encoder; it takes a decoder, "
                 f"such as --model.backbone smollm2"
             )
-        model = backbones.load(transformers.AutoModelForCausalLM, backbone, dropout)
-        model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))
         self._plain = _is_plain(model)
         return model
+
+    def check(self, columns: list[str]) -> None:
+        if "messages" not in columns:
+            raise ValueError(
+                "--model.task InstructionFollowing: needs chats, as experiments/"
+                "instruction_tuning.py reads them"
+            )
 
     def prepare(self, batch: InstructionBatch, training: bool) -> InstructionBatch:
         """``labels`` (B, T): the token that each place predicts, -100 where it is not learned."""
