@@ -1,5 +1,6 @@
 """What a run changed: the same measure before its first step and of its test."""
 
+import sys
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -23,6 +24,9 @@ class BeforeAndAfter(Callback):
         raise NotImplementedError
 
     def _measured(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        if trainer.is_global_zero:
+            when = "after" if self.before else "before"
+            print(f"{type(self).__name__}: measuring {when}", file=sys.stderr, flush=True)
         training = pl_module.training
         found = self.measure(trainer, pl_module.eval()) if trainer.is_global_zero else None
         pl_module.train(training)

@@ -5,9 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from experiments.comparison import FlagParser
@@ -25,11 +23,14 @@ def main(file: str, doc: str) -> None:
         from experiments.exports import open_export  # torch and transformers, which --help spares
 
         speaker = open_export(asked.model, asked.output, asked.template)
-        terminal = sys.stdin.isatty()
-        if terminal:
+        stop = Stop()
+        questions = filter(str.strip, sys.stdin)
+        if sys.stdin.isatty():
             print(f"{speaker.name}: Ctrl-C stops an answer, Ctrl-D ends", file=sys.stderr)
+            signal.signal(signal.SIGINT, stop)
+            questions = _typed(stop)
         try:
-            converse(speaker, asked, _questions(terminal))
+            converse(speaker, asked, questions, stop)
         except BrokenPipeError:  # such as `| head`: nobody listens any more
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -47,30 +48,49 @@ def _parse(name: str, doc: str) -> argparse.Namespace:
     add("--output", default="outputs", help="folder under which runs are kept")
     asked = parser.parse_args()
     if asked.tokens < 1:
-        parser.error(f"--tokens {asked.tokens}: at least 1")
+        raise ValueError(f"--tokens {asked.tokens}: at least 1")
     if asked.temperature < 0:
-        parser.error(f"--temperature {asked.temperature}: at least 0")
+        raise ValueError(f"--temperature {asked.temperature}: at least 0")
     return asked
 
 
-def _questions(terminal: bool) -> Iterator[str]:
-    """Lines that say something; at the terminal behind a prompt, with the keys of readline."""
-    if not terminal:
-        yield from filter(str.strip, sys.stdin)
-        return
+class Stop:
+    """What Ctrl-C does at the terminal: it ends an answer, or a line that is typed.
+
+    Attributes:
+        asked: since the last question.
+        typing: whether a line is waited for.
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.typing = False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.asked = True
+        if self.typing:
+            raise KeyboardInterrupt
+
+
+def _typed(stop: Stop) -> Iterator[str]:
+    """Lines that say something, behind a prompt, with the keys of readline."""
     import readline  # noqa: F401 - what `input` edits lines with
 
     while True:
+        stop.asked, stop.typing = False, True
         try:
             line = input("\n> ")
+        except KeyboardInterrupt:
+            line = ""
         except EOFError:
             print()
             return
+        finally:
+            stop.typing = False
         if line.strip():
             yield line
 
 
-def converse(speaker: "Speaker", asked: Any, questions: Iterator[str]) -> None:
+def converse(speaker: "Speaker", asked: Any, questions: Iterator[str], stop: Stop) -> None:
     """Answer each question with the ones before it in mind, as far as the context holds them."""
     import torch
 
@@ -87,21 +107,5 @@ def converse(speaker: "Speaker", asked: Any, questions: Iterator[str]) -> None:
             print(f"the question is too long: {len(ids)} of {speaker.room} tokens", file=sys.stderr)
             history.pop()
             continue
-        with _stoppable() as stop:
-            answer = speaker.answer(ids, asked.tokens, asked.temperature, lambda: stop.asked)
+        answer = speaker.answer(ids, asked.tokens, asked.temperature, lambda: stop.asked)
         history.append({"role": "assistant", "content": answer})
-
-
-@contextmanager
-def _stoppable() -> Iterator[SimpleNamespace]:
-    """While an answer is written, Ctrl-C ends the answer and not the program."""
-    state = SimpleNamespace(asked=False)
-
-    def stop(number: int, frame: Any) -> None:
-        state.asked = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield state
-    finally:
-        signal.signal(signal.SIGINT, before)

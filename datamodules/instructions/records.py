@@ -49,28 +49,31 @@ def conversations(table: Table) -> list[Conversation]:
         ValueError: of an unknown format, a record without a response, or roles out of order, with
             file and row.
     """
-    reader = _reader(table)
+    columns = table.columns
+    if not {"messages", "conversations", "instruction"} & columns.keys():
+        there = ", ".join(repr(name) for name in columns)
+        raise table.fault(f"unknown format (columns {there}): a record has {FORMATS}", "source")
     found = []
     for row in range(len(table.rows)):
+        record = {name: column[row] for name, column in columns.items()}
         try:
-            found.append(_checked(reader(row)))
+            found.append(_checked(_messages(record)))
         except ValueError as error:
             raise table.fault(str(error), "source", row) from None
     return found
 
 
-def _reader(table: Table):
-    columns = table.columns
-    for name, keys in (("messages", ("role", "content")), ("conversations", ("from", "value"))):
-        if name in columns:
-            return lambda row: _listed(columns[name][row], name, *keys)
-    if "instruction" in columns:
-        answers = [name for name in ("output", "response") if name in columns]
-        inputs, given = columns.get("input"), columns["instruction"]
-        answer = columns[answers[0]] if answers else [None] * len(given)
-        return lambda row: _single(given[row], inputs and inputs[row], answer[row])
-    there = ", ".join(repr(name) for name in columns)
-    raise table.fault(f"unknown format (columns {there}): a record has {FORMATS}", "source")
+def _messages(record: dict[str, Any]) -> Iterator[Message]:
+    """Of a record in whichever format it has; a file may mix them."""
+    there = {name for name, value in record.items() if value is not None}
+    if "messages" in there:
+        return _listed(record["messages"], "messages", "role", "content")
+    if "conversations" in there:
+        return _listed(record["conversations"], "conversations", "from", "value")
+    if "instruction" in there:
+        answer = record.get("output") if "output" in there else record.get("response")
+        return _single(record["instruction"], record.get("input"), answer)
+    raise ValueError(f"unknown format: a record has {FORMATS}")
 
 
 def _single(instruction: Any, more: Any, output: Any) -> Iterator[Message]:

@@ -34,6 +34,11 @@ def test_three_formats_are_one(tmp_path):
         assert conversations(read_table(write(tmp_path, record))) == wanted
 
 
+def test_a_file_may_mix_them(tmp_path):
+    file = write(tmp_path, GOOD, messages(("user", "a"), ("assistant", "c")))
+    assert conversations(read_table(file)) == [chat("a", "b"), chat("a", "c")]
+
+
 def test_turns_and_a_system_message_stay(tmp_path):
     spoken = [(("user", "assistant")[n % 2], text) for n, text in enumerate("abcd")]
     record = messages(("system", "Be."), *spoken)

@@ -12,29 +12,13 @@ from datamodules import Instructions
 from modules import FullFineTuning, InstructionFollowing, LoRA, backbones
 from modules.tasks.instruction_following import ends
 from tests import chats, tiny
+from tests.experiments.chatting import save_speaker
 
 
 @pytest.fixture(scope="module")
 def speaker(tmp_path_factory) -> str:
     """A Llama of two layers that knows ChatML."""
-    folder = tmp_path_factory.mktemp("speaker")
-    tokenizer = chats.tokenizer("chatml")
-    tokenizer.save_pretrained(folder)
-    config = transformers.LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=256,
-        initializer_range=0.3,
-        bos_token_id=None,
-        eos_token_id=0,
-    )
-    torch.manual_seed(1)
-    transformers.LlamaForCausalLM(config).save_pretrained(folder)
-    return str(folder)
+    return save_speaker(tmp_path_factory.mktemp("speaker"))
 
 
 @pytest.fixture(scope="module")
