@@ -93,7 +93,7 @@ class Answers(BeforeAndAfter):
 def _loss(trainer: Trainer, module: LightningModule) -> float:
     """Mean over the learned tokens of the test records."""
     total = count = 0.0
-    for batch in trainer.datamodule.test_dataloader():
+    for batch in trainer.datamodule.whole_test():
         batch = {name: value.to(module.device) for name, value in batch.items()}
         batch = module.task.prepare(batch, training=False)
         size = float(module.task.size(batch))

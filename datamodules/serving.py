@@ -37,9 +37,9 @@ class Serving(LightningDataModule):
     def setup(self, stage: str) -> None:
         self.prepare_data()  # from the cache, in the processes that waited
 
-    def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
+    def _loader(self, split: str, shuffle: bool, shared: bool = True) -> ResumableLoader:
         trainer, rows = self.trainer, self._rows[split]
-        ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        ranks = (trainer.global_rank, trainer.world_size) if trainer and shared else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
         batches = LengthBatches(
             self.cost(rows.lengths), budget, self.batch_size, shuffle, self.seed, *ranks
@@ -58,6 +58,10 @@ class Serving(LightningDataModule):
 
     def test_dataloader(self) -> ResumableLoader:
         return self._loader(self.test_split, shuffle=False)
+
+    def whole_test(self) -> ResumableLoader:
+        """The test rows of all devices."""
+        return self._loader(self.test_split, shuffle=False, shared=False)
 
     def state_dict(self) -> dict:
         """The place in the epoch, for the checkpoint.

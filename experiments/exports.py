@@ -23,8 +23,8 @@ from transformers.utils import logging
 from datamodules import packaged
 from datamodules.instructions.chat import dress
 from modules import load
+from modules.answering import ends
 from modules.backbones import native_bf16
-from modules.tasks.instruction_following import ends
 
 
 @dataclass

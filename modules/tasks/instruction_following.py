@@ -1,13 +1,11 @@
 """Answering as the responses of a data set do."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import InstructionBatch
-from datamodules.packaged import pad_id
+from modules import answering
 from modules.cross_entropy import cross_entropy
 from modules.pretraining.heads import represent
 from modules.prompting.scoring import label_scores
@@ -95,59 +93,9 @@ class InstructionFollowing(Task):
             {"perplexity": PerplexityOfSums(), "token_accuracy": GuessedTokens()}
         )
 
-    @torch.no_grad()
-    def generate(
-        self,
-        model: nn.Module,
-        tokenizer,
-        prompts: Sequence[Sequence[int]],
-        limit: int,
-        batch_size: int = 16,
-    ) -> list[str]:
-        """What the model answers to each prompt, the likeliest token each time.
-
-        Args:
-            prompts: token ids.
-            limit: tokens of an answer.
-        """
-        device, pad = next(model.parameters()).device, pad_id(tokenizer)
-        order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-        answers = [""] * len(prompts)
-        for start in range(0, len(order), batch_size):
-            part = order[start : start + batch_size]
-            longest = max(len(prompts[number]) for number in part)
-            rows = [[pad] * (longest - len(prompts[n])) + list(prompts[n]) for n in part]
-            mask = [[0] * (longest - len(prompts[n])) + [1] * len(prompts[n]) for n in part]
-            ids_BT = model.generate(
-                input_ids=torch.tensor(rows, device=device),
-                attention_mask=torch.tensor(mask, device=device),
-                max_new_tokens=limit,
-                do_sample=False,
-                num_beams=1,
-                eos_token_id=ends(tokenizer),
-                pad_token_id=pad,
-            )
-            texts = tokenizer.batch_decode(ids_BT[:, longest:], skip_special_tokens=True)
-            for number, text in zip(part, texts, strict=True):
-                answers[number] = text.strip()
-        return answers
-
-    @staticmethod
-    def answer_scores(
-        model: nn.Module, tokenizer, prompts: Sequence[str], words: Sequence[str]
-    ) -> Tensor:
-        """Mean log-probability of the tokens of each word as the answer, (prompts, words)."""
-        return label_scores(model, tokenizer, prompts, words)
-
-
-def ends(tokenizer) -> list[int]:
-    """Tokens that end an answer: of a text, and of a turn in the chat template."""
-    question, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
-    asked = tokenizer.apply_chat_template([question], tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template([question, answer], tokenize=False)
-    closing = tokenizer(whole.removeprefix(asked), add_special_tokens=False)["input_ids"]
-    found = [token for token in closing if token in tokenizer.all_special_ids][:1]
-    return list(dict.fromkeys([*found, tokenizer.eos_token_id]))
+    # What callbacks ask of a model that has been taught so.
+    generate = staticmethod(answering.generate)
+    answer_scores = staticmethod(label_scores)
 
 
 @torch.no_grad()

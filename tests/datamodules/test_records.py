@@ -115,6 +115,25 @@ def test_a_folder_keeps_its_splits(tmp_path):
     }
 
 
+def test_a_hub_data_set_in_turns(monkeypatch):
+    import datasets
+
+    splits = {
+        name: datasets.Dataset.from_list([messages(("user", name), ("assistant", "b"))])
+        for name in ("train_sft", "test_sft", "train_gen")
+    }
+    found = datasets.DatasetDict(splits | {"validation": splits["test_sft"]})
+    monkeypatch.setattr(sources.hub, "load", lambda repo: found)
+    monkeypatch.setattr(sources.hub, "source", lambda *_: "hub:a/b@c")
+    read = sources.read("a/b")
+    assert (read.kind, read.origin) == ("hub", "hub:a/b@c")
+    assert read.splits["train"] == [chat("train_sft", "b")]
+    assert read.splits["test"] == [chat("test_sft", "b")]
+    monkeypatch.setattr(sources.hub, "load", lambda repo: {"all": splits["train_gen"]})
+    with pytest.raises(ValueError, match=r"no train split on the hub \(there: all\)"):
+        sources.read("a/b")
+
+
 def test_too_few_records_to_split(tmp_path):
     with pytest.raises(ValueError, match="too few to be split"):
         sources.read(str(write(tmp_path, GOOD)))

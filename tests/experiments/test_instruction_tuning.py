@@ -199,3 +199,46 @@ def test_the_file_itself(speaker, records, folder, session_cache):
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert "test/rouge_l" in out
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_it_is_the_same_run(speaker, records, folder, session_cache):
+    words = [*chatting.flags(speaker, records), "--data.train_rows", "40", "--data.packing", "true"]
+    words += ["--data.tasks", "none", "--data.unseen", "none", "--data.batch_tokens", "320"]
+
+    def finish(output: str, *more: str) -> dict:
+        process = running.start(
+            [*more, "--output", output], folder, session_cache, "instruction_tuning"
+        )
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+        (run,) = (folder / output / "instruction_tuning").iterdir()
+        return running.result(run)["metrics"]
+
+    whole = finish("whole", *words)
+    kill = ["--trainer.callbacks+=tests.experiments.signalling.SignalAt"]
+    kill += ["--trainer.callbacks.places", "train_batch_end:7"]
+    process = running.start(
+        [*words, *kill, "--output", "cut", "--checkpoint_seconds", "0"],
+        folder, session_cache, "instruction_tuning",
+    )  # fmt: skip
+    process.communicate(timeout=240)
+    assert process.returncode == -signal.SIGKILL
+    assert finish("cut", "--resume", "last") == whole
+
+
+@pytest.mark.slow
+def test_two_processes_measure_what_one_does(speaker, records, folder, session_cache):
+    words = [*chatting.flags(speaker, records), "--data.train_rows", "40"]
+    words += ["--data.tasks", "none", "--data.unseen", "none"]
+    found = []
+    for devices, tokens in ((1, 1600), (2, 800)):
+        more = ["--trainer.devices", str(devices), "--data.batch_tokens", str(tokens)]
+        more += ["--output", str(devices)]
+        process = running.start([*words, *more], folder, session_cache, "instruction_tuning")
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+        (run,) = (folder / str(devices) / "instruction_tuning").iterdir()
+        found.append(running.result(run)["metrics"])
+    for name in ("before/loss", "test/loss", "val/loss"):
+        assert found[0][name] == pytest.approx(found[1][name], rel=1e-2), name

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback
 
 from datamodules import Instructions
 from modules import FullFineTuning, InstructionFollowing, LoRA, backbones
-from modules.tasks.instruction_following import ends
+from modules.answering import ends
 from tests import chats, tiny
 from tests.experiments.chatting import save_speaker
 
