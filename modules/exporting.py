@@ -107,7 +107,7 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
         "pipeline": task.pipeline,
         "peft_class": task.auto_class.replace("AutoModel", "AutoPeftModel"),
     }
-    (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n")
+    (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n{task.usage()}")
 
 
 def _save_own(module: FineTuningModule, scratch: Path) -> None:

@@ -40,6 +40,10 @@ class Task:
         """The backbone with the task's head on it, its dropout rates replaced if one is given."""
         return self.head.build(backbone, dropout)
 
+    def usage(self) -> str:
+        """What the README of an export has to say of its inputs, beside how to load it."""
+        return ""
+
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
         """The batch with the targets of ``loss`` in it, where the data do not bring them."""
         return batch

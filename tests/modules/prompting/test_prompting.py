@@ -8,7 +8,8 @@ import torch
 import transformers
 
 from callbacks import Cost
-from modules import InContext, PromptedClassification, ZeroShot
+from modules import FullFineTuning, InContext, LoRA, PromptedClassification, ZeroShot
+from modules.exporting import export
 from modules.prompting import scoring
 from modules.prompting.templates import Prompt
 from tests import tiny
@@ -102,6 +103,29 @@ def test_calibration_on_training_texts_reads_neither_labels_nor_other_splits(lla
     with torch.no_grad():
         wanted = scoring.scores(module.model, batch).softmax(1).mean(0).log()
     torch.testing.assert_close(prior, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", [FullFineTuning, LoRA])
+@both
+def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path):
+    module = tiny.make(strategy, model, task=task(instruction="Say it"), learning_rate=1e-2)
+    data = tiny.read(reviews, model, batch_size=8)
+    tiny.fit(module, data, max_epochs=1)
+    batch = module.task.prepare(tiny.batch_of(model, reviews), training=False)
+    folder = export(module, tmp_path / "export")
+    auto = module.task.auto_class
+    if strategy is LoRA:
+        import peft
+
+        loaded = getattr(transformers, auto).from_pretrained(folder / "base")
+        loaded = peft.PeftModel.from_pretrained(loaded, folder).eval()
+    else:
+        loaded = getattr(transformers, auto).from_pretrained(folder).eval()
+    with torch.no_grad():
+        got = scoring.scores(loaded, batch)
+    torch.testing.assert_close(got, tiny.logits(module, batch), atol=1e-5, rtol=1e-5)
+    said = (folder / "README.md").read_text()
+    assert "Say it\n\n{{ text }}\nIt is" in said and "negative: stupid, positive: clever" in said
 
 
 def test_the_instruction_comes_once_and_first(llama, reviews):
