@@ -40,8 +40,8 @@ class Task:
         """The backbone with the task's head on it, its dropout rates replaced if one is given."""
         return self.head.build(backbone, dropout)
 
-    def usage(self) -> str:
-        """What the README of an export has to say of its inputs, beside how to load it."""
+    def asks(self) -> str:
+        """What the model is given beside the text, for people to read; nothing by default."""
         return ""
 
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:

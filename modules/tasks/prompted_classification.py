@@ -92,12 +92,9 @@ class PromptedClassification(Task):
     def cost(self, lengths: Lengths) -> Lengths:
         return self._rows * (lengths + self.overhead).clip(max=self.room)
 
-    def usage(self) -> str:
-        words = ", ".join(
-            f"{label}: {word}" for label, word in zip(self.labels, self.words, strict=True)
-        )
+    def asks(self) -> str:
         asked = "\n\n".join(filter(None, (self.instruction, self.template.source)))
-        return f"\nAsk it as it was trained, in Jinja:\n\n```\n{asked}\n```\n\nIts words: {words}\n"
+        return f"{asked!r} -> {' | '.join(self.words)}"
 
     def prompt(self, row: dict[str, str], lead: str = "") -> Prompt:
         """What is asked of a row, behind instruction and ``lead``."""
