@@ -31,6 +31,7 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"model  {type(run.model).__name__} on {run.model.origin}: "
             f"{count['trainable']:,} of {count['total']:,} parameters train, "
             f"precision {settings['precision']}",
+            *([f"asks   {asked}"] if (asked := _asks(run.model)) else []),
             f"run    {run.folder}",
             f"track  {tracking_line}",
         ]
@@ -40,6 +41,10 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
 def colours() -> bool:
     """Whether to print in colour: on a terminal, unless the user does not want it."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _asks(model) -> str:
+    return model.task.asks() if hasattr(model, "task") else ""
 
 
 def how_to_resume(run) -> str:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules.instructions import chat, labelled, preflight, sources
 from datamodules.instructions.records import Conversation, Message, question
-from datamodules.instructions.rows import ConversationRows, pack
+from datamodules.instructions.rows import ConversationRows, pack, tokenise
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.serving import Serving
 from datamodules.tokens import cached, positions
@@ -128,7 +127,7 @@ class Instructions(Serving):
         made = [tokenizer.backend_tokenizer.to_str(), tokenizer.chat_template, conversations]
         digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
         key = json.dumps(["chat", _FORMAT, digest, self.learn, self.max_length])
-        rows = cached(key, lambda: _encode(tokenizer, conversations, self.learn, self.max_length))
+        rows = cached(key, lambda: tokenise(tokenizer, conversations, self.learn, self.max_length))
         found = ConversationRows(**rows, pad=pad_id(tokenizer))
         useful = np.flatnonzero(found.learned)  # the others would only cost time
         if self.packing:
@@ -197,21 +196,3 @@ def _some(rows: list, count: int | None, seed: int, split: str) -> list:
         raise ValueError(f"--data.train_rows {count}: there are {len(rows):,} training records")
     kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:count])
     return [rows[number] for number in kept]
-
-
-def _encode(tokenizer, conversations, learn: chat.Learn, limit: int) -> dict[str, torch.Tensor]:
-    ids, supervised, sizes, cut, ended = [], [], [], [], []
-    for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
-        for one in chat.encode(tokenizer, conversations[start : start + 1000], learn):
-            ids.append(np.array(one.ids[:limit], np.int32))
-            supervised.append(np.array(one.supervised[:limit], bool))
-            sizes.append(len(ids[-1]))
-            cut.append(len(one.ids) > limit)
-            ended.append(0 <= one.end < limit)
-    return {
-        "ids": torch.from_numpy(np.concatenate(ids)),
-        "supervised": torch.from_numpy(np.concatenate(supervised)),
-        "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])),
-        "cut": torch.tensor(cut),
-        "ended": torch.tensor(ended),
-    }

@@ -1,6 +1,7 @@
 """Tokenised conversations as rows: one a row, or several packed behind one another."""
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 from torch.utils.data import Dataset
 
 from datamodules.batches import InstructionBatch
+from datamodules.instructions import chat
+from datamodules.instructions.records import Conversation
 
 
 @dataclass
@@ -105,3 +108,24 @@ def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
         packs[row].append(number)
         insort(free, (left - size, row))
     return packs
+
+
+def tokenise(
+    tokenizer, conversations: Sequence[Conversation], learn: chat.Learn, limit: int
+) -> dict[str, torch.Tensor]:
+    """The tensors of ``ConversationRows``, each conversation cut to ``limit`` tokens."""
+    ids, supervised, sizes, cut, ended = [], [], [], [], []
+    for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
+        for one in chat.encode(tokenizer, conversations[start : start + 1000], learn):
+            ids.append(np.array(one.ids[:limit], np.int32))
+            supervised.append(np.array(one.supervised[:limit], bool))
+            sizes.append(len(ids[-1]))
+            cut.append(len(one.ids) > limit)
+            ended.append(0 <= one.end < limit)
+    return {
+        "ids": torch.from_numpy(np.concatenate(ids)),
+        "supervised": torch.from_numpy(np.concatenate(supervised)),
+        "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])),
+        "cut": torch.tensor(cut),
+        "ended": torch.tensor(ended),
+    }

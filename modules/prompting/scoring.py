@@ -4,7 +4,8 @@ A prompt is encoded as one row of tokens, or a few, and for each answer the plac
 predict its tokens. Answers that differ in their last token only share a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TypedDict
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.packaged import pad_id
-from modules.prompting.prefixes import SharedPrefix, takes
+from modules.prompting.prefixes import SharedPrefix
 from modules.prompting.templates import Prompt
 
 
@@ -137,21 +138,42 @@ def scores(
     if prefix is not None:
         inputs = prefix.inputs(model, batch, int(place_N.min()))
     inputs = inputs or {name: batch[name] for name in ("input_ids", "attention_mask")}
-    # Places are counted from the end: a trained prompt may stand before the rows.
-    kept_K, column_N = torch.unique(place_N - length, return_inverse=True)
-    if takes(model, "logits_to_keep"):
-        logits = model(**inputs, logits_to_keep=kept_K).logits
-    else:
-        logits = model(**inputs).logits[:, kept_K]
-    # Answers share places: the sum over the vocabulary is taken once of each.
-    pairs_M, pair_N = torch.unique(row_N * len(kept_K) + column_N, return_inverse=True)
-    logits_MV = logits.flatten(0, 1)[pairs_M].float()
+    # Answers share places, of which the sum over the vocabulary is taken once. They are counted
+    # from the end, as a trained prompt may stand before the rows.
+    pairs_2M, pair_N = torch.unique(
+        torch.stack([row_N, place_N - length]), dim=1, return_inverse=True
+    )
+    with _reading(model, *pairs_2M):
+        logits_MV = model(**inputs).logits.float()
     logs_N = logits_MV[pair_N, token_N] - logits_MV.logsumexp(1)[pair_N]
     tokens = torch.bincount(slot_N)
     totals = logs_N.new_zeros(len(tokens)).index_add(0, slot_N, logs_N)
     if normalize:
         totals = totals / tokens
     return totals.view(-1, batch["answers"])
+
+
+@contextmanager
+def _reading(model: nn.Module, rows_M: Tensor, places_M: Tensor) -> Iterator[None]:
+    """Meanwhile the model makes logits of these places only, (M, V), and in fp32.
+
+    Logits of bf16 are multiples of 1/8 above 16: it would often find two words equal.
+    """
+    head = model.get_output_embeddings()
+
+    def forward(hidden_RTH: Tensor) -> Tensor:
+        hidden_MH = hidden_RTH[rows_M, places_M]
+        if type(head) is not nn.Linear:
+            return type(head).forward(head, hidden_MH)
+        with torch.autocast(hidden_MH.device.type, enabled=False):
+            bias = None if head.bias is None else head.bias.float()
+            return nn.functional.linear(hidden_MH.float(), head.weight.float(), bias)
+
+    head.forward = forward
+    try:
+        yield
+    finally:
+        del head.forward
 
 
 @torch.no_grad()

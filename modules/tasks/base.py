@@ -40,6 +40,10 @@ class Task:
         """The backbone with the task's head on it, its dropout rates replaced if one is given."""
         return self.head.build(backbone, dropout)
 
+    def asks(self) -> str:
+        """What the model is given beside the text, for people to read; nothing by default."""
+        return ""
+
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
         """The batch with the targets of ``loss`` in it, where the data do not bring them."""
         return batch

@@ -92,6 +92,10 @@ class PromptedClassification(Task):
     def cost(self, lengths: Lengths) -> Lengths:
         return self._rows * (lengths + self.overhead).clip(max=self.room)
 
+    def asks(self) -> str:
+        asked = "\n\n".join(filter(None, (self.instruction, self.template.source)))
+        return f"{asked!r} -> {' | '.join(self.words)}"
+
     def prompt(self, row: dict[str, str], lead: str = "") -> Prompt:
         """What is asked of a row, behind instruction and ``lead``."""
         prompt = self.template.render(row)

@@ -43,6 +43,7 @@ def test_a_run_without_training_leaves_its_record(words, asked):
     assert config["model"]["init_args"]["task"]["init_args"]["template"] == ASKED[1]
     if "--model.shots" in words:
         assert config["seed_everything"] == 3 and found["config"]["seed_everything"] == 3
+    assert r"asks   '{{ text }}\nIt was' -> bad | good" in ended.out
     assert "0 of" in ended.out and "test/accuracy" in ended.out and "scoring" in ended.out
     assert "checkpoints/" not in ended.out and "wandb leet" in ended.out
     tables = list(ended.run.glob("wandb/*/files/media/table/test/predictions*"))

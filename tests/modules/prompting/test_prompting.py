@@ -8,7 +8,17 @@ import torch
 import transformers
 
 from callbacks import Cost
-from modules import InContext, PromptedClassification, ZeroShot
+from modules import (
+    FullFineTuning,
+    InContext,
+    LoRA,
+    PrefixTuning,
+    PromptedClassification,
+    PromptTuning,
+    PTuning,
+    ZeroShot,
+)
+from modules.exporting import export
 from modules.prompting import scoring
 from modules.prompting.templates import Prompt
 from tests import tiny
@@ -104,6 +114,33 @@ def test_calibration_on_training_texts_reads_neither_labels_nor_other_splits(lla
     torch.testing.assert_close(prior, wanted, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("strategy", [FullFineTuning, LoRA])
+@both
+def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path):
+    module = tiny.make(strategy, model, task=task(instruction="Say it"), learning_rate=1e-2)
+    data = tiny.read(reviews, model, batch_size=8)
+    tiny.fit(module, data, max_epochs=1)
+    batch = module.task.prepare(tiny.batch_of(model, reviews), training=False)
+    folder = export(module, tmp_path / "export")
+    auto = module.task.auto_class
+    if strategy is LoRA:
+        import peft
+
+        loaded = getattr(transformers, auto).from_pretrained(folder / "base")
+        loaded = peft.PeftModel.from_pretrained(loaded, folder).eval()
+    else:
+        loaded = getattr(transformers, auto).from_pretrained(folder).eval()
+    with torch.no_grad():
+        got = scoring.scores(loaded, batch)
+    torch.testing.assert_close(got, tiny.logits(module, batch), atol=1e-5, rtol=1e-5)
+    said = (folder / "README.md").read_text()
+    assert r"`'Say it\n\n{{ text }}\nIt is' -> stupid | clever`" in said
+    if strategy is LoRA:  # the README's own lines
+        exec(said.split("```")[1].removeprefix("python"), made := {})
+        with torch.no_grad():
+            assert torch.equal(scoring.scores(made["model"].eval(), batch), got)
+
+
 def test_the_instruction_comes_once_and_first(llama, reviews):
     module = InContext(backbone=llama, task=task(instruction="Say what it is."), shots=2)
     module.task.room = 1000
@@ -178,6 +215,24 @@ def test_seeds_draw_other_examples_and_the_same_seed_the_same(llama, reviews):
         module.meet(data)
         chosen.append(module.chosen)
     assert chosen[0] == chosen[2] != chosen[1]
+
+
+@pytest.mark.parametrize("strategy", [PromptTuning, PrefixTuning, PTuning, LoRA])
+@both
+def test_padding_and_neighbours_change_no_score(model, strategy, reviews):
+    """Where a trained prompt stands before the rows, too, and words have several tokens."""
+    words = {"negative": "a dull tale", "positive": "q"}
+    module = tiny.make(strategy, model, task=task(verbalizer=words)).eval()
+    rows = tiny.read(reviews, model)._rows["train"]
+    together = module.task.prepare(rows.__getitems__([0, 1, 2, 3]), training=False)
+    alone = [module.task.prepare(rows.__getitems__([row]), training=False) for row in range(4)]
+    assert len({batch["input_ids"].shape for batch in alone}) > 1
+    got = tiny.logits(module, together)
+    wanted = torch.cat([tiny.logits(module, batch) for batch in alone])
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        bare = scoring.scores(module.task.build(model).eval(), together)
+    assert torch.allclose(bare, got, atol=1e-5) == (strategy is LoRA)  # whose update is 0 at first
 
 
 def test_a_budget_of_tokens_counts_those_of_the_prompt(llama, reviews):
