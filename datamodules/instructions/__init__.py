@@ -90,11 +90,11 @@ class Instructions(Serving):
     def found(self) -> sources.Found:
         """The conversations of all splits that are used, read at the first use."""
         found = sources.read(self.source)
-        splits = {
-            name: _some(rows, self.train_rows if name == "train" else self.eval_rows, seed, name)
-            for name, rows in found.splits.items()
-            for seed in [self.seed if name == "train" else 0]
-        }
+        splits = {name: _some(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
+        train = found.splits["train"]
+        if (count := self.train_rows or 0) > len(train):
+            raise ValueError(f"--data.train_rows {count}: there are {len(train):,} records for it")
+        splits["train"] = _some(train, self.train_rows, self.seed)
         for name in self.tasks:
             made = labelled.taught(name, self.task_rows, self.seed)
             splits["train"] = [*splits["train"], *made]
@@ -124,7 +124,8 @@ class Instructions(Serving):
 
     def _load(self, conversations: Sequence[Conversation]) -> ConversationRows:
         tokenizer = self.speaker
-        made = [tokenizer.backend_tokenizer.to_str(), tokenizer.chat_template, conversations]
+        made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
+        made += [tokenizer.chat_template, conversations]
         digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
         key = json.dumps(["chat", _FORMAT, digest, self.learn, self.max_length])
         rows = cached(key, lambda: tokenise(tokenizer, conversations, self.learn, self.max_length))
@@ -146,11 +147,12 @@ class Instructions(Serving):
 
     def references(self, count: int) -> list[tuple[str, list[int], str]]:
         """Of so many test records the question, its token ids and the last response."""
-        found = [
-            (question(conversation), conversation, conversation[-1].content)
-            for conversation in self.found.splits[self.test_split][:count]
-        ]
-        return [(text, chat.prompt(self.speaker, c[:-1]), said) for text, c, said in found]
+        found = []
+        for conversation in self.found.splits[self.test_split]:
+            ids = chat.prompt(self.speaker, conversation[:-1])
+            if len(found) < count and len(ids) <= self.max_length:
+                found.append((question(conversation), ids, conversation[-1].content))
+        return found
 
     def questions(self) -> list[labelled.Questions]:
         """Those of the unseen tasks, in the chat template, up to where the answer begins."""
@@ -188,11 +190,9 @@ class Instructions(Serving):
         }
 
 
-def _some(rows: list, count: int | None, seed: int, split: str) -> list:
+def _some(rows: list, count: int | None, seed: int) -> list:
     """So many, drawn by the seed; those of a smaller number are among those of a larger one."""
-    if count is None or (split != "train" and count >= len(rows)):
+    if count is None or count >= len(rows):
         return rows
-    if count > len(rows):
-        raise ValueError(f"--data.train_rows {count}: there are {len(rows):,} training records")
     kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:count])
     return [rows[number] for number in kept]
