@@ -102,6 +102,28 @@ def test_contextual_calibration_divides_by_what_a_text_without_content_gets(mode
     assert abs(prior[0] - prior[1]) > 1e-3
 
 
+def test_calibration_is_behind_the_examples_of_each_row(llama, reviews):
+    """Nearest examples are other ones for each text, and so is what a text without content gets."""
+    data = tiny.read(reviews, llama)
+    settings = {"backbone": llama, "shots": 1, "selection": "bm25"}
+    module = InContext(task=task(), calibration="content_free", **settings)
+    module.task.room = 1000
+    got, _ = scores_of(module, data)
+    plain = InContext(task=task(), **settings)
+    plain.task.room = 1000
+    raw, _ = scores_of(plain, data)
+    index = torch.arange(len(got))
+    leads = module.leads({"index": index, "columns": data.texts_of("validation")})
+    assert len(set(leads)) > 1 and set(leads) == set(module.priors)
+    for row, lead in enumerate(leads):
+        prompts = [Prompt(f"{lead}{text}\nIt is") for text in ("N/A", "[MASK]", "")]
+        encoded = scoring.causal(module.task.tokenizer, prompts, ["stupid", "clever"])
+        with torch.no_grad():
+            shares = scoring.scores(module.model, scoring.collate(encoded, 0)).softmax(1)
+        wanted = raw[row] - shares.mean(0).log()
+        torch.testing.assert_close(got[row], wanted, atol=1e-5, rtol=1e-5)
+
+
 def test_calibration_on_training_texts_reads_neither_labels_nor_other_splits(llama, reviews):
     data = tiny.read(reviews, llama)
     module = ZeroShot(backbone=llama, task=task(), calibration="texts")
