@@ -14,6 +14,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class Cost(Callback):
     """Counts tokens and training time, validation left out; survives resume.
 
+    Where nothing trains, validation and test are what counts. A module that makes longer rows of a
+    batch says so with ``cost(lengths)``.
+
     ``summary()`` has ``parameters`` (trainable and total), ``tokens`` (those that are not padding),
     ``tokens_per_second``, ``training_seconds``, ``first_batch_at`` (of the clock, when this process
     came to its first batch) and ``peak_memory_bytes``: of the GPU's allocator where there is one,
@@ -31,6 +34,9 @@ class Cost(Callback):
         self._sum: Callable[[torch.Tensor | int], torch.Tensor | int] = lambda count: count
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._begin(trainer, pl_module)
+
+    def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._device = trainer.strategy.root_device
         self.parameters = parameter_counts(pl_module)
         if trainer.world_size > 1:
@@ -52,6 +58,10 @@ class Cost(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
+        if _asks(pl_module):
+            self._count()
+
+    on_test_end = on_validation_end
 
     def on_train_batch_end(
         self,
@@ -61,10 +71,7 @@ class Cost(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        self._pending = self._pending + batch["attention_mask"].sum()  # stays on the device
-        now = time.perf_counter()
-        self.seconds += now - self._since
-        self._since = now
+        self._add(pl_module, batch)
         if not self._rate or trainer.global_step % (trainer.log_every_n_steps or 50) == 0:
             self._count()
             self._rate = self.rate()
@@ -72,6 +79,41 @@ class Cost(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._count()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if _asks(pl_module):
+            self._begin(trainer, pl_module)
+            self._since = time.perf_counter()
+
+    on_test_start = on_validation_start
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        if _asks(pl_module) and self.first_batch_at is None:
+            self.first_batch_at = time.time()
+
+    on_test_batch_start = on_validation_batch_start
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if _asks(pl_module):
+            self._add(pl_module, batch)
+
+    on_test_batch_end = on_validation_batch_end
+
+    def _add(self, pl_module: LightningModule, batch: Any) -> None:
+        self._pending = self._pending + tokens_of(pl_module, batch)
+        now = time.perf_counter()  # nothing has left the device
+        self.seconds += now - self._since
+        self._since = now
 
     def _count(self) -> None:
         """Add up the tokens of all devices, which wait for this."""
@@ -103,6 +145,17 @@ class Cost(Callback):
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         self.tokens, self.seconds = state_dict["tokens"], state_dict["seconds"]
         self._before = state_dict["elapsed"]
+
+
+def _asks(pl_module: LightningModule) -> bool:
+    """Whether nothing trains in the module."""
+    return not any(parameter.requires_grad for parameter in pl_module.parameters())
+
+
+def tokens_of(module: LightningModule, batch: Any) -> torch.Tensor:
+    """Tokens of a batch that are not padding, with those that the module adds."""
+    cost = getattr(module, "cost", lambda lengths: lengths)
+    return cost(batch["attention_mask"].sum(1)).sum()
 
 
 def parameter_counts(module: LightningModule) -> dict[str, int]:

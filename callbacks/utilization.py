@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
+from callbacks.cost import tokens_of
+
 # Dense bf16 and fp16 with fp32 sums, in TFLOP/s, from NVIDIA's data sheets; the first name that
 # the device's name holds counts.
 PEAKS = {
@@ -66,7 +68,7 @@ class Utilization(Callback):
     ) -> None:
         if self._counter is not None:
             self._counter.__exit__(None, None, None)
-            tokens = int(batch["attention_mask"].sum())
+            tokens = int(tokens_of(pl_module, batch))
             self.flops_per_token = self._counter.get_total_flops() / tokens
             self._counter = None
         if self._peak:

@@ -1,15 +1,17 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
+from dataclasses import replace
+
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from lightning.pytorch import LightningDataModule
 
 from datamodules import sources, tables
 from datamodules.augmentation import extended
-from datamodules.sampling import LengthBatches, ResumableLoader
+from datamodules.packaged import load_tokenizer
+from datamodules.serving import Serving
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenise
 
 
-class LabelledText(LightningDataModule):
+class LabelledText(Serving):
     """Texts, or pairs of texts, with a label each. A subclass says where they come from.
 
     Args:
@@ -52,17 +54,13 @@ class LabelledText(LightningDataModule):
         seed: NonNegativeInt = 0,
         workers: NonNegativeInt = 0,
     ) -> None:
-        super().__init__()
-        self.source, self.tokenizer = source, tokenizer
-        self.batch_tokens, self.batch_size, self.max_length = batch_tokens, batch_size, max_length
+        super().__init__(seed, batch_tokens, batch_size, workers)
+        self.source, self.tokenizer, self.max_length = source, tokenizer, max_length
         self.columns, self.labels = (text_column, pair_column, label_column), labels
-        self.train_rows, self.seed, self.workers = train_rows, seed, workers
+        self.train_rows = train_rows
         self.augment, self.copies = augment, copies
         self.origin, self.kind = "", ""
         self._dataset: tables.Dataset | None = None
-        self._rows: dict[str, TokenRows] = {}
-        self._train: ResumableLoader | None = None
-        self._resumed: dict | None = None
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         """The data that the package index carries and its name. Overridden where there is some."""
@@ -81,8 +79,20 @@ class LabelledText(LightningDataModule):
         return self._dataset
 
     @property
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint
+
+    @property
+    def test_split(self) -> str:
+        return self.dataset.test_split
+
+    @property
     def label_names(self) -> list[str]:
         return list(self.dataset.label_names)
+
+    def texts_of(self, split: str) -> dict[str, list[str]]:
+        """The texts of a split by name, as batches have them. Needs ``setup``."""
+        return self._rows[split].columns
 
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process does it, the others wait."""
@@ -90,51 +100,16 @@ class LabelledText(LightningDataModule):
             if split not in self._rows:
                 self._rows[split] = self._load(split)
 
-    def setup(self, stage: str) -> None:
-        self.prepare_data()  # from the cache, in the processes that waited
-
     def _load(self, split: str) -> TokenRows:
         rows = self.dataset.splits[split]
         labels = label_tensor(rows.labels, self.labels, len(self.label_names))
         asked = (rows.fingerprint, self.max_length)
-        return tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
-
-    def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
-        trainer, rows = self.trainer, self._rows[split]
-        ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        budget = None if self.batch_size else self.batch_tokens
-        batches = LengthBatches(rows.lengths, budget, self.batch_size, shuffle, self.seed, *ranks)
-        return ResumableLoader(rows, batches, workers=self.workers)
-
-    def train_dataloader(self) -> ResumableLoader:
-        self._train = self._loader("train", shuffle=True)
-        if self._resumed:
-            self._train.load_state_dict(self._resumed)
-            self._resumed = None
-        return self._train
-
-    def val_dataloader(self) -> ResumableLoader:
-        return self._loader("validation", shuffle=False)
-
-    def test_dataloader(self) -> ResumableLoader:
-        return self._loader(self.dataset.test_split, shuffle=False)
-
-    def state_dict(self) -> dict:
-        """The place in the epoch, for the checkpoint.
-
-        Lightning makes the loader before it has read the checkpoint, if an optimizer asks for the
-        number of steps, and then forgets the loader's own state.
-        """
-        place = {"train": self._train.state_dict()} if self._train else {}
-        return {"fingerprint": self.dataset.fingerprint} | place
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        if state_dict["fingerprint"] != self.dataset.fingerprint:
-            raise ValueError(
-                f"--data.source {self.source}: {self.origin} is not what the run was trained on; "
-                f"give it the data it had, or begin a new run"
-            )
-        self._resumed = state_dict.get("train")
+        found = tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
+        if rows.pairs is not None:
+            return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
+        cut = found.cut.any()
+        texts = found.cut_texts(rows.texts, load_tokenizer(self.tokenizer)) if cut else rows.texts
+        return replace(found, columns={"text": texts})
 
     def notes(self) -> list[str]:
         """What the user should know of the data, a line each. Needs ``setup``."""

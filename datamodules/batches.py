@@ -10,6 +10,8 @@ class LabelledBatch(TypedDict):
 
     ``token_type_ids`` is there for sentence pairs where the tokenizer tells the two apart.
     ``index`` is the row's place in its split, so that a prediction can be shown beside its text.
+    ``columns`` are the texts themselves, by name (text, and pair where there are two), for tasks
+    that put them into words of their own.
     """
 
     input_ids: Tensor  # (B, T) int64
@@ -17,6 +19,7 @@ class LabelledBatch(TypedDict):
     index: Tensor  # (B,) int64
     # (B,) int64 classes, (B,) float32 numbers, or (B, classes) int64, 1 for each of several
     labels: NotRequired[Tensor]
+    columns: NotRequired[dict[str, list[str]]]  # B texts each
     token_type_ids: NotRequired[Tensor]  # (B, T) int64
 
 
@@ -33,3 +36,18 @@ class CorpusBatch(TypedDict):
     document_ids: Tensor  # (B, T) int64, -1 for padding
     index: Tensor  # (B,) int64
     boundary: NotRequired[Tensor]  # (B,) int64
+
+
+class InstructionBatch(TypedDict):
+    """B rows of one conversation each, or several behind one another, padded on the right to T.
+
+    ``position_ids``, of packed rows only, begin anew with each conversation, by which attention
+    tells them apart. A conversation's first token is never supervised, so that none is predicted
+    from another.
+    """
+
+    input_ids: Tensor  # (B, T) int64
+    attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
+    supervised: Tensor  # (B, T) bool, the tokens that are to be learned
+    index: Tensor  # (B,) int64
+    position_ids: NotRequired[Tensor]  # (B, T) int64

@@ -134,6 +134,19 @@ def _columns(path: Path, records: Iterator[tuple[int, list[str]]]) -> Table:
     return Table(str(path), dict(zip(header, zip(*fields, strict=True), strict=False)), rows)
 
 
+def _json(path: Path) -> Table:
+    """One array, as Alpaca's and ShareGPT's files are, or lines."""
+    text = _text(path)
+    if not text.lstrip().startswith("["):
+        return _jsonl(path)
+    try:
+        records = json.loads(text)
+    except json.JSONDecodeError as error:
+        message = f"is not JSON ({error.msg}, column {error.colno}): close the array"
+        raise _fault(path, message, row=error.lineno) from error
+    return _objects(path, records, range(1, len(records) + 1))
+
+
 def _jsonl(path: Path) -> Table:
     rows, records = [], []
     for row, line in _lines(path):
@@ -142,10 +155,15 @@ def _jsonl(path: Path) -> Table:
         except json.JSONDecodeError as error:
             message = f"is not JSON ({error.msg}, column {error.colno}): put one object on a line"
             raise _fault(path, message, row=row) from error
-        if not isinstance(record, dict):
-            raise _fault(path, "is not a JSON object: put one object on a line", row=row)
         rows.append(row)
         records.append(record)
+    return _objects(path, records, rows)
+
+
+def _objects(path: Path, records: list, rows: Sequence[int]) -> Table:
+    for row, record in zip(rows, records, strict=True):
+        if not isinstance(record, dict):
+            raise _fault(path, "is not a JSON object: put one object on a line", row=row)
     names = dict.fromkeys(name for record in records for name in record)
     return Table(str(path), {n: [record.get(n) for record in records] for n in names}, rows)
 
@@ -171,7 +189,7 @@ READERS: dict[str, Callable[[Path], Table]] = {
     ".tsv": _tsv,
     ".csv": _csv,
     ".jsonl": _jsonl,
-    ".json": _jsonl,
+    ".json": _json,
     ".parquet": _parquet,
     ".txt": _txt,
 }

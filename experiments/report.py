@@ -1,6 +1,7 @@
 """What a run says on the screen: at the start what it is, at the end what came of it."""
 
 import math
+import os
 import shlex
 import sys
 from typing import Any
@@ -30,10 +31,20 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"model  {type(run.model).__name__} on {run.model.origin}: "
             f"{count['trainable']:,} of {count['total']:,} parameters train, "
             f"precision {settings['precision']}",
+            *([f"asks   {asked}"] if (asked := _asks(run.model)) else []),
             f"run    {run.folder}",
             f"track  {tracking_line}",
         ]
     )
+
+
+def colours() -> bool:
+    """Whether to print in colour: on a terminal, unless the user does not want it."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _asks(model) -> str:
+    return model.task.asks() if hasattr(model, "task") else ""
 
 
 def how_to_resume(run) -> str:
@@ -60,15 +71,13 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
             lines.append((name, f"{value:.4f}"))
-    seconds, training = result["seconds"], result["training_seconds"]
+    seconds, spent = result["seconds"], result["training_seconds"]
+    what = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
     lines += [
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
-        (
-            "time",
-            f"{seconds:.0f} s, of which training {training:.0f} s",
-        ),
+        ("time", f"{seconds:.0f} s, of which {what} {spent:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     width = max(len(name) for name, _ in lines)
@@ -76,8 +85,10 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
         notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
     chosen = "best" if run.model.monitor in metrics else "last"
-    heading = f"{run.name}: the {chosen} weights on {run.data['origin']}"
-    files = f"done   {run.folder} (result.json, config.yaml, checkpoints/, export/)"
+    weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
+    heading = f"{run.name}: {weights} on {run.data['origin']}"
+    made = ", checkpoints/, export/" if count["trainable"] else ""
+    files = f"done   {run.folder} (result.json, config.yaml{made})"
     return "\n".join(
         ["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where]
     )

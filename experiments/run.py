@@ -85,6 +85,8 @@ class Run:
                 folders.make(self.folder, self.parsed)
                 self.lock = folders.hold(self.folder)
                 print(report.opening(self, notes, line), flush=True)
+                if hasattr(self.datamodule, "preflight"):
+                    print(f"\n{self.datamodule.preflight(report.colours())}\n", flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
                 self.folder,
@@ -148,12 +150,24 @@ class Run:
             export(model, self.folder / "export", facts | {"git_commit": self.commit})
             self._conclude(metrics, notes)
 
+    def measure(self) -> None:
+        """Where nothing trains: validate and test, and say what came of it."""
+        shown: dict[str, float] = {}
+        for of in (self.trainer.test, self.trainer.validate):
+            shown |= dict((of(self.model, self.datamodule, verbose=False) or [{}])[0])
+        chosen = {name: v for name, v in shown.items() if name.startswith("test/")}
+        if self.model.monitor in shown:
+            chosen[self.model.monitor] = shown[self.model.monitor]
+        if self.trainer.is_global_zero:
+            self.last.parent.rmdir()
+            self._conclude(chosen, [])
+
     def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:
         started, cost = psutil.Process().create_time(), self.cost.summary()
         first = cost.pop("first_batch_at")
         kept = [f for f in (self.last.with_name("best.ckpt"), self.last) if f.is_file()]
         cost["mfu"] = self.utilization.mfu()
-        cost["checkpoint_bytes"] = kept[0].stat().st_size if kept else None
+        cost["checkpoint_bytes"] = kept[0].stat().st_size if kept else 0
         result = {
             "metrics": metrics,
             "config": tracking.redact(self.config),

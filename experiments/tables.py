@@ -138,7 +138,8 @@ def plot(lines: list[dict[str, Any]], file: Path) -> None:
             textcoords="offset points",
             fontsize=9,
         )
-    axes.set_xscale("log")
+    # Where nothing trains there is no logarithm.
+    axes.set_xscale("log" if all(line["parameters"] for line in lines) else "symlog")
     axes.set_xlabel("trained parameters")
     axes.set_ylabel(f"{metric}, mean and standard deviation")
     axes.grid(alpha=0.3)

@@ -19,11 +19,15 @@ from modules.pretraining.permutation_lm import PermutationLM
 from modules.pretraining.replaced_token_detection import ReplacedTokenDetection
 from modules.pretraining.sentence_order_prediction import SentenceOrderPrediction
 from modules.pretraining.span_corruption import SpanCorruption
+from modules.prompting.in_context import InContext
+from modules.prompting.zero_shot import ZeroShot
 from modules.tasks import (
     Classification,
+    InstructionFollowing,
     LanguageModeling,
     MultiLabel,
     PairClassification,
+    PromptedClassification,
     Regression,
 )
 
@@ -34,6 +38,8 @@ __all__ = [
     "Classification",
     "FullFineTuning",
     "IA3",
+    "InContext",
+    "InstructionFollowing",
     "LanguageModeling",
     "LinearProbe",
     "LoRA",
@@ -47,9 +53,11 @@ __all__ = [
     "PermutationLM",
     "PrefixTuning",
     "PromptTuning",
+    "PromptedClassification",
     "Regression",
     "ReplacedTokenDetection",
     "SentenceOrderPrediction",
     "SpanCorruption",
+    "ZeroShot",
     "load",
 ]

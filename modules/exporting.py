@@ -15,11 +15,16 @@ from modules import backbones
 from modules.finetuning.base import FineTuningModule
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.card import write as write_pretrained
+from modules.tasks import Task
 
 _FULL = """from transformers import pipeline
 pipeline({pipeline!r}, {folder!r})("a gripping film")"""
 _ADAPTER = """from peft import {peft_class}
 model = {peft_class}.from_pretrained({folder!r})"""
+# Of masked language models peft has no class of its own.
+_ADAPTER_ON_BASE = """from peft import PeftModel
+from transformers import {auto_class}
+model = PeftModel.from_pretrained({auto_class}.from_pretrained({base!r}), {folder!r})"""
 _ALONE = """
 # One text at a time: behind a prompt, transformers reads the last place, padding or not."""
 _OWN = """from modules import load  # of Pretune
@@ -85,6 +90,8 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
     pooled = task.pooling != "native"
     tokenizer = load_tokenizer(module.hparams["backbone"])
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
+    if template := getattr(task, "chat_template", None):
+        tokenizer.chat_template = template
     tokenizer.save_pretrained(scratch)
     if pooled or getattr(module, "own_format", False):
         how = _OWN
@@ -94,7 +101,7 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
             model.base_model.save_pretrained(scratch / "encoder")
             how += _ENCODER
     elif isinstance(model, peft.PeftModel):
-        how = _ADAPTER
+        how = _ADAPTER if hasattr(peft, _peft_class(task)) else _ADAPTER_ON_BASE
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
         _save_adapter(model, module.hparams["backbone"], scratch, folder / "base")
@@ -105,9 +112,16 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
         "folder": str(folder),
         "encoder": str(folder / "encoder"),
         "pipeline": task.pipeline,
-        "peft_class": task.auto_class.replace("AutoModel", "AutoPeftModel"),
+        "auto_class": task.auto_class,
+        "base": str(folder / "base"),
+        "peft_class": _peft_class(task),
     }
-    (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n")
+    asked = f"\nIt was trained to answer `{task.asks()}`.\n" if task.asks() else ""
+    (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n{asked}")
+
+
+def _peft_class(task: Task) -> str:
+    return task.auto_class.replace("AutoModel", "AutoPeftModel")
 
 
 def _save_own(module: FineTuningModule, scratch: Path) -> None:

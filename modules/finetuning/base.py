@@ -17,6 +17,7 @@ from modules.finetuning import checkpoints
 from modules.finetuning.freezing import frozen_matrices
 from modules.finetuning.targets import trained_layers
 from modules.tasks import Classification, Task, plain, restore, stored
+from modules.tasks.base import Lengths
 
 
 class FineTuningModule(LightningModule):
@@ -74,11 +75,21 @@ class FineTuningModule(LightningModule):
         """Which parameters exist and which of them train. Overridden by every strategy."""
         raise NotImplementedError
 
+    def cost(self, lengths: Lengths) -> Lengths:
+        """Tokens that the model reads for rows of so many tokens."""
+        return self.task.cost(lengths)
+
     def forward(self, batch: LabelledBatch) -> Tensor:
         """The task's logits."""
-        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
-        with torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext():
+        with self.precision():
             return self.task.logits(self.model, batch)
+
+    def precision(self) -> contextlib.AbstractContextManager:
+        """Autocast, where a bf16-mixed trainer has left the frozen matrices in bf16."""
+        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
+        return (
+            torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
+        )
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")
@@ -119,6 +130,8 @@ class FineTuningModule(LightningModule):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
+        if self.trainer.datamodule is not None:
+            self.trainer.datamodule.cost = self.cost
         if self.trainer.precision == "bf16-mixed":
             for parameter in frozen_matrices(self.model):
                 parameter.data = parameter.data.bfloat16()

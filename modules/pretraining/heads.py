@@ -22,16 +22,20 @@ def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tenso
 
     def select(module: nn.Module, arguments: tuple, output: Any) -> Any:
         found.append(output["last_hidden_state"])
-        output["last_hidden_state"] = output["last_hidden_state"][places][None]
+        hidden_BTH = output["last_hidden_state"][
+            :, -places.shape[1] :
+        ]  # without a prompt before it
+        output["last_hidden_state"] = hidden_BTH[places][None]
         return output
 
     def take(module: nn.Module, arguments: tuple) -> tuple:
         found.append(arguments[0][0])
         return (arguments[0][:, :0],)
 
-    body = model.get_decoder() if model.config.is_encoder_decoder else model.base_model
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    body = inner.get_decoder() if inner.config.is_encoder_decoder else inner.base_model
     handles = [body.register_forward_hook(select)]
-    handles.append(model.get_output_embeddings().register_forward_pre_hook(take))
+    handles.append(inner.get_output_embeddings().register_forward_pre_hook(take))
     try:
         model(**inputs)
     finally:

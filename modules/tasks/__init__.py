@@ -4,14 +4,24 @@ from typing import Any
 
 from modules.tasks.base import Task
 from modules.tasks.classification import Classification
+from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.language_modeling import LanguageModeling
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.pair_classification import PairClassification
+from modules.tasks.prompted_classification import PromptedClassification
 from modules.tasks.regression import Regression
 
 TASKS: dict[str, type[Task]] = {
     task.__name__: task
-    for task in (Classification, LanguageModeling, MultiLabel, PairClassification, Regression)
+    for task in (
+        Classification,
+        InstructionFollowing,
+        LanguageModeling,
+        MultiLabel,
+        PairClassification,
+        PromptedClassification,
+        Regression,
+    )
 }
 
 

@@ -1,16 +1,14 @@
 """Predicting tokens: pre-training's own task, for text of one's own domain."""
 
 import torch
-import transformers
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import LabelledBatch
-from datamodules.packaged import load_tokenizer, pad_id
-from modules import backbones
+from datamodules.packaged import load_tokenizer
 from modules.masking import mask_tokens
-from modules.tasks import heads
+from modules.tasks import heads, language_models
 from modules.tasks.base import Task
 
 _IGNORED = -100  # where there is nothing to predict
@@ -37,20 +35,9 @@ class LanguageModeling(Task):
         return {"mask_probability": self.mask_probability}
 
     def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
-        config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
-        masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-        # peft has no type for masked language models: this one leaves the outputs as they are.
-        self.peft_type = "FEATURE_EXTRACTION" if masked else "CAUSAL_LM"
-        self.auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
-        self.pipeline = "fill-mask" if masked else "text-generation"
-        model = backbones.load(getattr(transformers, self.auto_class), backbone, dropout)
-        tokenizer = load_tokenizer(backbone)
-        model.config.get_text_config().pad_token_id = pad_id(tokenizer)
+        model, masked = language_models.build(self, backbone, dropout)
         if masked:
-            if tokenizer.mask_token_id is None:
-                raise ValueError(f"--model.task LanguageModeling: {backbone} has no mask token")
+            tokenizer = load_tokenizer(backbone)
             self._mask = tokenizer.mask_token_id
             self._special = torch.tensor(tokenizer.all_special_ids)
             self._vocabulary = len(tokenizer)

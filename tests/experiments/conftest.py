@@ -24,7 +24,7 @@ class Ended(NamedTuple):
 
     @property
     def run(self) -> Path:
-        (run,) = self.outputs.glob("lora_sst2/*")
+        (run,) = self.outputs.glob("*/*")
         return run
 
 
@@ -42,18 +42,25 @@ def folder(tmp_path, monkeypatch, session_cache) -> Path:
 
 @pytest.fixture
 def experiment(folder, monkeypatch, bert, capfd):
-    """Call lora_sst2.py with flags after those of a tiny run; `bare` leaves those out."""
+    """Call an experiment with flags after those of a tiny run; `bare` leaves those out."""
 
-    def call(*words: object, bare: bool = False, tracked: bool = False, **defaults) -> Ended:
+    def call(
+        *words: object,
+        bare: bool = False,
+        tracked: bool = False,
+        name: str = "lora_sst2",
+        model: type = modules.LoRA,
+        **defaults,
+    ) -> Ended:
         line = (
             [str(word) for word in words] if bare else running.flags(bert, *words, tracked=tracked)
         )
-        monkeypatch.setattr(sys, "argv", ["experiments/lora_sst2.py", *line])
+        monkeypatch.setattr(sys, "argv", [f"experiments/{name}.py", *line])
         monkeypatch.delenv("PRETUNE_RUN", raising=False)
         capfd.readouterr()
         code, handlers = 0, {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
-            cli.main("experiments/lora_sst2.py", "A question.", modules.LoRA, SST2, defaults)
+            cli.main(f"experiments/{name}.py", "A question.", model, SST2, defaults)
         except SystemExit as stop:
             code = stop.code
         for number, handler in handlers.items():

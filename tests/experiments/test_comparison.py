@@ -73,6 +73,23 @@ def test_bad_flags_are_one_line(words, line, folder, monkeypatch, capsys):
     assert not (folder / "outputs").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [([], ["one 0", "two 0", "two 1"]), (["--seeds", "2"], ["one 0", "two 0", "one 1", "two 1"])],
+)
+def test_a_row_has_seeds_of_its_own_unless_they_are_given(words, runs, folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["mine.py", *words])
+    monkeypatch.setattr(
+        comparison.Comparison,
+        "run",
+        lambda self: seen.extend(f"{job.row.name} {job.seed}" for job in self.jobs),
+    )
+    monkeypatch.setattr(comparison, "_report", lambda *_: None)
+    comparison.main("mine.py", "A question.", [Row("one", "a", seeds=1), Row("two", "b", seeds=2)])
+    assert seen == runs
+
+
 SCRIPT = """
 from experiments.comparison import Row, main
 

@@ -8,14 +8,17 @@ import torch
 import transformers
 from torch.utils.data import DataLoader
 
+from datamodules import Instructions
 from modules import (
     Adapter,
     Classification,
     FullFineTuning,
+    InstructionFollowing,
     LanguageModeling,
     LoRA,
     MultiLabel,
     PairClassification,
+    PromptedClassification,
     Regression,
     load,
     tasks,
@@ -26,7 +29,8 @@ from modules.masking import mask_tokens
 from tests import tiny
 
 # What a strategy cannot do: it says so in one line.
-IMPOSSIBLE = {("LinearProbe", "LanguageModeling")}
+TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
+IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,16 @@ def scored(tmp_path_factory):
 
 
 def data_for(kind, backbone, scored, reviews):
-    if kind in (Classification, PairClassification):
+    if kind is InstructionFollowing:
+        rows = [{"instruction": f"{n:02}", "output": ("good", "bad")[n % 2]} for n in range(8)]
+        for split in ("train", "dev"):
+            file = scored.parent / "chats" / f"{split}.jsonl"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text("\n".join(map(json.dumps, rows)))
+        data = Instructions(str(file.parent), backbone, template="plain", max_length=44)
+        data.setup("fit")
+        return data
+    if kind in (Classification, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
     column = {Regression: "score", MultiLabel: "names"}.get(kind, "score")
@@ -61,6 +74,10 @@ def task_for(kind, data):
 @pytest.mark.parametrize("kind", tasks.TASKS.values(), ids=tasks.TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
+    if kind is InstructionFollowing and "bert" in backbone:
+        with pytest.raises(ValueError, match=f"^--model.task {kind.__name__}: .* is an encoder"):
+            tiny.make(strategy, backbone, task=kind())
+        return
     data = data_for(kind, backbone, scored, reviews)
     still = {"learning_rate": 3e-3, "schedule": "constant", "warmup": 0.0}
     if (strategy.__name__, kind.__name__) in IMPOSSIBLE:
@@ -81,6 +98,14 @@ def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
     assert set(held) == set(before)
     again = strategy.load_from_checkpoint(tmp_path / "weights.ckpt", weights_only=True)
     assert torch.equal(tiny.logits(again, batch), tiny.logits(module, batch))
+
+
+def test_an_export_takes_the_chat_template_along(llama, tmp_path):
+    module = tiny.make(LoRA, llama, task=InstructionFollowing(chat_template="{{ messages }}"))
+    folder = export(module, tmp_path / "export")
+    assert transformers.AutoTokenizer.from_pretrained(folder).chat_template == "{{ messages }}"
+    again = LoRA(**module.hparams)
+    assert again.task.arguments() == module.task.arguments()
 
 
 @pytest.mark.parametrize("kind", [Regression, MultiLabel, LanguageModeling])

@@ -1,0 +1,131 @@
+"""What a chat model answers, before and after."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+from lightning.pytorch import LightningModule, Trainer
+
+from callbacks.before_and_after import BeforeAndAfter
+
+PROMPTS = (
+    "What is the capital of France?",
+    "Name three fruits.",
+    "Summarise in one sentence: The shop opens at nine, closes at noon for an hour, and stays open "
+    "until six in the evening.",
+    "Write a polite reply that declines an invitation to dinner.",
+    "Rewrite in the past tense: I walk to the station and take the train.",
+    "Give me a word that rhymes with light.",
+    "Explain to a child why the sky is blue.",
+    "What is 17 + 25?",
+)
+
+
+class Answers(BeforeAndAfter):
+    """Loss on the test responses, and greedy answers to fixed prompts and to test records.
+
+    Those to test records are compared with their references by exact match and ROUGE-L. All of
+    them go into a table of the run and into answers.json in its folder.
+
+    Args:
+        prompts: fixed ones; ours if not given.
+        references: how many test records to answer.
+        tokens: after which an answer is cut, and its reference with it.
+    """
+
+    def __init__(
+        self,
+        prompts: list[str] | None = None,
+        references: NonNegativeInt = 32,
+        tokens: PositiveInt = 64,
+    ) -> None:
+        super().__init__()
+        self.prompts = list(PROMPTS if prompts is None else prompts)
+        self.references, self.tokens = int(references), int(tokens)
+
+    def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        data = trainer.datamodule
+        records, tokenizer = data.references(self.references), data.speaker
+        asked = [data.asked(text) for text in self.prompts] + [ids for _, ids, _ in records]
+        with pl_module.precision():
+            said = pl_module.task.generate(pl_module.model, tokenizer, asked, self.tokens)
+        # What is compared is as long as an answer may be.
+        kept = [tokenizer(text, add_special_tokens=False)["input_ids"] for _, _, text in records]
+        whole = [tokenizer.decode(ids[: self.tokens]).strip() for ids in kept]
+        pairs = list(zip(said[len(self.prompts) :], whole, strict=True))
+        found: dict[str, Any] = {"answers": said}
+        if pairs:
+            found["rouge_l"] = sum(rouge_l(*pair) for pair in pairs) / len(pairs)
+            found["exact_match"] = sum(_words(a) == _words(b) for a, b in pairs) / len(pairs)
+        if not self.before:  # the loss after it is the test's own
+            found["loss"] = _loss(trainer, pl_module)
+        return found
+
+    def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:
+        records = trainer.datamodule.references(self.references)
+        texts = self.prompts + [text for text, _, _ in records]
+        wanted = [""] * len(self.prompts) + [reference for _, _, reference in records]
+        rows = [
+            list(row)
+            for row in zip(texts, wanted, self.before["answers"], after["answers"], strict=True)
+        ]
+        for name in ("rouge_l", "exact_match"):
+            if name in after:
+                pl_module.log(f"before/{name}", self.before[name], rank_zero_only=True)
+                pl_module.log(f"test/{name}", after[name], rank_zero_only=True)
+        pl_module.log("before/loss", self.before["loss"], rank_zero_only=True)
+        if not trainer.is_global_zero:
+            return
+        columns = ["prompt", "reference", "before", "after"]
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_table"):
+                logger.log_table("test/answers", columns=columns, data=rows)
+        folder = Path(trainer.default_root_dir)
+        held = [dict(zip(columns, row, strict=True)) for row in rows]
+        (folder / "answers.json").write_text(json.dumps(held, indent=2, ensure_ascii=False) + "\n")
+        print("\n" + _shown(held[: len(self.prompts)]))
+
+
+@torch.no_grad()
+def _loss(trainer: Trainer, module: LightningModule) -> float:
+    """Mean over the learned tokens of the test records."""
+    total = count = 0.0
+    for batch in trainer.datamodule.whole_test():
+        batch = {name: value.to(module.device) for name, value in batch.items()}
+        batch = module.task.prepare(batch, training=False)
+        size = float(module.task.size(batch))
+        total += float(module.task.loss(module(batch), batch)) * size
+        count += size
+    return total / max(1.0, count)
+
+
+def _shown(rows: list[dict[str, str]], width: int = 100) -> str:
+    def short(text: str) -> str:
+        text = " ".join(text.split())
+        return text if len(text) <= width else text[: width - 1] + "…"
+
+    return "\n".join(
+        f"  {short(row['prompt'])}\n    before  {short(row['before'])}\n"
+        f"    after   {short(row['after'])}"
+        for row in rows
+    )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    """F1 of the longest common subsequence of words (Lin 2004); case and punctuation go."""
+    one, other = _words(answer), _words(reference)
+    row = [0] * (len(other) + 1)
+    for word in one:
+        above = 0  # of the row before, one column to the left
+        for column, second in enumerate(other, 1):
+            here = row[column]
+            row[column] = above + 1 if word == second else max(here, row[column - 1])
+            above = here
+    return 2 * row[-1] / (len(one) + len(other)) if one and other else float(one == other)

@@ -1,0 +1,47 @@
+"""What a run changed: the same measure before its first step and of its test."""
+
+import sys
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class BeforeAndAfter(Callback):
+    """Measures before the first step and at the end of the test; survives a resume.
+
+    A subclass has ``measure`` and ``conclude``.
+    """
+
+    def __init__(self) -> None:
+        self.before: dict[str, Any] = {}
+
+    def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Plain values, for the checkpoint. Only the first of several devices is asked."""
+        raise NotImplementedError
+
+    def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:
+        """Log what ``before`` and ``after`` come to."""
+        raise NotImplementedError
+
+    def _measured(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        if trainer.is_global_zero:
+            when = "after" if self.before else "before"
+            print(f"{type(self).__name__}: measuring {when}", file=sys.stderr, flush=True)
+        training = pl_module.training
+        found = self.measure(trainer, pl_module.eval()) if trainer.is_global_zero else None
+        pl_module.train(training)
+        return trainer.strategy.broadcast(found)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.before and not trainer.fast_dev_run:
+            self.before = self._measured(trainer, pl_module)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.before:
+            self.conclude(trainer, pl_module, self._measured(trainer, pl_module))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"before": self.before}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.before = state_dict["before"]

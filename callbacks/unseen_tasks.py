@@ -1,0 +1,55 @@
+"""Whether what a chat model was taught carries over, or costs it what it could do before."""
+
+import math
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+
+from callbacks.before_and_after import BeforeAndAfter
+
+
+class UnseenTasks(BeforeAndAfter):
+    """Zero-shot accuracy on labelled tasks that were not taught, and by how much it changed.
+
+    Answers are corrected by what the model prefers for texts that say nothing. The change is
+    compared with its 95 % interval over the same questions.
+    """
+
+    def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        data, right = trainer.datamodule, {}
+        for task in data.questions():
+            with pl_module.precision():
+                scores, leaning = (
+                    pl_module.task.answer_scores(
+                        pl_module.model, data.speaker, asked, task.words
+                    ).float()
+                    for asked in (task.asked, task.neutral)
+                )
+            guesses = (scores - leaning.mean(0)).argmax(1).tolist()
+            right[task.name] = [
+                guess == label for guess, label in zip(guesses, task.labels, strict=True)
+            ]
+        return {"right": right}
+
+    def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:
+        for name, now in after["right"].items():
+            before = self.before["right"][name]
+            change, interval = changed(before, now)
+            pl_module.log(f"before/{name}", sum(before) / len(before), rank_zero_only=True)
+            pl_module.log(f"test/{name}", sum(now) / len(now), rank_zero_only=True)
+            if trainer.is_global_zero:
+                verdict = "within it" if abs(change) <= interval else "more than that"
+                print(
+                    f"  {name}, not taught: zero-shot accuracy {sum(before) / len(before):.3f} → "
+                    f"{sum(now) / len(now):.3f}, {change:+.3f} with an interval of ± "
+                    f"{interval:.3f}: {verdict}"
+                )
+
+
+def changed(before: list[bool], after: list[bool]) -> tuple[float, float]:
+    """Difference of two accuracies on the same rows, and half of its 95 % interval."""
+    differences = [now - then for then, now in zip(before, after, strict=True)]
+    count = len(differences)
+    mean = sum(differences) / count
+    variance = sum((d - mean) ** 2 for d in differences) / max(1, count - 1)
+    return mean, 1.96 * math.sqrt(variance / count)

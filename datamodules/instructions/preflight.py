@@ -1,0 +1,76 @@
+"""What will be learned, shown before the first step; a run that would learn nothing stops here."""
+
+from datamodules.instructions.rows import ConversationRows
+
+_LEARNED, _PLAIN = "\033[32m", "\033[0m"
+
+
+def check(train: ConversationRows) -> None:
+    """Stop a run in which no token is learned, or none that ends a response.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    if not train.supervised.any():
+        cut = int(train.cut.sum())
+        raise ValueError(
+            f"--data.max_length: no token of {len(train.sizes):,} training records would be "
+            + (
+                f"learned; {cut:,} were cut before their response ended"
+                if cut
+                else "learned: the template marks none"
+            )
+        )
+    if not train.ended.any():
+        why = (
+            "all were cut before it; a larger --data.max_length"
+            if train.cut.all()
+            else "the template has none, or not among what is learned; see --data.template"
+        )
+        raise ValueError(
+            f"--data.template: no token that ends a response would be learned, and the model would "
+            f"not know when to stop: {why}"
+        )
+
+
+def table(splits: dict[str, ConversationRows]) -> str:
+    """Rows, and what of them is learned, a line for each split."""
+    heads = ("records", "rows", "tokens", "learned", "learn nothing", "cut", "cut, end learned")
+    lines = [("", *heads)]
+    for name, rows in splits.items():
+        learned = rows.learned
+        cells = (
+            f"{len(rows.sizes):,}",
+            f"{len(rows):,}",
+            f"{len(rows.ids):,}",
+            f"{100 * learned.sum() / max(1, len(rows.ids)):.1f} %",
+            f"{(learned == 0).sum():,}",
+            f"{int(rows.cut.sum()):,}",
+            f"{int((rows.cut & rows.ended).sum()):,}",
+        )
+        lines.append((name, *cells))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:
+    """The first record that was not cut, as the model sees it, with what is learned in colour.
+
+    Without colour it stands between « and ».
+    """
+    whole = (~rows.cut & rows.ended).nonzero()[:, 0].tolist() or [0]
+    ids, supervised = rows.tokens(whole[0])
+    begin, end = (_LEARNED, _PLAIN) if colour else ("«", "»")
+    parts, at = [], 0
+    changes = (supervised[1:] != supervised[:-1]).nonzero()[:, 0] + 1
+    for stop in [*changes.tolist(), len(ids)]:
+        text = tokenizer.decode(ids[at:stop], clean_up_tokenization_spaces=False)
+        parts.append(f"{begin}{text}{end}" if supervised[at] else text)
+        at = stop
+    return "".join(parts)

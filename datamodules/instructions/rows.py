@@ -1,0 +1,131 @@
+"""Tokenised conversations as rows: one a row, or several packed behind one another."""
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from datamodules.batches import InstructionBatch
+from datamodules.instructions import chat
+from datamodules.instructions.records import Conversation
+
+
+@dataclass
+class ConversationRows(Dataset):
+    """N tokenised conversations in flat arrays, served in R rows.
+
+    Attributes:
+        ids: token ids of all conversations, (sum of lengths,) int32.
+        supervised: the tokens to learn, (sum of lengths,) bool.
+        starts: where each begins in ``ids``, and the end of the last, (N + 1,) int64.
+        cut: those longer than the limit, (N,) bool.
+        ended: those whose last response has its end token, and learns it, (N,) bool.
+        pad: the padding token's id.
+        packs: numbers of the conversations of each row; one each if None.
+        packed: whether a row may hold several.
+    """
+
+    ids: torch.Tensor
+    supervised: torch.Tensor
+    starts: torch.Tensor
+    cut: torch.Tensor
+    ended: torch.Tensor
+    pad: int
+    packs: list[list[int]] | None = None
+    packed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1 if self.packs is None else len(self.packs)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Tokens of each conversation, (N,)."""
+        return self.starts.diff().numpy()
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, (R,)."""
+        if self.packs is None:
+            return self.sizes
+        sizes = self.sizes
+        return np.array([sizes[pack].sum() for pack in self.packs])
+
+    @property
+    def learned(self) -> np.ndarray:
+        """Supervised tokens of each conversation, (N,)."""
+        total = np.concatenate([[0], np.cumsum(self.supervised.numpy())])
+        return np.diff(total[self.starts.numpy()])
+
+    def tokens(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids of one conversation and which of them are supervised."""
+        part = slice(int(self.starts[number]), int(self.starts[number + 1]))
+        return self.ids[part], self.supervised[part]
+
+    def __getitems__(self, rows: list[int]) -> InstructionBatch:
+        """Rows padded to the longest: called by the loader with a whole batch."""
+        members = [[row] for row in rows] if self.packs is None else [self.packs[r] for r in rows]
+        sizes = self.sizes
+        shape = len(rows), max(int(sizes[pack].sum()) for pack in members)
+        ids_BT, mask_BT = torch.full(shape, self.pad), torch.zeros(shape, dtype=torch.int64)
+        supervised_BT = torch.zeros(shape, dtype=torch.bool)
+        # Padding goes on counting: a start of its own would be one more conversation.
+        positions_BT = torch.zeros(shape, dtype=torch.int64)
+        for row, pack in enumerate(members):
+            begin = 0
+            for number in pack:
+                end = begin + int(sizes[number])
+                ids_BT[row, begin:end], supervised_BT[row, begin:end] = self.tokens(number)
+                positions_BT[row, begin:] = torch.arange(shape[1] - begin)
+                begin = end
+            mask_BT[row, :begin] = 1
+        batch: InstructionBatch = {
+            "input_ids": ids_BT,
+            "attention_mask": mask_BT,
+            "supervised": supervised_BT,
+            "index": torch.tensor(rows),
+        }
+        return {**batch, "position_ids": positions_BT} if self.packed else batch
+
+
+def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
+    """Numbers of the conversations that share a row of ``room`` tokens.
+
+    Best fit, the longest first: each goes where it leaves the least room.
+    """
+    packs: list[list[int]] = []
+    free: list[tuple[int, int]] = []  # (room left, row), ascending
+    for number in np.argsort(-sizes, kind="stable").tolist():
+        size = int(sizes[number])
+        place = bisect_left(free, (size, -1))
+        if place < len(free):
+            left, row = free.pop(place)
+        else:
+            left, row = room, len(packs)
+            packs.append([])
+        packs[row].append(number)
+        insort(free, (left - size, row))
+    return packs
+
+
+def tokenise(
+    tokenizer, conversations: Sequence[Conversation], learn: chat.Learn, limit: int
+) -> dict[str, torch.Tensor]:
+    """The tensors of ``ConversationRows``, each conversation cut to ``limit`` tokens."""
+    ids, supervised, sizes, cut, ended = [], [], [], [], []
+    for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
+        for one in chat.encode(tokenizer, conversations[start : start + 1000], learn):
+            ids.append(np.array(one.ids[:limit], np.int32))
+            supervised.append(np.array(one.supervised[:limit], bool))
+            sizes.append(len(ids[-1]))
+            cut.append(len(one.ids) > limit)
+            ended.append(0 <= one.end < limit)
+    return {
+        "ids": torch.from_numpy(np.concatenate(ids)),
+        "supervised": torch.from_numpy(np.concatenate(supervised)),
+        "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])),
+        "cut": torch.tensor(cut),
+        "ended": torch.tensor(ended),
+    }

@@ -1,0 +1,27 @@
+"""Can a model be taught to answer? LoRA on instructions, and what it says before and after.
+
+    python experiments/instruction_tuning.py
+    python experiments/instruction_tuning.py --data.source my.jsonl --model FullFineTuning
+    python experiments/chat.py last
+
+Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records.
+"""
+
+from experiments.cli import main
+from datamodules import Instructions
+from modules import LoRA
+
+if __name__ == "__main__":
+    defaults = {
+        "model.backbone": "smollm2",
+        "model.task": "InstructionFollowing",
+        "model.rank": 8,
+        "model.learning_rate": 5e-4,
+        "trainer.max_epochs": 1,
+        "trainer.callbacks": ["Answers", "UnseenTasks"],
+        "data.train_rows": 2000,
+        "data.eval_rows": 256,
+        "data.tasks": "rotten_tomatoes",
+        "data.unseen": "imdb,bbc",
+    }
+    main(__file__, __doc__, LoRA, Instructions, defaults)

@@ -1,0 +1,18 @@
+"""Which question does a language model answer best? Every template of the library, zero-shot.
+
+    python experiments/templates_sst2.py
+    python experiments/templates_sst2.py -- --model.calibration content_free
+
+Nothing trains, so that one seed says it all. The default template is the best of the validation
+column; the test column is for reporting.
+"""
+
+from experiments.comparison import Row, main
+from modules.prompting.library import TEMPLATES
+
+ROWS = [
+    Row(name, "zero_shot_sst2", (f"--model.task.template={name}",), seeds=1) for name in TEMPLATES
+]
+
+if __name__ == "__main__":
+    main(__file__, __doc__, ROWS)

@@ -1,0 +1,16 @@
+"""How well does a language model classify film review sentences when it is only asked?
+
+    python experiments/zero_shot_sst2.py
+    python experiments/zero_shot_sst2.py --model.calibration content_free
+    python experiments/zero_shot_sst2.py --model.task.template "{{ text }} It was {{ mask }}." \
+        --model.task.verbalizer '{"negative": "bad", "positive": "good"}'
+
+Nothing trains: SmolLM2 scores the words of the two classes behind each sentence.
+"""
+
+from experiments.cli import main
+from datamodules import SST2
+from modules import ZeroShot
+
+if __name__ == "__main__":
+    main(__file__, __doc__, ZeroShot, SST2, {"data.batch_tokens": 4096})

@@ -1,0 +1,1 @@
+"""Asking a language model well: templates, label words, demonstrations. Nothing here trains."""

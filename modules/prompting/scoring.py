@@ -1,0 +1,206 @@
+"""How likely a language model finds each answer to a prompt.
+
+A prompt is encoded as one row of tokens, or a few, and for each answer the places in them that
+predict its tokens. Answers that differ in their last token only share a row.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from datamodules.packaged import pad_id
+from modules.prompting.prefixes import SharedPrefix
+from modules.prompting.templates import Prompt
+
+
+class PromptBatch(TypedDict):
+    """B prompts of L answers as R >= B rows, padded on the right to T, and N tokens of answers."""
+
+    input_ids: Tensor  # (R, T) int64
+    attention_mask: Tensor  # (R, T) int64
+    targets: Tensor  # (4, N) int64: row, the place in it that predicts, token, prompt * L + answer
+    answers: int  # L
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One prompt.
+
+    Attributes:
+        rows: of token ids.
+        targets: row, place, token and answer of each token of each answer.
+    """
+
+    rows: list[list[int]]
+    targets: list[tuple[int, int, int, int]]
+
+    @property
+    def length(self) -> int:
+        return max(len(row) for row in self.rows)
+
+
+def causal(tokenizer, prompts: Sequence[Prompt], words: Sequence[str]) -> list[Encoded]:
+    """For a decoder, which reads no further than the answer.
+
+    Prompt and answer are tokenised together. The tokens that all answers and the prompt alone have
+    in common are the context; what follows is the answer, where a tokenizer joins the two as well.
+    """
+    texts = [text for p in prompts for text in (p.stem, *(p.stem + p.joint + w for w in words))]
+    ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
+    start = [i for i in tokenizer("")["input_ids"] if i == tokenizer.bos_token_id]
+    found = []
+    for number in range(0, len(ids), 1 + len(words)):
+        group = ids[number : number + 1 + len(words)]
+        size = sum(1 for _ in takewhile(_all_same, zip(*group, strict=False)))
+        # Something has to come before the answer.
+        context = start + group[0][:size] or [tokenizer.eos_token_id]
+        answers = [whole[size:] for whole in group[1:]]
+        # Of all answers without their last token, those that begin no other one.
+        heads = sorted({tuple(answer[:-1]) for answer in answers}, key=len, reverse=True)
+        kept: list[tuple[int, ...]] = []
+        for head in heads:
+            if not any(other[: len(head)] == head for other in kept):
+                kept.append(head)
+        targets = []
+        for answer, tokens in enumerate(answers):
+            row = next(n for n, h in enumerate(kept) if h[: len(tokens) - 1] == tuple(tokens[:-1]))
+            places = range(len(context) - 1, len(context) - 1 + len(tokens))
+            targets += [(row, *pair, answer) for pair in zip(places, tokens, strict=True)]
+        found.append(Encoded([[*context, *head] for head in kept], targets))
+    return found
+
+
+def cloze(tokenizer, prompts: Sequence[Prompt], words: Sequence[str]) -> list[Encoded]:
+    """For a masked encoder: as many masks as the word has tokens, all guessed at once."""
+    mask, name = tokenizer.mask_token_id, tokenizer.mask_token
+    spelt = [tokenizer(f" {word}", add_special_tokens=False)["input_ids"] for word in words]
+    sizes = sorted({len(tokens) for tokens in spelt})
+    texts = [f"{p.stem}{p.joint}{name * n}{p.after}" for p in prompts for n in sizes]
+    ids = tokenizer(texts, verbose=False)["input_ids"] if texts else []
+    found = []
+    for number, prompt in enumerate(prompts):
+        rows = ids[number * len(sizes) : (number + 1) * len(sizes)]
+        behind, targets = prompt.after.count(name), []
+        for answer, tokens in enumerate(spelt):
+            row = sizes.index(len(tokens))
+            places = [place for place, token in enumerate(rows[row]) if token == mask]
+            places = places[: len(places) - behind][-len(tokens) :]
+            targets += [(row, *pair, answer) for pair in zip(places, tokens, strict=True)]
+        found.append(Encoded(rows, targets))
+    return found
+
+
+def _all_same(tokens: tuple[int, ...]) -> bool:
+    return len(set(tokens)) == 1
+
+
+def collate(
+    encoded: Sequence[Encoded], pad: int, device: torch.device | str = "cpu"
+) -> PromptBatch:
+    """Prompts of the same number of answers as one batch."""
+    answers = 1 + max(answer for *_, answer in encoded[0].targets)
+    rows, targets = [], []
+    for number, prompt in enumerate(encoded):
+        for row, place, token, answer in prompt.targets:
+            targets.append((len(rows) + row, place, token, number * answers + answer))
+        rows += prompt.rows
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = torch.arange(int(lengths.max())) < lengths[:, None]
+    ids = torch.full(mask.shape, pad)
+    ids[mask] = torch.tensor([token for row in rows for token in row])
+    return {
+        "input_ids": ids.to(device),
+        "attention_mask": mask.long().to(device),
+        "targets": torch.tensor(targets).T.to(device),
+        "answers": answers,
+    }
+
+
+def scores(
+    model: nn.Module,
+    batch: PromptBatch,
+    normalize: bool = True,
+    prefix: SharedPrefix | None = None,
+) -> Tensor:
+    """Log-likelihoods of the answers, (B, L) in fp32.
+
+    Args:
+        normalize: the mean over an answer's tokens; their sum otherwise.
+        prefix: keeps keys and values of the tokens with which all rows begin; without gradients.
+    """
+    row_N, place_N, token_N, slot_N = batch["targets"]
+    length, inputs = batch["input_ids"].shape[1], {}
+    if prefix is not None:
+        inputs = prefix.inputs(model, batch, int(place_N.min()))
+    inputs = inputs or {name: batch[name] for name in ("input_ids", "attention_mask")}
+    # Answers share places, of which the sum over the vocabulary is taken once. They are counted
+    # from the end, as a trained prompt may stand before the rows.
+    pairs_2M, pair_N = torch.unique(
+        torch.stack([row_N, place_N - length]), dim=1, return_inverse=True
+    )
+    with _reading(model, *pairs_2M):
+        logits_MV = model(**inputs).logits.float()
+    logs_N = logits_MV[pair_N, token_N] - logits_MV.logsumexp(1)[pair_N]
+    tokens = torch.bincount(slot_N)
+    totals = logs_N.new_zeros(len(tokens)).index_add(0, slot_N, logs_N)
+    if normalize:
+        totals = totals / tokens
+    return totals.view(-1, batch["answers"])
+
+
+@contextmanager
+def _reading(model: nn.Module, rows_M: Tensor, places_M: Tensor) -> Iterator[None]:
+    """Meanwhile the model makes logits of these places only, (M, V), and in fp32.
+
+    Logits of bf16 are multiples of 1/8 above 16: it would often find two words equal.
+    """
+    head = model.get_output_embeddings()
+
+    def forward(hidden_RTH: Tensor) -> Tensor:
+        hidden_MH = hidden_RTH[rows_M, places_M]
+        if type(head) is not nn.Linear:
+            return type(head).forward(head, hidden_MH)
+        with torch.autocast(hidden_MH.device.type, enabled=False):
+            bias = None if head.bias is None else head.bias.float()
+            return nn.functional.linear(hidden_MH.float(), head.weight.float(), bias)
+
+    head.forward = forward
+    try:
+        yield
+    finally:
+        del head.forward
+
+
+@torch.no_grad()
+def label_scores(
+    model: nn.Module,
+    tokenizer,
+    prompts: Sequence[Prompt | str],
+    words: Sequence[str],
+    normalize: bool = True,
+    batch_tokens: int = 4096,
+) -> Tensor:
+    """Log-likelihood of each word behind each prompt of a decoder, (prompts, words) on the CPU.
+
+    Rows of like length share a batch of at most ``batch_tokens`` padded tokens.
+    """
+    asked = [Prompt(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
+    encoded = causal(tokenizer, asked, words)
+    order = sorted(range(len(encoded)), key=lambda number: encoded[number].length)
+    found = torch.empty(len(encoded), len(words))
+    device, prefix = next(model.parameters()).device, SharedPrefix()
+    while order:
+        part, rows = [], 0
+        while order:
+            rows += len(encoded[order[0]].rows)
+            if part and rows * encoded[order[0]].length > batch_tokens:
+                break
+            part.append(order.pop(0))
+        batch = collate([encoded[number] for number in part], pad_id(tokenizer), device)
+        found[part] = scores(model, batch, normalize, prefix).cpu()
+    return found

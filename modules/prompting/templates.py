@@ -1,0 +1,110 @@
+"""A row of named columns as the text of a prompt, and the words that answer it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+_ANSWER = (
+    "\ue000"  # of Unicode's private use: what `{{ mask }}` becomes, until the text is cut there
+)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja that reads columns and no more: no globals, no files, no private attributes."""
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
+        self.globals.clear()
+
+
+class Prompt(NamedTuple):
+    """The text before the place of the answer and the text after it."""
+
+    before: str
+    after: str = ""
+
+    def answered(self, word: str) -> str:
+        """With the answer in its place."""
+        return f"{self.stem}{self.joint}{word}{self.after}"
+
+    @property
+    def stem(self) -> str:
+        """``before`` without the spaces at its end: tokenizers put them into the next word."""
+        return self.before.rstrip(" ")
+
+    @property
+    def joint(self) -> str:
+        """What stands between ``stem`` and the answer: nothing at the start of a line."""
+        return " " if self.stem and not self.stem[-1].isspace() else ""
+
+
+class Template:
+    """A prompt with the columns of a row in it, as ``"{{ text }}\\nIt was {{ mask }}."``.
+
+    The answer stands at ``mask``, or at the end. The template cannot run code.
+
+    Args:
+        source: in Jinja.
+        flag: what an error is about.
+    """
+
+    def __init__(self, source: str, flag: str = "--model.task.template") -> None:
+        self.source, self.flag = source, flag
+        sandbox = Sandbox()
+        try:
+            names = meta.find_undeclared_variables(sandbox.parse(source))
+            self._template = sandbox.from_string(source)
+        except TemplateError as error:
+            raise ValueError(f"{flag}: {error}") from None
+        self.columns = tuple(sorted(names - {"mask"}))
+        if not self.columns:
+            raise ValueError(
+                f"{flag} {source!r}: names no column, as {{{{ text }}}} does, and so would ask the "
+                f"same of every row"
+            )
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Refuse a row that lacks a column of the template."""
+        there = list(columns)
+        for name in self.columns:
+            if name not in there:
+                raise ValueError(f"{self.flag}: no column {name!r} (there: {', '.join(there)})")
+
+    def render(self, row: Mapping[str, str]) -> Prompt:
+        """The prompt of one row."""
+        self.check(row)
+        clean = {name: str(value).replace(_ANSWER, "") for name, value in row.items()}
+        try:
+            text = self._template.render({**clean, "mask": _ANSWER})
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError) as error:
+            raise ValueError(f"{self.flag}: {' '.join(str(error).split())}") from None
+        before, *after = text.split(_ANSWER)
+        if len(after) > 1:
+            raise ValueError(f"{self.flag}: one place for the answer, and here are {len(after)}")
+        return Prompt(before, *after)
+
+
+def words_of(
+    labels: Sequence[str],
+    verbalizer: Mapping[str, str] | None = None,
+    flag: str = "--model.task.verbalizer",
+) -> list[str]:
+    """The word that answers for each label: its own name where there is no verbalizer."""
+    given = {label: label for label in labels} if verbalizer is None else verbalizer
+    found: dict[str, str] = {}
+    for label in labels:
+        if label not in given:
+            known = ", ".join(labels)
+            raise ValueError(f"{flag}: no word for the label {label!r}; give one for each: {known}")
+        word = str(given[label]).strip()
+        if not word:
+            raise ValueError(f"{flag}.{label}: the word is empty")
+        if word in found:
+            raise ValueError(f"{flag}.{label} {word}: is the word of {found[word]!r} as well")
+        found[word] = label
+    for label in given:
+        if label not in labels:
+            raise ValueError(f"{flag}.{label}: no such label; there are {', '.join(labels)}")
+    return list(found)

@@ -1,0 +1,169 @@
+"""A class for each text, asked for in words."""
+
+from collections.abc import Sequence
+
+from jsonargparse.typing import PositiveInt
+from torch import Tensor, nn
+from torchmetrics import Accuracy, F1Score, MetricCollection
+
+from datamodules.batches import LabelledBatch
+from datamodules.packaged import load_tokenizer, pad_id
+from modules.finetuning.prompts import context
+from modules.prompting import scoring
+from modules.prompting.library import TEMPLATES
+from modules.prompting.templates import Prompt, Template, words_of
+from modules.tasks import heads, language_models
+from modules.tasks.base import Lengths, Task
+
+
+class PromptedClassification(Task):
+    """The class whose word the language model finds likeliest in a prompt.
+
+    A decoder scores the words behind the prompt, an encoder in the place of masks (Schick & Schütze
+    2021, Gao et al. 2021). There is no new head: without training this is zero-shot classification
+    (ZeroShot, InContext), and with any strategy prompt-based fine-tuning. A prompt that does not
+    fit into the context loses the end of its longest text, never its question.
+
+    Args:
+        template: a name of the library, or Jinja over the columns text and pair, with the answer at
+            ``{{ mask }}`` or at the end.
+        verbalizer: the word of each label; the library's, or the label's own name, if not given.
+        instruction: what to do, in words, before everything else; the library's if not given.
+        labels: class names in the order of their ids; taken from the data on the command line.
+        num_classes: instead of names.
+        normalize: score a word by the mean over its tokens; by the sum otherwise.
+    """
+
+    monitor, mode = "val/accuracy", "max"
+
+    def __init__(
+        self,
+        template: str = "sentiment",
+        verbalizer: dict[str, str] | None = None,
+        instruction: str | None = None,
+        labels: list[str] | None = None,
+        num_classes: PositiveInt | None = None,
+        normalize: bool = True,
+    ) -> None:
+        known = TEMPLATES.get(template)
+        if known is None and "{{" not in template:
+            raise ValueError(
+                f"--model.task.template {template}: neither Jinja with a column, as "
+                f"'{{{{ text }}}} It was', nor one of {', '.join(TEMPLATES)}"
+            )
+        verbalizer = verbalizer or (dict(known.words) if known else None)
+        if labels is None and num_classes is None and verbalizer:
+            labels = list(verbalizer)
+        self.labels = heads.named(labels, num_classes)
+        self.words = words_of(self.labels, verbalizer)
+        self.template = Template(known.template if known else template)
+        self.instruction = (
+            (known.instruction if known else "") if instruction is None else instruction
+        )
+        self.normalize = normalize
+
+    def arguments(self) -> dict:
+        """In full: what the library says of a name may change."""
+        return {
+            "template": self.template.source,
+            "verbalizer": dict(zip(self.labels, self.words, strict=True)),
+            "instruction": self.instruction,
+            "labels": self.labels,
+            "normalize": self.normalize,
+        }
+
+    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
+        model, self.masked = language_models.build(self, backbone, dropout)
+        self.tokenizer = load_tokenizer(backbone)
+        self._check_words(backbone)
+        self.room = min(context(model) or 10**9, self.tokenizer.model_max_length)
+        (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], cut=False)
+        self._rows, self.overhead = len(empty.rows), empty.length
+        if self.overhead >= self.room:
+            raise ValueError(
+                f"--model.task.template: takes {self.overhead} tokens and leaves no room for a "
+                f"text; {backbone} reads {self.room}"
+            )
+        return model
+
+    def check(self, columns: list[str]) -> None:
+        self.template.check(columns)
+
+    def cost(self, lengths: Lengths) -> Lengths:
+        return self._rows * (lengths + self.overhead).clip(max=self.room)
+
+    def asks(self) -> str:
+        asked = "\n\n".join(filter(None, (self.instruction, self.template.source)))
+        return f"{asked!r} -> {' | '.join(self.words)}"
+
+    def prompt(self, row: dict[str, str], lead: str = "") -> Prompt:
+        """What is asked of a row, behind instruction and ``lead``."""
+        prompt = self.template.render(row)
+        start = f"{self.instruction}\n\n" if self.instruction else ""
+        return Prompt(start + lead + prompt.before, prompt.after)
+
+    def encode(
+        self, rows: Sequence[dict[str, str]], leads: Sequence[str] | None = None, cut: bool = True
+    ) -> list[scoring.Encoded]:
+        """The prompts of rows, each behind its lead, as tokens that fit into the context."""
+        leads = leads or [""] * len(rows)
+        read = scoring.cloze if self.masked else scoring.causal
+        prompts = [self.prompt(*pair) for pair in zip(rows, leads, strict=True)]
+        encoded = read(self.tokenizer, prompts, self.words)
+        for number in range(len(encoded)) if cut else ():
+            row = rows[number]
+            while (over := encoded[number].length - self.room) > 0:
+                row = self._shortened(row, over)
+                prompt = self.prompt(row, leads[number])
+                (encoded[number],) = read(self.tokenizer, [prompt], self.words)
+        return encoded
+
+    def _shortened(self, row: dict[str, str], tokens: int) -> dict[str, str]:
+        """Without so many tokens at the end of its longest text."""
+        name = max(self.template.columns, key=lambda column: len(row[column]))
+        options = {"add_special_tokens": False, "return_offsets_mapping": True, "verbose": False}
+        ends = self.tokenizer(row[name], **options)["offset_mapping"]
+        if len(ends) <= tokens:
+            raise ValueError(
+                f"--model.task.template: the prompt without its texts is longer than the "
+                f"{self.room} tokens that the backbone reads"
+            )
+        return {**row, name: row[name][: ends[len(ends) - tokens][0]].rstrip()}
+
+    def prepare(
+        self, batch: LabelledBatch, training: bool, leads: Sequence[str] | None = None
+    ) -> LabelledBatch:
+        """With the prompts' tokens in place of the texts', as a :class:`scoring.PromptBatch`."""
+        names, columns = batch["columns"], zip(*batch["columns"].values(), strict=True)
+        rows = [dict(zip(names, values, strict=True)) for values in columns]
+        device = batch["index"].device
+        return {
+            **batch,
+            **scoring.collate(self.encode(rows, leads), pad_id(self.tokenizer), device),
+        }
+
+    def logits(self, model: nn.Module, batch: LabelledBatch, prefix=None) -> Tensor:
+        """Log-likelihoods of the words, (B, classes)."""
+        return scoring.scores(model, batch, self.normalize, prefix)
+
+    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        return nn.functional.cross_entropy(logits.float(), batch["labels"])
+
+    def metrics(self, stage: str) -> MetricCollection:
+        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+        return MetricCollection(
+            {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
+        )
+
+    def _check_words(self, backbone: str) -> None:
+        """Refuse words that the tokenizer does not know, or cannot tell apart."""
+        seen: dict[tuple[int, ...], str] = {}
+        for label, word in zip(self.labels, self.words, strict=True):
+            flag = f"--model.task.verbalizer.{label} {word}"
+            ids = tuple(self.tokenizer(f" {word}", add_special_tokens=False)["input_ids"])
+            unknown = self.tokenizer.unk_token_id
+            if not ids or (unknown in ids and unknown != self.tokenizer.eos_token_id):
+                raise ValueError(f"{flag}: {backbone} has no tokens for it")
+            if ids in seen:
+                raise ValueError(f"{flag}: to {backbone} the same tokens as {seen[ids]!r}")
+            seen[ids] = word
