@@ -4,7 +4,8 @@
     python experiments/instruction_tuning.py --data.source my.jsonl --model FullFineTuning
     python experiments/chat.py last
 
-Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records.
+Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records and 200 film sentences, then
+asks it what it was not taught: films and news in other words.
 """
 
 from experiments.cli import main
