@@ -188,7 +188,7 @@ class Instructions(Serving):
 
 
 def _some(rows: list, count: int | None, seed: int) -> list:
-    """At most so many, drawn by the seed; those of a smaller number are among those of a larger one."""
+    """At most so many, drawn by the seed; of a smaller number all are among a larger one's."""
     if count is None or count >= len(rows):
         return rows
     kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:count])
