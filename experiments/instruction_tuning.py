@@ -1,10 +1,11 @@
 """Can a model be taught to answer? LoRA on instructions, and what it says before and after.
 
     python experiments/instruction_tuning.py
-    python experiments/instruction_tuning.py --data.source my.jsonl --model FullFineTuning
+    python experiments/instruction_tuning.py --data.source my.jsonl --data.tasks none
     python experiments/chat.py last
 
-Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records.
+Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records and 200 film sentences, then
+asks it what it was not taught: films and news in other words.
 """
 
 from experiments.cli import main

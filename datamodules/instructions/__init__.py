@@ -33,8 +33,8 @@ class Instructions(Serving):
         packing: several records in a row of max_length tokens, none of which sees another.
         batch_tokens: padded tokens per batch and device; rows of like length share a batch.
         max_length: tokens after which a record is cut.
-        train_rows: as many of the training records, drawn by the seed; all if not given.
-        eval_rows: as many of those for validation, and for the test; the same in every run.
+        train_rows: at most so many training records, drawn by the seed; all if not given.
+        eval_rows: at most so many for validation, and for the test; the same in every run.
         tasks: labelled tasks that are taught as well, in words, joined by commas: rotten_tomatoes,
             imdb, bbc; or none.
         task_rows: training rows of each of them.
@@ -91,10 +91,7 @@ class Instructions(Serving):
         """The conversations of all splits that are used, read at the first use."""
         found = sources.read(self.source)
         splits = {name: _some(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
-        train = found.splits["train"]
-        if (count := self.train_rows or 0) > len(train):
-            raise ValueError(f"--data.train_rows {count}: there are {len(train):,} records for it")
-        splits["train"] = _some(train, self.train_rows, self.seed)
+        splits["train"] = _some(found.splits["train"], self.train_rows, self.seed)
         for name in self.tasks:
             made = labelled.taught(name, self.task_rows, self.seed)
             splits["train"] = [*splits["train"], *made]
@@ -191,7 +188,7 @@ class Instructions(Serving):
 
 
 def _some(rows: list, count: int | None, seed: int) -> list:
-    """So many, drawn by the seed; those of a smaller number are among those of a larger one."""
+    """At most so many, drawn by the seed; of a smaller number all are among a larger one's."""
     if count is None or count >= len(rows):
         return rows
     kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:count])

@@ -140,7 +140,7 @@ MISTAKES = {
     "--data.template none.jinja": "--data.template none.jinja: neither tokenizer, plain nor a file",
     "--data.unseen films": "--data.unseen films: there are rotten_tomatoes, imdb, bbc, and none",
     "--data.source none.jsonl": "--data.source: none.jsonl: there is no such file",
-    "--data.train_rows 1000": "--data.train_rows 1000: there are ",
+    "--data.train_rows 0": "--data.train_rows 0: must be",
     "--model.task Classification": "--model.task Classification: reads labelled texts",
     "--model PromptTuning --data.packing true": "--data.packing: the prompt of PromptTuning",
     "--model LinearProbe": "--model LinearProbe: ",
