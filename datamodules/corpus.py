@@ -7,17 +7,26 @@ from typing import Literal
 import numpy as np
 import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from lightning.pytorch import LightningDataModule
 from torch.utils.data import Dataset
 
 from datamodules.batches import CorpusBatch
 from datamodules.sampling import LengthBatches, ResumableLoader
+from datamodules.serving import Serving
 from datamodules.shards import Split, open_split, read_manifest
 
 RowKind = Literal["auto", "dense", "document", "pairs"]
 
 
-class Corpus(LightningDataModule):
+class Visits(LengthBatches):
+    """Row numbers that also tell the epoch, so that workers know it: epoch * rows + row."""
+
+    def __iter__(self) -> Iterator[list[int]]:
+        shift = self.epoch * len(self.widths)
+        for rows in super().__iter__():
+            yield [shift + row for row in rows]
+
+
+class Corpus(Serving):
     """What ``prepare_corpus.py`` made, in rows; each token once an epoch, on one device.
 
     Args:
@@ -31,6 +40,8 @@ class Corpus(LightningDataModule):
         workers: processes that assemble batches; 0 does it in the training process.
     """
 
+    batches, test_split = Visits, "validation"
+
     def __init__(
         self,
         path: str,
@@ -40,19 +51,14 @@ class Corpus(LightningDataModule):
         seed: NonNegativeInt = 0,
         workers: NonNegativeInt = 0,
     ) -> None:
-        super().__init__()
+        # Plain numbers, for checkpoints.
+        super().__init__(seed, None, int(batch_size), workers)
         if row_tokens < 2:
             raise ValueError(f"--data.row_tokens {row_tokens}: a row needs at least 2 tokens")
-        self.path, self.folder = path, Path(path).expanduser()
-        # Plain numbers, for checkpoints.
-        self.row_tokens, self.batch_size = int(row_tokens), int(batch_size)
+        self.path, self.folder, self.row_tokens = path, Path(path).expanduser(), int(row_tokens)
         self.kind: RowKind = "dense" if rows == "auto" else rows
         self.free = rows == "auto"  # to be what an objective needs
-        self.seed, self.workers = seed, workers
         self.manifest = read_manifest(self.folder)
-        self._rows: dict[str, CorpusRows] = {}
-        self._train: ResumableLoader | None = None
-        self._resumed: dict | None = None
 
     @property
     def tokenizer(self) -> str:
@@ -97,19 +103,6 @@ class Corpus(LightningDataModule):
                 f"--data.batch_size {self.batch_size}: the corpus has {len(rows):,} rows only"
             )
 
-    def _loader(self, split: str, shuffle: bool) -> ResumableLoader:
-        trainer, rows = self.trainer, self._rows[split]
-        ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        batches = Visits(rows.lengths, None, self.batch_size, shuffle, self.seed, *ranks)
-        return ResumableLoader(rows, batches, workers=self.workers)
-
-    def train_dataloader(self) -> ResumableLoader:
-        self._train = self._loader("train", shuffle=True)
-        if self._resumed:
-            self._train.load_state_dict(self._resumed)
-            self._resumed = None
-        return self._train
-
     def val_dataloader(self) -> ResumableLoader | list:
         """The validation rows in ascending length; none if the corpus was made without."""
         return self._loader("validation", shuffle=False) if len(self._rows["validation"]) else []
@@ -124,7 +117,7 @@ class Corpus(LightningDataModule):
         }
 
     def state_dict(self) -> dict:
-        """The place in the epoch, for the checkpoint; see ``LabelledText.state_dict``."""
+        """The place in the epoch, for the checkpoint; see ``Serving.state_dict``."""
         return self._shape() | ({"train": self._train.state_dict()} if self._train else {})
 
     def load_state_dict(self, state_dict: dict) -> None:
@@ -153,17 +146,8 @@ class Corpus(LightningDataModule):
             "rows": {name: len(rows) for name, rows in self._rows.items()},
             "tokens": {name: len(rows.split) for name, rows in self._rows.items()},
             "tokenizer": self.manifest["tokenizer"],
-            "test_split": "validation",
+            "test_split": self.test_split,
         }
-
-
-class Visits(LengthBatches):
-    """Row numbers that also tell the epoch, so that workers know it: epoch * rows + row."""
-
-    def __iter__(self) -> Iterator[list[int]]:
-        shift = self.epoch * len(self.widths)
-        for rows in super().__iter__():
-            yield [shift + row for row in rows]
 
 
 class CorpusRows(Dataset):

@@ -15,12 +15,15 @@ class Serving(LightningDataModule):
     ``prepare_data``, and has ``fingerprint``, ``source``, ``origin`` and ``test_split``.
     """
 
+    batches: type[LengthBatches] = LengthBatches
     fingerprint: str
     source: str
     origin: str
     test_split: str
 
-    def __init__(self, seed: int, batch_tokens: int, batch_size: int | None, workers: int) -> None:
+    def __init__(
+        self, seed: int, batch_tokens: int | None, batch_size: int | None, workers: int
+    ) -> None:
         super().__init__()
         self.seed, self.workers = seed, workers
         self.batch_tokens, self.batch_size = batch_tokens, batch_size
@@ -41,7 +44,7 @@ class Serving(LightningDataModule):
         trainer, rows = self.trainer, self._rows[split]
         ranks = (trainer.global_rank, trainer.world_size) if trainer and shared else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
-        batches = LengthBatches(
+        batches = self.batches(
             self.cost(rows.lengths), budget, self.batch_size, shuffle, self.seed, *ranks
         )
         return ResumableLoader(rows, batches, workers=self.workers)

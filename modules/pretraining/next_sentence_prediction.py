@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import PairHead, guess, pair_loss
+from modules.pretraining.heads import PairHead
 from modules.pretraining.masks import Masks, Unit
-from modules.pretraining.pairs import arranged
+from modules.pretraining.pairs import corrupted, judged
 
 
 class NextSentencePrediction(PretrainingModule):
@@ -36,14 +36,7 @@ class NextSentencePrediction(PretrainingModule):
         return model
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        inputs, labels_B = arranged(batch, self.tokenizer, False, generator)
-        ids_BT, mask_BT = inputs["input_ids"], inputs["attention_mask"].bool()
-        seen_BT, chosen_BT = self.masks(ids_BT, mask_BT, generator)
-        inputs = self.accepted({**inputs, "input_ids": seen_BT})
-        masked = {"inputs": inputs, "places": chosen_BT, "targets": ids_BT[chosen_BT]}
-        return {"masked": masked, "labels": labels_B}
+        return corrupted(self, batch, False, generator)
 
     def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss, accuracy, hidden_BTH = guess(self.model, **example["masked"])
-        pair, right = pair_loss(self.pair(hidden_BTH), example["labels"])
-        return {"mlm_loss": loss, "accuracy": accuracy, "nsp_loss": pair, "nsp_accuracy": right}
+        return judged(self, example, "nsp")

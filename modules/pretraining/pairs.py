@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import CorpusBatch
+from modules.pretraining.base import PretrainingModule
+from modules.pretraining.heads import guess, pair_loss
 from modules.pretraining.rows import join
 
 
@@ -65,3 +67,22 @@ def arranged(
     ids, mask, types = join(*parts, tokenizer)
     inputs = {"input_ids": ids, "attention_mask": mask.long(), "token_type_ids": types}
     return inputs, false_B.long().where(pair_B, -100)
+
+
+def corrupted(
+    module: PretrainingModule, batch: CorpusBatch, swap: bool, generator: torch.Generator
+) -> dict[str, dict | Tensor]:
+    """Arranged pairs with masks drawn over them by ``module.masks``."""
+    inputs, labels_B = arranged(batch, module.tokenizer, swap, generator)
+    ids_BT, mask_BT = inputs["input_ids"], inputs["attention_mask"].bool()
+    seen_BT, chosen_BT = module.masks(ids_BT, mask_BT, generator)
+    inputs = module.accepted({**inputs, "input_ids": seen_BT})
+    masked = {"inputs": inputs, "places": chosen_BT, "targets": ids_BT[chosen_BT]}
+    return {"masked": masked, "labels": labels_B}
+
+
+def judged(module: PretrainingModule, example: dict, name: str) -> dict[str, Tensor]:
+    """The losses of masked tokens and, by ``module.pair``, of the pairs, which have this name."""
+    loss, accuracy, hidden_BTH = guess(module.model, **example["masked"])
+    pair, right = pair_loss(module.pair(hidden_BTH), example["labels"])
+    return {"mlm_loss": loss, "accuracy": accuracy, f"{name}_loss": pair, f"{name}_accuracy": right}
