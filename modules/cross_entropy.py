@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+# On a CPU oneDNN compiles its kernels anew for each number of rows that it meets.
+_STEP = {"cpu": 64}
 # Logits of a chunk: on a CPU as many as stay in its cache, elsewhere as many as keep it busy.
 _ENTRIES = {"cpu": 1 << 22}
 _ENTRIES_ELSEWHERE = 1 << 28
@@ -32,25 +34,29 @@ class _Chunked(torch.autograd.Function):
         with torch.autocast(device, enabled=False):
             for start in range(0, len(inputs), rows):
                 part = slice(start, start + rows)
-                part_NH, goal_N = inputs[part], targets_N[part]
+                count = len(targets_N[part])
+                more = -count % _STEP.get(device, 1)
+                part_NH = functional.pad(inputs[part], (0, 0, 0, more))
+                goal_N = functional.pad(targets_N[part], (0, more))
                 # Not softmax(dtype=float32): from bf16 it takes a CPU four times as long.
                 logits_NV = functional.linear(part_NH, weight, bias).float()
                 top_N = logits_NV.amax(1)
                 goal_logit_N = logits_NV.gather(1, goal_N[:, None])[:, 0]
                 p_NV = logits_NV.softmax(1)
                 # The highest probability is e^0 / sum: its logarithm is that of the sum.
-                loss += (top_N - goal_logit_N - p_NV.amax(1).log()).sum()
-                right += (goal_logit_N >= top_N).sum()
+                loss += (top_N - goal_logit_N - p_NV.amax(1).log())[:count].sum()
+                right += (goal_logit_N >= top_N)[:count].sum()
                 # The gradient of the logits is p - 1 at the target and p elsewhere.
                 p_NV = p_NV.to(dtype)
                 if wanted[0]:
-                    grads[0][part] = p_NV @ weight - weight[goal_N]
-                if wanted[1]:
+                    grads[0][part] = (p_NV @ weight - weight[goal_N])[:count]
+                if wanted[1]:  # rows that were added are zeros
                     grads[1] += p_NV.T @ part_NH
                     grads[1].index_add_(0, goal_N, part_NH.float(), alpha=-1)
                 if wanted[2]:
-                    grads[2] += (p_NV.T @ p_NV.new_ones(len(p_NV), 1))[:, 0]  # a faster sum(0)
-                    grads[2].index_add_(0, goal_N, torch.ones_like(top_N), alpha=-1)
+                    real_N1 = (torch.arange(len(p_NV), device=p_NV.device) < count)[:, None]
+                    grads[2] += (p_NV.T @ real_N1.to(dtype))[:, 0]  # a faster sum(0)
+                    grads[2].index_add_(0, goal_N, real_N1[:, 0].float(), alpha=-1)
         ctx.grads = grads
         ctx.mark_non_differentiable(right)
         return loss, right
