@@ -137,15 +137,15 @@ def test_pretraining_gets_the_same_tokens_in_quarters(folder, monkeypatch):
 def test_a_whole_one_from_a_corpus_to_the_table(folder):
     path = stories.write(folder / "stories")
     words = ["--corpus", path, "--budget", "4000", "--labels", "20", "--seeds", "2"]
-    words += ["--only", "mlm", "spans", "--jobs", "2"]
+    words += ["--only", "spans", "--jobs", "2"]
     cache = Path.home() / ".cache" / "pretune"  # of the film reviews
     process = running.start(words, folder, cache, "pretrain_then_finetune")
-    out, err = process.communicate(timeout=400)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, (out, err)
-    assert "| MLM " in out and "| spans " in out and "| new T5 " in out and "done   outputs" in out
+    assert "| spans " in out and "| new T5 " in out and "done   outputs" in out
     process = running.start(words, folder, cache, "pretrain_then_finetune")
-    again, err = process.communicate(timeout=100)
+    again, err = process.communicate(timeout=200)
     assert process.returncode == 0, (again, err)
+    assert "2 of 2 runs have been made before" in again
     assert "4 of 4 runs have been made before" in again
-    assert "8 of 8 runs have been made before" in again
     assert again[again.index("| accuracy") :] == out[out.index("| accuracy") :]
