@@ -3,7 +3,9 @@
     python experiments/in_context_sst2.py
     python experiments/in_context_sst2.py --model.shots 8 --model.selection bm25 --seed_everything 1
 
-Nothing trains: four training sentences with their classes stand before each sentence.
+Nothing trains: four training sentences with their classes stand before each sentence. Expect a test
+accuracy anywhere between 0.53 and 0.79, by the seed, on Rotten Tomatoes, and of 0.79 with every
+seed where ``--model.calibration texts`` takes out what the examples prefer.
 """
 
 from experiments.cli import main

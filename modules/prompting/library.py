@@ -6,42 +6,56 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """A template, the word of each label, and what to say before it."""
+    """A template, the word of each label, and what to say before it.
+
+    Attributes:
+        accuracy: of ``smollm2``, zero-shot and not calibrated, on the Rotten Tomatoes sentences of
+            validation (831), by which the default was chosen, and of the test (802); None where it
+            was not measured. ``experiments/templates_sst2.py`` measures.
+    """
 
     template: str
     words: Mapping[str, str]
+    accuracy: tuple[float, float | None]
     instruction: str = ""
 
 
 _SENTIMENT = {"negative": "negative", "positive": "positive"}
 
 TEMPLATES = {
-    "sentiment": Entry("Text: {{ text }}\nSentiment:", _SENTIMENT),
-    "review": Entry("Review: {{ text }}\nSentiment:", _SENTIMENT),
-    "quoted": Entry('Review: "{{ text }}"\nSentiment:', _SENTIMENT),
-    "tone": Entry("Review: {{ text }}\nTone:", _SENTIMENT),
-    "critic": Entry("Review: {{ text }}\nThe critic's opinion of the film is", _SENTIMENT),
+    "sentiment": Entry("Text: {{ text }}\nSentiment:", _SENTIMENT, (0.771, 0.777)),
+    "review": Entry("Review: {{ text }}\nSentiment:", _SENTIMENT, (0.768, 0.759)),
+    "quoted": Entry('Review: "{{ text }}"\nSentiment:', _SENTIMENT, (0.712, 0.693)),
+    "tone": Entry("Review: {{ text }}\nTone:", _SENTIMENT, (0.716, 0.727)),
+    "critic": Entry(
+        "Review: {{ text }}\nThe critic's opinion of the film is", _SENTIMENT, (0.671, 0.656)
+    ),
     "opinion": Entry(
         "{{ text }}\n\nIn my opinion, this movie is {{ mask }}.",
         {"negative": "bad", "positive": "good"},
+        (0.604, 0.621),
     ),
     "all in all": Entry(
         "{{ text }} All in all, the film was {{ mask }}.",
         {"negative": "terrible", "positive": "great"},
+        (0.520, None),
     ),
     "instruction": Entry(
         "Review: {{ text }}\nSentiment:",
         _SENTIMENT,
+        (0.734, 0.739),
         "Each sentence is from a film review. Decide whether it is negative or positive.",
     ),
     "question": Entry(
         "Is the following film review positive or negative?\n\nReview: {{ text }}\nAnswer:",
         {"negative": "Negative", "positive": "Positive"},
+        (0.579, None),
     ),
     # As the turns of SmolLM2 and of many others are written.
     "chat": Entry(
         "<|im_start|>user\nClassify the sentiment of this film review as Positive or Negative.\n\n"
         "Review: {{ text }}<|im_end|>\n<|im_start|>assistant\nSentiment:",
         _SENTIMENT,
+        (0.716, None),
     ),
 }
