@@ -4,7 +4,7 @@
     python experiments/prompting_sst2.py --only "4 shots" "4 shots, calibrated" --seeds 10
 
 Templates and settings were chosen on the validation sentences; the test sentences are for the
-table. What trains sees 1,000 sentences: LoRA once, the soft prompt twice.
+table. What trains sees the same 1,000 sentences twice.
 """
 
 from experiments.comparison import Row, main
@@ -12,15 +12,14 @@ from experiments.comparison import Row, main
 _ASKED = "--model.task=PromptedClassification"
 _CALIBRATED = "--model.calibration=texts"
 _INSTRUCTED = "--model.task.template=instruction"
-_TRAINED = ("--model.backbone=smollm2", "--data.train_rows=1000")
-_LORA = (*_TRAINED, "--model.learning_rate=5e-4", "--trainer.max_epochs=1")
+_TRAINED = ("--model.backbone=smollm2", "--data.train_rows=1000", "--trainer.max_epochs=2")
+_LORA = (*_TRAINED, "--model.learning_rate=5e-4")
 _SOFT = (
     *_TRAINED,
     _ASKED,
     "--model.initialization=text",
     "--model.text=Decide whether this sentence from a film review is negative or positive.",
     "--model.learning_rate=1e-2",
-    "--trainer.max_epochs=2",
 )
 
 ROWS = [
