@@ -17,8 +17,9 @@ from tests.experiments import running
 from tests.experiments.running import ROOT, config, result
 
 KEYS = [
-    *("metrics", "config", "data", "parameters", "tokens_per_second", "peak_memory_bytes"),
-    *("checkpoint_bytes", "seconds", "seconds_to_first_step", "git_commit", "wandb"),
+    *("metrics", "config", "data", "parameters", "tokens", "tokens_per_second", "mfu"),
+    *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
+    *("seconds_to_first_step", "git_commit", "wandb"),
 ]
 
 
@@ -39,6 +40,8 @@ def test_folder_result_and_screens(experiment):
     assert found["data"]["source"] == "files" and len(found["data"]["fingerprint"]) == 16
     assert found["parameters"]["trainable"] < found["parameters"]["total"]
     assert 0 < found["seconds_to_first_step"] < found["seconds"]
+    assert 0 < found["training_seconds"] < found["seconds"] and found["mfu"] is None
+    assert found["tokens"] == 2 * found["data"]["tokens"]["train"]  # of two epochs
     commit = subprocess.run(
         ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     )
