@@ -168,7 +168,7 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     style = argparse.RawDescriptionHelpFormatter
     parser = FlagParser(f"{name}.py", description=doc, formatter_class=style, allow_abbrev=False)
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
-    add("--budget", type=float, default=4e6, help="pre-training tokens per objective (4e6)")
+    add("--budget", type=float, default=6e6, help="pre-training tokens per objective (6e6)")
     add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
     labels = {"nargs": "+", "type": _labels, "default": [100, 500, 2000, "all"]}
     add("--labels", **labels, help="for fine-tuning (100 500 2000 all)")

@@ -1,7 +1,7 @@
 """Does pre-training pay, and which objective? All of them, then the same fine-tuning of each.
 
     python experiments/pretrain_then_finetune.py
-    python experiments/pretrain_then_finetune.py --budget 4e7 --labels 500
+    python experiments/pretrain_then_finetune.py --budget 6e7 --labels 500
     python experiments/pretrain_then_finetune.py --only minilm+mlm --budget 1e6
 
 Each objective sees as many tokens of the same rows with the same width and depth; then few or many
