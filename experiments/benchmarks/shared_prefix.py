@@ -1,7 +1,7 @@
 """How much faster is in-context scoring when the examples are read once?
 
     python -m experiments.benchmarks.shared_prefix
-    python -m experiments.benchmarks.shared_prefix --shots 8 --precision fp32
+    python -m experiments.benchmarks.shared_prefix --shots 8 --precision bf16
 
 The same sentences behind the same examples, three ways in turns: each prompt and answer anew, each
 prompt anew with its answers together, and with the keys and values of the examples kept.
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=4, help="examples before each of them (4)")
     parser.add_argument("--batch", type=int, default=24, help="sentences in a batch (24)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the quickest counts (3)")
-    parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
+    parser.add_argument("--precision", choices=["bf16", "fp32"], default="fp32")
     asked = parser.parse_args()
     task = PromptedClassification(labels=["negative", "positive"])
     module = InContext(backbone=asked.backbone, task=task, shots=asked.shots)
