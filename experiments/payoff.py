@@ -1,7 +1,6 @@
 """Does pre-training pay? Networks pre-trained by each objective, and new ones, fine-tuned alike."""
 
 import argparse
-import difflib
 import shlex
 import subprocess
 import sys
@@ -179,11 +178,11 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     add("--corpus", help="of prepare_corpus.py; the bundled film reviews if not given")
     add("--output", default="outputs", help="folder that keeps it all (outputs)")
     asked = parser.parse_args()
-    from modules.pretraining.architectures import SIZES  # with torch, which --help does without
+    from modules.backbones import meant  # with torch, which --help does without
+    from modules.pretraining.architectures import SIZES
 
     if asked.size not in SIZES:
-        near = difflib.get_close_matches(asked.size, SIZES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = meant(asked.size, SIZES)
         raise ValueError(f"--size {asked.size}: there are {', '.join(SIZES)}{hint}")
     for flag in ("seeds", "pretrainings", "jobs", "budget"):
         if getattr(asked, flag) < 1:

@@ -11,8 +11,9 @@ what has not been run.
 
 from experiments.payoff import Origin, main
 
-# Chosen on validation sentences by how well 500 labels separate the frozen tokens' mean: see the
-# README. Embeddings learn fast and much is asked of each row, since a small budget is few steps.
+# Those of MLM were chosen on validation sentences, by how well 500 labels separate its frozen
+# features; the others' are guesses from them. Embeddings learn fast and much is asked of each row,
+# since a small budget is few steps.
 RATE = ("--model.learning_rate=3e-3", "--model.embedding_rate=10")
 SLOWER = ("--model.learning_rate=1e-3", "--model.embedding_rate=10")
 HALF = (*RATE, "--model.probability=0.5")

@@ -1,6 +1,7 @@
 """Name → model: a bundled name, a hub id or a local folder."""
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -40,11 +41,16 @@ def resolve(backbone: str) -> str:
         reason = f"not on the hub either ({type(error).__name__})"
     except (OSError, ValueError):
         reason = "and the hub does not answer"
-    near = difflib.get_close_matches(backbone, packaged.BACKBONES, n=1, cutoff=0.5)
     raise ValueError(
         f"--model.backbone {backbone}: neither bundled ({', '.join(packaged.BACKBONES)}) nor a "
-        f"folder, {reason}" + (f"; did you mean {near[0]}?" if near else "")
+        f"folder, {reason}{meant(backbone, packaged.BACKBONES, 0.5)}"
     )
+
+
+def meant(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The end of an error: the known word that is nearest, if one is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def load(
@@ -86,6 +92,11 @@ def load(
         raise ValueError(f"--model.backbone {backbone}: {first}") from error
     finally:
         logging.set_verbosity(verbosity)
+
+
+def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """The model itself, where peft has put one of its own around it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def attention() -> str:

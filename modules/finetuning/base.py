@@ -14,7 +14,7 @@ from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import Shares
 from modules.finetuning import checkpoints
-from modules.finetuning.freezing import frozen_matrices
+from modules.finetuning.freezing import halve, precision
 from modules.finetuning.targets import trained_layers
 from modules.tasks import Classification, Task, plain, restore, stored
 from modules.tasks.base import Lengths
@@ -86,10 +86,7 @@ class FineTuningModule(LightningModule):
 
     def precision(self) -> contextlib.AbstractContextManager:
         """Autocast, where a bf16-mixed trainer has left the frozen matrices in bf16."""
-        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
-        return (
-            torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext()
-        )
+        return precision(self.model, self.device)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")
@@ -133,8 +130,7 @@ class FineTuningModule(LightningModule):
         if self.trainer.datamodule is not None:
             self.trainer.datamodule.cost = self.cost
         if self.trainer.precision == "bf16-mixed":
-            for parameter in frozen_matrices(self.model):
-                parameter.data = parameter.data.bfloat16()
+            halve(self.model)
 
     def in_full_precision(self) -> "FineTuningModule":
         """This module, or a copy with the backbone's own weights where the trainer rounded them."""

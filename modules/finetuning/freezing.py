@@ -1,7 +1,9 @@
 """Which of a backbone's own parameters train, and which do not."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
+import torch
 from torch import nn
 
 from modules.finetuning.targets import head_modules
@@ -21,3 +23,15 @@ def frozen_matrices(model: nn.Module) -> Iterator[nn.Parameter]:
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             yield from (p for p in module.parameters(recurse=False) if not p.requires_grad)
+
+
+def halve(model: nn.Module) -> None:
+    """Keep the frozen matrices in bf16, which spares their conversion at every step."""
+    for parameter in frozen_matrices(model):
+        parameter.data = parameter.data.bfloat16()
+
+
+def precision(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:
+    """Autocast where frozen matrices have been left in bf16, also when no trainer is there."""
+    half = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+    return torch.autocast(device.type, torch.bfloat16) if half else contextlib.nullcontext()

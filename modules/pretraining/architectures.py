@@ -1,6 +1,5 @@
 """Networks by family and size, as configs of ``transformers``, or from a config file."""
 
-import difflib
 import json
 import re
 from pathlib import Path
@@ -65,8 +64,7 @@ def config(
         made = _read(size, len(tokenizer))
         _check_room(made, tokens)
     elif family not in _FAMILIES:
-        near = difflib.get_close_matches(family, _FAMILIES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = backbones.meant(family, _FAMILIES)
         raise ValueError(f"--model.family {family}: there are {', '.join(_FAMILIES)}{hint}")
     else:
         layers, width, heads = SIZES[size]
@@ -166,8 +164,7 @@ def _own(
 def _read(size: str, vocabulary: int) -> PretrainedConfig:
     path = Path(size).expanduser()
     if not path.is_file():
-        near = difflib.get_close_matches(size, SIZES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = backbones.meant(size, SIZES)
         raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
         fields = json.loads(path.read_text())

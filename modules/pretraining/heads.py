@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modules.backbones import unwrapped
 from modules.cross_entropy import cross_entropy
 
 
@@ -32,7 +33,7 @@ def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tenso
         found.append(arguments[0][0])
         return (arguments[0][:, :0],)
 
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = unwrapped(model)
     body = inner.get_decoder() if inner.config.is_encoder_decoder else inner.base_model
     handles = [body.register_forward_hook(select)]
     handles.append(inner.get_output_embeddings().register_forward_pre_hook(take))

@@ -1,6 +1,5 @@
 """What every way to ask shares: all but what stands before a row's own prompt."""
 
-import contextlib
 from typing import Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from torchmetrics import MeanMetric
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
-from modules.finetuning.freezing import frozen_matrices
+from modules.finetuning.freezing import halve, precision
 from modules.prompting import scoring
 from modules.prompting.prefixes import SharedPrefix
 from modules.tasks import PromptedClassification, Task, restore
@@ -83,8 +82,7 @@ class PromptingModule(LightningModule):
             self.meet(self.trainer.datamodule)
             self.data.cost = self.cost
         if self.trainer.precision == "bf16-mixed":
-            for parameter in frozen_matrices(self.model):
-                parameter.data = parameter.data.bfloat16()
+            halve(self.model)
 
     def cost(self, lengths: Lengths) -> Lengths:
         """Tokens of the prompts of rows of so many tokens."""
@@ -118,8 +116,7 @@ class PromptingModule(LightningModule):
 
     @torch.no_grad()
     def _scores(self, batch: scoring.PromptBatch) -> Tensor:
-        half = any(parameter.dtype == torch.bfloat16 for parameter in self.model.parameters())
-        with torch.autocast(self.device.type, torch.bfloat16) if half else contextlib.nullcontext():
+        with precision(self.model, self.device):
             return self.task.logits(self.model, batch, self.prefix)
 
     def _prior(self, lead: str) -> Tensor:

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from modules.backbones import unwrapped
+
 _WORTH = 8  # tokens: a shorter prefix is computed as fast as it is put before the rows
 
 
@@ -62,7 +64,7 @@ class SharedPrefix:
 
 def takes(model: nn.Module, argument: str) -> bool:
     """Whether the model knows the argument, with or without a peft model around it."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = unwrapped(model)
     return argument in inspect.signature(inner.forward).parameters
 
 

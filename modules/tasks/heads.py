@@ -69,7 +69,7 @@ class Head:
     def scores(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
         """The head's outputs, (B, outputs)."""
         inputs = model_inputs(batch)
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        inner = backbones.unwrapped(model)
         per_token = isinstance(getattr(inner, "score", None), nn.Module)  # a decoder's head
         if self.pooling == "native" and not per_token:
             return model(**inputs).logits

@@ -6,6 +6,7 @@ from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import InstructionBatch
 from modules import answering
+from modules.backbones import unwrapped
 from modules.cross_entropy import cross_entropy
 from modules.pretraining.heads import represent
 from modules.prompting.scoring import label_scores
@@ -71,7 +72,7 @@ class InstructionFollowing(Task):
         targets_N = batch["labels"][places_BT]
         if self._plain:
             hidden_NH = represent(model, places_BT, **inputs)[0]
-            inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+            inner = unwrapped(model)
             head = inner.get_output_embeddings()
             total, right = cross_entropy(hidden_NH, head.weight, head.bias, targets_N)
         else:
