@@ -32,7 +32,9 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     """
     accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
-    seeds = len({seed for *_, seed in tuned})
+    seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}
+    most = max(seeds.values())
+    fewer = [f", {n} with {_said(a)}" for a, n in seeds.items() if n < most]
     text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
     text += f"{_differences(origins, labels, accuracy)}\n\n"
     results = [*made.values(), *tuned.values()]
@@ -41,7 +43,8 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     )
     rows = next(iter(tuned.values()))["data"]
     text += (
-        f"Test accuracy in %, mean ± half the 95 % interval over {seeds} seeds of fine-tuning; "
+        f"Test accuracy in %, mean ± half the 95 % interval over {most} seeds of "
+        f"fine-tuning{''.join(fewer)}; "
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
         f"commit: {', '.join(commits)}\n"
     )

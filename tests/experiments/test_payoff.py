@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,7 +119,7 @@ def test_who_is_run_brings_what_it_is_compared_with():
     assert {origin.backbone for origin in usual} == {None}
 
 
-def test_pretraining_gets_the_same_tokens_in_quarters(folder, monkeypatch):
+def test_pretraining_gets_the_same_tokens_in_halves(folder, monkeypatch):
     path = stories.write(folder / "stories")
     asked = SimpleNamespace(budget=40_000.0, size="tiny", pretrainings=1, jobs=1)
     seen = []
@@ -127,10 +128,19 @@ def test_pretraining_gets_the_same_tokens_in_quarters(folder, monkeypatch):
     flags = [dict(zip(job.flags[::2], job.flags[1::2], strict=True)) for job in seen]
     assert flags[0]["--trainer.max_steps"] == "0"
     steps = int(flags[1]["--trainer.max_steps"])
-    assert steps == 4 * int(flags[1]["--trainer.val_check_interval"])
+    assert steps == 2 * int(flags[1]["--trainer.val_check_interval"])
     data = stories.corpus(path, modules.MaskedLM, row_tokens=128, rows="document")
     tokens = data.facts()["tokens"]["train"] / data.facts()["rows"]["train"]
     assert steps * 8 * tokens == pytest.approx(40_000, rel=0.1)
+
+
+def test_many_labels_get_fewer_seeds(folder, monkeypatch):
+    asked = SimpleNamespace(seeds=5, labels=[500, 2000, "all"], pretrainings=1, jobs=1)
+    seen = []
+    monkeypatch.setattr(payoff, "_run", lambda asked, jobs, what: seen.extend(jobs) or {})
+    payoff._fine_tune(asked, folder, ORIGINS[:1], {(ORIGINS[0].name, 0): {"run": "there"}})
+    counts = Counter(job.row.name.removeprefix(f"{ORIGINS[0].name} ") for job in seen)
+    assert counts == {"500 labels": 5, "2000 labels": 3, "all labels": 3}
 
 
 @pytest.mark.slow
