@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class LabelledBatch(TypedDict):
-    """B rows of labelled text, padded on the right to T, the longest row of the batch.
+    """B rows of labelled text, padded on the right to T, the longest of the batch or a little more.
 
     ``token_type_ids`` is there for sentence pairs where the tokenizer tells the two apart.
     ``index`` is the row's place in its split, so that a prediction can be shown beside its text.

@@ -18,6 +18,15 @@ def width_of(lengths: np.ndarray) -> np.ndarray:
     return -(-lengths // step) * step
 
 
+def padded(lengths: np.ndarray, longest: int) -> int:
+    """Tokens that rows of these lengths are padded to: their bucket's width, for few shapes.
+
+    On a CPU oneDNN compiles its kernels anew, and keeps them, for each shape that it meets.
+    No row becomes longer than ``longest``, the longest of its split.
+    """
+    return min(int(width_of(np.asarray(lengths)).max()), longest)
+
+
 def cut(widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, ranks: int) -> list:
     """Cut ascending ``widths`` into slices of at most ``batch_tokens`` padded tokens per rank.
 

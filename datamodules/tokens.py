@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import building, cache_folder, load_tokenizer, locate, pad_id
+from datamodules.sampling import padded
 from datamodules.tables import LabelKind
 
 _FORMAT = 2  # raised when the files below change their meaning
@@ -51,17 +53,21 @@ class TokenRows(Dataset):
     def lengths(self) -> np.ndarray:
         return self.starts.diff().numpy()
 
+    @cached_property
+    def longest(self) -> int:
+        return int(self.lengths.max())
+
     def note(self, name: str) -> str:
         """How many rows of the split were cut."""
         cut, limit = int(self.cut.sum()), int(self.lengths.max())
         return f"{cut:,} of {len(self):,} {name} rows were cut at {limit} tokens"
 
     def __getitems__(self, rows: list[int]) -> LabelledBatch:
-        """Rows padded to the longest: called by the loader with a whole batch."""
+        """Rows padded to the longest, or a little more: called by the loader with a whole batch."""
         index = torch.tensor(rows)
         starts = self.starts[index]
         lengths = self.starts[index + 1] - starts
-        place = torch.arange(int(lengths.max()))
+        place = torch.arange(padded(lengths.numpy(), self.longest))
         mask = place < lengths[:, None]
         source = (starts[:, None] + place)[mask]
         ids = torch.full(mask.shape, self.pad)

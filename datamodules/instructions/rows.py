@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch.utils.data import Dataset
 from datamodules.batches import InstructionBatch
 from datamodules.instructions import chat
 from datamodules.instructions.records import Conversation
+from datamodules.sampling import padded
 
 
 @dataclass
@@ -53,6 +55,11 @@ class ConversationRows(Dataset):
         sizes = self.sizes
         return np.array([sizes[pack].sum() for pack in self.packs])
 
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return int(self.lengths.max())
+
     @property
     def learned(self) -> np.ndarray:
         """Supervised tokens of each conversation, (N,)."""
@@ -65,10 +72,10 @@ class ConversationRows(Dataset):
         return self.ids[part], self.supervised[part]
 
     def __getitems__(self, rows: list[int]) -> InstructionBatch:
-        """Rows padded to the longest: called by the loader with a whole batch."""
+        """Rows padded to the longest, or a little more: called by the loader with a whole batch."""
         members = [[row] for row in rows] if self.packs is None else [self.packs[r] for r in rows]
         sizes = self.sizes
-        shape = len(rows), max(int(sizes[pack].sum()) for pack in members)
+        shape = len(rows), padded([int(sizes[pack].sum()) for pack in members], self.longest)
         ids_BT, mask_BT = torch.full(shape, self.pad), torch.zeros(shape, dtype=torch.int64)
         supervised_BT = torch.zeros(shape, dtype=torch.bool)
         # Padding goes on counting: a start of its own would be one more conversation.

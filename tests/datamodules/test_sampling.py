@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.sampling import LengthBatches, ResumableLoader, width_of
+from datamodules.sampling import LengthBatches, ResumableLoader, padded, width_of
 from datamodules.tokens import TokenRows
 
 
@@ -83,9 +83,9 @@ def test_batch_size_fixes_the_count(ranks):
 def test_the_budget_is_used_and_like_lengths_share_a_batch():
     lengths = lengths_of(5_000)
     (batches,) = epochs(lengths, count=1, batch_tokens=1024)[0]
-    padded = [len(batch) * int(lengths[batch].max()) for batch in batches]
-    assert sum(padded) / lengths.sum() < 1.07  # hardly any padding
-    assert np.mean(padded) > 0.85 * 1024
+    filled = [len(batch) * int(lengths[batch].max()) for batch in batches]
+    assert sum(filled) / lengths.sum() < 1.07  # hardly any padding
+    assert np.mean(filled) > 0.85 * 1024
 
 
 def test_widths_cover_their_lengths_by_a_sixteenth_at_most():
@@ -130,6 +130,19 @@ def rows_of(lengths) -> TokenRows:
         torch.zeros(len(lengths)).bool(),
         pad=-1,
     )
+
+
+def test_every_epoch_has_the_same_few_shapes():
+    """As each is a set of kernels that oneDNN compiles and keeps."""
+    lengths = lengths_of(2_000)
+    rows, batches = rows_of(lengths), LengthBatches(lengths, 1024, None, shuffle=True)
+    shapes = []
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        made = [rows.__getitems__(batch)["input_ids"] for batch in batches]
+        shapes.append({tuple(ids.shape) for ids in made})
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert padded(np.array([33, 20]), 100) == 34 and padded(np.array([33]), 33) == 33
 
 
 def loader_of(workers: int) -> ResumableLoader:

@@ -1,0 +1,112 @@
+"""What plan.py says, and what it refuses."""
+
+import argparse
+from typing import Any
+
+from experiments import sizing
+
+ASSUMED_MFU = 0.4
+# GPT-2 of 124 M parameters on rows of 1,024 tokens: who, device, how many, tokens, hours.
+GPT2_FLOPS = 0.8544e9  # per token, as sizing.count finds
+PUBLISHED = [
+    ("llm.c, as modded-nanogpt's README quotes it", "H100", 8, 10e9, 0.75),
+    ("nanoGPT's README: 600,000 steps of 491,520 tokens in 4 days", "A100", 8, 2.95e11, 96.0),
+]
+
+
+class _Vocabulary:
+    """As much of a tokenizer as a config asks for."""
+
+    pad_token_id = 0
+
+    def __init__(self, entries: int) -> None:
+        self.entries = entries
+
+    def __len__(self) -> int:
+        return self.entries
+
+
+def plan(asked: argparse.Namespace) -> str:
+    """The lines for what was asked on plan.py's command line."""
+    from callbacks.utilization import PEAKS
+    from modules.pretraining import architectures
+
+    device = _device(asked.gpu)
+    _check(asked)
+    words = _Vocabulary(asked.vocabulary)
+    config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
+    network = sizing.count(config, asked.row_tokens)
+    peak, memory = 1e12 * PEAKS[device], 1e9 * sizing.MEMORY[device]
+    flops, mfu = network.flops(asked.scored), asked.mfu or ASSUMED_MFU
+    fixed = sizing.fixed_bytes(network, asked.devices, asked.sharded)
+    rows = sizing.rows_that_fit(network, memory, fixed, asked.row_tokens)
+    hours = sizing.hours(flops, asked.tokens, peak, mfu, asked.devices)
+    count, share = f"{asked.devices:,} × {device}", f"{100 * asked.scored:.0f} %"
+    row = network.saved_bytes * asked.row_tokens
+    millions = network.parameters / 1e6
+    states = "shared out" if asked.sharded else "whole on each device"
+    source = "measured" if asked.mfu else "assumed: a run's result.json has its own"
+    lines = {
+        "network": f"{config.model_type} {asked.size}: {millions:,.1f} M parameters",
+        "arithmetic": f"{flops / 1e9:.3f} GFLOP per token, forward and backward "
+        f"({network.trunk_flops / 1e9:.3f} the layers, the rest the vocabulary's scores of {share} "
+        f"of the tokens); {flops * asked.tokens:.3g} FLOP in all",
+        "memory": f"{fixed / 1e9:.1f} GB and {row / 1e9:.2f} GB per row of {asked.row_tokens:,} "
+        f"tokens: {rows:,} rows fit into {memory / 1e9:.0f} GB"
+        + ("" if rows else "; try --sharded, more --devices or shorter --row-tokens"),
+        "speed": f"{peak * mfu / flops:,.0f} tokens/s per device at {100 * mfu:.0f} % ({source}) "
+        f"of {peak / 1e12:,.0f} TFLOP/s",
+        "time": f"{_span(hours)} for {asked.tokens:.3g} tokens on {count}",
+    }
+    if asked.price is not None:
+        total = hours * asked.devices
+        lines["cost"] = f"{total * asked.price:,.2f}: {total:,.1f} device hours at {asked.price:g}"
+    lines["counted"] = (
+        f"states ({sizing.STATES} bytes per parameter: fp32 weight and gradient, AdamW; {states}), "
+        "bf16 copies, a chunk of scores, and what one row's forward pass keeps under autocast, "
+        "without recomputation; not the data, nor the network between devices"
+    )
+    lines["for scale"] = "GPT-2 124M " + "; ".join(_published(PEAKS))
+    return "\n".join(f"{name:<11}{text}" for name, text in lines.items())
+
+
+def _published(peaks: dict[str, float]) -> list[str]:
+    """Runs that others told of, and the utilisation that follows from our count of FLOPs."""
+    return [
+        f"{tokens:.3g} tokens on {count} × {device} took {_span(hours)}, "
+        f"{100 * implied_mfu(count, tokens, hours, 1e12 * peaks[device]):.0f} % ({who})"
+        for who, device, count, tokens, hours in PUBLISHED
+    ]
+
+
+def implied_mfu(count: int, tokens: float, hours: float, peak: float) -> float:
+    """Utilisation of a published run of GPT-2 124M, ``peak`` in FLOP/s of a device."""
+    return GPT2_FLOPS * tokens / (3600 * hours * count * peak)
+
+
+def _span(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def _device(name: str) -> str:
+    from modules.backbones import meant
+
+    known = {device.lower().replace(" ", ""): device for device in sizing.MEMORY}
+    word = name.lower().replace(" ", "").replace("-", "")
+    if word not in known:
+        raise ValueError(f"--gpu {name}: there are {', '.join(known)}{meant(word, known)}")
+    return known[word]
+
+
+def _check(asked: Any) -> None:
+    for flag in ("vocabulary", "row_tokens", "tokens", "devices"):
+        if getattr(asked, flag) < 1:
+            raise ValueError(f"--{flag.replace('_', '-')} {getattr(asked, flag)}: at least 1")
+    for flag in ("scored", "mfu"):
+        value = getattr(asked, flag)
+        if value is not None and not 0 < value <= 1:
+            raise ValueError(f"--{flag} {value}: above 0, at most 1")
+    if asked.price is not None and asked.price < 0:
+        raise ValueError(f"--price {asked.price}: not negative")

@@ -1,0 +1,107 @@
+"""What a pre-training run needs: arithmetic, memory and time, from the network's shape alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+# Dense bf16 peaks are those of callbacks.utilization; memory in GB is that of the data sheets.
+MEMORY = {
+    "B200": 180,
+    "H200": 141,
+    "H100": 80,
+    "A100": 80,
+    "L40S": 48,
+    "L4": 24,
+    "A10": 24,
+    "RTX 4090": 24,
+    "RTX 3090": 24,
+}
+USABLE = 0.92  # of the memory: the rest is the context's, the communication's and fragments
+STATES = 16  # bytes per parameter: fp32 weight, gradient and AdamW's two averages
+COPIES = 2  # bytes per parameter: what autocast makes of the weights in bf16
+CHUNK = 6 << 28  # bytes: scores of one chunk of the vocabulary, in fp32 and in bf16
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is counted of a network by running it without its numbers.
+
+    Attributes:
+        parameters: all of them, tied ones once.
+        trunk_flops: of the layers, per token, forward and backward.
+        head_flops: of the scores of the vocabulary, per token that has them, both ways.
+        saved_bytes: per token, kept from the forward pass for the backward pass.
+    """
+
+    parameters: int
+    trunk_flops: float
+    head_flops: float
+    saved_bytes: float
+
+    def flops(self, scored: float = 1.0) -> float:
+        """Per token, if a share of the tokens is ``scored``: all of them, or those masked."""
+        return self.trunk_flops + scored * self.head_flops
+
+
+def count(config: Any, row_tokens: int) -> Network:
+    """Run one row forward and backward on tensors without numbers, under bf16 autocast.
+
+    FLOPs are those of matrix products, attention's among them, as torch counts them: the measure
+    that MFU is of (Chowdhery et al. 2022, appendix B). What is kept is counted with fused
+    attention where the architecture has it, as on a GPU.
+    """
+    parameters, flops, saved = _run(config, row_tokens, "eager")
+    try:
+        _, _, saved = _run(config, row_tokens, "sdpa")
+    except ValueError:  # not every architecture has it
+        pass
+    head = 6.0 * config.vocab_size * config.hidden_size
+    return Network(parameters, flops / row_tokens, head, saved / row_tokens)
+
+
+def _run(config: Any, row_tokens: int, attention: str) -> tuple[int, int, int]:
+    """Parameters, FLOPs, and bytes kept for the backward pass."""
+    import torch
+    import transformers
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.autograd.graph import saved_tensors_hooks
+    from torch.utils.flop_counter import FlopCounterMode
+    from transformers.initialization import no_init_weights
+
+    saved: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        saved.setdefault(tensor.untyped_storage()._cdata, tensor)  # kept, so that no id comes twice
+        return tensor
+
+    with FakeTensorMode():
+        with no_init_weights():
+            model = transformers.AutoModel.from_config(config, attn_implementation=attention)
+        own = {p.untyped_storage()._cdata for p in model.parameters()}
+        ids = torch.zeros(1, row_tokens, dtype=torch.long)
+        inputs = {"input_ids": ids}
+        if config.is_encoder_decoder:
+            inputs["decoder_input_ids"] = ids
+        with (
+            FlopCounterMode(display=False) as counter,
+            torch.autocast("cpu", torch.bfloat16),
+            saved_tensors_hooks(keep, lambda tensor: tensor),
+        ):
+            model.train()(**inputs).last_hidden_state.float().sum().backward()
+        held = sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in own)
+        return sum(p.numel() for p in model.parameters()), counter.get_total_flops(), held
+
+
+def fixed_bytes(network: Network, devices: int, sharded: bool) -> float:
+    """Of a device, whatever the batch: states, bf16 copies, and one chunk of scores."""
+    states = STATES * network.parameters / (devices if sharded else 1)
+    return states + COPIES * network.parameters + CHUNK
+
+
+def rows_that_fit(network: Network, memory: float, fixed: float, row_tokens: int) -> int:
+    """Rows per device and step; 0 if not even the states fit."""
+    return max(0, int((USABLE * memory - fixed) // (network.saved_bytes * row_tokens)))
+
+
+def hours(flops_per_token: float, tokens: float, peak: float, mfu: float, devices: int) -> float:
+    """Of all devices at once, ``peak`` in FLOP/s of one."""
+    return flops_per_token * tokens / (peak * mfu * devices) / 3600

@@ -1,0 +1,102 @@
+"""plan.py: counts against closed forms and a real network, time against published runs."""
+
+import argparse
+
+import pytest
+import torch
+import transformers
+
+from callbacks.utilization import PEAKS
+from experiments import planning, sizing
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> sizing.Network:
+    return sizing.count(transformers.GPT2Config(), 1024)
+
+
+def asked(**changes) -> argparse.Namespace:
+    usual = {
+        "size": "tiny",
+        "family": "gpt2",
+        "vocabulary": 1000,
+        "row_tokens": 64,
+        "tokens": 1e9,
+        "scored": 1.0,
+        "gpu": "h100",
+        "devices": 8,
+        "sharded": False,
+        "mfu": None,
+        "price": None,
+    }
+    return argparse.Namespace(**(usual | changes))
+
+
+def test_arithmetic_is_the_closed_form(gpt2):
+    layers, width, tokens, words = 12, 768, 1024, 50257
+    weights = layers * 12 * width**2
+    assert gpt2.trunk_flops == 6 * weights + 12 * layers * width * tokens
+    assert gpt2.head_flops == 6 * words * width
+    assert gpt2.parameters == 124_439_808
+    assert gpt2.flops(0.15) == gpt2.trunk_flops + 0.15 * gpt2.head_flops
+
+
+def test_what_is_kept_is_what_a_real_network_keeps():
+    config = transformers.GPT2Config(n_layer=2, n_embd=64, n_head=2, vocab_size=100)
+    model = transformers.AutoModel.from_config(config, attn_implementation="sdpa").train()
+    own = {p.untyped_storage()._cdata for p in model.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        if (key := tensor.untyped_storage()._cdata) not in own:
+            kept[key] = tensor
+        return tensor
+
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            model(input_ids=torch.zeros(1, 32, dtype=torch.long)).last_hidden_state.sum()
+    held = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert sizing.count(config, 32).saved_bytes * 32 == pytest.approx(held, rel=0.02)
+
+
+@pytest.mark.parametrize("who", planning.PUBLISHED, ids=lambda who: who[1])
+def test_published_runs_come_out(gpt2, who):
+    _, device, count, tokens, hours = who
+    peak = 1e12 * PEAKS[device]
+    assert gpt2.flops() == pytest.approx(planning.GPT2_FLOPS, rel=1e-3)
+    mfu = planning.implied_mfu(count, tokens, hours, peak)
+    assert 0.25 < mfu < 0.45
+    assert sizing.hours(gpt2.flops(), tokens, peak, mfu, count) == pytest.approx(hours, rel=1e-3)
+
+
+def test_sharing_out_the_states_makes_room(gpt2):
+    whole, shared = (sizing.fixed_bytes(gpt2, 8, sharded) for sharded in (False, True))
+    assert whole - shared == pytest.approx(sizing.STATES * gpt2.parameters * 7 / 8)
+    assert sizing.rows_that_fit(gpt2, 80e9, shared, 1024) > sizing.rows_that_fit(
+        gpt2, 80e9, whole, 1024
+    )
+    assert sizing.rows_that_fit(gpt2, 1e9, whole, 1024) == 0
+
+
+def test_the_lines_say_what_is_measured_and_what_is_assumed():
+    text = planning.plan(asked(price=2.0))
+    assert "tokens/s per device at 40 % (assumed" in text and "8 × H100" in text and "cost" in text
+    text = planning.plan(asked(mfu=0.2, gpu="RTX 4090", devices=1))
+    assert "20 % (measured)" in text and "cost" not in text and "1 × RTX 4090" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"gpu": "h10"}, "--gpu h10: there are .*did you mean h100"),
+        ({"size": "tinny"}, "--model.size tinny: .*did you mean tiny"),
+        ({"mfu": 1.2}, "--mfu 1.2: above 0, at most 1"),
+        ({"scored": 0.0}, "--scored 0.0: above 0"),
+        ({"devices": 0}, "--devices 0: at least 1"),
+        ({"row_tokens": 0}, "--row-tokens 0: at least 1"),
+        ({"price": -1.0}, "--price -1.0: not negative"),
+    ],
+)
+def test_bad_input(changes, line):
+    with pytest.raises(ValueError, match=line):
+        planning.plan(asked(**changes))
