@@ -55,14 +55,16 @@ def test_packed_rows_hold_the_padded_ones(source, speaker):
     alone = {}
     for number in range(len(padded)):
         batch = padded.__getitems__([number])
-        alone[tuple(batch["input_ids"][0].tolist())] = batch["supervised"][0].tolist()
+        real = int(batch["attention_mask"].sum())
+        ids, marks = (batch[name][0, :real].tolist() for name in ("input_ids", "supervised"))
+        alone[tuple(ids)] = marks
     assert "position_ids" not in padded.__getitems__([0])
     seen = []
     for number in range(len(packed)):
         batch = packed.__getitems__([number])
         begins = [
             *(batch["position_ids"][0] == 0).nonzero()[:, 0].tolist(),
-            batch["input_ids"].shape[1],
+            int(batch["attention_mask"].sum()),
         ]
         for start, stop in zip(begins, begins[1:], strict=False):
             ids = tuple(batch["input_ids"][0, start:stop].tolist())

@@ -12,7 +12,8 @@ from experiments import planning, sizing
 
 @pytest.fixture(scope="module")
 def gpt2() -> sizing.Network:
-    return sizing.count(transformers.GPT2Config(), 1024)
+    rates = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+    return sizing.count(transformers.GPT2Config(**rates), 1024)
 
 
 def asked(**changes) -> argparse.Namespace:
