@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch.utils.data import DataLoader, Sampler
 
 
@@ -18,7 +19,7 @@ def width_of(lengths: np.ndarray) -> np.ndarray:
     return -(-lengths // step) * step
 
 
-def padded(lengths: np.ndarray, longest: int) -> int:
+def padded(lengths: ArrayLike, longest: int) -> int:
     """Tokens that rows of these lengths are padded to: their bucket's width, for few shapes.
 
     On a CPU oneDNN compiles its kernels anew, and keeps them, for each shape that it meets.

@@ -55,12 +55,13 @@ class TokenRows(Dataset):
 
     @cached_property
     def longest(self) -> int:
+        """Tokens of the longest row."""
         return int(self.lengths.max())
 
     def note(self, name: str) -> str:
         """How many rows of the split were cut."""
-        cut, limit = int(self.cut.sum()), int(self.lengths.max())
-        return f"{cut:,} of {len(self):,} {name} rows were cut at {limit} tokens"
+        cut = int(self.cut.sum())
+        return f"{cut:,} of {len(self):,} {name} rows were cut at {self.longest} tokens"
 
     def __getitems__(self, rows: list[int]) -> LabelledBatch:
         """Rows padded to the longest, or a little more: called by the loader with a whole batch."""
@@ -103,7 +104,7 @@ def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
     """Tokens of each split, of its longest row, and rows that were cut."""
     return {
         "tokens": {name: len(rows.ids) for name, rows in splits.items()},
-        "longest": {name: int(rows.lengths.max()) for name, rows in splits.items()},
+        "longest": {name: rows.longest for name, rows in splits.items()},
         "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in splits.items()},
     }
 

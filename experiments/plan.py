@@ -12,7 +12,8 @@ import argparse
 
 from experiments.comparison import FlagParser
 from experiments.guard import guarded
-from experiments.planning import plan
+from experiments.planning import ASSUMED_MFU, plan
+from experiments.sizing import NAMES
 
 SHARE = "share of tokens whose word is predicted: 1 for CausalLM, 0.15 for MaskedLM (1)"
 
@@ -27,10 +28,10 @@ def main() -> None:
     add("--row-tokens", type=int, default=1024, help="tokens of a row (1024)")
     add("--tokens", type=float, default=10e9, help="of the whole run, as 10e9 (10e9)")
     add("--scored", type=float, default=1.0, help=SHARE)
-    add("--gpu", default="h100", help="b200, h200, h100, a100, l40s, l4, a10, rtx4090, rtx3090")
+    add("--gpu", default="h100", help=f"{', '.join(NAMES)} (h100)")
     add("--devices", type=int, default=1, help="(1)")
     add("--sharded", action="store_true", help="states shared out, as --trainer.strategy fsdp")
-    add("--mfu", type=float, help="measured utilisation, 0 to 1 (0.4 is assumed)")
+    add("--mfu", type=float, help=f"measured utilisation, 0 to 1 ({ASSUMED_MFU} is assumed)")
     add("--price", type=float, help="of a device's hour, in your currency (no cost without it)")
     print(plan(parser.parse_args()))
 

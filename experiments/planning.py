@@ -1,13 +1,13 @@
 """What plan.py says, and what it refuses."""
 
 import argparse
-from typing import Any
 
 from experiments import sizing
 
 ASSUMED_MFU = 0.4
-# GPT-2 of 124 M parameters on rows of 1,024 tokens: who, device, how many, tokens, hours.
-GPT2_FLOPS = 0.8544e9  # per token, as sizing.count finds
+# GPT-2 of 124 M parameters on rows of 1,024 tokens: FLOPs per token, as sizing.count finds, and
+# runs that were told of: by whom, device, how many, tokens, hours.
+GPT2_FLOPS = 0.8544e9
 PUBLISHED = [
     ("llm.c, as modded-nanogpt's README quotes it", "H100", 8, 10e9, 0.75),
     ("nanoGPT's README: 600,000 steps of 491,520 tokens in 4 days", "A100", 8, 2.95e11, 96.0),
@@ -81,7 +81,7 @@ def _published(peaks: dict[str, float]) -> list[str]:
 
 def implied_mfu(count: int, tokens: float, hours: float, peak: float) -> float:
     """Utilisation of a published run of GPT-2 124M, ``peak`` in FLOP/s of a device."""
-    return GPT2_FLOPS * tokens / (3600 * hours * count * peak)
+    return sizing.hours(GPT2_FLOPS, tokens, peak, 1.0, count) / hours  # at once, if all were used
 
 
 def _span(hours: float) -> str:
@@ -93,14 +93,14 @@ def _span(hours: float) -> str:
 def _device(name: str) -> str:
     from modules.backbones import meant
 
-    known = {device.lower().replace(" ", ""): device for device in sizing.MEMORY}
     word = name.lower().replace(" ", "").replace("-", "")
-    if word not in known:
-        raise ValueError(f"--gpu {name}: there are {', '.join(known)}{meant(word, known)}")
-    return known[word]
+    if word not in sizing.NAMES:
+        known = ", ".join(sizing.NAMES)
+        raise ValueError(f"--gpu {name}: there are {known}{meant(word, sizing.NAMES)}")
+    return sizing.NAMES[word]
 
 
-def _check(asked: Any) -> None:
+def _check(asked: argparse.Namespace) -> None:
     for flag in ("vocabulary", "row_tokens", "tokens", "devices"):
         if getattr(asked, flag) < 1:
             raise ValueError(f"--{flag.replace('_', '-')} {getattr(asked, flag)}: at least 1")

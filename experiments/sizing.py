@@ -15,6 +15,7 @@ MEMORY = {
     "RTX 4090": 24,
     "RTX 3090": 24,
 }
+NAMES = {device.lower().replace(" ", ""): device for device in MEMORY}  # as one types them
 USABLE = 0.92  # of the memory: the rest is the context's, the communication's and fragments
 STATES = 16  # bytes per parameter: fp32 weight, gradient and AdamW's two averages
 COPIES = 2  # bytes per parameter: what autocast makes of the weights in bf16
@@ -46,8 +47,9 @@ def count(config: Any, row_tokens: int) -> Network:
     """Run one row forward and backward on tensors without numbers, under bf16 autocast.
 
     FLOPs are those of matrix products, attention's among them, as torch counts them: the measure
-    that MFU is of (Chowdhery et al. 2022, appendix B). What is kept is counted with fused
-    attention where the architecture has it, as on a GPU.
+    that MFU is of (Chowdhery et al. 2022, appendix B). What is kept is counted in a second run,
+    with fused attention where the architecture has it, as on a GPU: its CPU kernel, which torch
+    takes here, has no count of FLOPs.
     """
     parameters, flops, saved = _run(config, row_tokens, "eager")
     try:

@@ -36,7 +36,7 @@ class _Chunked(torch.autograd.Function):
         # Each chunk uses the same memory: to get it anew took a CPU a third of the time.
         fp32_NV = torch.empty(rows, vocabulary, dtype=torch.float32, device=hidden_NH.device)
         dtype_NV = fp32_NV if dtype is torch.float32 else torch.empty_like(fp32_NV, dtype=dtype)
-        made_VH = torch.empty_like(weight)
+        made_VH = torch.empty_like(weight) if wanted[1] else None
         with torch.autocast(device, enabled=False):
             for start in range(0, len(inputs), max(1, rows)):
                 part = slice(start, start + rows)

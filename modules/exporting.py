@@ -129,10 +129,8 @@ def _save_own(module: FineTuningModule, scratch: Path) -> None:
     (scratch / "module.json").write_text(json.dumps(made, indent=2) + "\n")
     weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in module.trainable}
     safetensors.torch.save_file(weights, scratch / "trained.safetensors")
-    inner = module.model
-    if isinstance(inner, peft.PeftModel):
-        inner = inner.get_base_model()
-    _save_base(inner, module.hparams["backbone"], scratch / "base")
+    base = backbones.unwrapped(module.model)
+    _save_base(base, module.hparams["backbone"], scratch / "base")
 
 
 def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) -> None:

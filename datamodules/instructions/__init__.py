@@ -181,7 +181,7 @@ class Instructions(Serving):
             "packed_rows": {name: len(split) for name, split in rows.items()},
             "tokens": {name: len(split.ids) for name, split in rows.items()},
             "learned": {name: int(split.supervised.sum()) for name, split in rows.items()},
-            "longest": {name: int(split.lengths.max()) for name, split in rows.items()},
+            "longest": {name: split.longest for name, split in rows.items()},
             "cut_to_max_length": {name: int(split.cut.sum()) for name, split in rows.items()},
             "test_split": self.test_split,
         }

@@ -87,7 +87,7 @@ def train(logger, folder, steps=5, checkpoint=None, **module):
         ],
     )  # fmt: skip
     val = torch.utils.data.DataLoader(torch.ones(1, 1)) if steps < 10 else None
-    trainer.fit(Tiny(**module), rows, val, ckpt_path=checkpoint, weights_only=False)
+    trainer.fit(Tiny(**module), rows, val, ckpt_path=checkpoint, weights_only=True)
 
 
 def span(beat):

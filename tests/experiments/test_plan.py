@@ -70,6 +70,10 @@ def test_published_runs_come_out(gpt2, who):
     assert sizing.hours(gpt2.flops(), tokens, peak, mfu, count) == pytest.approx(hours, rel=1e-3)
 
 
+def test_time_is_arithmetic_over_what_the_devices_do():
+    assert sizing.hours(1e9, 3.6e12, 1e12, 0.5, 2) == pytest.approx(1e6)
+
+
 def test_sharing_out_the_states_makes_room(gpt2):
     whole, shared = (sizing.fixed_bytes(gpt2, 8, sharded) for sharded in (False, True))
     assert whole - shared == pytest.approx(sizing.STATES * gpt2.parameters * 7 / 8)
