@@ -5,7 +5,7 @@
     python experiments/plan.py --size config.json --scored 0.15 --row-tokens 512
 
 Counts the network's FLOPs and what its forward pass keeps; assumes what it prints as assumed. The
-utilisation (MFU) of a run of yours is in its result.json: --mfu takes it from there.
+utilisation (MFU) of a run of yours is in its result.json: give it as --mfu.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def main() -> None:
     add("--tokens", type=float, default=10e9, help="of the whole run, as 10e9 (10e9)")
     add("--scored", type=float, default=1.0, help=SHARE)
     add("--gpu", default="h100", help=f"{', '.join(NAMES)} (h100)")
-    add("--devices", type=int, default=1, help="(1)")
+    add("--devices", type=int, default=1, help="how many of them (1)")
     add("--sharded", action="store_true", help="states shared out, as --trainer.strategy fsdp")
     add("--mfu", type=float, help=f"measured utilisation, 0 to 1 ({ASSUMED_MFU} is assumed)")
     add("--price", type=float, help="of a device's hour, in your currency (no cost without it)")

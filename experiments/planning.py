@@ -17,7 +17,7 @@ PUBLISHED = [
 class _Vocabulary:
     """As much of a tokenizer as a config asks for."""
 
-    pad_token_id = 0
+    pad_token_id = bos_token_id = eos_token_id = cls_token_id = sep_token_id = 0
 
     def __init__(self, entries: int) -> None:
         self.entries = entries
@@ -34,7 +34,11 @@ def plan(asked: argparse.Namespace) -> str:
     device = _device(asked.gpu)
     _check(asked)
     words = _Vocabulary(asked.vocabulary)
-    config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
+    try:
+        config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
+    except ValueError as error:  # it names pretrain.py's flags
+        said = str(error).replace("--model.", "--").replace("--data.row_tokens", "--row-tokens")
+        raise ValueError(said) from error
     network = sizing.count(config, asked.row_tokens)
     peak, memory = 1e12 * PEAKS[device], 1e9 * sizing.MEMORY[device]
     flops, mfu = network.flops(asked.scored), asked.mfu or ASSUMED_MFU

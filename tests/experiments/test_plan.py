@@ -8,6 +8,7 @@ import transformers
 
 from callbacks.utilization import PEAKS
 from experiments import planning, sizing
+from modules.pretraining import architectures
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +91,17 @@ def test_the_lines_say_what_is_measured_and_what_is_assumed():
     assert "20 % (measured)" in text and "cost" not in text and "1 × RTX 4090" in text
 
 
+@pytest.mark.parametrize("family", architectures._FAMILIES)
+def test_every_family_can_be_counted(family):
+    assert "M parameters" in planning.plan(asked(family=family))
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
         ({"gpu": "h10"}, "--gpu h10: there are .*did you mean h100"),
-        ({"size": "tinny"}, "--model.size tinny: .*did you mean tiny"),
+        ({"size": "tinny"}, "^--size tinny: .*did you mean tiny"),
+        ({"family": "gpt3"}, "^--family gpt3: .*did you mean gpt2"),
         ({"mfu": 1.2}, "--mfu 1.2: above 0, at most 1"),
         ({"scored": 0.0}, "--scored 0.0: above 0"),
         ({"devices": 0}, "--devices 0: at least 1"),
