@@ -1,15 +1,21 @@
 """What a script makes of flags, found out without reading data, building a model or writing."""
 
 import io
+import json
 import re
 import runpy
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stderr
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments import warm
+from experiments.ablation import grid
+from experiments.ablation.grid import Combination
+
+EXPERIMENTS = Path(__file__).parents[1]
 
 
 class Parsed(NamedTuple):
@@ -24,13 +30,48 @@ class Parsed(NamedTuple):
     flags: frozenset[str]
 
 
+def script_of(word: str) -> Path:
+    """An experiment's file, by its path or as a name of ours."""
+    for path in (Path(word), EXPERIMENTS / f"{word.removesuffix('.py')}.py"):
+        if path.is_file():
+            return path.resolve()
+    names = [path.stem for path in EXPERIMENTS.glob("*.py")]
+    near = get_close_matches(Path(word).stem, names, 1)
+    raise ValueError(f"{word}: there is no such file{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def check(
+    script: Path, varied: dict[str, list[str]], flags: list[str]
+) -> tuple[list[Combination], list[str], Parsed]:
+    """The combinations, notes on what was left out, and the first of them as it was parsed.
+
+    Every one is parsed before the first run, so that a mistake in the last costs nothing.
+    """
+    for key in [*varied, *grid.OWN]:
+        if any(word.partition("=")[0] == f"--{key}" for word in flags) and key != "config":
+            reason = "is varied, so not for every run" if key in varied else grid.OWN[key]
+            raise ValueError(f"-- --{key}: {reason}")
+    combinations, notes = grid.product(varied), []
+    if heads := grid.heads(varied):
+        chosen = list(dict.fromkeys(c.only(heads) for c in combinations))
+        found = parse(script, [[*one.flags, *flags] for one in chosen])
+        known = {one: parsed.flags for one, parsed in zip(chosen, found, strict=True)}
+        combinations, notes = grid.applying(combinations, known)
+    parsed = parse(script, [[*combination.flags, *flags] for combination in combinations])
+    seen: dict[str, Combination] = {}
+    for combination, one in zip(combinations, parsed, strict=True):
+        same = seen.setdefault(json.dumps(one.config, sort_keys=True, default=str), combination)
+        if same is not combination:
+            raise ValueError(f"--vary: {same.name} and {combination.name} are the same run")
+    return combinations, notes, parsed[0]
+
+
 def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
     """Each command line parsed by the experiment itself; ValueError for the first that is wrong."""
     lines = list(lines)
     found = warm.call(_parse, str(script), lines)
-    for line, one in zip(lines, found, strict=True):
-        if isinstance(one, str):
-            raise ValueError(one)
+    if wrong := [one for one in found if isinstance(one, str)]:
+        raise ValueError(wrong[0])
     return found
 
 

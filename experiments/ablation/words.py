@@ -105,7 +105,8 @@ def explanation(report: Report) -> str:
         f"Differences are paired by seed; verdicts by the paired t test at {report.alpha:g} after "
         f"Holm's correction for all of them; exact: the sign-flip test, uncorrected. "
     )
-    return f"{report.about}. {tests * (len(report.lines) > 1)}* on the Pareto front: no other is as good for less."
+    front = "* on the Pareto front: no other is as good for less."
+    return f"{report.about}. {tests * (len(report.lines) > 1)}{front}"
 
 
 def summary(report: Report) -> str:
