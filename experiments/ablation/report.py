@@ -76,7 +76,8 @@ def write(
     ):
         if lines:
             shown[name] = (head, [[text for text, _ in line] for line in lines])
-    shown["runs"] = (list(rows[0]), [[row.get(key) for key in rows[0]] for row in rows])
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
     verdicts = [line.difference.verdict for line in report.lines if line.difference]
     counts = {f"verdicts/{word.replace(' ', '_')}": verdicts.count(word) for word in set(verdicts)}
     where = warm.call(record.log, root, tracking, config, shown, "ablation", counts)
