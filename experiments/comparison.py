@@ -58,7 +58,7 @@ class Job:
     def folder(self) -> Path:
         asked = json.dumps([self.row.script, self.flags])
         mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
-        name = re.sub(r"[^\w.]+", "-", self.row.name)
+        name = re.sub(r"[^\w.]+", "-", self.row.name)[:80]
         return self.root / "runs" / f"{name}-{mark}-seed{self.seed}"
 
     def result(self) -> dict[str, Any] | None:

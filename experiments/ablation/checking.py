@@ -6,12 +6,12 @@ import re
 import runpy
 import sys
 from collections.abc import Iterable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import warm
+from experiments import guard, warm
 from experiments.ablation import grid
 from experiments.ablation.grid import Combination
 
@@ -79,6 +79,7 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     """Run the script with a ``main`` that only parses."""
     from experiments import cli
 
+    guard.quiet()
     found: list[Parsed | str] = []
 
     class Parsing(cli.Experiment):
@@ -94,20 +95,21 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
                 found.append(Parsed(parsing.parsed, frozenset(parsing.parser.known)))
             except SystemExit:
                 last = said.getvalue().strip().splitlines()[-1:]
-                found.append(re.sub(r"^[\w.]+: error: ", "", *last) if last else "not parsed")
+                found.append(re.sub(r"^\S+: error: ", "", *last) if last else "not parsed")
             except ValueError as error:
                 found.append(str(error))
 
     cli.main = main  # in this process, which does nothing else
-    sys.argv = [script]
+    sys.argv = [script, "--help"]  # for what else it may be, so that nothing begins
     sys.path.insert(0, str(Path(script).resolve().parent))
     try:
-        with redirect_stderr(io.StringIO()):
+        with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
             runpy.run_path(script, run_name="__main__")
-    except (Exception, SystemExit) as error:
-        if not found:
-            line = (str(error).splitlines() or [""])[0]
-            raise ValueError(f"{script}: cannot be run: {type(error).__name__}: {line}") from None
+    except SystemExit:
+        pass
+    except Exception as error:
+        line = f"{type(error).__name__}: {guard.one_line(error)}"
+        raise ValueError(f"{script}: cannot be run: {line}") from None
     if not found:
         raise ValueError(f"{script}: no experiment: it does not call main of experiments.cli")
     return found

@@ -89,7 +89,7 @@ def _parse(name: str, doc: str) -> argparse.Namespace:
     add("--seeds", type=int, default=3, help="runs of each combination, seeds 0, 1 … (3)")
     add("--jobs", type=int, default=1, help="runs at a time, the cores shared out (1)")
     add(
-        *("--baseline", "-b"),
+        "--baseline",
         nargs="+",
         default=[],
         metavar="FLAG=VALUE",
