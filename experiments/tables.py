@@ -2,14 +2,12 @@
 
 import csv as csv_module
 import io
-import re
 import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 COSTS = ("parameters", "checkpoint_bytes", "peak_memory_bytes", "tokens_per_second", "seconds")
-LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")  # of metrics
 
 
 def headline(result: dict[str, Any]) -> Iterator[tuple[str, float]]:

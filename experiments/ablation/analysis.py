@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments import significance, tables
 from experiments.ablation.grid import Combination
+from experiments.tracking.runs import LOWER_IS_BETTER
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
 # Of these less is better but for tokens_per_second.
@@ -105,7 +106,7 @@ def analyse(asked: Question, results: Results) -> Report:
             there = ", ".join(sorted(runs[0]["metrics"]))
             raise ValueError(f"--metric {metric}: not in {run['run']}; there are {there}")
     others = [name for name in shown if name != metric and all(name in r["metrics"] for r in runs)]
-    higher = not tables.LOWER_IS_BETTER.search(metric)
+    higher = not LOWER_IS_BETTER.search(metric)
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}
     _mark_fronts(list(lines.values()), 1 if higher else -1)
     _compare(lines, asked, 1 if higher else -1)

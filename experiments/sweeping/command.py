@@ -17,6 +17,7 @@ from experiments.sweeping import report
 from experiments.sweeping.plan import Plan, flag, read
 from experiments.sweeping.searching import check, propose, size
 from experiments.tracking.place import typed
+from experiments.tracking.runs import LOWER_IS_BETTER
 
 
 def main(file: str, doc: str) -> None:
@@ -144,7 +145,7 @@ def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, An
         | {"git_commit": result["git_commit"], "run": result["run"]}
         for job, result in trials.items()
     ]
-    maximize = plan.maximize if plan.metric else not tables.LOWER_IS_BETTER.search(metric)
+    maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)
     return report.ranked(rows, metric, maximize)
 
 

@@ -16,11 +16,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
-from experiments.tables import LOWER_IS_BETTER
 from experiments.tracking.modes import Tracking, resolve_mode
 from experiments.tracking.place import address, git_commit, where
 from experiments.tracking.redaction import redact, redact_argv
-from experiments.tracking.runs import STATES, STEP, merge_summary, read_offline, run_folders
+from experiments.tracking.runs import (
+    LOWER_IS_BETTER,
+    STATES,
+    STEP,
+    merge_summary,
+    read_offline,
+    run_folders,
+)
 
 __all__ = [
     "LogTail",
