@@ -7,6 +7,7 @@ does nothing else; each job is a fork of it, and in all else what the command li
 import multiprocessing
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -36,6 +37,9 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     except EOFError:
         process.join()
         raise RuntimeError(f"{function.__name__} ended with exit code {process.exitcode}") from None
+    except BaseException:
+        process.kill()
+        raise
     process.join()
     if isinstance(value, BaseException):
         raise value
@@ -49,6 +53,7 @@ def _context() -> Any:
 
 
 def _call(answer: Any, function: Callable[..., Any], arguments: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for the value ends this
     try:
         value = function(*arguments)
     except Exception as error:
