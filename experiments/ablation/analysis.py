@@ -200,7 +200,7 @@ def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
             enough = significance.pairs_for_exact(asked.alpha, count)
             said.append(
                 f"with {seeds} seeds{f' and {count} comparisons' * (count > 1)} the exact test "
-                f"cannot give less than {least:.2g}, so verdicts rest on the t test, which takes "
+                f"cannot give less than {least:.3g}, so verdicts rest on the t test, which takes "
                 f"the differences to be normal; the exact one could decide with {enough} seeds"
             )
         if undecided := [line for line in lines if line.difference in tested and _open(line)]:

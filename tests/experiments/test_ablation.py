@@ -196,7 +196,7 @@ def test_table_is_aligned_and_says_all(report):
     tables = re.findall(r"(?:^\|.*\n)+", said, re.M)
     assert [len({len(line) for line in table.splitlines()}) for table in tables] == [1, 1]
     assert "lora-rank: test/accuracy (higher is better) of 3 combinations, 5 seeds" in said
-    assert "| 32         | 0.8514 ± 0.0069 | 0.8428 to 0.8600 |" in said
+    assert "| 32         | 0.8514 ± 0.0069 | 0.8429 to 0.8599 |" in said
     assert "3,000 *" in said and "62 *" in said and "commit: 0123456" in said
     assert "| rank=32" in said and "+0.0406" in said and "| better" in said
 
