@@ -75,7 +75,7 @@ def test_pairs_needed_have_the_power():
     for pairs, enough in ((count, True), (count - 1, False)):
         drawn = generator.normal(effect, 1, (40_000, pairs))
         found = np.mean(stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05)
-        assert (found > 0.79) is enough, (pairs, found)
+        assert bool(found > 0.79) is enough, (pairs, found)
     assert pairs_needed([1e-5, -1e-5, 2e-5, -1.9e-5], 0.05, most=50) is None
 
 
