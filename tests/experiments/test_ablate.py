@@ -56,7 +56,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert len(after) == 18 and len(list(root.glob("runs/*"))) == 18
     assert {file: after[file] for file in before} == before
     assert f"{len(before)} of 18 runs have been made before" in out
-    assert "checking 6 combinations" in out and "Traceback" not in err
+    assert "small: 6 combinations × 3 seeds" in out and "Traceback" not in err
     files = ("report.html", "report.png", "table.md", "summary.csv", "runs.csv", "report.json")
     assert all((root / name).stat().st_size > 100 for name in files)
 
