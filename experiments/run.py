@@ -155,7 +155,11 @@ class Run:
         if self.best.best_model_score is not None:
             metrics[model.monitor] = float(self.best.best_model_score)
         if trainer.is_global_zero:
-            facts = {"data": self.data, "metrics": metrics, "tokens": self.cost.tokens}
+            facts = {
+                "data": tracking.redact(self.data),
+                "metrics": metrics,
+                "tokens": self.cost.tokens,
+            }
             export(model, self.folder / "export", facts | {"git_commit": self.commit})
             made = {"run": self.folder.name, "commit": self.commit, "inputs": self.inputs}
             self.outputs["model"] = lineage.sign(self.folder / "export", self._title(), made)

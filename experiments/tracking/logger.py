@@ -4,7 +4,6 @@
 """
 
 import os
-import re
 import sys
 import time
 from collections import deque
@@ -20,7 +19,14 @@ from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 from experiments.tracking.modes import Tracking, resolve_mode
 from experiments.tracking.place import address, git_commit, where
 from experiments.tracking.redaction import redact, redact_argv
-from experiments.tracking.runs import STATES, STEP, merge_summary, read_offline, run_folders
+from experiments.tracking.runs import (
+    LOWER_IS_BETTER,
+    STATES,
+    STEP,
+    merge_summary,
+    read_offline,
+    run_folders,
+)
 
 __all__ = [
     "LogTail",
@@ -37,7 +43,6 @@ __all__ = [
 
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
-LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
 TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
 

@@ -3,12 +3,14 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 STEP = "trainer/global_step"
+LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
 STATES = ("interrupted", "failed")  # the tags that finish() writes
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
