@@ -160,7 +160,7 @@ class Run:
                 "metrics": metrics,
                 "tokens": self.cost.tokens,
             }
-            export(model, self.folder / "export", facts | {"git_commit": self.commit})
+            export(model, self.folder / "export", facts)
             made = {"run": self.folder.name, "commit": self.commit, "inputs": self.inputs}
             self.outputs["model"] = lineage.sign(self.folder / "export", self._title(), made)
             self._conclude(metrics, notes)
