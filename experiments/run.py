@@ -159,6 +159,7 @@ class Run:
                 "data": tracking.redact(self.data),
                 "metrics": metrics,
                 "tokens": self.cost.tokens,
+                "git_commit": self.commit,
             }
             export(model, self.folder / "export", facts)
             made = {"run": self.folder.name, "commit": self.commit, "inputs": self.inputs}

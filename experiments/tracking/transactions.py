@@ -7,6 +7,7 @@ pieces of records, each behind checksum, length and kind. A record is W&B's prot
 
 import json
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,12 +79,13 @@ def records(file: Path) -> Iterator[bytes]:
         if (left := _BLOCK - place % _BLOCK) < _PIECE.size:
             place += left  # no header fits at the end of a block
             continue
-        _, length, kind = _PIECE.unpack_from(data, place)
+        check, length, kind = _PIECE.unpack_from(data, place)
         start = place + _PIECE.size
         place = start + length
-        if kind == 0 or place > len(data):
-            return
-        pieces += data[start:place]
+        piece = data[start:place]
+        if zlib.crc32(piece, zlib.crc32(bytes([kind]))) != check:
+            return  # torn, and so nothing behind it counts
+        pieces += piece
         if kind in (_WHOLE, _LAST):
             yield pieces
             pieces = b""
