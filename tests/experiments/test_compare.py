@@ -119,13 +119,16 @@ def test_what_was_read_is_remembered_until_its_file_changes(tmp_path, monkeypatc
     assert len(read) == 4 and "000001" in read[-1]
 
 
+def made(name, group, state, config, metrics, tags=()):
+    return Run(name, "", group, "", list(tags), state, config=config, metrics=metrics)
+
+
 RUNS = [
-    Run("a", group="g", tags=["x", "y"], state="finished", config={"model": "LoRA", "model.rank": 4},
-        metrics={"test/accuracy": 0.8, "val/loss": 0.4}),
-    Run("b", group="g", tags=["x"], state="failed", config={"model": "LoRA", "model.rank": 8},
-        metrics={"val/loss": 0.3}),
-    Run("c", group="h", state="finished", config={"model": "Adapter", "flag": True, "none": None},
-        metrics={"test/accuracy": 0.9, "val/loss": 0.5}),
+    made("a", "g", "finished", {"model": "LoRA", "model.rank": 4},
+         {"test/accuracy": 0.8, "val/loss": 0.4}, ["x", "y"]),
+    made("b", "g", "failed", {"model": "LoRA", "model.rank": 8}, {"val/loss": 0.3}, ["x"]),
+    made("c", "h", "finished", {"model": "Adapter", "flag": True, "none": None},
+         {"test/accuracy": 0.9, "val/loss": 0.5}),
 ]  # fmt: skip
 
 
