@@ -112,7 +112,10 @@ class Index:
 
     def get(self, digest: str) -> Node | None:
         if self._nodes is None:
-            self._nodes = {node["digest"]: node for node in self._found()}
+            self._nodes = {}
+            for node in self._found():
+                if node["path"] or node["digest"] not in self._nodes:
+                    self._nodes[node["digest"]] = node
         return self._nodes.get(digest)
 
     def _found(self) -> Iterator[Node]:
