@@ -18,7 +18,9 @@ from experiments.tracking.runs import LOWER_IS_BETTER
 # Of a config, what says where a run lies or what came of it, and not how it was asked for.
 _ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
 _ALSO = ("git_commit", "checkpoint_seconds", "experiment")
+_FIRST = ("model", "data", "seed_everything")
 _COLUMNS = 7  # of settings that differ; a wider table is not read
+_WIDTH = 32  # characters of a cell
 
 
 def main(file: str, doc: str) -> None:
@@ -90,11 +92,16 @@ def values_of(runs: list[Run], key: str) -> set[str]:
 
 
 def differing(runs: list[Run]) -> list[str]:
-    """Settings in which the runs are not all alike, those with the fewest values first."""
+    """Settings in which those runs that have them are not alike: of model and data first."""
     keys = dict.fromkeys(key for run in runs for key in run.config)
     kept = [key for key in keys if key not in _ALSO and not key.startswith(_ASIDE)]
-    counts = {key: len({repr(run.config.get(key)) for run in runs}) for key in kept}
-    return sorted((key for key in kept if counts[key] > 1), key=lambda key: counts[key])
+    values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
+    found = [key for key in kept if len(set(values[key])) > 1]
+
+    def place(key: str) -> tuple[bool, bool]:
+        return len(values[key]) < len(runs), not key.startswith(_FIRST)
+
+    return sorted(found, key=place)
 
 
 def ordered(runs: list[Run], metric: str) -> list[Run]:
@@ -111,7 +118,8 @@ def ordered(runs: list[Run], metric: str) -> list[Run]:
 def table(runs: list[Run], metrics: list[str], by: str) -> str:
     """A line for each run: what differs, its metrics, a star at the best of each group."""
     runs = ordered(runs, metrics[0]) if metrics else runs
-    settings = [key for key in differing(runs) if key != by]
+    measured = [run for run in runs if metrics and metrics[0] in run.metrics]
+    settings = [key for key in differing(measured or runs) if key != by]
     shown, hidden = settings[:_COLUMNS], settings[_COLUMNS:]
     states = ["state"] if len({run.state for run in runs}) > 1 else []
     best: set[str] = set()
@@ -136,7 +144,8 @@ def table(runs: list[Run], metrics: list[str], by: str) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    return "" if value is None else str(value)[:40]
+    text = "" if value is None else str(value)
+    return text if len(text) <= _WIDTH else f"…{text[1 - _WIDTH :]}"  # of a path, its end
 
 
 def _number(value: float | None) -> str:
