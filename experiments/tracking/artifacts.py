@@ -17,12 +17,14 @@ def declare(logger: Any, inputs: dict[str, Node], outputs: dict[str, Node]) -> N
     run = logger._experiment
     if run is None or run.disabled:
         return
-    for node in inputs.values():
-        # Private, so wandb is pinned: `use_artifact` refuses offline, and online it does just this
-        # and then waits for the server, which training need not do.
-        run._log_artifact(artifact(node), use_after_commit=True)
-    for node in outputs.values():
-        run.log_artifact(artifact(node))
+    for nodes, used in ((inputs, True), (outputs, False)):
+        for node in nodes.values():
+            made = artifact(node)
+            made.finalize()
+            # Private, so wandb is pinned. `use_artifact` refuses offline; online both it and
+            # `log_artifact` ask the server, which may not answer, and leave nothing on disk for a
+            # later upload. This is what they do offline: a record like any other.
+            run._interface.publish_artifact(run, made, ["latest"], use_after_commit=used)
 
 
 def artifact(node: Node) -> Any:
