@@ -1,10 +1,14 @@
 """Runs for a view in the browser: named by what differs, in a store that lives as long as it."""
 
+import argparse
+import contextlib
+import io
 import os
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from experiments import extras, overview
 from experiments.guard import guarded
@@ -21,8 +25,8 @@ def main(file: str, doc: str) -> None:
     name = Path(file).name
     with guarded(name):
         asked = overview.parse(name, doc, _flags)
-        if not 0 <= asked.port < 65536:
-            raise ValueError(f"--port {asked.port}: from 1 to 65535, or 0 for one that is free")
+        if asked.port is not None and not 0 < asked.port < 65536:
+            raise ValueError(f"--port {asked.port}: from 1 to 65535")
         asked.project = None
         with tempfile.TemporaryDirectory(prefix="pretune-dashboard-") as store:
             prepare(store)
@@ -41,7 +45,7 @@ def main(file: str, doc: str) -> None:
 
 
 def _flags(add: Any) -> None:
-    add("--port", type=int, default=0, help="of the page (one that is free)")
+    add("--port", type=int, help="of the page (the first that is free from 7860)")
     add("--no-open", action="store_true", help="print the address, open no browser")
 
 
@@ -83,6 +87,20 @@ def table(run: Run) -> dict[int, dict[str, float]]:
     return dict(sorted(rows.items())) or {0: dict(run.metrics)}
 
 
-def show(project: str, asked: Any) -> str:
-    """Begin to serve the page; returns its address."""
-    raise NotImplementedError
+def show(project: str, asked: argparse.Namespace) -> str:
+    """Begin to serve the page, on this machine only; returns its address."""
+    import trackio
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # its own greeting
+            _, local, *_ = trackio.show(
+                project,
+                open_browser=not asked.no_open,
+                block_thread=False,
+                host="127.0.0.1",
+                server_port=asked.port,
+                share=False,
+            )
+    except OSError as error:
+        raise ValueError(f"--port {asked.port or ''}: {error}") from error
+    return f"{local}?project={quote(project)}"
