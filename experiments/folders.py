@@ -34,7 +34,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
     root = Path(output) / experiment
     runs = sorted(path.parent for path in root.glob("*/config.yaml"))
     if wanted == "last":
-        open_runs = [run for run in runs if not ((run / "result.json").exists() or _busy(run))]
+        open_runs = [run for run in runs if not ((run / "result.json").exists() or busy(run))]
         if open_runs:
             return _found(max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime))
         raise ValueError(f"--resume last: no unfinished run in {root}")
@@ -42,7 +42,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
         if (folder / "config.yaml").is_file():
             if (folder / "result.json").exists():
                 raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
-            if _busy(folder):
+            if busy(folder):
                 raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
             return _found(folder)
     names = ", ".join(run.name for run in runs[-5:]) or "none"
@@ -66,7 +66,7 @@ def let_go(lock: FileLock) -> None:
     lock.release()
 
 
-def _busy(folder: Path) -> bool:
+def busy(folder: Path) -> bool:
     try:
         let_go(hold(folder))
         return False

@@ -36,7 +36,7 @@ def address(logger: "WandbLogger") -> str | None:
     run = logger._experiment
     if run is None or run.disabled:
         return None
-    return _relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
+    return relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
 
 
 def typed(program: str) -> str:
@@ -48,10 +48,10 @@ def typed(program: str) -> str:
 
 def _shown(path: Path) -> str:
     """A path as one would type it here."""
-    return shlex.quote(_relative(path))
+    return shlex.quote(relative(path))
 
 
-def _relative(path: Path) -> str:
+def relative(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
