@@ -18,9 +18,11 @@ _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id throu
 
 
 def new_id() -> str:
-    """A run id that sorts by time; the same in every process of a multi-device run."""
+    """A run id that sorts by time, or the one that a sweep's agent has given; the same in every
+    process of a multi-device run."""
     if "LOCAL_RANK" not in os.environ:
-        os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+        os.environ[_RUN] = given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     elif _RUN not in os.environ:  # started by torchrun or the like, which all ranks share
         started = time.localtime(psutil.Process(os.getppid()).create_time())
         os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S', started)}-{os.getppid() % 2**16:04x}"
@@ -34,7 +36,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
     root = Path(output) / experiment
     runs = sorted(path.parent for path in root.glob("*/config.yaml"))
     if wanted == "last":
-        open_runs = [run for run in runs if not ((run / "result.json").exists() or _busy(run))]
+        open_runs = [run for run in runs if not ((run / "result.json").exists() or busy(run))]
         if open_runs:
             return _found(max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime))
         raise ValueError(f"--resume last: no unfinished run in {root}")
@@ -42,7 +44,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
         if (folder / "config.yaml").is_file():
             if (folder / "result.json").exists():
                 raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
-            if _busy(folder):
+            if busy(folder):
                 raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
             return _found(folder)
     names = ", ".join(run.name for run in runs[-5:]) or "none"
@@ -66,7 +68,7 @@ def let_go(lock: FileLock) -> None:
     lock.release()
 
 
-def _busy(folder: Path) -> bool:
+def busy(folder: Path) -> bool:
     try:
         let_go(hold(folder))
         return False

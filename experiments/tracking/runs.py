@@ -34,7 +34,7 @@ def read_offline(folder: Path) -> dict[str, Any]:
     run: dict[str, Any] = {"config": {}, "summary": {}, "folders": folders, "state": "unknown"}
     history: dict[int, dict] = {}
     for part in folders:
-        summary, records = _inspect(part)
+        summary, records = inspect_log(part)
         if not summary["run_id"]:
             continue  # killed in the second before W&B wrote its first record
         if run.setdefault("id", summary["run_id"]) != summary["run_id"]:
@@ -54,7 +54,7 @@ def read_offline(folder: Path) -> dict[str, Any]:
     return run
 
 
-def _inspect(folder: Path) -> tuple[dict, list[dict]]:
+def inspect_log(folder: Path) -> tuple[dict, list[dict]]:
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
     environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
     # Nearly all of a call is wandb's import, so the two run side by side.

@@ -112,8 +112,12 @@ class Sweep:
     state: str = "RUNNING"
     runs: list[str] = field(default_factory=list)
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        return yaml.safe_load(self.config)
+
     def points(self) -> list[dict[str, Any]]:
-        named = yaml.safe_load(self.config)["parameters"]
+        named = self.asked["parameters"]
         values = [p["values"] if "values" in p else [p["value"]] for p in named.values()]
         return [dict(zip(named, point, strict=True)) for point in itertools.product(*values)]
 
@@ -126,6 +130,7 @@ class Sweep:
         self.runs.append(f"{self.id}run{len(self.runs)}")
         return {
             "type": "run",
+            "program": self.asked["program"],
             "run_id": self.runs[-1],
             "sweep_id": self.id,
             "args": {name: {"value": value} for name, value in point.items()},
