@@ -13,6 +13,8 @@ import psutil
 import yaml
 from filelock import FileLock, Timeout
 
+from experiments.tracking.redaction import redact
+
 _RESUMED = "PRETUNE_RESUMED"
 _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
@@ -79,6 +81,7 @@ def busy(folder: Path) -> bool:
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
     """A resumed run keeps its model, data and seed: only the rest may change."""
     before = yaml.safe_load((folder / "config.yaml").read_text())
+    settings = redact(settings)  # as those on disk are
     for key in ("model", "data", "seed_everything"):
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(
@@ -97,10 +100,10 @@ def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def make(folder: Path, settings: dict[str, Any]) -> None:
-    """A run's folder with its checkpoints/ and config.yaml."""
+    """A run's folder with its checkpoints/ and config.yaml, which has no secrets in it."""
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        write_yaml(folder / "config.yaml", settings)
+        write_yaml(folder / "config.yaml", redact(settings))
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         reason = f"cannot be written ({error.strerror})"
         raise ValueError(f"--output {folder.parents[1]}: {reason}") from error

@@ -193,10 +193,10 @@ def _open_run(
                 resume="allow" if resume else None,
                 config=redact(config),
                 project=tracking.project,
-                group=tracking.group,
-                name=tracking.name,
-                job_type=tracking.job_type,
-                tags=[tag[:64] for tag in dict.fromkeys([*tags, *extra_tags])],  # W&B's limit
+                group=redact(tracking.group),
+                name=redact(tracking.name),
+                job_type=redact(tracking.job_type),
+                tags=[tag[:64] for tag in dict.fromkeys(redact([*tags, *extra_tags]))],  # its limit
                 settings=settings,
             )
 

@@ -70,8 +70,18 @@ class Server(Records):
     @property
     def variables(self) -> dict[str, str]:
         """The environment in which a client finds the server."""
-        error = {"WANDB_ERROR_REPORTING": "false"}
-        return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, **error}
+        waits = {
+            f"WANDB__{kind}_RETRY_WAIT_{end}_SECONDS": seconds
+            for kind in ("FILE_STREAM", "FILE_TRANSFER", "GRAPHQL")
+            for end, seconds in (("MIN", "0.1"), ("MAX", "0.5"))  # a test has no minutes
+        }
+        return {
+            "WANDB_BASE_URL": self.url,
+            "WANDB_API_KEY": KEY,
+            "WANDB_ERROR_REPORTING": "false",
+            "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "0.3",
+            **waits,
+        }
 
     def misbehave(
         self, kind: int | Literal["hang"], times: int | None = None, where: str = ""
