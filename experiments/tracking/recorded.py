@@ -23,17 +23,17 @@ class Part:
     def folder(self) -> Path:
         return self.log.parent
 
-    def mark(self, url: str) -> None:
-        """Remember how much of the log the run at ``url`` has."""
-        folders.write_json(self.folder / _MARK, {"url": url, "bytes": self.log.stat().st_size})
+    def mark(self, host: str) -> None:
+        """Remember that this server has all of the log."""
+        folders.write_json(self.folder / _MARK, self._state(host))
 
     def marked(self, host: str) -> bool:
         """Whether all of it has been uploaded to this server."""
         file = self.folder / _MARK
-        if not file.exists():
-            return False
-        held = json.loads(file.read_text())
-        return held["url"].startswith(host) and held["bytes"] == self.log.stat().st_size
+        return file.exists() and json.loads(file.read_text()) == self._state(host)
+
+    def _state(self, host: str) -> dict[str, Any]:
+        return {"host": host, "bytes": self.log.stat().st_size}
 
 
 @dataclass

@@ -11,21 +11,19 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.comparison import FlagParser
 from experiments.guard import guarded, one_line
+from experiments.tracking.arrived import missing, missing_after_all
 from experiments.tracking.modes import find_key
 from experiments.tracking.place import relative, typed
-from experiments.tracking.recorded import LocalRun, Part, Recorded, find_runs
+from experiments.tracking.recorded import LocalRun, Part, find_runs
 
 if TYPE_CHECKING:
     import wandb
-
-PATIENCE = (0, 1, 2, 4, 8)  # seconds until the server is asked again what has arrived
 
 
 def main(file: str, doc: str) -> None:
@@ -105,11 +103,9 @@ def _one(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
     if not recorded.rows:
         return "empty", ": killed before anything was recorded"
     path = f"{recorded.entity or api.default_entity}/{recorded.project}/{run.id}"
-    url, said = f"{host}/{path}", ""
-    kind = "uploaded"
-    if not missing(api, path, recorded):
-        kind = "uploaded before"
-    else:
+    kind, said = "uploaded before", ""
+    if missing(api, path, recorded):
+        kind = "uploaded"
         if gone := [file for file in recorded.files if not file.exists()]:
             more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
             return "failed", (
@@ -119,13 +115,13 @@ def _one(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
         for part in run.parts:
             if not part.marked(host):
                 said = said or upload(part)
-        lacks = _wait(api, path, recorded)
+        lacks = missing_after_all(api, path, recorded)
         if lacks or said:
             return "failed", f": {'; '.join([*lacks, *([said] if said else [])])}"
     for part in run.parts:
-        part.mark(url)
+        part.mark(host)
     counts = f", {sum(recorded.rows):,} rows, {len(recorded.artifacts)} artifacts"
-    return kind, f"{counts}  {url}"
+    return kind, f"{counts}  {api.run(path).url}"
 
 
 def upload(part: Part) -> str:
@@ -146,62 +142,3 @@ def upload(part: Part) -> str:
     if ended.returncode and not errors:
         errors = [lines[-1] if lines else f"wandb sync ended with {ended.returncode}"]
     return errors[0] if errors else ""
-
-
-def _wait(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
-    """What is missing after a server that takes its time has been asked some times."""
-    lacks: list[str] = []
-    for seconds in PATIENCE:
-        time.sleep(seconds)
-        lacks = missing(api, path, recorded)
-        if not lacks:
-            break
-    return lacks
-
-
-def missing(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
-    """What the server does not have of a run, in words."""
-    import wandb
-
-    api.flush()
-    try:
-        run = api.run(path)
-    except (ValueError, wandb.errors.CommError) as error:
-        if "ould not find" in str(error):
-            return ["the run is not there"]
-        return [f"the server does not answer: {one_line(error)}"]
-    lacks, rows = [], sum(recorded.rows)
-    if (arrived := run.history_line_count or 0) < rows:
-        lacks.append(f"{arrived:,} of {rows:,} rows are there")
-    there = run.summary_metrics
-    other = [key for key, value in _values(recorded.summary) if there.get(key) != value]
-    if other:
-        lacks.append(f"the summary's {other[0]} is another")
-    lacks += _missing_artifacts(api, run, path, recorded)
-    if run.state == "running":
-        lacks.append("it is not closed there")
-    return lacks
-
-
-def _values(summary: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What the server must have as it is here: neither W&B's own entries nor media."""
-    own = [(key, value) for key, value in summary.items() if not key.startswith("_")]
-    return [(k, v) for k, v in own if not (isinstance(v, dict) and "_type" in v)]
-
-
-def _missing_artifacts(api: "wandb.Api", run: Any, path: str, recorded: Recorded) -> list[str]:
-    if not (recorded.artifacts or recorded.inputs):
-        return []
-    made = {artifact.digest for artifact in run.logged_artifacts()}
-    used = {artifact.digest for artifact in run.used_artifacts()}
-    lacks, project = [], path.rpartition("/")[0]
-    for kind, name, digest in recorded.artifacts:
-        if digest in made:
-            continue
-        # Another run that made the same one before it is the one that the server names.
-        versions = api.artifacts(kind, f"{project}/{name}")
-        if digest not in {version.digest for version in versions}:
-            lacks.append(f"the artifact {name} is not there")
-    if unlinked := [digest for digest in recorded.inputs if digest not in used]:
-        lacks.append(f"{len(unlinked)} of {len(recorded.inputs)} inputs are not linked")
-    return lacks

@@ -12,7 +12,7 @@ import wandb
 import modules
 from datamodules import SST2
 from experiments import cli
-from experiments.tracking import syncing
+from experiments.tracking import arrived, syncing
 from tests.experiments import running
 from tests.wandb_server import Server
 
@@ -93,7 +93,7 @@ def server(folder, monkeypatch):
 @pytest.fixture
 def sync(folder, monkeypatch, capfd):
     """Call sync.py in this process, with a server that need not be asked again for long."""
-    monkeypatch.setattr(syncing, "PATIENCE", (0, 0.5))
+    monkeypatch.setattr(arrived, "PATIENCE", (0, 0.5))
 
     def call(*words: object) -> Ended:
         before, code = dict(os.environ), 0

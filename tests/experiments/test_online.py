@@ -90,8 +90,6 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     monkeypatch.setattr(RunLogger, "log_metrics", then_fail)
     monkeypatch.setenv("WANDB__FILE_STREAM_TIMEOUT_SECONDS", "1")
     monkeypatch.setenv("WANDB__GRAPHQL_TIMEOUT_SECONDS", "1")
-    if kind == "hang" and returns:
-        monkeypatch.setattr(server, "wait", lambda: None)  # hangs up instead
     if not returns:
         monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
     ended = experiment(tracked=True)
