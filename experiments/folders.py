@@ -13,14 +13,18 @@ import psutil
 import yaml
 from filelock import FileLock, Timeout
 
+from experiments.tracking.redaction import redact
+
 _RESUMED = "PRETUNE_RESUMED"
 _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
 
 def new_id() -> str:
-    """A run id that sorts by time; the same in every process of a multi-device run."""
+    """A run id that sorts by time, or the one that a sweep's agent has given; the same in every
+    process of a multi-device run."""
     if "LOCAL_RANK" not in os.environ:
-        os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+        os.environ[_RUN] = given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     elif _RUN not in os.environ:  # started by torchrun or the like, which all ranks share
         started = time.localtime(psutil.Process(os.getppid()).create_time())
         os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S', started)}-{os.getppid() % 2**16:04x}"
@@ -77,6 +81,7 @@ def busy(folder: Path) -> bool:
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
     """A resumed run keeps its model, data and seed: only the rest may change."""
     before = yaml.safe_load((folder / "config.yaml").read_text())
+    settings = redact(settings)  # as those on disk are
     for key in ("model", "data", "seed_everything"):
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(
@@ -95,10 +100,10 @@ def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def make(folder: Path, settings: dict[str, Any]) -> None:
-    """A run's folder with its checkpoints/ and config.yaml."""
+    """A run's folder with its checkpoints/ and config.yaml, which has no secrets in it."""
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        write_yaml(folder / "config.yaml", settings)
+        write_yaml(folder / "config.yaml", redact(settings))
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         reason = f"cannot be written ({error.strerror})"
         raise ValueError(f"--output {folder.parents[1]}: {reason}") from error

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from experiments.tracking.modes import Tracking, resolve_mode
-from experiments.tracking.place import address, git_commit, where
+from experiments.tracking.place import address, git_commit, upload, where
 from experiments.tracking.redaction import redact, redact_argv
 from experiments.tracking.runs import (
     LOWER_IS_BETTER,
@@ -44,6 +44,7 @@ __all__ = [
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
+FINISH_SECONDS = 300  # for the server to take the rest; without a limit a dead one holds the GPU
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
 
 
@@ -182,6 +183,8 @@ def _open_run(
         git_commit=commit and commit.removesuffix("-dirty"),
         reinit="finish_previous",
         init_timeout=30,
+        finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", FINISH_SECONDS)),
+        finish_timeout_raises=True,
         quiet=True,
         silent=mode != "online",
     )
@@ -195,10 +198,10 @@ def _open_run(
                 resume="allow" if resume else None,
                 config=redact(config),
                 project=tracking.project,
-                group=tracking.group,
-                name=tracking.name,
-                job_type=tracking.job_type,
-                tags=[tag[:64] for tag in dict.fromkeys([*tags, *extra_tags])],  # W&B's limit
+                group=redact(tracking.group),
+                name=redact(tracking.name),
+                job_type=redact(tracking.job_type),
+                tags=[tag[:64] for tag in dict.fromkeys(redact([*tags, *extra_tags]))],  # its limit
                 settings=settings,
             )
 
@@ -208,7 +211,7 @@ def _open_run(
         reason = f"W&B does not answer ({str(error).splitlines()[0]})"
         if tracking.mode == "online":
             raise ValueError(f"--tracking.mode online: {reason}") from None
-        rank_zero_warn(f"{reason}: this run is tracked offline, `wandb sync` uploads it later")
+        rank_zero_warn(f"{reason}: tracked offline; to upload it later: {upload(run_dir)}")
         wandb.teardown()  # its service still holds the run's id
         run = open_as("offline")
     run.define_metric(STEP)
@@ -227,7 +230,11 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
     run.summary.update({**logger.best(), **redact({**summary, "state": state})})
     kept = [tag for tag in run.tags or () if tag not in STATES]
     run.tags = (*kept, state) if state in STATES else tuple(kept)
-    run.finish(exit_code=EXIT_CODES[state])
+    try:
+        run.finish(exit_code=EXIT_CODES[state])
+    except TimeoutError:
+        rest = upload(Path(logger.save_dir))
+        rank_zero_warn(f"W&B did not take all of the run; to upload the rest: {rest}")
     while _placed:
         os.environ.pop(_placed.pop(), None)
 

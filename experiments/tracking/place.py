@@ -21,14 +21,20 @@ def where(logger: "WandbLogger") -> str:
     if not run.offline:
         return f"W&B run: {run.url}"
     wandb = typed("wandb")
-    parts = [_shown(part) for part in run_folders(Path(logger.save_dir))]
+    newest = _shown(run_folders(Path(logger.save_dir))[-1])
     return "\n".join(
         [
-            f"look:   {wandb} leet {parts[-1]}",
-            f"values: {wandb} leet inspect --summary {parts[-1]}",
-            f"upload: {wandb} sync {' '.join(parts)}",
+            f"look:   {wandb} leet {newest}",
+            f"values: {wandb} leet inspect --summary {newest}",
+            f"upload: {upload(Path(logger.save_dir))}",
         ]
     )
+
+
+def upload(folder: Path) -> str:
+    """The command that uploads a run, or what the server has not taken of it."""
+    script = Path(__file__).parents[1] / "sync.py"
+    return f"{typed('python')} {_shown(script)} {_shown(folder)}"
 
 
 def address(logger: "WandbLogger") -> str | None:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import wandb
 
 import modules
 from datamodules import SST2
 from experiments import cli
+from experiments.tracking import arrived, syncing
 from tests.experiments import running
+from tests.wandb_server import Server
 
 
 class Ended(NamedTuple):
@@ -67,5 +70,43 @@ def experiment(folder, monkeypatch, bert, capfd):
             signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Ended(code, out, err, folder / "outputs")
+
+    return call
+
+
+@pytest.fixture
+def server(folder, monkeypatch):
+    """A W&B server, and a user with a key for it in an empty home; it must have no complaint."""
+    monkeypatch.delenv("WANDB_MODE")
+    (folder / "home").mkdir()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    with Server() as server:
+        for name, value in server.variables.items():
+            monkeypatch.setenv(name, value)
+        wandb.teardown()
+        yield server
+        server.behave()
+        wandb.teardown()
+    assert server.errors == []
+
+
+@pytest.fixture
+def sync(folder, monkeypatch, capfd):
+    """Call sync.py in this process, with a server that need not be asked again for long."""
+    monkeypatch.setattr(arrived, "PATIENCE", (0, 0.5))
+
+    def call(*words: object) -> Ended:
+        before, code = dict(os.environ), 0
+        monkeypatch.setattr(sys, "argv", ["experiments/sync.py", *map(str, words)])
+        wandb.teardown()
+        capfd.readouterr()
+        try:
+            syncing.main("experiments/sync.py", "A question.")
+        except SystemExit as stop:
+            code = stop.code
+        wandb.teardown()
+        os.environ.clear()
+        os.environ.update(before)
+        return Ended(code, *capfd.readouterr(), folder / "outputs")
 
     return call

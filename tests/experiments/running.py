@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tests.wandb_server import Server
+
 ROOT = Path(__file__).parents[2]
 GOOD, BAD = "good great fine".split(), "bad awful dull".split()
 
@@ -36,26 +38,31 @@ def flags(backbone: str, *more: Any, tracked: bool = False) -> list[str]:
     return line + [str(word) for word in more]
 
 
-def environment(cache: Path) -> dict[str, str]:
+def environment(cache: Path, server: Server | None = None) -> dict[str, str]:
+    """Of a user who has no account, or one on a server of the tests."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "PRETUNE_"))}
     clean.pop("LOCAL_RANK", None)
     return clean | {
         "PRETUNE_CACHE": str(cache),
         "HF_HUB_OFFLINE": "1",
-        "WANDB_MODE": "offline",
         "CUDA_VISIBLE_DEVICES": "",
+        **(server.variables if server else {"WANDB_MODE": "offline"}),
     }
 
 
 def start(
-    words: list[str], folder: Path, cache: Path, script: str = "lora_sst2"
+    words: list[str],
+    folder: Path,
+    cache: Path,
+    script: str = "lora_sst2",
+    server: Server | None = None,
 ) -> subprocess.Popen:
     """The real command line, in a process group of its own as a shell would make it."""
     command = [sys.executable, str(ROOT / "experiments" / f"{script}.py"), *words]
     return subprocess.Popen(
         command,
         cwd=folder,
-        env=environment(cache),
+        env=environment(cache, server),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
