@@ -139,10 +139,10 @@ def _fine_tune(asked, root: Path, origins: list[Origin], made: dict) -> dict:
 
 
 def _amount(labels: int | str) -> tuple[str, ...]:
-    """So many labels; fewer of them are seen more often, and validated as often in all."""
+    """So many labels; fewer of them are seen more often, and validated twice or at each epoch."""
     epochs = 2 if labels == "all" else min(20, max(3, 4000 // labels))
     rows = () if labels == "all" else ("--data.train_rows", str(labels))
-    every = max(1, epochs // 4)
+    every = 1 if epochs < 4 else epochs // 2
     return (
         *rows,
         *("--trainer.max_epochs", str(epochs // every * every)),
