@@ -191,7 +191,7 @@ class Run:
         result = {
             "metrics": metrics,
             "config": tracking.redact(self.config),
-            "data": self.data,
+            "data": tracking.redact(self.data),
             "inputs": tracking.redact(self.inputs),
             "outputs": tracking.redact(lineage.flat(self.outputs)),
             **cost,

@@ -84,5 +84,5 @@ def _data(report: Report) -> str:
         "chosen": chosen_curve(report),
         "costs": {name: text for name, (text, _) in words.COSTS.items()},
     }
-    # Inside of a script element only its end could be mistaken.
-    return json.dumps(redact(shown), allow_nan=False).replace("</", "<\\/")
+    # Inside of a script element a tag, or the beginning of a comment, would be taken for one.
+    return json.dumps(redact(shown), allow_nan=False).replace("<", "\\u003c")

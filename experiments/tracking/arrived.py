@@ -23,6 +23,17 @@ def missing_after_all(api: "wandb.Api", path: str, recorded: Recorded) -> list[s
     return lacks
 
 
+def arrived(api: "wandb.Api", path: str) -> int:
+    """Rows of a run that the server has."""
+    import wandb
+
+    api.flush()
+    try:
+        return api.run(path).history_line_count or 0
+    except (ValueError, wandb.errors.CommError):
+        return 0
+
+
 def missing(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
     """What the server does not have of a run, in words."""
     import wandb
@@ -35,10 +46,10 @@ def missing(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
             return ["the run is not there"]
         return [f"the server does not answer: {one_line(error)}"]
     lacks, rows = [], sum(recorded.rows)
-    if (arrived := run.history_line_count or 0) < rows:
-        lacks.append(f"{arrived:,} of {rows:,} rows are there")
-    there = run.summary_metrics
-    other = [key for key, value in _values(recorded.summary) if there.get(key) != value]
+    if (there := run.history_line_count or 0) < rows:
+        lacks.append(f"{there:,} of {rows:,} rows are there")
+    summary = run.summary_metrics
+    other = [key for key, value in _values(recorded.summary) if summary.get(key) != value]
     if other:
         lacks.append(f"the summary's {other[0]} is another")
     lacks += _missing_artifacts(api, run, path, recorded)

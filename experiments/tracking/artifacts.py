@@ -19,12 +19,19 @@ def declare(logger: Any, inputs: dict[str, Node], outputs: dict[str, Node]) -> N
         return
     for nodes, used in ((inputs, True), (outputs, False)):
         for node in nodes.values():
-            made = artifact(node)
-            made.finalize()
-            # Private, so wandb is pinned. `use_artifact` refuses offline; online both it and
-            # `log_artifact` ask the server, which may not answer, and leave nothing on disk for a
-            # later upload. This is what they do offline: a record like any other.
-            run._interface.publish_artifact(run, made, ["latest"], use_after_commit=used)
+            publish(run, artifact(node), used)
+
+
+def publish(run: Any, made: Any, used: bool = False) -> Any:
+    """Put a `wandb.Artifact` into the record of a run, as one that it made or used.
+
+    Private, so wandb is pinned. `use_artifact` refuses offline; online both it and `log_artifact`
+    ask the server, which may not answer, and leave nothing on disk for a later upload. This is
+    what they do offline: a record like any other.
+    """
+    made.finalize()
+    run._interface.publish_artifact(run, made, ["latest"], use_after_commit=used)
+    return made
 
 
 def artifact(node: Node) -> Any:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
+from experiments.tracking.artifacts import publish
 from experiments.tracking.modes import Tracking, resolve_mode
 from experiments.tracking.place import address, git_commit, upload, where
 from experiments.tracking.redaction import redact, redact_argv
@@ -214,6 +216,7 @@ def _open_run(
         rank_zero_warn(f"{reason}: tracked offline; to upload it later: {upload(run_dir)}")
         wandb.teardown()  # its service still holds the run's id
         run = open_as("offline")
+    run.log_artifact = partial(publish, run)  # which a table calls when it is logged
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
     return run

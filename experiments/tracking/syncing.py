@@ -8,6 +8,7 @@ import argparse
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from experiments.comparison import FlagParser
 from experiments.guard import guarded, one_line
-from experiments.tracking.arrived import missing, missing_after_all
+from experiments.tracking import transactions
+from experiments.tracking.arrived import arrived, missing, missing_after_all
 from experiments.tracking.modes import find_key
 from experiments.tracking.place import relative, typed
 from experiments.tracking.recorded import LocalRun, Part, find_runs
@@ -70,7 +72,8 @@ def _server(scratch: str) -> tuple["wandb.Api", str]:
 
     os.environ.pop("WANDB_MODE", None)  # here it is asked for
     os.environ["WANDB_ERROR_REPORTING"] = "false"
-    os.environ["WANDB_DIR"] = scratch  # the client makes a folder for each run that it asks about
+    # The client makes a folder for each run that it asks about.
+    os.environ.update(WANDB_DIR=scratch, WANDB_CACHE_DIR=scratch)
     try:
         api = wandb.Api(timeout=30)
         entity = api.default_entity
@@ -112,9 +115,11 @@ def _one(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
                 f": {relative(gone[0])}{more} should be uploaded and is gone; "
                 f"without it: {typed('wandb')} sync {relative(run.parts[0].folder)}"
             )
-        for part in run.parts:
+        there = arrived(api, path)
+        for part, rows in zip(run.parts, recorded.rows, strict=True):
             if not part.marked(host):
-                said = said or upload(part)
+                said = said or upload(part, min(there, rows))
+            there = max(0, there - rows)
         lacks = missing_after_all(api, path, recorded)
         if lacks or said:
             return "failed", f": {'; '.join([*lacks, *([said] if said else [])])}"
@@ -124,14 +129,31 @@ def _one(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
     return kind, f"{counts}  {api.run(path).url}"
 
 
-def upload(part: Part) -> str:
-    """Send one folder with `wandb sync`; returns the first error that it printed, or nothing."""
+def upload(part: Part, there: int) -> str:
+    """Send one folder with `wandb sync`; returns the first error that it printed, or nothing.
+
+    `wandb sync` sends all rows of a log, behind those that the server has. So it is given a copy
+    without the first ``there`` rows, which have arrived.
+    """
+    with tempfile.TemporaryDirectory(dir=part.folder.parent, prefix=".sync-") as scratch:
+        folder = Path(scratch) / part.folder.name
+        folder.mkdir()
+        (folder / "files").symlink_to(part.folder / "files")
+        for state in part.folder.glob("*.syncstate"):  # how its steps go on from earlier parts
+            shutil.copy(state, folder)
+        transactions.without_rows(part.log, there, folder / part.log.name)
+        said = _send(folder / part.log.name, part.folder.parents[1])
+        for state in folder.glob("*.syncstate"):
+            shutil.copy(state, part.folder)
+    return said
+
+
+def _send(log: Path, run: Path) -> str:
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", "--include-synced"]
-    run = part.folder.parents[1]
     kept = {k: v for k, v in os.environ.items() if k not in ("WANDB_RUN_ID", "WANDB_RESUME")}
     places = {"WANDB_DIR": str(run), "WANDB_CACHE_DIR": str(run / "wandb" / "cache")}
     ended = subprocess.run(
-        [*command, str(part.log)],
+        [*command, str(log)],
         env={**kept, **places},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

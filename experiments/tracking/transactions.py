@@ -8,7 +8,7 @@ pieces of records, each behind checksum, length and kind. A record is W&B's prot
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from experiments.tracking.runs import STEP
 
 _MAGIC, _HEADER, _BLOCK = b":W&B\xe1\xbe", 7, 2**15
 _PIECE = struct.Struct("<IHB")  # checksum, length, kind
-_WHOLE, _LAST = 1, 4  # kinds with which a record ends
+_WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4  # kinds of pieces
 _NUMBERS = {'"NaN"', '"Infinity"', '"-Infinity"'}
 
 
@@ -83,12 +83,48 @@ def records(file: Path) -> Iterator[bytes]:
         start = place + _PIECE.size
         place = start + length
         piece = data[start:place]
-        if zlib.crc32(piece, zlib.crc32(bytes([kind]))) != check:
+        if _check(kind, piece) != check:
             return  # torn, and so nothing behind it counts
         pieces += piece
         if kind in (_WHOLE, _LAST):
             yield pieces
             pieces = b""
+
+
+def _check(kind: int, piece: bytes) -> int:
+    return zlib.crc32(piece, zlib.crc32(bytes([kind])))
+
+
+def write(file: Path, head: bytes, kept: Iterable[bytes]) -> None:
+    """A log of these records under the head of another one."""
+    data = bytearray(head[:_HEADER])
+    for record in kept:
+        begun = False
+        while record or not begun:
+            if (left := _BLOCK - len(data) % _BLOCK) < _PIECE.size:
+                data += bytes(left)
+                continue
+            piece, record = record[: left - _PIECE.size], record[left - _PIECE.size :]
+            kind = (_MIDDLE if record else _LAST) if begun else (_FIRST if record else _WHOLE)
+            data += _PIECE.pack(_check(kind, piece), len(piece), kind) + piece
+            begun = True
+    file.write_bytes(data)
+
+
+def without_rows(log: Path, count: int, file: Path) -> None:
+    """Copy a log without its first ``count`` rows of history, and without what a kill tore."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    def kept() -> Iterator[bytes]:
+        left, record = count, Record()
+        for data in records(log):
+            record.ParseFromString(data)
+            if record.WhichOneof("record_type") == "history" and left:
+                left -= 1
+            else:
+                yield data
+
+    write(file, log.read_bytes(), kept())
 
 
 def _run(run: Any, part: Part) -> None:

@@ -96,9 +96,9 @@ def sync(folder, monkeypatch, capfd):
     monkeypatch.setattr(arrived, "PATIENCE", (0, 0.5))
 
     def call(*words: object) -> Ended:
+        wandb.teardown()  # before the environment is kept, which names its service
         before, code = dict(os.environ), 0
         monkeypatch.setattr(sys, "argv", ["experiments/sync.py", *map(str, words)])
-        wandb.teardown()
         capfd.readouterr()
         try:
             syncing.main("experiments/sync.py", "A question.")

@@ -1,6 +1,7 @@
 """Runs on a W&B server: what arrives there, also when it was resumed, killed or not answered."""
 
 import math
+import warnings
 
 import pytest
 import wandb
@@ -53,7 +54,7 @@ def test_what_the_public_api_sees(experiment, server):
     assert dict(seen.summary)["test/accuracy"] == run.summary["test/accuracy"]
     assert list(seen.scan_history()) == run.history
     assert len(seen.history(pandas=False)) == len(run.history)
-    (table,) = seen.logged_artifacts()
+    (table,) = [a for a in seen.logged_artifacts() if a.type == "run_table"]
     assert table.state == "COMMITTED" and table.logged_by().id == name
     assert (table.get_entry("test/predictions.table.json")).size > 0
     assert [r.id for r in api.runs("pretune", {"config.model.rank": 4})] == [name]
@@ -92,17 +93,22 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     monkeypatch.setenv("WANDB__GRAPHQL_TIMEOUT_SECONDS", "1")
     if not returns:
         monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
-    ended = experiment(tracked=True)
-    assert ended.code == 0 and result(ended.run)["metrics"]["test/accuracy"] >= 0
+    with warnings.catch_warnings(record=True) as warned:
+        ended = experiment(tracked=True)
+    # In our words if W&B has not given up by then, else in its own.
+    said = [str(warning.message) for warning in warned] + [ended.err]
+    lost = ("to upload the rest: ", "Some run data will not be synced")
+    assert any(part in text for part in lost for text in said) != returns
+    assert ended.code == 0, ended.err
+    assert result(ended.run)["metrics"]["test/accuracy"] >= 0
     assert server.refused > 0
     ((_, run),) = server.runs.items()
     here = read_offline(ended.run)
-    assert ("W&B did not take all of the run; to upload the rest: " in ended.err) != returns
     if not returns:
         assert run.state == "running" and len(run.history) < len(here["history"])
         server.behave()
         uploaded = sync()
-        assert uploaded.code == 0, uploaded
+        assert uploaded.code == 0, uploaded.out + uploaded.err
     assert run.state == "finished" and math.isfinite(run.summary["test/accuracy"])
     whole = [row["train/loss"] for row in here["history"] if "train/loss" in row]
     assert [row["train/loss"] for row in run.history if "train/loss" in row] == whole

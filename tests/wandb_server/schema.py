@@ -175,7 +175,9 @@ class ArtifactSequence:
         return Artifact(self.project, done[-1]) if done else None
 
     def artifacts(self, **_: Any) -> dict:
-        found = self.project.held.collection(self.project.name, self.name)
+        """Those that are committed: the client asks for no others."""
+        held = self.project.held.collection(self.project.name, self.name)
+        found = [artifact for artifact in held if artifact.committed]
         page = connection([Artifact(self.project, artifact) for artifact in reversed(found)])
         for edge in page["edges"]:
             edge["version"] = f"v{edge['node'].versionIndex}"
