@@ -65,6 +65,8 @@ def _values(summary: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _missing_artifacts(api: "wandb.Api", run: Any, path: str, recorded: Recorded) -> list[str]:
+    import wandb
+
     if not (recorded.artifacts or recorded.inputs):
         return []
     made = {artifact.digest for artifact in run.logged_artifacts()}
@@ -74,8 +76,11 @@ def _missing_artifacts(api: "wandb.Api", run: Any, path: str, recorded: Recorded
         if digest in made:
             continue
         # Another run that made the same one before it is the one that the server names.
-        versions = api.artifacts(kind, f"{project}/{name}")
-        if digest not in {version.digest for version in versions}:
+        try:
+            there = {version.digest for version in api.artifacts(kind, f"{project}/{name}")}
+        except (ValueError, wandb.errors.CommError):  # nothing of that name
+            there = set()
+        if digest not in there:
             lacks.append(f"the artifact {name} is not there")
     if unlinked := [digest for digest in recorded.inputs if digest not in used]:
         lacks.append(f"{len(unlinked)} of {len(recorded.inputs)} inputs are not linked")

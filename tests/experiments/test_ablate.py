@@ -101,7 +101,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
 
 def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, session_cache):
     (folder / "mine.py").write_text(OWN)
-    words = ["mine.py", "--vary", "model.targets=null,nothing", "--seeds", "1"]
+    words = ["mine.py", "--vary", "model.targets=all-linear,nothing", "--seeds", "1"]
     words += ["--", *running.flags(bert)]
     code, out, err = ablate(folder, session_cache, *words)
     assert code == 1, (out, err)

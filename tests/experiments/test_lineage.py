@@ -263,11 +263,8 @@ def test_secrets_are_not_declared(folder, monkeypatch, capsys):
     path = stories.write(secret / "stories")
     run = pretrained(monkeypatch, path)
     (part,) = run_folders(run)
-    for file in (
-        next(part.glob("run-*.wandb")),
-        run / "result.json",
-        run / "export" / "lineage.json",
-    ):
+    log = next(part.glob("run-*.wandb"))
+    for file in (log, run / "result.json", run / "export" / "lineage.json"):
         assert b"hush-hush" not in file.read_bytes(), file
     assert len(artifacts(run)) == 4
 

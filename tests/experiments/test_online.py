@@ -6,6 +6,7 @@ import warnings
 import pytest
 import wandb
 
+from experiments.tracking import logger
 from experiments.tracking.logger import RunLogger
 from experiments.tracking.runs import STEP, read_offline
 from tests.experiments.running import result
@@ -82,8 +83,8 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     """The run goes on to its end; what the server did not take is on disk, and can be uploaded."""
     log, calls = RunLogger.log_metrics, []
 
-    def then_fail(logger, metrics, step=None):
-        log(logger, metrics, step)
+    def then_fail(run, metrics, step=None):
+        log(run, metrics, step)
         calls.append(step)
         if len(calls) == 3:
             server.misbehave(kind, times=4 if returns else None)
@@ -93,6 +94,7 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     monkeypatch.setenv("WANDB__GRAPHQL_TIMEOUT_SECONDS", "1")
     if not returns:
         monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
+        monkeypatch.setattr(logger, "GRACE_SECONDS", 4.0)
     with warnings.catch_warnings(record=True) as warned:
         ended = experiment(tracked=True)
     # In our words if W&B has not given up by then, else in its own.

@@ -7,6 +7,7 @@ from argparse import Namespace
 import pytest
 
 from experiments import extras, panels
+from tests.wandb_server import records
 
 ASKED = Namespace(metric="test/accuracy", by="model.class", name="Runs compared")
 
@@ -31,11 +32,22 @@ def test_workspace_has_the_panels_that_matter(library):
     assert lower.runset_settings.order[0].ascending is True
 
 
-def test_report_has_the_same_panels_under_words(library):
+def test_report_has_the_same_panels_under_words(library, server):
     made = panels.report("me", "mine", ASKED)
     text = json.dumps(made._to_model().model_dump(by_alias=True, mode="json"))
     for part in ("val/accuracy", "Parameter Importance", "Scatter Plot", "the best checkpoint"):
         assert part in text, part
+
+
+def test_both_are_saved(library, server, monkeypatch, capsys):
+    server.runs["one"] = records.Run("one", server.entity, "pretune")
+    monkeypatch.setattr(sys, "argv", ["workspace.py", f"{server.entity}/pretune", "--name", "Mine"])
+    panels.main("workspace.py", "A question.")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"done   workspace {server.url}/{server.entity}/pretune")
+    assert lines[1].startswith(f"done   report {server.url}/{server.entity}/pretune/reports/Mine")
+    assert [view["displayName"] for view in server.views] == ["Mine", "Mine"]
+    assert all("test/accuracy" in view["spec"] for view in server.views)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,12 @@ class Root:
         told = {"id": encoded(f"Sweep:{sweep.id}"), "name": sweep.id, "project": project}
         return {"sweep": {**told, "state": sweep.state}, "configValidationWarnings": []}
 
+    def upsertView(self, input: dict[str, Any]) -> dict[str, Any]:
+        self.held.views.append(input)
+        project = self.project(input["projectName"], input["entityName"])
+        made = {**input, "id": encoded(f"View:{len(self.held.views)}"), "updatedAt": None}
+        return {"view": {**made, "project": project}, "inserted": True}
+
     def createAgent(self, input: dict[str, Any]) -> dict[str, Any]:
         agent = uuid.uuid4().hex[:8]
         self.held.agents[agent] = input["sweep"]

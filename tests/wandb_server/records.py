@@ -147,6 +147,7 @@ class Records:
         blobs: stored content by key.
         clients: the server's id of an artifact by the one that the client chose.
         agents: sweep of each agent.
+        views: saved workspaces and reports, as the client sent them.
     """
 
     def __init__(self) -> None:
@@ -157,6 +158,7 @@ class Records:
         self.blobs: dict[str, bytes] = {}
         self.clients: dict[str, str] = {}
         self.agents: dict[str, str] = {}
+        self.views: list[dict[str, Any]] = []
 
     @property
     def edges(self) -> set[tuple[str, str, str]]:
