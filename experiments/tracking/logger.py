@@ -188,11 +188,13 @@ def _open_run(
         git_commit=commit and commit.removesuffix("-dirty"),
         reinit="finish_previous",
         init_timeout=30,
-        finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", FINISH_SECONDS)),
-        finish_timeout_raises=True,
         quiet=True,
         silent=mode != "online",
     )
+
+    if mode == "online":  # with a limit the log may be written to its end only after the run's
+        limit = float(os.environ.get("WANDB_FINISH_TIMEOUT", FINISH_SECONDS))
+        settings.finish_timeout, settings.finish_timeout_raises = limit, True
 
     def open_as(mode: str) -> Any:
         with _clean_argv():
@@ -258,8 +260,10 @@ def _finished(run: Any, code: int) -> bool:
                 if child.name().startswith("wandb-core"):
                     child.kill()
 
-    limit = run.settings.finish_timeout
-    watch = threading.Timer(limit + GRACE_SECONDS, give_up)
+    if run.offline:
+        run.finish(exit_code=code)
+        return True
+    watch = threading.Timer(run.settings.finish_timeout + GRACE_SECONDS, give_up)
     watch.daemon = True
     watch.start()
     try:
