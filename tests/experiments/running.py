@@ -6,11 +6,14 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from experiments.tracking import transactions
+from experiments.tracking.runs import run_folders
 from tests.wandb_server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +97,15 @@ def fork(words: list[str], folder: Path, cache: Path) -> tuple[int, str, str]:
     process.start()
     process.join(120)
     return process.exitcode, (folder / "out").read_text(), (folder / "err").read_text()
+
+
+def written(run: Path) -> Path:
+    """A run's newest log, when W&B has written its end: that may be a moment after the run's."""
+    log = next(run_folders(run)[-1].glob("run-*.wandb"))
+    deadline = time.monotonic() + 10
+    while transactions.read(log).exit is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return log
 
 
 def only_run(folder: Path, experiment: str = "lora_sst2") -> Path:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from datamodules import Corpus, packaged
 from experiments import ancestry, cli, corpus, full_sst2, pretrain
 from experiments.tracking import lineage, transactions
 from experiments.tracking.artifacts import artifact
-from experiments.tracking.runs import read_offline, run_folders
+from experiments.tracking.runs import read_offline
 from tests import stories
 from tests.experiments import running
 from tests.experiments.running import result
@@ -112,11 +111,7 @@ def artifacts(run):
     """(type, name, digest, used rather than made) of each artifact in a run's record."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    (part,) = run_folders(run)
-    (log,) = part.glob("run-*.wandb")
-    deadline = time.monotonic() + 10
-    while transactions.read(log).exit is None and time.monotonic() < deadline:
-        time.sleep(0.1)  # wandb writes the last second a moment after the run has ended
+    log = running.written(run)
     found = [Record.FromString(data).artifact for data in transactions.records(log)]
     own = [a for a in found if a.name and a.type != "run_table"]
     return [(a.type, a.name, a.digest, a.use_after_commit) for a in own]
@@ -262,9 +257,7 @@ def test_secrets_are_not_declared(folder, monkeypatch, capsys):
     secret = folder / "of hush-hush-hush"  # a value that is itself a path is no secret
     path = stories.write(secret / "stories")
     run = pretrained(monkeypatch, path)
-    (part,) = run_folders(run)
-    log = next(part.glob("run-*.wandb"))
-    for file in (log, run / "result.json", run / "export" / "lineage.json"):
+    for file in (running.written(run), run / "result.json", run / "export" / "lineage.json"):
         assert b"hush-hush" not in file.read_bytes(), file
     assert len(artifacts(run)) == 4
 

@@ -224,6 +224,7 @@ def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
     logger = open_run(tmp_path, config=config)
     logger.log_metrics({"train/loss": 1.0}, 0)
     finish(logger, "finished", {"note": planted[0]})
+    running.written(tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 4
     for path in files:
