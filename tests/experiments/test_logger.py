@@ -27,6 +27,7 @@ from experiments.tracking.logger import (
 )
 from experiments.tracking.redaction import redact, redact_argv
 from experiments.tracking.runs import STEP, read_offline
+from tests.experiments import running
 
 KEY = "0123456789abcdef" * 2 + "01234567"
 ROOT = Path(__file__).parents[2]
