@@ -117,7 +117,13 @@ def _misconfigured(error: BaseException) -> bool:
 
 
 def _end_of_child(code: int, line: str) -> int:
-    """Rank 0 speaks for all; another rank only speaks if rank 0 lives on."""
+    """Rank 0 speaks for all; another rank only speaks if rank 0 lives on.
+
+    Interrupted it leaves at once and in silence: rank 0, which a terminal interrupts as well, may
+    wait for it in a collective, where no signal reaches it.
+    """
+    if code > 2:
+        return code
     parent = os.getppid()
     for _ in range(100):
         time.sleep(0.1)
