@@ -105,6 +105,12 @@ PACKAGES = {
 BACKBONES = ("minilm", "smollm2")
 
 
+def named(text: str) -> Package | None:
+    """The package whose name and version a text has, such as the origin of a data set."""
+    found = (p for p in PACKAGES.values() if f"{p.name} {p.version}" in text)
+    return next(found, None)
+
+
 def cache_folder() -> Path:
     """Where fetched archives and tokenised data are kept between runs."""
     root = os.environ.get("PRETUNE_CACHE")

@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from datamodules import digests
+
 FORMAT = 1
+SPLITS = ("train", "validation")
 ENDINGS = ("", ".index", ".sentences")
 
 
@@ -122,6 +125,14 @@ class Split:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_maps": {}}  # a worker process maps the files itself
+
+
+def fingerprint(folder: Path) -> str:
+    """Of every token, boundary and id: the shards in their order, and the tokenizer."""
+    shards = [file for split in SPLITS for file in sorted((folder / split).glob("*.ds*"))]
+    files = [*shards, folder / "tokenizer" / "tokenizer.json"]
+    names = [file.relative_to(folder).as_posix() for file in files]
+    return digests.combined(digests.of_files(folder, names))
 
 
 def _damaged(file: Path, what: str) -> str:

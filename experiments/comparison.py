@@ -9,7 +9,9 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,13 +29,20 @@ class Row:
     """A row of the table: an experiment's file and the flags that differ from its defaults.
 
     Attributes:
+        script: name of a file of this folder, or the path of another, with its ``.py``.
         seeds: how many runs it has unless ``--seeds`` says.
+        tracking: flags of the record, such as its tags: with others it is still the same run.
     """
 
     name: str
     script: str
     flags: tuple[str, ...] = ()
     seeds: int = 3
+    tracking: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> Path:
+        return Path(self.script) if self.script.endswith(".py") else _HERE / f"{self.script}.py"
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Job:
     def folder(self) -> Path:
         asked = json.dumps([self.row.script, self.flags])
         mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
-        name = re.sub(r"[^\w.]+", "-", self.row.name)
+        name = re.sub(r"[^\w.]+", "-", self.row.name)[:80]
         return self.root / "runs" / f"{name}-{mark}-seed{self.seed}"
 
     def result(self) -> dict[str, Any] | None:
@@ -58,13 +67,13 @@ class Job:
         return json.loads(files[-1].read_text()) | {"run": str(files[-1].parent)} if files else None
 
     def command(self) -> list[str]:
-        words = [str(_HERE / f"{self.row.script}.py"), "--output", str(self.folder)]
+        words = [str(self.row.file), "--output", str(self.folder)]
         begun = list(self.folder.glob("*/*/checkpoints/last.ckpt"))
-        group = ["--tracking.group", self.root.name]
+        record = ["--tracking.group", self.root.name, *self.row.tracking]
         return words + (
             ["--resume", "last"]
             if begun
-            else [*group, *self.flags, "--seed_everything", str(self.seed)]
+            else [*record, *self.flags, "--seed_everything", str(self.seed)]
         )
 
 
@@ -102,9 +111,7 @@ class Comparison:
         if self.stopped:
             return "not run"
         job.folder.mkdir(parents=True, exist_ok=True)
-        threads = str(max(1, (os.cpu_count() or 1) // self.at_once))
-        environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}
-        log = job.folder / "log.txt"
+        log, environment = job.folder / "log.txt", share_of_cores(self.at_once)
         process = self.processes[job] = warm.start(job.command(), log, environment)
         process.join()
         code, result = process.exitcode, job.result()
@@ -123,6 +130,23 @@ class Comparison:
             os.kill(process.pid, signal.SIGINT)
         for process in running:
             process.join()
+
+
+def share_of_cores(at_once: int) -> dict[str, str]:
+    """What the environment says to each of so many runs at a time, unless the user said it."""
+    threads = str(max(1, (os.cpu_count() or 1) // at_once))
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}
+
+
+@contextmanager
+def how_to_go_on() -> Iterator[None]:
+    """After Ctrl-C, say what goes on with the same command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join([typed("python"), *sys.argv])
+        print(f"\nGo on, without what has finished, with: {command}", file=sys.stderr)
+        raise
 
 
 def main(file: str, doc: str, rows: list[Row]) -> None:
@@ -145,12 +169,8 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
             if seed < (asked.seeds or row.seeds)
         ]
         comparison = Comparison(jobs, asked.jobs)
-        try:
+        with how_to_go_on():
             comparison.run()
-        except KeyboardInterrupt:
-            command = shlex.join([typed("python"), *sys.argv])
-            print(f"\nGo on, without what has finished, with: {command}", file=sys.stderr)
-            raise
         finished = {job: result for job in jobs if (result := job.result())}
         _report(name, root, wanted, finished, comparison.failed)
 

@@ -11,6 +11,7 @@ from typing import Any
 from datamodules.pipeline import execution, formatting, reading, tokenizing
 from datamodules.pipeline.decontamination import Contamination
 from datamodules.pipeline.settings import Settings
+from experiments.folders import new_id
 from experiments.guard import guarded
 from experiments.tracking.modes import Tracking, resolve_mode
 from experiments.tracking.place import git_commit, typed
@@ -35,7 +36,8 @@ def main(file: str, doc: str) -> None:
         print(f"source {origin}\nout    {settings.out}", flush=True)
         if sets:
             Contamination.save(sets, _made(settings.work) / "contamination.npz")
-        plan = execution.stages(settings, {"origin": origin, "git_commit": git_commit()})
+        facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}
+        plan = execution.stages(settings, facts)
         if settings.executor == "slurm":
             jobs = execution.submit(settings, plan)
             print(f"done   {len(jobs)} Slurm jobs ({', '.join(jobs)}); when they are through:")

@@ -13,14 +13,18 @@ import psutil
 import yaml
 from filelock import FileLock, Timeout
 
+from experiments.tracking.redaction import redact
+
 _RESUMED = "PRETUNE_RESUMED"
 _RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
 
 def new_id() -> str:
-    """A run id that sorts by time; the same in every process of a multi-device run."""
+    """A run id that sorts by time, or the one that a sweep's agent has given; the same in every
+    process of a multi-device run."""
     if "LOCAL_RANK" not in os.environ:
-        os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+        os.environ[_RUN] = given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     elif _RUN not in os.environ:  # started by torchrun or the like, which all ranks share
         started = time.localtime(psutil.Process(os.getppid()).create_time())
         os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S', started)}-{os.getppid() % 2**16:04x}"
@@ -34,7 +38,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
     root = Path(output) / experiment
     runs = sorted(path.parent for path in root.glob("*/config.yaml"))
     if wanted == "last":
-        open_runs = [run for run in runs if not ((run / "result.json").exists() or _busy(run))]
+        open_runs = [run for run in runs if not ((run / "result.json").exists() or busy(run))]
         if open_runs:
             return _found(max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime))
         raise ValueError(f"--resume last: no unfinished run in {root}")
@@ -42,7 +46,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
         if (folder / "config.yaml").is_file():
             if (folder / "result.json").exists():
                 raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
-            if _busy(folder):
+            if busy(folder):
                 raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
             return _found(folder)
     names = ", ".join(run.name for run in runs[-5:]) or "none"
@@ -66,7 +70,7 @@ def let_go(lock: FileLock) -> None:
     lock.release()
 
 
-def _busy(folder: Path) -> bool:
+def busy(folder: Path) -> bool:
     try:
         let_go(hold(folder))
         return False
@@ -77,6 +81,7 @@ def _busy(folder: Path) -> bool:
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
     """A resumed run keeps its model, data and seed: only the rest may change."""
     before = yaml.safe_load((folder / "config.yaml").read_text())
+    settings = redact(settings)  # as those on disk are
     for key in ("model", "data", "seed_everything"):
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(
@@ -95,10 +100,10 @@ def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def make(folder: Path, settings: dict[str, Any]) -> None:
-    """A run's folder with its checkpoints/ and config.yaml."""
+    """A run's folder with its checkpoints/ and config.yaml, which has no secrets in it."""
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        write_yaml(folder / "config.yaml", settings)
+        write_yaml(folder / "config.yaml", redact(settings))
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         reason = f"cannot be written ({error.strerror})"
         raise ValueError(f"--output {folder.parents[1]}: {reason}") from error

@@ -1,25 +1,15 @@
 """What pre-training was worth: table, file of all values, curves over labels and over tokens."""
 
 import csv
-import math
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from experiments import folders, tables
+from experiments.significance import interval
 
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
-
-
-def interval(values: list[float]) -> tuple[float, float | None]:
-    """The mean and half its 95 % interval by Student's t; None of fewer than two values."""
-    from scipy.stats import t
-
-    if len(values) < 2:
-        return statistics.fmean(values), None
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    return statistics.fmean(values), float(t.ppf(0.975, len(values) - 1)) * error
 
 
 def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> None:

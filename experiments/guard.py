@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+from experiments.tracking.redaction import redact
+
 _HERE = Path(__file__).parents[1]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -80,7 +82,7 @@ def quiet() -> None:
 
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     """Close the run, say what happened in one line, and give the exit code."""
-    run, code, reason = state.run, 2, f"error: {one_line(error)}"
+    run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
     details = "" if _foreseen(error) else None
     if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
         code, reason = 128 + (state.signals or [signal.SIGINT])[0], "interrupted"
@@ -90,7 +92,7 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
         place = str(place).removeprefix(f"{Path.cwd()}/")
         details, reason = "", f"error: no space left to write {place}"
     elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
-        code, reason = 1, f"{type(error).__name__}: {one_line(error)}"
+        code, reason = 1, f"{type(error).__name__}: {redact(one_line(error))}"
     if int(os.environ.get("LOCAL_RANK", 0)) > 0:
         return _end_of_child(code, f"{program}: rank {os.environ['LOCAL_RANK']}: {reason}")
     if os.environ.get("PRETUNE_TRACEBACK"):
@@ -149,6 +151,7 @@ def _trace(error: BaseException, run) -> str:
     if run is None or os.environ.get("PRETUNE_TRACEBACK"):
         return " (PRETUNE_TRACEBACK=1 shows where)"
     with suppress(OSError):
-        (run.folder / "error.txt").write_text("".join(traceback.format_exception(error)))
+        trace = "".join(traceback.format_exception(error))
+        (run.folder / "error.txt").write_text(redact(trace))
         return f" (traceback in {shlex.quote(str(run.folder / 'error.txt'))})"
     return ""

@@ -1,16 +1,14 @@
 """Does pre-training pay? Networks pre-trained by each objective, and new ones, fine-tuned alike."""
 
 import argparse
-import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import gains
-from experiments.comparison import Comparison, FlagParser, Job, Row
+from experiments.comparison import Comparison, FlagParser, Job, Row, how_to_go_on
 from experiments.guard import guarded
-from experiments.tracking.place import typed
 
 _ROW_TOKENS, _BATCH = 128, 8
 _CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 8000"
@@ -48,14 +46,10 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
         asked = _parse(name, doc, origins)
         root = Path(asked.output) / name
         chosen = _chosen(origins, asked.only)
-        try:
+        with how_to_go_on():
             corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
             made = _pretrain(asked, root, chosen, corpora)
             tuned = _fine_tune(asked, root, chosen, made)
-        except KeyboardInterrupt:
-            command = shlex.join([typed("python"), *sys.argv])
-            print(f"\nGo on, without what has finished, with: {command}", file=sys.stderr)
-            raise
         gains.report(root, asked.size, chosen, made, tuned)
 
 

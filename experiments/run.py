@@ -24,6 +24,7 @@ from callbacks import (
 from callbacks.cost import parameter_counts
 from experiments import folders, report
 from experiments.checkpoints import Best, readable
+from experiments.tracking import artifacts, lineage
 from experiments.tracking import logger as tracking
 from modules.exporting import export
 from modules.finetuning.base import FineTuningModule
@@ -46,6 +47,8 @@ class Run:
         self.folder = resumed or Path(config.output) / name / folders.new_id()
         self.config, self.data = report.plain(parsed), datamodule.facts()
         self.commit = tracking.git_commit()
+        self.inputs: dict[str, lineage.Node] = {}  # on rank 0, which declares them
+        self.outputs: dict[str, lineage.Node] = {}
         self.last = self.folder / "checkpoints" / "last.ckpt"
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
@@ -82,6 +85,9 @@ class Run:
         notes = [] if self.resumed is None else [self._onwards()]
         try:
             if rank_zero_only.rank == 0:
+                backbone = self.config["model"].get("backbone")
+                self.inputs = lineage.inputs_of(self.data, self.datamodule, backbone)
+                notes += lineage.broken(self.inputs)
                 folders.make(self.folder, self.parsed)
                 self.lock = folders.hold(self.folder)
                 print(report.opening(self, notes, line), flush=True)
@@ -95,11 +101,14 @@ class Run:
                     **self.config,
                     "dataset": self.data,
                     "parameters": parameter_counts(self.model),
+                    "experiment": self.name,
                     "git_commit": self.commit,
+                    "inputs": lineage.flat(self.inputs),
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,
             )
+            artifacts.declare(self.logger, self.inputs, {})
         except BaseException:
             if self.resumed is None and rank_zero_only.rank == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -146,8 +155,15 @@ class Run:
         if self.best.best_model_score is not None:
             metrics[model.monitor] = float(self.best.best_model_score)
         if trainer.is_global_zero:
-            facts = {"data": self.data, "metrics": metrics, "tokens": self.cost.tokens}
-            export(model, self.folder / "export", facts | {"git_commit": self.commit})
+            facts = {
+                "data": tracking.redact(self.data),
+                "metrics": metrics,
+                "tokens": self.cost.tokens,
+                "git_commit": self.commit,
+            }
+            export(model, self.folder / "export", facts)
+            made = {"run": self.folder.name, "commit": self.commit, "inputs": self.inputs}
+            self.outputs["model"] = lineage.sign(self.folder / "export", self._title(), made)
             self._conclude(metrics, notes)
 
     def measure(self) -> None:
@@ -168,10 +184,16 @@ class Run:
         kept = [f for f in (self.last.with_name("best.ckpt"), self.last) if f.is_file()]
         cost["mfu"] = self.utilization.mfu()
         cost["checkpoint_bytes"] = kept[0].stat().st_size if kept else 0
+        file = self.folder / "result.json"
+        model = self.outputs.get("model") or self.inputs["backbone"]
+        name = f"{self._title()}-evaluation"
+        self.outputs["evaluation"] = lineage.evaluation(name, metrics, model, self.data, file)
         result = {
             "metrics": metrics,
             "config": tracking.redact(self.config),
-            "data": self.data,
+            "data": tracking.redact(self.data),
+            "inputs": tracking.redact(self.inputs),
+            "outputs": tracking.redact(lineage.flat(self.outputs)),
             **cost,
             "seconds": round(self.cost.elapsed(), 1),
             "seconds_to_first_step": first and round(first - started, 1),
@@ -179,12 +201,17 @@ class Run:
             "wandb": tracking.address(self.logger),
         }
         where = tracking.where(self.logger)
-        folders.write_json(self.folder / "result.json", result)
+        folders.write_json(file, result)
+        artifacts.declare(self.logger, {}, self.outputs)
         facts = ("seconds", "seconds_to_first_step")
         tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
         summary = {**tested, **cost}
         self.close("finished", **summary, **{key: result[key] for key in facts})
         print(report.closing(self, result, notes, where), flush=True)
+
+    def _title(self) -> str:
+        """What the run's model is called elsewhere."""
+        return f"{self.name}-{self.folder.name}"
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
         """Close the record, and end the other processes of a run that has failed."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-_COSTS = ("parameters", "checkpoint_bytes", "peak_memory_bytes", "tokens_per_second", "seconds")
+COSTS = ("parameters", "checkpoint_bytes", "peak_memory_bytes", "tokens_per_second", "seconds")
 
 
 def headline(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
@@ -31,13 +31,13 @@ def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
             values = [run["metrics"][metric] for run in runs]
             deviation = statistics.stdev(values) if len(values) > 1 else None
             line[metric] = (statistics.fmean(values), deviation)
-        for cost in _COSTS:
-            line[cost] = statistics.fmean(_cost(run, cost) for run in runs)
+        for key in COSTS:
+            line[key] = statistics.fmean(cost(run, key) for run in runs)
         lines.append(line)
     return lines
 
 
-def _cost(run: dict[str, Any], name: str) -> float:
+def cost(run: dict[str, Any], name: str) -> float:
     return run["parameters"]["trainable"] if name == "parameters" else run[name]
 
 
@@ -97,15 +97,20 @@ def dirt(run: dict[str, Any]) -> str:
 def csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
     """One line per run, all metrics and costs."""
     flat = [
-        {"row": name, "seed": seed, **run["metrics"], **{c: _cost(run, c) for c in _COSTS}}
+        {"row": name, "seed": seed, **run["metrics"], **{c: cost(run, c) for c in COSTS}}
         | {"git_commit": run["git_commit"], "run": run["run"]}
         for name, seed, run in runs
     ]
-    columns = list(dict.fromkeys(key for line in flat for key in line))
+    return csv_of(flat)
+
+
+def csv_of(lines: list[dict[str, Any]]) -> str:
+    """Lines under all the columns that one of them has."""
+    columns = list(dict.fromkeys(key for line in lines for key in line))
     text = io.StringIO()
     writer = csv_module.DictWriter(text, columns)
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows(lines)
     return text.getvalue()
 
 

@@ -15,6 +15,8 @@ import tokenizers  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
+from tests import browser as browsers  # noqa: E402
+
 torch.set_num_threads(1)  # faster for matrices of 16 columns
 
 GOOD = ("a gripping film", "warm and clever", "the best film of the year", "clever", "a warm tale")
@@ -116,6 +118,16 @@ def llama(tmp_path_factory) -> str:
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, if this machine has one."""
+    program = browsers.find()
+    if program is None:
+        pytest.skip(browsers.MISSING)
+    with browsers.Browser(program) as running:
+        yield running
 
 
 @pytest.fixture(params=["bert", "llama"])

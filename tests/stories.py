@@ -8,7 +8,7 @@ import lightning
 
 from datamodules import Corpus
 from datamodules.pipeline.tokenizing import train
-from datamodules.shards import ShardWriter, token_bytes
+from datamodules.shards import ShardWriter, fingerprint, token_bytes
 from modules.pretraining.base import PretrainingModule
 
 _WHO = ("the cat", "a dog", "my aunt", "the old king", "a sailor", "nobody")
@@ -49,8 +49,11 @@ def write(
         counts[split] = count | {"shards": 1}
     manifest = {
         "format": 1,
-        "fingerprint": "stories",
+        "fingerprint": fingerprint(folder),
+        "inputs": f"{3:032x}",  # of the raw text: the seed of the draws
         "origin": "stories",
+        "settings": {"source": "stories", "tokenizer": kind},
+        "run": "261101-120000-abcd",
         "token_bytes": token_bytes(len(tokenizer)),
         "splits": counts,
         "tokenizer": {

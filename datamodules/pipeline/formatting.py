@@ -1,11 +1,9 @@
 """Documents to token shards with document and sentence boundaries, and the corpus's manifest."""
 
-import hashlib
 import importlib.metadata
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +19,8 @@ from datamodules.pipeline.records import DOCUMENT, REMOVED, Counts, Rows, read, 
 from datamodules.pipeline.screening import kept_files, without
 from datamodules.pipeline.settings import Settings
 from datamodules.pipeline.tokenizing import end_of_document
-from datamodules.shards import FORMAT, ShardWriter, token_bytes
+from datamodules.shards import FORMAT, SPLITS, ShardWriter, fingerprint, token_bytes
 
-SPLITS = ("train", "validation")
 COUNTS = ("documents", "tokens", "sentences", "bytes")  # of each split
 _PACKAGES = ("datatrove", "tokenizers", "transformers", "spacy", "ftfy", "resiliparse")
 
@@ -180,17 +177,6 @@ def funnel(counts: Counts) -> list[dict[str, Any]]:
             row |= {f"{unit}_in": into, f"{unit}_out": out}
         rows.append(row)
     return rows
-
-
-def fingerprint(folder: Path) -> str:
-    """Of every token, boundary and id: the shards in their order, and the tokenizer."""
-    whole = hashlib.sha256()
-    files = [file for split in SPLITS for file in sorted((folder / split).glob("*.ds*"))]
-    for file in [*files, folder / "tokenizer" / "tokenizer.json"]:
-        with open(file, "rb") as data:
-            part = hashlib.file_digest(data, "sha256").hexdigest()
-        whole.update(f"{file.relative_to(folder).as_posix()} {part}\n".encode())
-    return whole.hexdigest()
 
 
 def clear(settings: Settings) -> None:

@@ -1,11 +1,11 @@
-"""A corpus on the dashboard: funnel, samples of what was removed, the corpus by reference."""
+"""A corpus on the dashboard: funnel, samples of what was removed, what it was made of."""
 
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from experiments.folders import new_id
+from experiments.tracking import artifacts, lineage
 from experiments.tracking.logger import address, finish, start_logger, where
 from experiments.tracking.modes import Tracking
 
@@ -17,9 +17,12 @@ def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
     import wandb
 
     tracking.job_type = tracking.job_type or "corpus"
-    facts = ("fingerprint", "inputs", "origin", "splits", "tokenizer", "versions", "git_commit")
+    facts = ("fingerprint", "origin", "splits", "tokenizer", "versions", "git_commit")
+    corpus = lineage.of_corpus(folder)
+    outputs = {"corpus": corpus, "tokenizer": lineage.of_tokenizer(folder / "tokenizer")}
     config = {**manifest["settings"], **{key: manifest[key] for key in facts}}
-    logger = start_logger(tracking, folder, new_id(), config, ["corpus"], resume=False)
+    config |= {"inputs": lineage.flat(corpus["inputs"]), "outputs": lineage.flat(outputs)}
+    logger = start_logger(tracking, folder, manifest["run"], config, ["corpus"], resume=False)
     run = logger.experiment
     try:
         stages = manifest["funnel"]
@@ -32,12 +35,7 @@ def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
                 "removed": wandb.Table(columns=list(samples[0]), data=[*samples[1:]]),
             }
         )
-        artifact = wandb.Artifact(
-            f"corpus-{manifest['fingerprint'][:12]}", "corpus", metadata={**config}
-        )
-        for name in ("manifest.json", "tokenizer", "train", "validation"):
-            artifact.add_reference(f"file://{folder / name}", name=name, checksum=True)
-        run.log_artifact(artifact)
+        artifacts.declare(logger, corpus["inputs"], outputs)
         counts = {f"removed/{rule}": count for rule, count in manifest["removed"].items()}
         kept = {f"{split}/{k}": v for split, c in manifest["splits"].items() for k, v in c.items()}
         finish(logger, "finished", {**counts, **kept})

@@ -4,23 +4,33 @@
 """
 
 import os
-import re
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
+from experiments.tracking.artifacts import publish
 from experiments.tracking.modes import Tracking, resolve_mode
-from experiments.tracking.place import address, git_commit, where
+from experiments.tracking.place import address, git_commit, upload, where
 from experiments.tracking.redaction import redact, redact_argv
-from experiments.tracking.runs import STATES, STEP, merge_summary, read_offline, run_folders
+from experiments.tracking.runs import (
+    LOWER_IS_BETTER,
+    STATES,
+    STEP,
+    merge_summary,
+    read_offline,
+    run_folders,
+)
 
 __all__ = [
     "LogTail",
@@ -37,8 +47,9 @@ __all__ = [
 
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
-LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
 TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
+GRACE_SECONDS = 15.0  # in which W&B's service should notice that it is over time
+FINISH_SECONDS = 300  # for the server to take the rest; without a limit a dead one holds the GPU
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
 
 
@@ -181,6 +192,10 @@ def _open_run(
         silent=mode != "online",
     )
 
+    if mode == "online":  # with a limit the log may be written to its end only after the run's
+        limit = float(os.environ.get("WANDB_FINISH_TIMEOUT", FINISH_SECONDS))
+        settings.finish_timeout, settings.finish_timeout_raises = limit, True
+
     def open_as(mode: str) -> Any:
         with _clean_argv():
             return wandb.init(
@@ -190,10 +205,10 @@ def _open_run(
                 resume="allow" if resume else None,
                 config=redact(config),
                 project=tracking.project,
-                group=tracking.group,
-                name=tracking.name,
-                job_type=tracking.job_type,
-                tags=[tag[:64] for tag in dict.fromkeys([*tags, *extra_tags])],  # W&B's limit
+                group=redact(tracking.group),
+                name=redact(tracking.name),
+                job_type=redact(tracking.job_type),
+                tags=[tag[:64] for tag in dict.fromkeys(redact([*tags, *extra_tags]))],  # its limit
                 settings=settings,
             )
 
@@ -203,9 +218,10 @@ def _open_run(
         reason = f"W&B does not answer ({str(error).splitlines()[0]})"
         if tracking.mode == "online":
             raise ValueError(f"--tracking.mode online: {reason}") from None
-        rank_zero_warn(f"{reason}: this run is tracked offline, `wandb sync` uploads it later")
+        rank_zero_warn(f"{reason}: tracked offline; to upload it later: {upload(run_dir)}")
         wandb.teardown()  # its service still holds the run's id
         run = open_as("offline")
+    run.log_artifact = partial(publish, run)  # which a table calls when it is logged
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
     return run
@@ -222,9 +238,48 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
     run.summary.update({**logger.best(), **redact({**summary, "state": state})})
     kept = [tag for tag in run.tags or () if tag not in STATES]
     run.tags = (*kept, state) if state in STATES else tuple(kept)
-    run.finish(exit_code=EXIT_CODES[state])
+    if not _finished(run, EXIT_CODES[state]):
+        rest = upload(Path(logger.save_dir))
+        rank_zero_warn(f"W&B did not take all of the run; to upload the rest: {rest}")
     while _placed:
         os.environ.pop(_placed.pop(), None)
+
+
+def _finished(run: Any, code: int) -> bool:
+    """Close the run; False if W&B has not taken all of it within its limit.
+
+    With a server that accepts connections and never answers, W&B's service may not keep to its own
+    limit, and its client waits without one. The service is then ended: its log is on disk.
+    """
+    gave_up = threading.Event()
+
+    def give_up() -> None:
+        gave_up.set()
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.name().startswith("wandb-core"):
+                    child.kill()
+
+    if run.offline:
+        run.finish(exit_code=code)
+        return True
+    watch = threading.Timer(run.settings.finish_timeout + GRACE_SECONDS, give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        run.finish(exit_code=code)
+    except Exception as error:  # of many types where the service was ended
+        if not (gave_up.is_set() or isinstance(error, TimeoutError)):
+            raise
+        if gave_up.is_set():  # the next run begins with a service of its own
+            import wandb
+
+            with suppress(Exception):
+                wandb.teardown()
+        return False
+    finally:
+        watch.cancel()
+    return True
 
 
 def _place(name: str, value: Any) -> None:

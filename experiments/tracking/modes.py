@@ -41,7 +41,7 @@ def resolve_mode(tracking: Tracking) -> tuple[str, str]:
             raise ValueError(f"{origin} is not known here: use online, offline or disabled")
     if mode in ("offline", "disabled"):
         return mode, f"W&B {mode} ({origin})"
-    host, source = _find_key()
+    host, source = find_key()
     if source:
         return "online", f"W&B online at {host} (key from {source})"
     if mode == "online":
@@ -53,7 +53,7 @@ def resolve_mode(tracking: Tracking) -> tuple[str, str]:
     return "offline", f"W&B offline: no key{for_host} (`wandb login` makes one)"
 
 
-def _find_key() -> tuple[str, str | None]:
+def find_key() -> tuple[str, str | None]:
     """The configured host and where a key for it was found; nothing is sent."""
     # Private, so wandb is pinned; the public wandb.setup() would start its service here.
     from wandb.errors import AuthenticationError

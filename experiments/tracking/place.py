@@ -21,14 +21,20 @@ def where(logger: "WandbLogger") -> str:
     if not run.offline:
         return f"W&B run: {run.url}"
     wandb = typed("wandb")
-    parts = [_shown(part) for part in run_folders(Path(logger.save_dir))]
+    newest = _shown(run_folders(Path(logger.save_dir))[-1])
     return "\n".join(
         [
-            f"look:   {wandb} leet {parts[-1]}",
-            f"values: {wandb} leet inspect --summary {parts[-1]}",
-            f"upload: {wandb} sync {' '.join(parts)}",
+            f"look:   {wandb} leet {newest}",
+            f"values: {wandb} leet inspect --summary {newest}",
+            f"upload: {upload(Path(logger.save_dir))}",
         ]
     )
+
+
+def upload(folder: Path) -> str:
+    """The command that uploads a run, or what the server has not taken of it."""
+    script = Path(__file__).parents[1] / "sync.py"
+    return f"{typed('python')} {_shown(script)} {_shown(folder)}"
 
 
 def address(logger: "WandbLogger") -> str | None:
@@ -36,7 +42,7 @@ def address(logger: "WandbLogger") -> str | None:
     run = logger._experiment
     if run is None or run.disabled:
         return None
-    return _relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
+    return relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url
 
 
 def typed(program: str) -> str:
@@ -48,10 +54,10 @@ def typed(program: str) -> str:
 
 def _shown(path: Path) -> str:
     """A path as one would type it here."""
-    return shlex.quote(_relative(path))
+    return shlex.quote(relative(path))
 
 
-def _relative(path: Path) -> str:
+def relative(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

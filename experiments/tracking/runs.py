@@ -3,12 +3,14 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 STEP = "trainer/global_step"
+LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
 STATES = ("interrupted", "failed")  # the tags that finish() writes
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -34,7 +36,7 @@ def read_offline(folder: Path) -> dict[str, Any]:
     run: dict[str, Any] = {"config": {}, "summary": {}, "folders": folders, "state": "unknown"}
     history: dict[int, dict] = {}
     for part in folders:
-        summary, records = _inspect(part)
+        summary, records = inspect_log(part)
         if not summary["run_id"]:
             continue  # killed in the second before W&B wrote its first record
         if run.setdefault("id", summary["run_id"]) != summary["run_id"]:
@@ -54,7 +56,7 @@ def read_offline(folder: Path) -> dict[str, Any]:
     return run
 
 
-def _inspect(folder: Path) -> tuple[dict, list[dict]]:
+def inspect_log(folder: Path) -> tuple[dict, list[dict]]:
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
     environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
     # Nearly all of a call is wandb's import, so the two run side by side.

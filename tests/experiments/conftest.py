@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import wandb
 
 import modules
 from datamodules import SST2
 from experiments import cli
+from experiments.tracking import arrived, syncing
 from tests.experiments import running
+from tests.wandb_server import Server
 
 
 class Ended(NamedTuple):
@@ -33,6 +36,8 @@ def folder(tmp_path, monkeypatch, session_cache) -> Path:
     """The working directory of a user with a file of 120 labelled texts, `my.csv`."""
     for name in [n for n in os.environ if n in ("LOCAL_RANK", "PRETUNE_RUN", "WANDB_API_KEY")]:
         monkeypatch.delenv(name)
+    if wandb.wandb_sdk.wandb_setup._singleton is None:  # its service has ended
+        os.environ.pop("WANDB_SERVICE", None)
     monkeypatch.setenv("PRETUNE_CACHE", str(session_cache))
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.chdir(tmp_path)
@@ -67,5 +72,43 @@ def experiment(folder, monkeypatch, bert, capfd):
             signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Ended(code, out, err, folder / "outputs")
+
+    return call
+
+
+@pytest.fixture
+def server(folder, monkeypatch):
+    """A W&B server, and a user with a key for it in an empty home; it must have no complaint."""
+    monkeypatch.delenv("WANDB_MODE")
+    (folder / "home").mkdir()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    with Server() as server:
+        for name, value in server.variables.items():
+            monkeypatch.setenv(name, value)
+        wandb.teardown()
+        yield server
+        server.behave()
+        wandb.teardown()
+    assert server.errors == []
+
+
+@pytest.fixture
+def sync(folder, monkeypatch, capfd):
+    """Call sync.py in this process, with a server that need not be asked again for long."""
+    monkeypatch.setattr(arrived, "PATIENCE", (0, 0.5))
+
+    def call(*words: object) -> Ended:
+        wandb.teardown()  # before the environment is kept, which names its service
+        before, code = dict(os.environ), 0
+        monkeypatch.setattr(sys, "argv", ["experiments/sync.py", *map(str, words)])
+        capfd.readouterr()
+        try:
+            syncing.main("experiments/sync.py", "A question.")
+        except SystemExit as stop:
+            code = stop.code
+        wandb.teardown()
+        os.environ.clear()
+        os.environ.update(before)
+        return Ended(code, *capfd.readouterr(), folder / "outputs")
 
     return call

@@ -6,10 +6,15 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from experiments.tracking import transactions
+from experiments.tracking.runs import run_folders
+from tests.wandb_server import Server
 
 ROOT = Path(__file__).parents[2]
 GOOD, BAD = "good great fine".split(), "bad awful dull".split()
@@ -36,26 +41,31 @@ def flags(backbone: str, *more: Any, tracked: bool = False) -> list[str]:
     return line + [str(word) for word in more]
 
 
-def environment(cache: Path) -> dict[str, str]:
+def environment(cache: Path, server: Server | None = None) -> dict[str, str]:
+    """Of a user who has no account, or one on a server of the tests."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "PRETUNE_"))}
     clean.pop("LOCAL_RANK", None)
     return clean | {
         "PRETUNE_CACHE": str(cache),
         "HF_HUB_OFFLINE": "1",
-        "WANDB_MODE": "offline",
         "CUDA_VISIBLE_DEVICES": "",
+        **(server.variables if server else {"WANDB_MODE": "offline"}),
     }
 
 
 def start(
-    words: list[str], folder: Path, cache: Path, script: str = "lora_sst2"
+    words: list[str],
+    folder: Path,
+    cache: Path,
+    script: str = "lora_sst2",
+    server: Server | None = None,
 ) -> subprocess.Popen:
     """The real command line, in a process group of its own as a shell would make it."""
     command = [sys.executable, str(ROOT / "experiments" / f"{script}.py"), *words]
     return subprocess.Popen(
         command,
         cwd=folder,
-        env=environment(cache),
+        env=environment(cache, server),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,6 +97,15 @@ def fork(words: list[str], folder: Path, cache: Path) -> tuple[int, str, str]:
     process.start()
     process.join(120)
     return process.exitcode, (folder / "out").read_text(), (folder / "err").read_text()
+
+
+def written(run: Path) -> Path:
+    """A run's newest log, when W&B has written its end: that may be a moment after the run's."""
+    log = next(run_folders(run)[-1].glob("run-*.wandb"))
+    deadline = time.monotonic() + 10
+    while transactions.read(log).exit is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return log
 
 
 def only_run(folder: Path, experiment: str = "lora_sst2") -> Path:

@@ -1,6 +1,7 @@
 """A user's callback, chosen by flag, that sends its own process a signal at given places."""
 
 import os
+import time
 from pathlib import Path
 
 from lightning.pytorch import Callback
@@ -47,3 +48,22 @@ class SignalAt(Callback):
     def on_exception(self, trainer, pl_module, exception):
         if self.again:
             os.kill(os.getpid(), self.number)
+
+
+class Beat(Callback):
+    """Writes when each step ended to the file ``beat``, which loses nothing to a kill."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        with open("beat", "a") as file:
+            file.write(f"{time.time()} {trainer.global_step - 1}\n")
+
+
+class Notifier(Callback):
+    """Would tell somebody about the run, and cannot if it ``fails``."""
+
+    def __init__(self, url: str, password: str, fails: bool = False) -> None:
+        self.url, self.fails = url, fails
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if self.fails:
+            raise RuntimeError(f"{self.url} does not answer")

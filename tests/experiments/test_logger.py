@@ -27,6 +27,7 @@ from experiments.tracking.logger import (
 )
 from experiments.tracking.redaction import redact, redact_argv
 from experiments.tracking.runs import STEP, read_offline
+from tests.experiments import running
 
 KEY = "0123456789abcdef" * 2 + "01234567"
 ROOT = Path(__file__).parents[2]
@@ -124,7 +125,7 @@ def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
     assert json.loads(table.read_text())["data"] == [["bad", 0, 0.9], ["ok", 1, 0.8]]
 
     shown = where(logger)
-    assert f"wandb sync {run['folders'][0].relative_to(tmp_path)}" in shown
+    assert shown.endswith(f" {ROOT / 'experiments' / 'sync.py'} run")
     assert "wandb leet inspect --summary run/wandb/offline-run-" in shown
     assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "run"]
     assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
@@ -224,6 +225,7 @@ def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
     logger = open_run(tmp_path, config=config)
     logger.log_metrics({"train/loss": 1.0}, 0)
     finish(logger, "finished", {"note": planted[0]})
+    running.written(tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 4
     for path in files:

@@ -49,7 +49,8 @@ def test_a_run_says_what_it_learned_and_where_it_lies(call, corpus, folder):
     run = running.only_run(folder, "pretrain")
     result = json.loads((run / "result.json").read_text())
     assert {"val/causal_loss", "val/perplexity", "val/bits_per_byte"} <= result["metrics"].keys()
-    assert result["data"]["fingerprint"] == "stories" and result["tokens_per_second"] > 0
+    made = json.loads((folder / "stories" / "manifest.json").read_text())["fingerprint"]
+    assert result["data"]["fingerprint"] == made and result["tokens_per_second"] > 0
     assert "a new modernbert-decoder (tiny)" in ended.out and f"done   {run}" in ended.out.replace(
         "outputs/", f"{folder}/outputs/"
     )

@@ -17,7 +17,8 @@ from tests.experiments import running
 from tests.experiments.running import ROOT, config, result
 
 KEYS = [
-    *("metrics", "config", "data", "parameters", "tokens", "tokens_per_second", "mfu"),
+    *("metrics", "config", "data", "inputs", "outputs", "parameters"),
+    *("tokens", "tokens_per_second", "mfu"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb"),
 ]

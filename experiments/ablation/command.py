@@ -1,0 +1,113 @@
+"""The command line of an ablation: check, run what has not been run, say what it shows."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from experiments.ablation import grid, report, words
+from experiments.ablation.analysis import Question
+from experiments.ablation.checking import EXPERIMENTS, check, script_of
+from experiments.ablation.grid import Combination
+from experiments.comparison import Comparison, FlagParser, Job, Row, how_to_go_on, share_of_cores
+from experiments.guard import guarded
+
+
+def main(file: str, doc: str) -> None:
+    """``ablate.py SCRIPT --vary FLAG=VALUES … [-- FLAGS]``, whatever ``doc`` says of it first."""
+    name = f"{Path(file).stem}.py"
+    with guarded(name):
+        asked = _parse(name, doc)
+        script = script_of(asked.script)
+        os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
+        varied = grid.varied(asked.vary)
+        print("checking that every combination can be parsed", flush=True)
+        combinations, notes, parsed = check(script, varied, asked.flags)
+        baseline = grid.find(combinations, asked.baseline)
+        keys = list(dict.fromkeys(key for c in combinations for key, _ in c.settings))
+        title = asked.name or "-".join([script.stem, *keys])
+        root = Path(asked.output) / "ablation" / title
+        jobs = _jobs(script, combinations, asked, root)
+        print(f"{title}: {len(combinations)} combinations × {asked.seeds} seeds", flush=True)
+        for note in notes:
+            print(f"note   {note}")
+        comparison = Comparison(list(jobs), asked.jobs)
+        with how_to_go_on():
+            comparison.run()
+            found = {job: result for job in jobs if (result := job.result())}
+            if not found:
+                raise ValueError(f"no run has finished: {next(iter(comparison.failed.values()))}")
+            question = Question(
+                title, script.name, keys, baseline, asked.metric, asked.alpha, asked.seeds, notes
+            )
+            said = report.make(question, jobs, found, asked.jobs)
+            where = report.write(said, root, jobs, found, parsed.config["tracking"], asked)
+        print(f"\n{words.markdown(said)}")
+        for job, reason in comparison.failed.items():
+            print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
+        files = "report.html, report.png, table.md, summary.csv, runs.csv, report.json, runs/"
+        print(f"done   {root} ({files})\n{where}")
+        if comparison.failed:
+            raise SystemExit(1)
+
+
+def _jobs(
+    script: Path, combinations: list[Combination], asked: argparse.Namespace, root: Path
+) -> dict[Job, Combination]:
+    """Seed by seed, so that what there is when it is stopped can be compared."""
+    ours = script.parent == EXPERIMENTS
+    rows = {}
+    for combination in combinations:
+        tags = json.dumps(["ablation", *(f"{key}={value}" for key, value in combination.settings)])
+        record = (f"--tracking.tags={tags}", f"--tracking.name={combination.name}")
+        rows[combination] = Row(
+            combination.name,
+            script.stem if ours else str(script),
+            combination.flags,
+            asked.seeds,
+            ("--tracking.job_type", "ablation-run", *record),
+        )
+    return {
+        Job(row, seed, (*row.flags, *asked.flags), root): combination
+        for seed in range(asked.seeds)
+        for combination, row in rows.items()
+    }
+
+
+def _parse(name: str, doc: str) -> argparse.Namespace:
+    parser = FlagParser(
+        name,
+        usage=f"{name} SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("script", help="an experiment's file, also one of your own; or the name of one of ours")
+    add("--vary", action="append", required=True, metavar="FLAG=VALUES", help="may be repeated")
+    add("--seeds", type=int, default=3, help="runs of each combination, seeds 0, 1 … (3)")
+    add("--jobs", type=int, default=1, help="runs at a time, the cores shared out (1)")
+    add(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="FLAG=VALUE",
+        help="what the others are compared with (the first)",
+    )
+    add("--metric", help="of result.json (the one that chose the checkpoints, on test rows)")
+    add("--alpha", type=float, default=0.05, help="level of the tests and intervals (0.05)")
+    add("--name", help="of folder and group (the script and what is varied)")
+    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    asked = parser.parse_args(words[:cut])
+    asked.flags = words[cut + 1 :]
+    for flag in ("seeds", "jobs"):
+        if (number := getattr(asked, flag)) < 1:
+            raise ValueError(f"--{flag} {number}: at least 1")
+    if not 0 < asked.alpha < 1:
+        raise ValueError(f"--alpha {asked.alpha}: between 0 and 1")
+    if asked.name and not all(part.isalnum() or part in "._- " for part in asked.name):
+        raise ValueError(f"--name {asked.name}: letters, digits, spaces and . _ - only")
+    return asked

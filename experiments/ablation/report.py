@@ -1,0 +1,85 @@
+"""The report of an ablation: its files and its record."""
+
+import argparse
+import hashlib
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments import folders, tables, warm
+from experiments.ablation import curves, picture, record, words
+from experiments.ablation.analysis import Question, Report, analyse
+from experiments.ablation.grid import Combination
+from experiments.ablation.page import page
+from experiments.comparison import Job
+from experiments.tracking.place import typed
+from experiments.tracking.redaction import redact, redact_argv
+
+
+def make(
+    question: Question, jobs: dict[Job, Combination], found: dict[Job, dict], at_once: int
+) -> Report:
+    """What the runs say, with their curves."""
+    results: dict[Combination, dict[int, dict]] = {c: {} for c in jobs.values()}
+    for job, result in found.items():
+        results[jobs[job]][job.seed] = result
+    report = analyse(question, results)
+    print(f"reading the curves of {len(found)} runs", flush=True)
+    of_jobs = curves.of_jobs(found, at_once)
+    if untracked := sum(not curve for curve in of_jobs.values()):
+        report.notes.append(f"no curves of {untracked} runs, which were not tracked")
+    for combination, name in {c: c.name for c in results}.items():
+        own = [curve for job, curve in of_jobs.items() if jobs[job] == combination and curve]
+        for metric, band in curves.bands(own, 1 - question.alpha).items() if own else ():
+            report.curves.setdefault(metric, {})[name] = band
+    return report
+
+
+def write(
+    report: Report,
+    root: Path,
+    jobs: dict[Job, Combination],
+    found: dict[Job, dict],
+    tracking: dict[str, Any],
+    asked: argparse.Namespace,
+) -> str:
+    """All files, and the record unless the same has been recorded before; returns where that is."""
+    texts = {"table.md": words.markdown(report), "summary.csv": words.summary(report)}
+    rows = [
+        {"combination": job.row.name, **dict(jobs[job].settings), "seed": job.seed}
+        | {**result["metrics"], **{cost: tables.cost(result, cost) for cost in tables.COSTS}}
+        | {"git_commit": result["git_commit"], "run": result["run"]}
+        for job, result in found.items()
+    ]
+    texts["runs.csv"] = tables.csv_of(rows)
+    texts["report.html"] = page(report, shlex.join([typed("python"), *redact_argv(sys.argv)]))
+    texts["report.json"] = json.dumps(redact(asdict(report)), indent=1) + "\n"
+    for name, text in texts.items():
+        with folders.whole(root / name) as scratch:
+            scratch.write_text(text)
+    with folders.whole(root / "report.png") as scratch:
+        picture.draw(report, scratch)
+    mark = hashlib.sha256(texts["report.json"].encode()).hexdigest()
+    kept = root / "recorded.json"
+    if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:
+        return before["where"]
+    config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
+    config |= {"baseline": report.baseline.name, "metric": report.metric, "alpha": report.alpha}
+    config |= {"flags": redact_argv(asked.flags), "notes": report.notes}
+    shown = {}
+    for name, (head, lines) in (
+        ("qualities", words.qualities(report)),
+        ("differences", words.differences(report)),
+    ):
+        if lines:
+            shown[name] = (head, [[text for text, _ in line] for line in lines])
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
+    verdicts = [line.difference.verdict for line in report.lines if line.difference]
+    counts = {f"verdicts/{word.replace(' ', '_')}": verdicts.count(word) for word in set(verdicts)}
+    where = warm.call(record.log, root, tracking, config, shown, "ablation", counts)
+    folders.write_json(kept, {"report": mark, "where": where})
+    return where

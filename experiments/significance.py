@@ -1,0 +1,132 @@
+"""Is a difference real? Intervals, paired tests, many comparisons, cost against quality.
+
+Pure functions of numbers. scipy is imported inside them: it costs a second that `--help` need not
+pay.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+EXACT_SEEDS = 15  # up to which all 2^n signs are tried
+
+
+class Paired(NamedTuple):
+    """What differences of pairs say.
+
+    Attributes:
+        mean: of the differences.
+        half: half the interval of the mean; None of one pair or of pairs that all differ alike.
+        p: two-sided, of Student's paired t test; of the sign-flip test where all differ alike and
+            t is not defined; None of one pair.
+        exact: two-sided, of the sign-flip test, which assumes of the differences only that with no
+            effect either sign is as likely; None of one pair.
+    """
+
+    mean: float
+    half: float | None
+    p: float | None
+    exact: float | None
+
+
+def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float | None]:
+    """The mean and half its interval by Student's t; None of fewer than two values."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return statistics.fmean(values), None
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.fmean(values), float(t.ppf((1 + level) / 2, len(values) - 1)) * error
+
+
+def paired(differences: Sequence[float], level: float = 0.95) -> Paired:
+    """Whether paired differences, such as those of each seed, have a mean other than 0."""
+    from scipy.stats import t
+
+    mean, half = interval(differences, level)
+    count = len(differences)
+    if count < 2:
+        return Paired(mean, None, None, None)
+    exact = sign_flip(differences)
+    if _alike(differences):
+        return Paired(mean, None, exact, exact)
+    statistic = mean / (statistics.stdev(differences) / math.sqrt(count))
+    return Paired(mean, half, float(2 * t.sf(abs(statistic), count - 1)), exact)
+
+
+def _alike(values: Sequence[float]) -> bool:
+    """Whether they differ by rounding only: such a spread is nothing to judge a mean by."""
+    return float(np.ptp(values)) <= 1e-12 * max(1.0, float(np.max(np.abs(values))))
+
+
+def sign_flip(differences: Sequence[float]) -> float:
+    """Two-sided p of the mean among the means under all choices of signs (Fisher 1935).
+
+    Beyond ``EXACT_SEEDS`` pairs, among 9,999 random choices of signs, always the same ones.
+    """
+    from scipy.stats import permutation_test
+
+    most = math.inf if len(differences) <= EXACT_SEEDS else 9999
+    values = (np.asarray(differences, dtype=float),)
+    settings = {"permutation_type": "samples", "n_resamples": most, "vectorized": True}
+    found = permutation_test(values, lambda x, axis: x.mean(axis), rng=0, **settings)
+    return float(found.pvalue)
+
+
+def smallest_exact(count: int, comparisons: int = 1) -> float:
+    """The least p that the sign-flip test can give of so many pairs, corrected by Holm."""
+    return min(1.0, comparisons * 2 / 2**count)
+
+
+def pairs_for_exact(alpha: float, comparisons: int = 1) -> int:
+    """So many pairs that the sign-flip test can reach alpha at all."""
+    return math.ceil(math.log2(2 * comparisons / alpha))
+
+
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """Corrected so that among all of them a false alarm has at most the level's chance (Holm 1979).
+
+    It holds whatever the tests share, such as a baseline. None stays None and is not counted.
+    """
+    corrected: list[float | None] = [None] * len(values)
+    known = sorted((p, place) for place, p in enumerate(values) if p is not None)
+    before = 0.0
+    for rank, (p, place) in enumerate(known):
+        before = corrected[place] = min(1.0, max(before, (len(known) - rank) * p))
+    return corrected
+
+
+def pairs_needed(
+    differences: Sequence[float], alpha: float, power: float = 0.8, most: int = 1000
+) -> int | None:
+    """With how many pairs a t test would find the observed effect, if that is the true one.
+
+    None if there is no effect or no spread to judge by, or if it takes more than ``most``. Of few
+    pairs this is a rough figure, as their deviation is.
+    """
+    from scipy.stats import nct, t
+
+    if len(differences) < 2 or _alike(differences):
+        return None
+    effect = abs(statistics.fmean(differences)) / statistics.stdev(differences)
+    for count in range(2, most + 1):
+        shift, edge = effect * math.sqrt(count), t.ppf(1 - alpha / 2, count - 1)
+        found = nct.sf(edge, count - 1, shift) + nct.cdf(-edge, count - 1, shift)
+        if found >= power:
+            return count
+    return None
+
+
+def front(costs: Sequence[float], qualities: Sequence[float]) -> list[bool]:
+    """Which are on the Pareto front: nothing else is as good for less, or better for as much."""
+    points = list(zip(costs, qualities, strict=True))
+    return [
+        not any(
+            other <= cost and better >= quality and (other, better) != (cost, quality)
+            for other, better in points
+        )
+        for cost, quality in points
+    ]

@@ -1,0 +1,1 @@
+"""W&B's sweep files without an account: read, searched, run, reported."""

@@ -1,0 +1,194 @@
+"""The command line of a sweep: check, run what has not been run, the best trial."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments import folders, tables, warm
+from experiments.ablation import record
+from experiments.ablation.checking import EXPERIMENTS, parse
+from experiments.comparison import Comparison, FlagParser, Job, Row, how_to_go_on, share_of_cores
+from experiments.guard import guarded
+from experiments.sweeping import report
+from experiments.sweeping.plan import Plan, flag, read
+from experiments.sweeping.searching import check, propose, size
+from experiments.tracking.place import typed
+from experiments.tracking.runs import LOWER_IS_BETTER
+
+
+def main(file: str, doc: str) -> None:
+    """``sweep.py FILE``, whatever ``doc`` says of it first."""
+    name = f"{Path(file).stem}.py"
+    with guarded(name):
+        asked = _parse(name, doc)
+        plan = read(asked.file)
+        count = _count(plan, asked.count)
+        check(plan)
+        os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
+        title = plan.file.stem
+        print(f"{title}: {plan.method}, {count} trials of {plan.program.name}", flush=True)
+        parsed = parse(plan.program, _each_value_once(plan, asked.seed))[0]
+        root = Path(asked.output) / "sweep" / title
+        for note in plan.notes:
+            print(f"note   {note}")
+        with how_to_go_on():
+            trials, failed = _run(plan, count, root, asked)
+            if not trials:
+                raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
+            metric = plan.metric or next(tables.headline(next(iter(trials.values()))))[0]
+            where = _write(plan, root, trials, metric, parsed.config["tracking"])
+        rows = _rows(plan, trials, metric)
+        print(f"\n{report.text(plan, rows, metric, len(failed))}\n")
+        for job, reason in failed.items():
+            print(f"failed: {job.row.name}: {reason}")
+        print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")
+        sweep = f"{typed('wandb')} sweep {asked.file}, then {typed('wandb')} agent ID"
+        print(f"with an account: {sweep}")
+        if failed:
+            raise SystemExit(1)
+
+
+def _count(plan: Plan, wanted: int | None) -> int:
+    most, wanted = size(plan), wanted or plan.cap
+    if wanted is None and plan.method != "grid":
+        raise ValueError(
+            f"--count: {plan.method} has no end; say how many trials, or run_cap in it"
+        )
+    return min(n for n in (most, wanted) if n is not None)
+
+
+def _each_value_once(plan: Plan, seed: int) -> list[list[str]]:
+    """Command lines in which every value that is listed occurs: what is wrong with one shows."""
+    first = propose(plan, [], seed)
+    rows = [first]
+    for parameter in plan.parameters:
+        listed = parameter.settings.get("values", [])
+        rows += [first | {parameter.name: value} for value in listed]
+    return [[*plan.words, *(flag(k, value) for k, value in row.items())] for row in rows]
+
+
+def _run(
+    plan: Plan, count: int, root: Path, asked: argparse.Namespace
+) -> tuple[dict[Job, dict], dict[Job, str]]:
+    """Results of what has finished, with the flags under ``given``; and what has failed."""
+    done: list[tuple[dict[str, Any], float | None]] = []
+    results, failed = {}, {}
+    for batch in _batches(plan, count, root, asked, done):
+        jobs = {_job(plan, len(done) + n, given, root): given for n, given in enumerate(batch)}
+        comparison = Comparison(list(jobs), asked.jobs)
+        comparison.run()
+        failed |= comparison.failed
+        for job, given in jobs.items():
+            result = job.result()
+            if result:
+                results[job] = result | {"given": given}
+                if plan.metric and plan.metric not in result["metrics"]:
+                    there = ", ".join(sorted(result["metrics"]))
+                    raise ValueError(f"{plan.file}: metric.name: {plan.metric} is not in {there}")
+            done.append((given, result and result["metrics"].get(plan.metric)))
+    return results, failed
+
+
+def _batches(
+    plan: Plan, count: int, root: Path, asked: argparse.Namespace, done: list
+) -> Iterator[list[dict[str, Any]]]:
+    """What to run at a time: all of it, or as many as run at once where each learns from others.
+
+    What has been proposed is kept, since it follows from what had finished then.
+    """
+    kept, wanted = root / "proposed.json", [str(plan.parameters), asked.seed]
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    proposed = before["trials"] if before.get("of") == wanted else []
+    while len(done) < count:
+        batch = []
+        together = asked.jobs if plan.method == "bayes" else count
+        for number in range(len(done), min(count, len(done) + together)):
+            if plan.method == "bayes" and number < len(proposed):
+                given = proposed[number]
+            else:
+                given = propose(plan, [*done, *((one, None) for one in batch)], asked.seed)
+            if given is None:
+                break
+            batch.append(given)
+        if not batch:
+            print("note   every trial that there is has been run")
+            return
+        if plan.method == "bayes":
+            proposed = [*proposed[: len(done)], *batch, *proposed[len(done) + len(batch) :]]
+            root.mkdir(parents=True, exist_ok=True)
+            folders.write_json(kept, {"of": wanted, "trials": proposed})
+        yield batch
+
+
+def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
+    ours = plan.program.parent == EXPERIMENTS
+    flags = [flag(key, value) for key, value in given.items() if key != "seed_everything"]
+    project = ("--tracking.project", plan.project) if plan.project else ()
+    tags = json.dumps(["sweep", plan.method])
+    row = Row(
+        f"trial {number + 1:02}",
+        plan.program.stem if ours else str(plan.program),
+        (*plan.words, *flags),
+        tracking=(*project, "--tracking.job_type", "sweep-run", f"--tracking.tags={tags}"),
+    )
+    return Job(row, given.get("seed_everything", 0), row.flags, root)
+
+
+def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
+    rows = [
+        {"trial": int(job.row.name.split()[1]), **result["given"], **result["metrics"]}
+        | {cost: tables.cost(result, cost) for cost in tables.COSTS}
+        | {"git_commit": result["git_commit"], "run": result["run"]}
+        for job, result in trials.items()
+    ]
+    maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)
+    return report.ranked(rows, metric, maximize)
+
+
+def _write(
+    plan: Plan, root: Path, trials: dict[Job, dict], metric: str, tracking: dict[str, Any]
+) -> str:
+    rows = _rows(plan, trials, metric)
+    head, cells = report.table(plan, rows, metric)
+    texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
+    kept = root / "recorded.json"
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    for name, content in texts.items():
+        with folders.whole(root / name) as scratch:
+            scratch.write_text(content)
+    with folders.whole(root / "trials.png") as scratch:
+        report.draw(plan, rows, metric, scratch)
+    if before.get("report") == texts:
+        return before["where"]
+    config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
+    settings = tracking | ({"project": plan.project} if plan.project else {})
+    best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}
+    shown = {"trials": (head, cells)}
+    where = warm.call(record.log, root, settings, config, shown, "sweep", best)
+    folders.write_json(kept, {"report": texts, "where": where})
+    return where
+
+
+def _parse(name: str, doc: str) -> argparse.Namespace:
+    parser = FlagParser(
+        name,
+        usage=f"{name} FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("file", help="a sweep file of W&B, such as those in experiments/sweeps/")
+    add("--count", type=int, help="trials at most (run_cap of the file; all of a grid)")
+    add("--jobs", type=int, default=1, help="trials at a time, the cores shared out (1)")
+    add("--seed", type=int, default=0, help="of the search; the runs' is --seed_everything (0)")
+    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    asked = parser.parse_args(sys.argv[1:])
+    for given in ("count", "jobs"):
+        if (number := getattr(asked, given)) is not None and number < 1:
+            raise ValueError(f"--{given} {number}: at least 1")
+    return asked

@@ -1,0 +1,60 @@
+"""What a run used and made, in its W&B record: the edges of the graph there, offline as well.
+
+`wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from experiments.tracking.lineage import Node, files_of, is_folder
+from experiments.tracking.redaction import redact
+
+
+def declare(logger: Any, inputs: dict[str, Node], outputs: dict[str, Node]) -> None:
+    """Put inputs and outputs into the record of a run, as artifacts; offline as well."""
+    run = logger._experiment
+    if run is None or run.disabled:
+        return
+    for nodes, used in ((inputs, True), (outputs, False)):
+        for node in nodes.values():
+            publish(run, artifact(node), used)
+
+
+def publish(run: Any, made: Any, used: bool = False) -> Any:
+    """Put a `wandb.Artifact` into the record of a run, as one that it made or used.
+
+    Private, so wandb is pinned. `use_artifact` refuses offline; online both it and `log_artifact`
+    ask the server, which may not answer, and leave nothing on disk for a later upload. This is
+    what they do offline: a record like any other.
+    """
+    made.finalize()
+    run._interface.publish_artifact(run, made, ["latest"], use_after_commit=used)
+    return made
+
+
+def artifact(node: Node) -> Any:
+    """What W&B keeps: references to the files of a folder, else a small file that says what it is.
+
+    Whoever makes and whoever uses it gives the same name and the same digests, so for the server
+    it is the same version.
+    """
+    import wandb
+    from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry
+
+    said = redact({key: node[key] for key in ("name", "type", "digest")})
+    name = re.sub(r"[^\w.-]+", "-", said["name"], flags=re.ASCII)[-128:]
+    made = wandb.Artifact(name, node["type"], metadata=said)
+    place = Path(node.get("path") or "/")
+    if is_folder(node) and place.is_dir() and redact(str(place)) == str(place):
+        for file, digest in files_of(place, node["type"]).items():
+            # As add_reference(checksum=True) does it, with digests that need not be computed again.
+            entry = ArtifactManifestEntry(
+                path=file, ref=(place / file).as_uri(), size=digest.size, digest=digest.md5
+            )
+            made.manifest.add_entry(entry)
+    else:
+        with made.new_file(f"{node['type']}.json") as file:
+            json.dump(redact(node.get("about", said)), file, indent=2)
+    return made
