@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import gains
-from experiments.comparison import Comparison, FlagParser, Job, Row, how_to_go_on
+from experiments.comparison import FlagParser, how_to_go_on
 from experiments.guard import guarded
+from experiments.jobs import Comparison, Job, Row
 
 _ROW_TOKENS, _BATCH = 128, 8
 _CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 8000"
 _ADAPTED = "--source imdb --tokenizer minilm"
 _MANY, _SEEDS_OF_MANY = 1000, 3
+_STAGES = ("pre-training", "fine-tuning")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
         chosen = _chosen(origins, asked.only)
         with how_to_go_on():
             corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
-            made = _pretrain(asked, root, chosen, corpora)
-            tuned = _fine_tune(asked, root, chosen, made)
+            pretraining = _pretraining(asked, root, chosen, corpora)
+            tuning = _fine_tuning(asked, root, chosen, pretraining)
+            made, tuned = _run(asked, pretraining, tuning)
         gains.report(root, asked.size, chosen, made, tuned)
 
 
@@ -80,8 +83,8 @@ def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path
     return folder
 
 
-def _pretrain(asked, root: Path, origins: list[Origin], corpora: dict) -> dict:
-    """Results of the pre-training runs by (name, seed)."""
+def _pretraining(asked, root: Path, origins: list[Origin], corpora: dict) -> dict:
+    """The pre-training runs by (name, seed)."""
     from datamodules import Corpus
 
     steps = {}
@@ -92,7 +95,7 @@ def _pretrain(asked, root: Path, origins: list[Origin], corpora: dict) -> dict:
             data.setup("fit")
             tokens = data.facts()["tokens"]["train"] / data.facts()["rows"]["train"]
             steps[key] = asked.budget / (tokens * _BATCH)
-    jobs = []
+    jobs = {}
     for origin in origins:
         half = round(steps[origin.backbone, origin.rows] * origin.share / 2)
         flags = [
@@ -107,35 +110,31 @@ def _pretrain(asked, root: Path, origins: list[Origin], corpora: dict) -> dict:
             *origin.flags,
         ]
         row = Row(f"pretrained {origin.name}", "pretrain", tuple(flags))
-        jobs += [Job(row, seed, row.flags, root) for seed in range(asked.pretrainings)]
-    found = _run(asked, jobs, "pre-training")
-    by_name = {f"pretrained {origin.name}": origin.name for origin in origins}
-    return {(by_name[job.row.name], job.seed): result for job, result in found.items()}
+        for seed in range(asked.pretrainings):
+            jobs[origin.name, seed] = Job(row, seed, row.flags, root)
+    return jobs
 
 
-def _fine_tune(asked, root: Path, origins: list[Origin], made: dict) -> dict:
-    """Results of the fine-tuning runs by (name, labels, seed)."""
+def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) -> dict:
+    """The fine-tuning runs by (name, labels, seed), each after its pre-training."""
     jobs = {}
     for seed in range(asked.seeds):
         for labels in asked.labels:
             if seed >= _SEEDS_OF_MANY and (labels == "all" or labels > _MANY):
                 continue
             for origin in origins:
-                before = made.get((origin.name, seed % asked.pretrainings))
-                if before is None:
-                    continue
                 flags = (
                     *("--data", "RottenTomatoes", "--data.source", "bundled"),
-                    *("--model.backbone", f"{before['run']}/export"),
+                    *("--model.backbone", "{run}/export"),
                     # Chosen on validation sentences, for new networks and pre-trained ones alike.
                     *("--model.task.pooling", "mean", "--model.learning_rate", "5e-4"),
                     *_amount(labels),
                     *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar=false"),
                 )
                 row = Row(f"{origin.name} {labels} labels", "full_sst2", flags)
-                jobs[Job(row, seed, flags, root)] = (origin.name, labels, seed)
-    found = _run(asked, list(jobs), "fine-tuning")
-    return {jobs[job]: result for job, result in found.items()}
+                before = pretraining[origin.name, seed % asked.pretrainings]
+                jobs[origin.name, labels, seed] = Job(row, seed, flags, root, before)
+    return jobs
 
 
 def _amount(labels: int | str) -> tuple[str, ...]:
@@ -150,14 +149,16 @@ def _amount(labels: int | str) -> tuple[str, ...]:
     )
 
 
-def _run(asked: argparse.Namespace, jobs: list[Job], what: str) -> dict:
-    print(f"{what}: {len(jobs)} runs, {asked.jobs} at a time", flush=True)
-    comparison = Comparison(jobs, asked.jobs)
+def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
+    """The results of each stage's jobs, by what each is called there."""
+    counts = " and ".join(f"{len(s)} of {what}" for what, s in zip(_STAGES, stages, strict=True))
+    print(f"runs: {counts}, {asked.jobs} at a time", flush=True)
+    comparison = Comparison([job for stage in stages for job in stage.values()], asked.jobs)
     comparison.run()
     for job, reason in comparison.failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
-    found = {job: result for job in jobs if (result := job.result())}
-    if not found:
+    found = [{key: r for key, job in stage.items() if (r := job.result())} for stage in stages]
+    if not all(found):
         raise ValueError(f"no run has finished: {next(iter(comparison.failed.values()))}")
     return found
 

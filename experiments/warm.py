@@ -14,14 +14,27 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-_LOADED = ["experiments.cli", "modules", "datamodules", "callbacks", "wandb"]
+_LOADED = [
+    *("experiments.cli", "modules", "datamodules", "callbacks", "wandb"),
+    # What these import only when they are used, which every run does: a third of a second.
+    *("pandas", "pyarrow.csv", "requests", "transformers.optimization"),
+    "transformers.trainer_utils",
+]
 
 
 def start(words: list[str], log: Path, environment: dict[str, str]) -> BaseProcess:
-    """Begin ``words``, a script and its flags, with what it prints at the end of ``log``."""
+    """Begin ``words``, a script and its flags, with what it prints at the end of ``log``.
+
+    Returns when it can be interrupted: a signal that comes before is lost.
+    """
     os.environ.update(environment)  # before the first fork: the libraries read it when they load
-    process = _context().Process(target=_run, args=(words, str(log), environment))
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(words, str(log), environment, theirs))
     process.start()
+    theirs.close()
+    ours.poll(None)  # also if it has ended
+    ours.close()
     return process
 
 
@@ -61,11 +74,15 @@ def _call(answer: Any, function: Callable[..., Any], arguments: tuple) -> None:
     answer.send(value)
 
 
-def _run(words: list[str], log: str, environment: dict[str, str]) -> None:
+def _run(words: list[str], log: str, environment: dict[str, str], begun: Any) -> None:
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(environment)
     sys.argv = words
     sys.path.insert(0, str(Path(words[0]).resolve().parent))  # as Python does for a script
+    # An interrupt that arrives in the middle of closing would be swallowed: it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    begun.close()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     runpy.run_path(words[0], run_name="__main__")

@@ -10,8 +10,9 @@ from experiments.ablation import grid, report, words
 from experiments.ablation.analysis import Question
 from experiments.ablation.checking import EXPERIMENTS, check, script_of
 from experiments.ablation.grid import Combination
-from experiments.comparison import Comparison, FlagParser, Job, Row, how_to_go_on, share_of_cores
+from experiments.comparison import FlagParser, how_to_go_on
 from experiments.guard import guarded
+from experiments.jobs import Comparison, Job, Row, share_of_cores
 
 
 def main(file: str, doc: str) -> None:

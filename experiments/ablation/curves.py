@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments import folders
-from experiments.comparison import Job
+from experiments.jobs import Job
 from experiments.tracking.runs import STEP, read_offline
 
 POINTS = 120  # of a curve, at most

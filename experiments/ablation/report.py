@@ -14,7 +14,7 @@ from experiments.ablation import curves, picture, record, words
 from experiments.ablation.analysis import Question, Report, analyse
 from experiments.ablation.grid import Combination
 from experiments.ablation.page import page
-from experiments.comparison import Job
+from experiments.jobs import Job
 from experiments.tracking.place import typed
 from experiments.tracking.redaction import redact, redact_argv
 

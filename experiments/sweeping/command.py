@@ -11,8 +11,9 @@ from typing import Any
 from experiments import folders, tables, warm
 from experiments.ablation import record
 from experiments.ablation.checking import EXPERIMENTS, parse
-from experiments.comparison import Comparison, FlagParser, Job, Row, how_to_go_on, share_of_cores
+from experiments.comparison import FlagParser, how_to_go_on
 from experiments.guard import guarded
+from experiments.jobs import Comparison, Job, Row, share_of_cores
 from experiments.sweeping import report
 from experiments.sweeping.plan import Plan, flag, read
 from experiments.sweeping.searching import check, propose, size

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from experiments import comparison, tables
+from experiments import comparison, jobs, tables, warm
 from experiments.comparison import Row
 from tests.experiments import running
 from tests.experiments.running import ROOT
@@ -88,6 +88,55 @@ def test_a_row_has_seeds_of_its_own_unless_they_are_given(words, runs, folder, m
     monkeypatch.setattr(comparison, "_report", lambda *_: None)
     comparison.main("mine.py", "A question.", [Row("one", "a", seeds=1), Row("two", "b", seeds=2)])
     assert seen == runs
+
+
+WAITS = """
+import json, sys, time
+from pathlib import Path
+
+flags = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if flags["--kind"] == "fails":
+    raise SystemExit(1)
+if flags["--kind"] == "after":
+    Path(flags["--before"], "used").touch()
+while flags["--kind"] == "slow" and not list(Path(flags["--output"]).parent.glob("*/*/*/used")):
+    time.sleep(0.05)
+run = Path(flags["--output"], "waits", "1")
+run.mkdir(parents=True)
+metrics = {"test/accuracy": 0.5, "val/accuracy": 0.5}
+(run / "result.json").write_text(json.dumps({"metrics": metrics, "seconds": 1, "flags": flags}))
+"""
+
+
+def test_a_run_that_waits_for_another_starts_as_soon_as_that_has_finished(folder, capfd):
+    """The slow one ends only when the one that waits for the quick one has used its run."""
+    (folder / "waits.py").write_text(WAITS)
+
+    def job(kind, *flags, after=None):
+        row = Row(f"{kind}{' later' * bool(after)}", str(folder / "waits.py"))
+        return jobs.Job(row, 0, ("--kind", kind, *flags), folder, after)
+
+    slow, quick, fails = job("slow"), job("quick"), job("fails")
+    later = job("after", "--before", "{run}", after=quick)
+    never = job("after", "--before", "{run}", after=fails)
+    ran = jobs.Comparison([later, never, slow, quick, fails], at_once=2)
+    ran.run()
+    assert later.result()["flags"]["--before"] == quick.result()["run"]
+    assert slow.result() and never.result() is None and list(ran.failed) == [fails]
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "after" not in line] == ["1/3", "2/3", "3/3"]
+    assert [line.split()[0] for line in lines if "after" in line] == ["1/2"]
+    jobs.Comparison([later, never, slow, quick], at_once=1).run()
+    assert capfd.readouterr().out == "3 of 4 runs have been made before\n"
+
+
+def test_a_run_can_be_interrupted_as_soon_as_it_has_started(folder):
+    (folder / "sleeps.py").write_text("import time; time.sleep(60)")
+    for number in range(5):
+        process = warm.start([str(folder / "sleeps.py")], folder / f"{number}.txt", {})
+        os.kill(process.pid, signal.SIGINT)
+        process.join(10)
+        assert process.exitcode == 1
 
 
 SCRIPT = """

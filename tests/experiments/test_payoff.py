@@ -10,6 +10,7 @@ import pytest
 
 import modules
 from experiments import gains, payoff, pretrain_then_finetune
+from experiments.jobs import Job, Row
 from modules.pretraining.base import PretrainingModule
 from tests import stories
 from tests.experiments import running
@@ -112,12 +113,10 @@ def test_who_is_run_brings_what_it_is_compared_with():
     assert {origin.backbone for origin in usual} == {None}
 
 
-def test_pretraining_gets_the_same_tokens_in_halves(folder, monkeypatch):
+def test_pretraining_gets_the_same_tokens_in_halves(folder):
     path = stories.write(folder / "stories")
     asked = SimpleNamespace(budget=40_000.0, size="tiny", pretrainings=1, jobs=1)
-    seen = []
-    monkeypatch.setattr(payoff, "_run", lambda asked, jobs, what: seen.extend(jobs) or {})
-    payoff._pretrain(asked, folder, ORIGINS, {None: path})
+    seen = list(payoff._pretraining(asked, folder, ORIGINS, {None: path}).values())
     flags = [dict(zip(job.flags[::2], job.flags[1::2], strict=True)) for job in seen]
     assert flags[0]["--trainer.max_steps"] == "0"
     steps = int(flags[1]["--trainer.max_steps"])
@@ -127,13 +126,16 @@ def test_pretraining_gets_the_same_tokens_in_halves(folder, monkeypatch):
     assert steps * 8 * tokens == pytest.approx(40_000, rel=0.1)
 
 
-def test_many_labels_get_fewer_seeds(folder, monkeypatch):
-    asked = SimpleNamespace(seeds=5, labels=[500, 2000, "all"], pretrainings=1, jobs=1)
-    seen = []
-    monkeypatch.setattr(payoff, "_run", lambda asked, jobs, what: seen.extend(jobs) or {})
-    payoff._fine_tune(asked, folder, ORIGINS[:1], {(ORIGINS[0].name, 0): {"run": "there"}})
-    counts = Counter(job.row.name.removeprefix(f"{ORIGINS[0].name} ") for job in seen)
-    assert counts == {"500 labels": 5, "2000 labels": 3, "all labels": 3}
+def test_many_labels_get_fewer_seeds_and_each_its_pretraining(folder):
+    asked = SimpleNamespace(seeds=5, labels=[500, 2000, "all"], pretrainings=2)
+    name = ORIGINS[0].name
+    before = {
+        (name, seed): Job(Row(f"pretrained {seed}", "pretrain"), seed, (), folder)
+        for seed in range(2)
+    }
+    jobs = payoff._fine_tuning(asked, folder, ORIGINS[:1], before)
+    assert Counter(labels for _, labels, _ in jobs) == {500: 5, 2000: 3, "all": 3}
+    assert all(job.after is before[name, seed % 2] for (_, _, seed), job in jobs.items())
 
 
 @pytest.mark.slow
@@ -149,6 +151,5 @@ def test_a_whole_one_from_a_corpus_to_the_table(folder):
     process = running.start(words, folder, cache, "pretrain_then_finetune")
     again, err = process.communicate(timeout=200)
     assert process.returncode == 0, (again, err)
-    assert "2 of 2 runs have been made before" in again
-    assert "4 of 4 runs have been made before" in again
+    assert "6 of 6 runs have been made before" in again
     assert again[again.index("| accuracy") :] == out[out.index("| accuracy") :]
