@@ -31,6 +31,15 @@ class Ended(NamedTuple):
         return run
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """A command that has ended ignores Ctrl-C; here it has ended, but its process goes on."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch, session_cache) -> Path:
     """The working directory of a user with a file of 120 labelled texts, `my.csv`."""
@@ -63,13 +72,11 @@ def experiment(folder, monkeypatch, bert, capfd):
         monkeypatch.setattr(sys, "argv", [f"experiments/{name}.py", *line])
         monkeypatch.delenv("PRETUNE_RUN", raising=False)
         capfd.readouterr()
-        code, handlers = 0, {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+        code = 0
         try:
             cli.main(f"experiments/{name}.py", "A question.", model, SST2, defaults)
         except SystemExit as stop:
             code = stop.code
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Ended(code, out, err, folder / "outputs")
 
