@@ -7,7 +7,7 @@ from torch.nn import functional
 # On a CPU oneDNN compiles its kernels anew for each number of rows that it meets.
 _STEP = {"cpu": 64}
 # Logits of a chunk: on a CPU as many as stay in its cache, elsewhere as many as keep it busy.
-_ENTRIES = {"cpu": 1 << 22}
+_ENTRIES = {"cpu": 1 << 23}
 _ENTRIES_ELSEWHERE = 1 << 28
 
 
@@ -15,13 +15,13 @@ class _Chunked(torch.autograd.Function):
     """Gradients are made in the forward pass, while a chunk's probabilities are at hand."""
 
     @staticmethod
-    def forward(ctx, hidden_NH, weight_VH, bias_V, targets_N):
+    def forward(ctx, hidden_NH, weight_VH, bias_V, targets_N, learns):
         device, vocabulary = hidden_NH.device.type, len(weight_VH)
         mixed = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if mixed else hidden_NH.dtype
         inputs, weight = hidden_NH.to(dtype), weight_VH.to(dtype)
         bias = None if bias_V is None else bias_V.to(dtype)
-        wanted = [*ctx.needs_input_grad[:3]]
+        wanted = [learns and need for need in ctx.needs_input_grad[:3]]
         grads = [
             torch.zeros_like(t, dtype=t.dtype if number == 0 else torch.float32) if want else None
             for number, (t, want) in enumerate(
@@ -34,8 +34,7 @@ class _Chunked(torch.autograd.Function):
         rows = max(1, _ENTRIES.get(device, _ENTRIES_ELSEWHERE) // vocabulary // step) * step
         rows = min(rows, -(-len(inputs) // step) * step)
         # Each chunk uses the same memory: to get it anew took a CPU a third of the time.
-        fp32_NV = torch.empty(rows, vocabulary, dtype=torch.float32, device=hidden_NH.device)
-        dtype_NV = fp32_NV if dtype is torch.float32 else torch.empty_like(fp32_NV, dtype=dtype)
+        logits_NV = torch.empty(rows, vocabulary, dtype=dtype, device=hidden_NH.device)
         made_VH = torch.empty_like(weight) if wanted[1] else None
         with torch.autocast(device, enabled=False):
             for start in range(0, len(inputs), max(1, rows)):
@@ -44,19 +43,22 @@ class _Chunked(torch.autograd.Function):
                 more = -count % step
                 part_NH = functional.pad(inputs[part], (0, 0, 0, more))
                 goal_N = functional.pad(targets_N[part], (0, more))
-                logits_NV, p_NV = fp32_NV[: count + more], dtype_NV[: count + more]
+                p_NV = logits_NV[: count + more]
                 if bias is None:
                     torch.mm(part_NH, weight.T, out=p_NV)
                 else:
                     torch.addmm(bias, part_NH, weight.T, out=p_NV)
-                logits_NV.copy_(p_NV)
-                top_N = logits_NV.amax(1)
-                goal_logit_N = logits_NV.gather(1, goal_N[:, None])[:, 0]
-                total_N = logits_NV.sub_(top_N[:, None]).exp_().sum(1)
-                loss += (top_N - goal_logit_N + total_N.log())[:count].sum()
+                top_N, goal_logit_N = p_NV.amax(1), p_NV.gather(1, goal_N[:, None])[:, 0]
+                if any(wanted):
+                    # One pass in place, in fp32 within. The sum of exponents is that of the highest
+                    # logit over its probability, which does not underflow but is rounded.
+                    torch.softmax(p_NV, 1, out=p_NV)
+                    total_N = top_N.float() - p_NV.amax(1).float().log()
+                else:
+                    total_N = p_NV.float().logsumexp(1)
+                loss += (total_N - goal_logit_N.float())[:count].sum()
                 right += (goal_logit_N >= top_N)[:count].sum()
                 # The gradient of the logits is p - 1 at the target and p elsewhere.
-                p_NV.copy_(logits_NV.div_(total_N[:, None]))
                 if wanted[0]:
                     grads[0][part] = (p_NV @ weight - weight[goal_N])[:count]
                 if wanted[1]:  # rows that were added are zeros
@@ -72,7 +74,7 @@ class _Chunked(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad, _):
-        return *(None if made is None else made * grad for made in ctx.grads), None
+        return *(None if made is None else made * grad for made in ctx.grads), None, None
 
 
 def cross_entropy(
@@ -81,7 +83,9 @@ def cross_entropy(
     """Sum of the tokens' cross-entropies, and how many have the highest logit.
 
     As ``functional.cross_entropy(hidden @ weight.T + bias, targets, reduction="sum")``, in the
-    matrix precision of autocast and fp32 sums, with (chunk, V) in place of (N, V) in memory.
+    matrix precision of autocast and fp32 sums, with (chunk, V) in place of (N, V) in memory. Where
+    gradients are wanted under autocast, a token's value is rounded by up to 0.004 either way: the
+    gradients are of probabilities of that precision anyhow. Without them it is exact.
 
     Args:
         hidden_NH: (N, H) inputs of the output layer.
@@ -89,4 +93,5 @@ def cross_entropy(
         bias_V: (V,) or None.
         targets_N: (N,) int64.
     """
-    return _Chunked.apply(hidden_NH, weight_VH, bias_V, targets_N)
+    # Inside a Function there is no telling whether anybody will ask for gradients.
+    return _Chunked.apply(hidden_NH, weight_VH, bias_V, targets_N, torch.is_grad_enabled())

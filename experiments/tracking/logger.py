@@ -5,21 +5,20 @@
 
 import os
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from experiments.tracking.artifacts import publish
+from experiments.tracking.ending import finished
 from experiments.tracking.modes import Tracking, resolve_mode
 from experiments.tracking.place import address, git_commit, upload, where
 from experiments.tracking.redaction import redact, redact_argv
@@ -48,7 +47,6 @@ __all__ = [
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
-GRACE_SECONDS = 15.0  # in which W&B's service should notice that it is over time
 FINISH_SECONDS = 300  # for the server to take the rest; without a limit a dead one holds the GPU
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
 
@@ -238,48 +236,11 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
     run.summary.update({**logger.best(), **redact({**summary, "state": state})})
     kept = [tag for tag in run.tags or () if tag not in STATES]
     run.tags = (*kept, state) if state in STATES else tuple(kept)
-    if not _finished(run, EXIT_CODES[state]):
+    if not finished(run, EXIT_CODES[state]):
         rest = upload(Path(logger.save_dir))
         rank_zero_warn(f"W&B did not take all of the run; to upload the rest: {rest}")
     while _placed:
         os.environ.pop(_placed.pop(), None)
-
-
-def _finished(run: Any, code: int) -> bool:
-    """Close the run; False if W&B has not taken all of it within its limit.
-
-    With a server that accepts connections and never answers, W&B's service may not keep to its own
-    limit, and its client waits without one. The service is then ended: its log is on disk.
-    """
-    gave_up = threading.Event()
-
-    def give_up() -> None:
-        gave_up.set()
-        for child in psutil.Process().children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                if child.name().startswith("wandb-core"):
-                    child.kill()
-
-    if run.offline:
-        run.finish(exit_code=code)
-        return True
-    watch = threading.Timer(run.settings.finish_timeout + GRACE_SECONDS, give_up)
-    watch.daemon = True
-    watch.start()
-    try:
-        run.finish(exit_code=code)
-    except Exception as error:  # of many types where the service was ended
-        if not (gave_up.is_set() or isinstance(error, TimeoutError)):
-            raise
-        if gave_up.is_set():  # the next run begins with a service of its own
-            import wandb
-
-            with suppress(Exception):
-                wandb.teardown()
-        return False
-    finally:
-        watch.cancel()
-    return True
 
 
 def _place(name: str, value: Any) -> None:

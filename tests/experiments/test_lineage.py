@@ -227,13 +227,44 @@ def test_what_is_asked_but_not_trained_is_an_evaluation_only(experiment, llama):
     assert kinds == [("dataset", True), ("model", True), ("evaluation", False)]
 
 
-def test_prepare_corpus_declares_text_corpus_and_tokenizer(folder, monkeypatch, capsys):
+def prepared(folder, monkeypatch, out) -> Path:
     rows = [{"text": prose(number)} for number in range(40)]
     (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    words = "--source in.jsonl --out made --vocabulary 400 --decontaminate none --tasks 1"
+    words = f"--source in.jsonl --out {out} --vocabulary 400 --decontaminate none --tasks 1"
     monkeypatch.setattr(sys, "argv", ["prepare_corpus.py", *words.split(), "--workers", "1"])
     corpus.main("prepare_corpus.py", "A question.")
-    made = Path("made")
+    return Path(out)
+
+
+def test_the_server_has_the_whole_chain_after_a_sync(folder, monkeypatch, server, sync):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    path = prepared(folder, monkeypatch, "outputs/prepared")
+    made = pretrained(monkeypatch, path)
+    run = tuned(monkeypatch, made / "export")
+    own = {read_offline(place)["id"]: artifacts(place) for place in (path, made, run)}
+    assert server.edges == set()
+    monkeypatch.delenv("WANDB_MODE")
+    ended = sync()
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "done   outputs (3 uploaded)"), ended
+    verbs = {True: "used", False: "made"}
+    declared = {(i, verbs[u], f"{n}:v0") for i, made_ in own.items() for _, n, _, u in made_}
+    edges = {edge for edge in server.edges if not edge[2].startswith("run-")}  # tables
+    assert declared <= edges
+    # What no run of ours made, W&B has as made by the first that used it.
+    assert {(i, "used", name) for i, _, name in edges - declared} <= declared
+    makers = {name: one for one, verb, name in edges if verb == "made"}
+    reached, ahead = set(), {name for name, one in makers.items() if one == run.name}
+    while ahead:
+        reached.add(name := ahead.pop())
+        used = {n for one, verb, n in edges if (one, verb) == (makers[name], "used")}
+        ahead |= used - reached
+    left = {name for _, _, name in edges} - reached
+    assert all(makers[name] == made.name and "evaluation" in name for name in left), left
+    assert any(name.startswith("in.jsonl") for name in reached)
+
+
+def test_prepare_corpus_declares_text_corpus_and_tokenizer(folder, monkeypatch, capsys):
+    made = prepared(folder, monkeypatch, "made")
     config = read_offline(made)["config"]
     assert [*config["inputs"]] == ["text"] and {*config["outputs"]} == {"corpus", "tokenizer"}
     kinds = [(kind, used) for kind, _, _, used in artifacts(made)]

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import wandb
 
-from experiments.tracking import logger
+from experiments.tracking import ending
 from experiments.tracking.logger import RunLogger
 from experiments.tracking.runs import STEP, read_offline
 from tests.experiments.running import result
@@ -94,7 +94,7 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     monkeypatch.setenv("WANDB__GRAPHQL_TIMEOUT_SECONDS", "1")
     if not returns:
         monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
-        monkeypatch.setattr(logger, "GRACE_SECONDS", 4.0)
+        monkeypatch.setattr(ending, "GRACE_SECONDS", 4.0)
     with warnings.catch_warnings(record=True) as warned:
         ended = experiment(tracked=True)
     # In our words if W&B has not given up by then, else in its own.

@@ -1,0 +1,46 @@
+"""The end of a tracked run, with a server that may never answer."""
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+GRACE_SECONDS = 15.0  # in which W&B's service should notice that it is over time
+
+
+def finished(run: Any, code: int) -> bool:
+    """Close the run; False if W&B has not taken all of it within its limit.
+
+    With a server that accepts connections and never answers, W&B's service may not keep to its own
+    limit, and its client waits without one. The service is then ended: its log is on disk.
+    """
+    gave_up = threading.Event()
+
+    def give_up() -> None:
+        gave_up.set()
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.name().startswith("wandb-core"):
+                    child.kill()
+
+    if run.offline:
+        run.finish(exit_code=code)
+        return True
+    watch = threading.Timer(run.settings.finish_timeout + GRACE_SECONDS, give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        run.finish(exit_code=code)
+    except Exception as error:  # of many types where the service was ended
+        if not (gave_up.is_set() or isinstance(error, TimeoutError)):
+            raise
+        if gave_up.is_set():  # the next run begins with a service of its own
+            import wandb
+
+            with suppress(Exception):
+                wandb.teardown()
+        return False
+    finally:
+        watch.cancel()
+    return True
