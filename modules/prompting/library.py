@@ -10,13 +10,13 @@ class Entry:
 
     Attributes:
         accuracy: of ``smollm2``, zero-shot and not calibrated, on the Rotten Tomatoes sentences of
-            validation (831), by which the default was chosen, and of the test (802); None where it
-            was not measured. ``experiments/templates_sst2.py`` measures.
+            validation (831), by which the default was chosen, and of the test (802), in bf16 by
+            ``experiments/templates_sst2.py`` at ddf505d.
     """
 
     template: str
     words: Mapping[str, str]
-    accuracy: tuple[float, float | None]
+    accuracy: tuple[float, float]
     instruction: str = ""
 
 
@@ -24,21 +24,21 @@ _SENTIMENT = {"negative": "negative", "positive": "positive"}
 
 TEMPLATES = {
     "sentiment": Entry("Text: {{ text }}\nSentiment:", _SENTIMENT, (0.771, 0.777)),
-    "review": Entry("Review: {{ text }}\nSentiment:", _SENTIMENT, (0.768, 0.759)),
-    "quoted": Entry('Review: "{{ text }}"\nSentiment:', _SENTIMENT, (0.712, 0.693)),
-    "tone": Entry("Review: {{ text }}\nTone:", _SENTIMENT, (0.716, 0.727)),
+    "review": Entry("Review: {{ text }}\nSentiment:", _SENTIMENT, (0.770, 0.766)),
+    "quoted": Entry('Review: "{{ text }}"\nSentiment:', _SENTIMENT, (0.711, 0.697)),
+    "tone": Entry("Review: {{ text }}\nTone:", _SENTIMENT, (0.717, 0.727)),
     "critic": Entry(
-        "Review: {{ text }}\nThe critic's opinion of the film is", _SENTIMENT, (0.671, 0.656)
+        "Review: {{ text }}\nThe critic's opinion of the film is", _SENTIMENT, (0.657, 0.631)
     ),
     "opinion": Entry(
         "{{ text }}\n\nIn my opinion, this movie is {{ mask }}.",
         {"negative": "bad", "positive": "good"},
-        (0.604, 0.621),
+        (0.596, 0.610),
     ),
     "all in all": Entry(
         "{{ text }} All in all, the film was {{ mask }}.",
         {"negative": "terrible", "positive": "great"},
-        (0.520, None),
+        (0.516, 0.509),
     ),
     "instruction": Entry(
         "Review: {{ text }}\nSentiment:",
@@ -49,13 +49,13 @@ TEMPLATES = {
     "question": Entry(
         "Is the following film review positive or negative?\n\nReview: {{ text }}\nAnswer:",
         {"negative": "Negative", "positive": "Positive"},
-        (0.579, None),
+        (0.573, 0.565),
     ),
     # As the turns of SmolLM2 and of many others are written.
     "chat": Entry(
         "<|im_start|>user\nClassify the sentiment of this film review as Positive or Negative.\n\n"
         "Review: {{ text }}<|im_end|>\n<|im_start|>assistant\nSentiment:",
         _SENTIMENT,
-        (0.716, None),
+        (0.703, 0.705),
     ),
 }
