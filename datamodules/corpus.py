@@ -123,7 +123,7 @@ class Corpus(Serving):
 
     def state_dict(self) -> dict:
         """The place in the epoch, for the checkpoint; see ``Serving.state_dict``."""
-        return self._shape() | ({"train": self._train.state_dict()} if self._train else {})
+        return self._shape() | self._place()
 
     def load_state_dict(self, state_dict: dict) -> None:
         for key, value in self._shape().items():
@@ -133,7 +133,7 @@ class Corpus(Serving):
                     f"--data.{flag}: the run was trained with {key} {state_dict[key]}, not {value};"
                     f" give it what it had, or begin a new run"
                 )
-        self._resumed = state_dict.get("train")
+        self._resume(state_dict)
 
     def notes(self) -> list[str]:
         """What the user should know of the data, a line each. Needs ``setup``."""

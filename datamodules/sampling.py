@@ -58,6 +58,8 @@ class LengthBatches(Sampler[list[int]]):
         batch_size: rows per batch instead; exactly one of the two is given.
         shuffle: by ``seed`` and epoch; without it rows come in ascending length.
         rank: this process, of ``ranks``.
+        cut_for: devices that the batches are cut for, if others than ``ranks``: a resumed run
+            keeps its batches, and so its curve, on however many devices it goes on.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class LengthBatches(Sampler[list[int]]):
         seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        cut_for: int | None = None,
     ) -> None:
         assert (batch_tokens is None) != (batch_size is None)
         if len(lengths) < ranks:
@@ -77,7 +80,13 @@ class LengthBatches(Sampler[list[int]]):
             )
         self.widths = width_of(np.asarray(lengths, dtype=np.int64))
         self.shuffle, self.seed, self.rank, self.ranks = shuffle, seed, rank, ranks
-        self.slices = cut(np.sort(self.widths), batch_tokens, batch_size, ranks)
+        self.cut_for = cut_for or ranks
+        self.slices = cut(np.sort(self.widths), batch_tokens, batch_size, self.cut_for)
+        if (fewest := min(part.stop - part.start for part in self.slices)) < ranks:
+            raise ValueError(
+                f"--trainer.devices: the run's batches were cut for {self.cut_for}, and {ranks} "
+                f"devices cannot share one of {fewest} rows: go on with {fewest} at most"
+            )
         self.epoch, self.resumed = 0, {"epoch": 0, "position": 0}
         self.sampler = self  # where Lightning looks for set_epoch
 

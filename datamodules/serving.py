@@ -30,6 +30,7 @@ class Serving(LightningDataModule):
         self._rows: dict = {}
         self._train: ResumableLoader | None = None
         self._resumed: dict | None = None
+        self._cut_for: int | None = None  # devices of the run that is resumed
         # What a module makes of a row of so many tokens, which is what a batch has to hold.
         self.cost: Callable[[np.ndarray], np.ndarray] = np.asarray
 
@@ -44,8 +45,9 @@ class Serving(LightningDataModule):
         trainer, rows = self.trainer, self._rows[split]
         ranks = (trainer.global_rank, trainer.world_size) if trainer and shared else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
+        costs, cut_for = self.cost(rows.lengths), self._cut_for if split == "train" else None
         batches = self.batches(
-            self.cost(rows.lengths), budget, self.batch_size, shuffle, self.seed, *ranks
+            costs, budget, self.batch_size, shuffle, self.seed, *ranks, cut_for=cut_for
         )
         return ResumableLoader(rows, batches, workers=self.workers)
 
@@ -72,8 +74,12 @@ class Serving(LightningDataModule):
         Lightning makes the loader before it has read the checkpoint, if an optimizer asks for the
         number of steps, and then forgets the loader's own state.
         """
-        place = {"train": self._train.state_dict()} if self._train else {}
-        return {"fingerprint": self.fingerprint} | place
+        return {"fingerprint": self.fingerprint} | self._place()
+
+    def _place(self) -> dict:
+        if not self._train:
+            return {}
+        return {"train": self._train.state_dict(), "devices": self._train.batch_sampler.cut_for}
 
     def load_state_dict(self, state_dict: dict) -> None:
         if state_dict["fingerprint"] != self.fingerprint:
@@ -81,4 +87,7 @@ class Serving(LightningDataModule):
                 f"--data.source {self.source}: {self.origin} is not what the run was trained on; "
                 f"give it the data it had, or begin a new run"
             )
-        self._resumed = state_dict.get("train")
+        self._resume(state_dict)
+
+    def _resume(self, state_dict: dict) -> None:
+        self._resumed, self._cut_for = state_dict.get("train"), state_dict.get("devices")

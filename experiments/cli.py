@@ -13,7 +13,7 @@ from lightning.pytorch.cli import LightningCLI
 
 from datamodules import Corpus, Instructions
 from datamodules.base import LabelledText
-from experiments import folders
+from experiments import folders, launch
 from experiments.checkpoints import WholeCheckpoints
 from experiments.guard import guarded, one_line
 from experiments.parser import Parser
@@ -179,6 +179,11 @@ class Experiment(LightningCLI):
         for key in ("callbacks", "logger", "plugins"):
             value = settings[key]
             settings[key] = value if isinstance(value, list) else [value] if value else []
+        if settings["num_nodes"] > 1 and not launch.apart():
+            raise ValueError(
+                "--trainer.num_nodes: torchrun or srun starts several machines, so that all know "
+                'of one run; README.md, "Wider", has the commands'
+            )
         finders = [c for c in settings["callbacks"] if isinstance(c, BatchSizeFinder)]
         if finders and self.datamodule.batch_size is None:
             raise ValueError(

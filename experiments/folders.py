@@ -9,38 +9,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 from filelock import FileLock, Timeout
 
+from experiments import launch
 from experiments.tracking.redaction import redact
-
-_RESUMED = "PRETUNE_RESUMED"
-_RUN = "PRETUNE_RUN"  # the processes of one multi-device run share its id through this
 
 
 def new_id() -> str:
     """A run id that sorts by time, or the one that a sweep's agent has given; the same in every
     process of a multi-device run."""
-    if "LOCAL_RANK" not in os.environ:
-        given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
-        os.environ[_RUN] = given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    elif _RUN not in os.environ:  # started by torchrun or the like, which all ranks share
-        started = time.localtime(psutil.Process(os.getppid()).create_time())
-        os.environ[_RUN] = f"{time.strftime('%y%m%d-%H%M%S', started)}-{os.getppid() % 2**16:04x}"
-    return os.environ[_RUN]
+    return launch.told("RUN", _id)
+
+
+def _id() -> str:
+    given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+    return given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def find(output: str, experiment: str, wanted: str) -> Path:
-    """The folder of the run to resume: ``last``, a run id, or a path."""
-    if int(os.environ.get("LOCAL_RANK", 0)) and _RESUMED in os.environ:
-        return Path(os.environ[_RESUMED])  # what rank 0 found, which by now holds it
+    """The folder of the run to resume: ``last``, a run id, or a path. Rank 0 looks for it, and
+    then holds it."""
+    return Path(launch.told("RESUMED", lambda: str(_find(output, experiment, wanted))))
+
+
+def _find(output: str, experiment: str, wanted: str) -> Path:
     root = Path(output) / experiment
     runs = sorted(path.parent for path in root.glob("*/config.yaml"))
     if wanted == "last":
         open_runs = [run for run in runs if not ((run / "result.json").exists() or busy(run))]
         if open_runs:
-            return _found(max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime))
+            return max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
         raise ValueError(f"--resume last: no unfinished run in {root}")
     for folder in (root / wanted, Path(wanted)):
         if (folder / "config.yaml").is_file():
@@ -48,14 +47,9 @@ def find(output: str, experiment: str, wanted: str) -> Path:
                 raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
             if busy(folder):
                 raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
-            return _found(folder)
+            return folder
     names = ", ".join(run.name for run in runs[-5:]) or "none"
     raise ValueError(f"--resume {wanted}: no such run in {root}; the latest there: {names}")
-
-
-def _found(folder: Path) -> Path:
-    os.environ[_RESUMED] = str(folder)
-    return folder
 
 
 def hold(folder: Path) -> FileLock:

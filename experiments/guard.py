@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+from experiments import launch
 from experiments.tracking.redaction import redact
 
 _HERE = Path(__file__).parents[1]
@@ -93,8 +94,8 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
         details, reason = "", f"error: no space left to write {place}"
     elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
         code, reason = 1, f"{type(error).__name__}: {redact(one_line(error))}"
-    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        return _end_of_child(code, f"{program}: rank {os.environ['LOCAL_RANK']}: {reason}")
+    if number := launch.rank():
+        return _end_of_child(code, f"{program}: rank {number}: {reason}")
     if os.environ.get("PRETUNE_TRACEBACK"):
         traceback.print_exception(error)
     details = _trace(error, run) if details is None else details

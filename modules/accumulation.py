@@ -33,3 +33,9 @@ class Shares:
         self.total = 0
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
         torch._foreach_mul_(gradients, averaged_over / total)
+
+
+def guesses(example: dict[str, Tensor]) -> Tensor | int:
+    """How many tokens an objective's example asks for: what its mean loss is over."""
+    targets = example.get("masked", example).get("targets")
+    return example["attention_mask"].sum() if targets is None else len(targets)

@@ -177,3 +177,10 @@ def _read(size: str, vocabulary: int) -> PretrainedConfig:
             f"has {vocabulary} tokens"
         )
     return made
+
+
+def require(tokenizer: Any, names: tuple[str, ...], objective: str) -> None:
+    """Refuse a tokenizer without the special tokens that an objective needs."""
+    for name in names:
+        if getattr(tokenizer, f"{name}_id") is None:
+            raise ValueError(f"--model {objective}: the tokenizer has no {name}")

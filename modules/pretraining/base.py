@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
 from modules import optimization
-from modules.accumulation import Shares
+from modules.accumulation import Shares, guesses
 from modules.finetuning.targets import trained_layers
 from modules.pretraining import architectures
 from modules.tasks import plain
@@ -64,9 +64,7 @@ class PretrainingModule(LightningModule):
         self.save_hyperparameters()
         self.hparams.update(plain(dict(self.hparams)))
         self.tokenizer = load_tokenizer(tokenizer)
-        for name in self.needs:
-            if getattr(self.tokenizer, f"{name}_id") is None:
-                raise ValueError(f"--model {type(self).__name__}: the tokenizer has no {name}")
+        architectures.require(self.tokenizer, self.needs, type(self).__name__)
         self.model = self.build().train()
         self._takes = inspect.signature(self.model.forward).parameters
         self.shares, self.regroup = Shares(), None  # the latter is set by a callback
@@ -110,26 +108,28 @@ class PretrainingModule(LightningModule):
         """Scalars: what ends in _loss is summed by weight, the rest is only logged."""
         raise NotImplementedError
 
-    def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor]:
-        out = self.losses(self.corrupt(batch, torch.Generator(self.device).manual_seed(seed)))
+    def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor | int]:
+        example = self.corrupt(batch, torch.Generator(self.device).manual_seed(seed))
+        out = self.losses(example)
         parts = [self.weights.get(k, 1.0) * v for k, v in out.items() if k.endswith("_loss")]
-        return {"loss": torch.stack(parts).sum(), **out}, batch["attention_mask"].sum()
+        return {"loss": torch.stack(parts).sum(), **out}, guesses(example)
 
     def training_step(self, batch: CorpusBatch, batch_idx: int) -> Tensor:
-        # StepSeed sets torch's seed by run, step and device, so that a resumed run draws the same.
-        out, tokens = self._step(batch, int(torch.randint(2**62, ())))
-        logged = {f"train/{name}": value.detach() for name, value in out.items()}
-        self.log_dict(logged, prog_bar=True, batch_size=1)
-        return self.shares.weigh(self, out["loss"], tokens)
+        out, size = self._step(
+            batch, int(torch.randint(2**62, ()))
+        )  # StepSeed's, so that it resumes
+        self.log_dict({f"train/{k}": v.detach() for k, v in out.items()}, True, batch_size=1)
+        return self.shares.weigh(self, out["loss"], size)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         self.shares.settle(self)
 
     def validation_step(self, batch: CorpusBatch, batch_idx: int) -> None:
         # The same draws at every validation, so that curves compare.
-        out, tokens = self._step(batch, batch_idx * self.trainer.world_size + self.global_rank)
+        out, size = self._step(batch, batch_idx * self.trainer.world_size + self.global_rank)
         logged = {f"val/{name}": value for name, value in out.items()}
-        self.log_dict(logged, batch_size=int(tokens), on_epoch=True, sync_dist=True)
+        weight = int(size) * self.trainer.world_size  # Lightning rounds the mean of the devices'
+        self.log_dict(logged, batch_size=weight, on_epoch=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Perplexity, and of an autoregressive model bits per byte, from the mean loss."""

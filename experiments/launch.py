@@ -1,0 +1,72 @@
+"""One run of several processes: which one this is, and what rank 0 has decided for all of them.
+
+Lightning starts the processes of one machine itself, and they inherit what was decided. Those that
+torchrun and srun start ask a store on rank 0's machine.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+_PATIENCE = timedelta(minutes=10)  # for machines that start later
+_stores: list[Any] = []  # kept open for as long as the process lives
+
+
+def rank() -> int:
+    """The number of this process among all of its run; 0 if there is no other."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK") if apart() else ("LOCAL_RANK",)
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
+
+
+def apart() -> bool:
+    """Whether torchrun or srun has started several processes."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or _by_srun()
+
+
+def _by_srun() -> bool:
+    shell = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
+    return int(os.environ.get("SLURM_NTASKS", 1)) > 1 and not shell
+
+
+def told(name: str, decide: Callable[[], str]) -> str:
+    """What ``decide`` returns on rank 0, in every process of the run; it is called only there.
+
+    Raises:
+        ValueError: what it raised, in every process.
+    """
+    key = f"PRETUNE_{name}"
+    if rank() == 0:
+        try:
+            os.environ[key] = decide()
+        except ValueError as error:
+            if apart():
+                _store().set(key, f"!{error}")
+            raise
+        if apart():
+            _store().set(key, os.environ[key])
+    elif apart() and key not in os.environ:
+        said = _store().get(key).decode()
+        if said.startswith("!"):
+            raise ValueError(said[1:])
+        os.environ[key] = said
+    return os.environ[key]
+
+
+def _store() -> Any:
+    """torchrun's own store, or one that rank 0 opens beside the port that Lightning takes."""
+    if not _stores:
+        from torch.distributed import PrefixStore, TCPStore
+
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+            store = TCPStore(*place, is_master=False, timeout=_PATIENCE)
+            attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+            _stores.append(PrefixStore(f"pretune/{attempt}", store))
+        else:
+            from lightning.fabric.plugins.environments import SLURMEnvironment
+
+            slurm = SLURMEnvironment()
+            settings = {"is_master": rank() == 0, "wait_for_workers": False, "timeout": _PATIENCE}
+            _stores.append(TCPStore(slurm.main_address, slurm.main_port + 1, **settings))
+    return _stores[0]
