@@ -26,6 +26,9 @@ class Received(NamedTuple):
     body: bytes
 
 
+PATIENCE = 5.0  # seconds
+
+
 @dataclass
 class Trouble:
     """An answer that is not the right one, to those requests whose path holds ``where``."""
@@ -86,7 +89,11 @@ class Server(Records):
     def misbehave(
         self, kind: int | Literal["hang"], times: int | None = None, where: str = ""
     ) -> None:
-        """Answer with a status, or not at all, ``times`` times or until ``behave``."""
+        """Answer with a status, or not at all, ``times`` times or until ``behave``.
+
+        One of so many that are not answered is closed after ``PATIENCE``: the client sends some
+        requests without a limit of its own, and would never come to the next.
+        """
         self._answering.clear()
         self._trouble = Trouble(kind, times, where)
 
@@ -106,7 +113,8 @@ class Server(Records):
             return trouble.kind
 
     def wait(self) -> None:
-        self._answering.wait()
+        trouble = self._trouble
+        self._answering.wait(PATIENCE if trouble and trouble.left is not None else None)
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Status and content for one request."""
