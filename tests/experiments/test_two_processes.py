@@ -61,16 +61,17 @@ def test_resumed_on_another_number_of_devices(first, then, folder, bert, session
     line = running.flags(bert, "--checkpoint_seconds", 0, "--data.batch_size", 16 // first)
     line += ["--model.backbone_dropout", "0", "--model.task.dropout", "0"]
 
-    def run(words: list[str], devices: int, code: int = 0) -> None:
+    def run(words: list[str], devices: int, killed: bool = False) -> None:
         if devices > 1:
             words = [*words, "--trainer.devices", str(devices), "--trainer.strategy", "ddp"]
         process = running.start(words, folder, session_cache)
         out, err = process.communicate(timeout=240)
-        assert process.returncode == code, (out, err)
+        # Of two that are killed one may first hear that the other is gone.
+        assert (process.returncode != 0) == killed, (out, err)
 
     run([*line, "--output", "whole"], first)
     kill = signal_at("train_batch_end:11", signal.SIGKILL)
-    run([*line, "--output", "killed", *kill], first, -signal.SIGKILL)
+    run([*line, "--output", "killed", *kill], first, killed=True)
     more = [] if then > 1 else ["--trainer.devices", "1", "--trainer.strategy", "auto"]
     run(["--resume", "last", "--output", "killed", *more], then)
     ended = []
