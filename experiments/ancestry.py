@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from datamodules import packaged, shards
-from experiments.comparison import FlagParser
+from experiments.flags import FlagParser
 from experiments.guard import guarded
 from experiments.tracking import lineage
 from experiments.tracking.lineage import PASSPORT, Node
@@ -32,8 +32,7 @@ def main(file: str, doc: str) -> None:
 
 
 def _parse(name: str, doc: str) -> argparse.Namespace:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser(name, description=doc, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser(name, doc)
     add = parser.add_argument
     add("run", metavar="RUN", help="last, a run's id or folder, an export, or a corpus")
     add("--output", default="outputs", help="folder under which runs are kept")

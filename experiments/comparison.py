@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from experiments import folders, tables
+from experiments.flags import FlagParser, at_least_one
 from experiments.guard import guarded
 from experiments.jobs import Comparison, Job, Row
 from experiments.tracking.place import typed
@@ -51,19 +51,9 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         _report(name, root, wanted, finished, comparison.failed)
 
 
-class FlagParser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see --help)")  # one line, without the usage
-
-
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
-    parser = FlagParser(
-        f"{name}.py",
-        usage=f"{name}.py [--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    usage = f"{name}.py [--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]"
+    parser = FlagParser(f"{name}.py", doc, usage)
     names = [row.name.lower() for row in rows]
     usual = "/".join(sorted({str(row.seeds) for row in rows}))
     parser.add_argument("--seeds", type=int, help=f"runs per row, seeds 0, 1 … ({usual})")
@@ -78,9 +68,7 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
         "flags", nargs="*", help="after --: flags of every run, as --trainer.max_epochs 1"
     )
     asked = parser.parse_args()
-    for flag in ("seeds", "jobs"):
-        if (number := getattr(asked, flag)) is not None and number < 1:
-            raise ValueError(f"--{flag} {number}: at least 1")
+    at_least_one(asked, "seeds", "jobs")
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked

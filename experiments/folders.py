@@ -65,6 +65,8 @@ def let_go(lock: FileLock) -> None:
 
 
 def busy(folder: Path) -> bool:
+    if not (folder / ".lock").exists():
+        return False
     try:
         let_go(hold(folder))
         return False

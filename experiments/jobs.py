@@ -15,7 +15,12 @@ from typing import Any
 
 from experiments import tables, warm
 
-_HERE = Path(__file__).parent
+EXPERIMENTS = Path(__file__).parent
+
+
+def named(script: Path) -> str:
+    """As ``Row.script`` has it."""
+    return script.stem if script.parent == EXPERIMENTS else str(script)
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Row:
 
     @property
     def file(self) -> Path:
-        return Path(self.script) if self.script.endswith(".py") else _HERE / f"{self.script}.py"
+        theirs = self.script.endswith(".py")
+        return Path(self.script) if theirs else EXPERIMENTS / f"{self.script}.py"
 
 
 @dataclass(frozen=True)

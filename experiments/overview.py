@@ -1,14 +1,13 @@
 """Runs side by side: a table of what differs, the best of each group, and curves."""
 
 import argparse
-import csv
 import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from experiments import folders, tables
-from experiments.comparison import FlagParser
+from experiments.flags import FlagParser
 from experiments.guard import guarded
 from experiments.tracking import filters, reading
 from experiments.tracking.place import relative
@@ -49,8 +48,7 @@ def main(file: str, doc: str) -> None:
 
 def parse(name: str, doc: str, more: Any) -> argparse.Namespace:
     """The command line of a program that reads runs; ``more`` adds its own flags."""
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser(name, description=doc, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser(name, doc)
     told = "KEY=VALUE, or 'KEY>NUMBER' in quotes (= != > < >= <=)"
     parser.add_argument("filters", nargs="*", metavar="FILTER", help=told)
     parser.add_argument("--runs", default="outputs", help="folder under which runs lie (outputs)")
@@ -178,9 +176,5 @@ def _curves(asked: argparse.Namespace, runs: list[Run]) -> list[str]:
 
 
 def write_csv(runs: list[Run], file: Path) -> None:
-    rows = [as_row(run) for run in runs]
-    columns = dict.fromkeys(key for row in rows for key in row)
-    with folders.whole(file) as scratch, open(scratch, "w", newline="") as target:
-        writer = csv.DictWriter(target, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    with folders.whole(file) as scratch:
+        scratch.write_text(tables.csv_of([as_row(run) for run in runs]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import extras
-from experiments.comparison import FlagParser
+from experiments.flags import FlagParser
 from experiments.guard import guarded
 from experiments.tracking.runs import LOWER_IS_BETTER, STEP
 
@@ -31,8 +31,7 @@ def main(file: str, doc: str) -> None:
 
 
 def _parse(name: str, doc: str) -> argparse.Namespace:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser(name, description=doc, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser(name, doc)
     parser.add_argument("project", metavar="ENTITY/PROJECT", help="of W&B")
     parser.add_argument("--metric", default="test/accuracy", help="that counts (test/accuracy)")
     parser.add_argument("--by", default="model.class", help="setting to group by (model.class)")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import gains
-from experiments.comparison import FlagParser, how_to_go_on
+from experiments.comparison import how_to_go_on
+from experiments.flags import FlagParser, at_least_one
 from experiments.guard import guarded
 from experiments.jobs import Comparison, Job, Row
 
@@ -164,8 +165,7 @@ def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
 
 
 def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser(f"{name}.py", description=doc, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser(f"{name}.py", doc)
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
     add("--budget", type=float, default=3e6, help="pre-training tokens per objective (3e6)")
     add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
@@ -185,9 +185,7 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     if asked.size not in SIZES:
         hint = meant(asked.size, SIZES)
         raise ValueError(f"--size {asked.size}: there are {', '.join(SIZES)}{hint}")
-    for flag in ("seeds", "pretrainings", "jobs", "budget"):
-        if getattr(asked, flag) < 1:
-            raise ValueError(f"--{flag} {getattr(asked, flag)}: at least 1")
+    at_least_one(asked, "seeds", "pretrainings", "jobs", "budget")
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
     if asked.corpus and not (Path(asked.corpus) / "manifest.json").exists():

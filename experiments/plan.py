@@ -8,9 +8,7 @@ Counts the network's FLOPs and what its forward pass keeps; assumes what it prin
 utilisation (MFU) of a run of yours is in its result.json: give it as --mfu.
 """
 
-import argparse
-
-from experiments.comparison import FlagParser
+from experiments.flags import FlagParser
 from experiments.guard import guarded
 from experiments.planning import ASSUMED_MFU, plan
 from experiments.sizing import NAMES
@@ -19,8 +17,7 @@ SHARE = "share of tokens whose word is predicted: 1 for CausalLM, 0.15 for Maske
 
 
 def main() -> None:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser("plan.py", description=__doc__, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser("plan.py", __doc__)
     add = parser.add_argument
     add("--size", default="base", help="tiny, mini, small, base, or a config.json (base)")
     add("--family", default="gpt2", help="of a size by name, as transformers names it (gpt2)")

@@ -3,6 +3,7 @@
 import argparse
 
 from experiments import sizing
+from experiments.flags import at_least_one
 
 ASSUMED_MFU = 0.4
 # GPT-2 of 124 M parameters on rows of 1,024 tokens: FLOPs per token, as sizing.count finds, and
@@ -105,9 +106,7 @@ def _device(name: str) -> str:
 
 
 def _check(asked: argparse.Namespace) -> None:
-    for flag in ("vocabulary", "row_tokens", "tokens", "devices"):
-        if getattr(asked, flag) < 1:
-            raise ValueError(f"--{flag.replace('_', '-')} {getattr(asked, flag)}: at least 1")
+    at_least_one(asked, "vocabulary", "row_tokens", "tokens", "devices")
     for flag in ("scored", "mfu"):
         value = getattr(asked, flag)
         if value is not None and not 0 < value <= 1:

@@ -94,14 +94,15 @@ def dirt(run: dict[str, Any]) -> str:
     return "-dirty" if (run["git_commit"] or "").endswith("-dirty") else ""
 
 
+def measured(run: dict[str, Any]) -> dict[str, Any]:
+    """All metrics and costs of a run, and where they are from."""
+    costs = {name: cost(run, name) for name in COSTS}
+    return {**run["metrics"], **costs, "git_commit": run["git_commit"], "run": run["run"]}
+
+
 def csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
     """One line per run, all metrics and costs."""
-    flat = [
-        {"row": name, "seed": seed, **run["metrics"], **{c: cost(run, c) for c in COSTS}}
-        | {"git_commit": run["git_commit"], "run": run["run"]}
-        for name, seed, run in runs
-    ]
-    return csv_of(flat)
+    return csv_of([{"row": name, "seed": seed, **measured(run)} for name, seed, run in runs])
 
 
 def csv_of(lines: list[dict[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.comparison import FlagParser
+from experiments.flags import FlagParser, at_least_one
 from experiments.guard import guarded
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def main(file: str, doc: str) -> None:
 
 
 def _parse(name: str, doc: str) -> argparse.Namespace:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser(name, description=doc, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser(name, doc)
     add = parser.add_argument
     add("model", help="last, a run's id, a folder with an export, or smollm2")
     add("--system", help="what the model is told before all else")
@@ -47,8 +46,7 @@ def _parse(name: str, doc: str) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the draws (0)")
     add("--output", default="outputs", help="folder under which runs are kept")
     asked = parser.parse_args()
-    if asked.tokens < 1:
-        raise ValueError(f"--tokens {asked.tokens}: at least 1")
+    at_least_one(asked, "tokens")
     if asked.temperature < 0:
         raise ValueError(f"--temperature {asked.temperature}: at least 0")
     return asked

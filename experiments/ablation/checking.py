@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from experiments import guard, warm
 from experiments.ablation import grid
 from experiments.ablation.grid import Combination
-
-EXPERIMENTS = Path(__file__).parents[1]
+from experiments.jobs import EXPERIMENTS
 
 
 class Parsed(NamedTuple):

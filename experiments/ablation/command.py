@@ -8,11 +8,12 @@ from pathlib import Path
 
 from experiments.ablation import grid, report, words
 from experiments.ablation.analysis import Question
-from experiments.ablation.checking import EXPERIMENTS, check, script_of
+from experiments.ablation.checking import check, script_of
 from experiments.ablation.grid import Combination
-from experiments.comparison import FlagParser, how_to_go_on
+from experiments.comparison import how_to_go_on
+from experiments.flags import FlagParser, at_least_one
 from experiments.guard import guarded
-from experiments.jobs import Comparison, Job, Row, share_of_cores
+from experiments.jobs import Comparison, Job, Row, named, share_of_cores
 
 
 def main(file: str, doc: str) -> None:
@@ -57,14 +58,13 @@ def _jobs(
     script: Path, combinations: list[Combination], asked: argparse.Namespace, root: Path
 ) -> dict[Job, Combination]:
     """Seed by seed, so that what there is when it is stopped can be compared."""
-    ours = script.parent == EXPERIMENTS
     rows = {}
     for combination in combinations:
         tags = json.dumps(["ablation", *(f"{key}={value}" for key, value in combination.settings)])
         record = (f"--tracking.tags={tags}", f"--tracking.name={combination.name}")
         rows[combination] = Row(
             combination.name,
-            script.stem if ours else str(script),
+            named(script),
             combination.flags,
             asked.seeds,
             ("--tracking.job_type", "ablation-run", *record),
@@ -77,13 +77,8 @@ def _jobs(
 
 
 def _parse(name: str, doc: str) -> argparse.Namespace:
-    parser = FlagParser(
-        name,
-        usage=f"{name} SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    usage = f"{name} SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]"
+    parser = FlagParser(name, doc, usage)
     add = parser.add_argument
     add("script", help="an experiment's file, also one of your own; or the name of one of ours")
     add("--vary", action="append", required=True, metavar="FLAG=VALUES", help="may be repeated")
@@ -104,9 +99,7 @@ def _parse(name: str, doc: str) -> argparse.Namespace:
     cut = words.index("--") if "--" in words else len(words)
     asked = parser.parse_args(words[:cut])
     asked.flags = words[cut + 1 :]
-    for flag in ("seeds", "jobs"):
-        if (number := getattr(asked, flag)) < 1:
-            raise ValueError(f"--{flag} {number}: at least 1")
+    at_least_one(asked, "seeds", "jobs")
     if not 0 < asked.alpha < 1:
         raise ValueError(f"--alpha {asked.alpha}: between 0 and 1")
     if asked.name and not all(part.isalnum() or part in "._- " for part in asked.name):

@@ -13,6 +13,12 @@ from experiments.ablation.picture import chosen_curve
 from experiments.tracking.redaction import redact
 
 _TEMPLATE = Path(__file__).with_name("page.html")
+_VERDICTS = {
+    "better": "better than the baseline",
+    "worse": "worse",
+    "not shown": "not shown to differ",
+    "not tested": "not tested",
+}
 
 
 def page(report: Report, command: str) -> str:
@@ -37,12 +43,7 @@ def _verdict(report: Report) -> str:
     counts = [line.difference.verdict for line in report.lines if line.difference]
     said = [
         f"<b class={word.split()[0]}>{counts.count(word)}</b> {text}"
-        for word, text in (
-            ("better", "better than the baseline"),
-            ("worse", "worse"),
-            ("not shown", "not shown to differ"),
-            ("not tested", "not tested"),
-        )
+        for word, text in _VERDICTS.items()
         if word in counts
     ]
     return (
@@ -72,9 +73,6 @@ def _cell(text: str, value: float | str | None, dot: str = "") -> str:
     word = f" data-verdict={text.split()[0]}" if text in _VERDICTS else ""
     sort = "" if value is None else html.escape(str(value))
     return f'<td{kind}{word} data-value="{sort}">{dot}{html.escape(text)}</td>'
-
-
-_VERDICTS = ("better", "worse", "not shown", "not tested")
 
 
 def _data(report: Report) -> str:

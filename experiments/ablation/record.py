@@ -1,12 +1,24 @@
 """An ablation as a tracked run of its own, beside the runs that it is made of."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from experiments.folders import new_id
+from experiments import folders, warm
 from experiments.tracking.modes import Tracking, resolve_mode
 
 Table = tuple[list[str], list[list[Any]]]  # headings and rows
+
+
+def once(root: Path, said: str, *arguments: Any) -> str:
+    """``log`` with these, unless the same was ``said`` and recorded before; where the record is."""
+    kept, mark = root / "recorded.json", hashlib.sha256(said.encode()).hexdigest()
+    if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:
+        return before["where"]
+    where = warm.call(log, root, *arguments)
+    folders.write_json(kept, {"report": mark, "where": where})
+    return where
 
 
 def log(
@@ -32,7 +44,7 @@ def log(
         return "W&B is disabled: nothing was tracked"
     import wandb
 
-    logger = start_logger(tracking, root, new_id(), config, [], resume=False)
+    logger = start_logger(tracking, root, folders.new_id(), config, [], resume=False)
     try:
         shown: dict[str, Any] = {
             name: wandb.Table(columns=columns, data=rows)

@@ -1,7 +1,6 @@
 """The report of an ablation: its files and its record."""
 
 import argparse
-import hashlib
 import json
 import shlex
 import sys
@@ -9,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments import folders, tables, warm
+from experiments import folders, tables
 from experiments.ablation import curves, picture, record, words
 from experiments.ablation.analysis import Question, Report, analyse
 from experiments.ablation.grid import Combination
@@ -50,8 +49,7 @@ def write(
     texts = {"table.md": words.markdown(report), "summary.csv": words.summary(report)}
     rows = [
         {"combination": job.row.name, **dict(jobs[job].settings), "seed": job.seed}
-        | {**result["metrics"], **{cost: tables.cost(result, cost) for cost in tables.COSTS}}
-        | {"git_commit": result["git_commit"], "run": result["run"]}
+        | tables.measured(result)
         for job, result in found.items()
     ]
     texts["runs.csv"] = tables.csv_of(rows)
@@ -62,10 +60,6 @@ def write(
             scratch.write_text(text)
     with folders.whole(root / "report.png") as scratch:
         picture.draw(report, scratch)
-    mark = hashlib.sha256(texts["report.json"].encode()).hexdigest()
-    kept = root / "recorded.json"
-    if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:
-        return before["where"]
     config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
     config |= {"baseline": report.baseline.name, "metric": report.metric, "alpha": report.alpha}
     config |= {"flags": redact_argv(asked.flags), "notes": report.notes}
@@ -80,6 +74,4 @@ def write(
     shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
     verdicts = [line.difference.verdict for line in report.lines if line.difference]
     counts = {f"verdicts/{word.replace(' ', '_')}": verdicts.count(word) for word in set(verdicts)}
-    where = warm.call(record.log, root, tracking, config, shown, "ablation", counts)
-    folders.write_json(kept, {"report": mark, "where": where})
-    return where
+    return record.once(root, texts["report.json"], tracking, config, shown, "ablation", counts)

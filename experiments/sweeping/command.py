@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments import folders, tables, warm
+from experiments import folders, tables
 from experiments.ablation import record
-from experiments.ablation.checking import EXPERIMENTS, parse
-from experiments.comparison import FlagParser, how_to_go_on
+from experiments.ablation.checking import parse
+from experiments.comparison import how_to_go_on
+from experiments.flags import FlagParser, at_least_one
 from experiments.guard import guarded
-from experiments.jobs import Comparison, Job, Row, share_of_cores
+from experiments.jobs import Comparison, Job, Row, named, share_of_cores
 from experiments.sweeping import report
 from experiments.sweeping.plan import Plan, flag, read
 from experiments.sweeping.searching import check, propose, size
@@ -126,13 +127,12 @@ def _batches(
 
 
 def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
-    ours = plan.program.parent == EXPERIMENTS
     flags = [flag(key, value) for key, value in given.items() if key != "seed_everything"]
     project = ("--tracking.project", plan.project) if plan.project else ()
     tags = json.dumps(["sweep", plan.method])
     row = Row(
         f"trial {number + 1:02}",
-        plan.program.stem if ours else str(plan.program),
+        named(plan.program),
         (*plan.words, *flags),
         tracking=(*project, "--tracking.job_type", "sweep-run", f"--tracking.tags={tags}"),
     )
@@ -141,9 +141,7 @@ def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
 
 def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
     rows = [
-        {"trial": int(job.row.name.split()[1]), **result["given"], **result["metrics"]}
-        | {cost: tables.cost(result, cost) for cost in tables.COSTS}
-        | {"git_commit": result["git_commit"], "run": result["run"]}
+        {"trial": int(job.row.name.split()[1]), **result["given"], **tables.measured(result)}
         for job, result in trials.items()
     ]
     maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)
@@ -156,32 +154,21 @@ def _write(
     rows = _rows(plan, trials, metric)
     head, cells = report.table(plan, rows, metric)
     texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
-    kept = root / "recorded.json"
-    before = json.loads(kept.read_text()) if kept.exists() else {}
     for name, content in texts.items():
         with folders.whole(root / name) as scratch:
             scratch.write_text(content)
     with folders.whole(root / "trials.png") as scratch:
         report.draw(plan, rows, metric, scratch)
-    if before.get("report") == texts:
-        return before["where"]
     config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
     settings = tracking | ({"project": plan.project} if plan.project else {})
     best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}
     shown = {"trials": (head, cells)}
-    where = warm.call(record.log, root, settings, config, shown, "sweep", best)
-    folders.write_json(kept, {"report": texts, "where": where})
-    return where
+    return record.once(root, "".join(texts.values()), settings, config, shown, "sweep", best)
 
 
 def _parse(name: str, doc: str) -> argparse.Namespace:
-    parser = FlagParser(
-        name,
-        usage=f"{name} FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    usage = f"{name} FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]"
+    parser = FlagParser(name, doc, usage)
     add = parser.add_argument
     add("file", help="a sweep file of W&B, such as those in experiments/sweeps/")
     add("--count", type=int, help="trials at most (run_cap of the file; all of a grid)")
@@ -189,7 +176,5 @@ def _parse(name: str, doc: str) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of the search; the runs' is --seed_everything (0)")
     add("--output", default="outputs", help="folder that keeps it all (outputs)")
     asked = parser.parse_args(sys.argv[1:])
-    for given in ("count", "jobs"):
-        if (number := getattr(asked, given)) is not None and number < 1:
-            raise ValueError(f"--{given} {number}: at least 1")
+    at_least_one(asked, "count", "jobs")
     return asked

@@ -180,8 +180,7 @@ def _recall(files: list[Path]) -> Run | None:
         return None
     place = files[-1].parents[2] if files[-1].parents[1].name == "wandb" else files[-1].parent
     if not kept["state"]:
-        going_on = (place / ".lock").exists() and folders.busy(place)
-        kept["state"] = "running" if going_on else "crashed"
+        kept["state"] = "running" if folders.busy(place) else "crashed"
     return Run(**kept, place=str(place), load=partial(_curves, memory))
 
 

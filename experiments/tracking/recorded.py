@@ -72,7 +72,7 @@ class LocalRun:
         return relative(self.folder)
 
     def going_on(self) -> bool:
-        return (self.folder / ".lock").exists() and folders.busy(self.folder)
+        return folders.busy(self.folder)
 
     @cached_property
     def recorded(self) -> Recorded:

@@ -4,7 +4,6 @@
 server's own word counts.
 """
 
-import argparse
 import os
 import re
 import shlex
@@ -16,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.comparison import FlagParser
+from experiments.flags import FlagParser
 from experiments.guard import guarded, one_line
 from experiments.tracking import transactions
 from experiments.tracking.arrived import arrived, missing, missing_after_all
@@ -51,8 +50,7 @@ def main(file: str, doc: str) -> None:
 
 
 def _parse(name: str, doc: str) -> list[Path]:
-    style = argparse.RawDescriptionHelpFormatter
-    parser = FlagParser(name, description=doc, formatter_class=style, allow_abbrev=False)
+    parser = FlagParser(name, doc)
     parser.add_argument(
         "folders", nargs="*", type=Path, default=[Path("outputs")], help="of runs (outputs)"
     )

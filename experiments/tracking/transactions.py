@@ -96,8 +96,8 @@ def _check(kind: int, piece: bytes) -> int:
 
 
 def write(file: Path, head: bytes, kept: Iterable[bytes]) -> None:
-    """A log of these records under the head of another one."""
-    data = bytearray(head[:_HEADER])
+    """A log of these records under the head of another one, its first seven bytes."""
+    data = bytearray(head)
     for record in kept:
         begun = False
         while record or not begun:
@@ -124,7 +124,9 @@ def without_rows(log: Path, count: int, file: Path) -> None:
             else:
                 yield data
 
-    write(file, log.read_bytes(), kept())
+    with log.open("rb") as there:
+        head = there.read(_HEADER)
+    write(file, head, kept())
 
 
 def _run(run: Any, part: Part) -> None:

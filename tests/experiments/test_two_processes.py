@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,13 @@ from safetensors.torch import load_file
 from tests import stories
 from tests.experiments import running
 from tests.experiments.test_interruption import signal_at
+
+
+def ended(output: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """The result of the one run in a folder, and the weights that it exported."""
+    (run,) = output.glob("*/*")
+    (weights,) = (run / "export").glob("*model.safetensors")
+    return running.result(run), load_file(weights)
 
 
 @pytest.mark.slow
@@ -33,7 +41,6 @@ def test_two_processes_train_as_one(script, strategy, more, folder, bert, sessio
     line = running.flags(bert, tracked=True)
     line = [*line, "--trainer.accumulate_grad_batches", "2", "--model.backbone_dropout", "0"]
     line += more.split()
-    ended = {}
     for name, parts in {
         "one": ["--data.batch_size", "16"],
         "two": f"--data.batch_size 8 --trainer.devices 2 --trainer.strategy {strategy}".split(),
@@ -42,11 +49,8 @@ def test_two_processes_train_as_one(script, strategy, more, folder, bert, sessio
         process = running.start(words, folder, session_cache, script)
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, (out, err)
-        (run,) = (folder / name / script).iterdir()
-        (weights,) = (run / "export").glob("*model.safetensors")
-        ended[name] = running.result(run), load_file(weights)
-        assert len(list((run / "wandb").glob("offline-run-*"))) == 1
-    (one, weights), (two, others) = ended.values()
+        assert len(list((folder / name).glob("*/*/wandb/offline-run-*"))) == 1
+    (one, weights), (two, others) = (ended(folder / name) for name in ("one", "two"))
     assert one["data"]["rows"]["train"] % 2 == 1
     assert one["metrics"] == pytest.approx(two["metrics"], rel=1e-5)
     for name, value in weights.items():
@@ -74,12 +78,7 @@ def test_resumed_on_another_number_of_devices(first, then, folder, bert, session
     run([*line, "--output", "killed", *kill], first, killed=True)
     more = [] if then > 1 else ["--trainer.devices", "1", "--trainer.strategy", "auto"]
     run(["--resume", "last", "--output", "killed", *more], then)
-    ended = []
-    for name in ("whole", "killed"):
-        (made,) = (folder / name / "lora_sst2").iterdir()
-        (weights,) = (made / "export").glob("*model.safetensors")
-        ended.append((running.result(made), load_file(weights)))
-    (whole, weights), (killed, others) = ended
+    (whole, weights), (killed, others) = (ended(folder / name) for name in ("whole", "killed"))
     assert killed["metrics"] == pytest.approx(whole["metrics"], rel=1e-5)
     assert killed["tokens"] == whole["tokens"]
     for name, value in weights.items():
@@ -93,17 +92,13 @@ def test_two_processes_pretrain_as_one(folder, session_cache):
     line = ["--data.path", corpus, "--model", "CausalLM", "--model.size", "tiny"]
     line += ["--trainer.max_steps", "6", "--trainer.accelerator", "cpu", "--data.row_tokens", "32"]
     line += ["--trainer.precision", "32-true", "--tracking.mode", "disabled"]
-    ended = []
     for devices in (1, 2):
         words = [*line, "--output", f"of{devices}", "--data.batch_size", str(8 // devices)]
         words += ["--trainer.devices", "2", "--trainer.strategy", "ddp"] if devices > 1 else []
         process = running.start(words, folder, session_cache, "pretrain")
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, (out, err)
-        (made,) = (folder / f"of{devices}" / "pretrain").iterdir()
-        weights = load_file(made / "export" / "model.safetensors")
-        ended.append((running.result(made), weights))
-    (one, weights), (two, others) = ended
+    (one, weights), (two, others) = (ended(folder / f"of{devices}") for devices in (1, 2))
     assert two["metrics"] == pytest.approx(one["metrics"], rel=1e-4)
     assert two["tokens"] == one["tokens"]
     for name, value in weights.items():
@@ -134,11 +129,8 @@ def test_started_by_a_launcher(launcher, folder, bert, session_cache):
                 mine = {"SLURM_PROCID": rank, "SLURM_LOCALID": rank}
                 more = {**settings, "env": settings["env"] | job | mine}
                 begun.append(subprocess.Popen([sys.executable, *words], **more))
-        ended = []
-        for process in begun:
-            out, err = process.communicate(timeout=240)
-            ended.append((process.returncode, out + err))
-        return ended
+        said = ["".join(process.communicate(timeout=240)) for process in begun]
+        return [(process.returncode, text) for process, text in zip(begun, said, strict=True)]
 
     kill = signal_at("train_batch_end:3", signal.SIGKILL)
     assert all(code for code, _ in run([*line, *kill]))
