@@ -1,6 +1,7 @@
 # make run    fine-tune with LoRA, tracked          (make run ARGS="--model.rank 16")
 # make test   the whole test suite                  (make test ARGS="-k lora")
 # make lint   style
+# make bench  the contests with other libraries, an hour or two; experiments/benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -12,6 +13,20 @@ test: .venv/test-installed
 
 lint: .venv/test-installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+bench: .venv/bench-installed data/imdb/manifest.json
+	$(BIN)/python -m experiments.benchmarks.startup --record
+	$(BIN)/python -m experiments.benchmarks.finetuning --record
+	for objective in mlm clm plm; do \
+	  $(BIN)/python -m experiments.benchmarks.pretraining --corpus data/imdb --objective $$objective --record || exit; done
+	for objective in mlm wwm plm; do \
+	  $(BIN)/python -m experiments.benchmarks.corruption --corpus data/imdb --objective $$objective --record || exit; done
+	$(BIN)/python -m experiments.benchmarks.instructing --record
+	$(BIN)/python -m experiments.benchmarks.corpus --record
+	$(BIN)/python -m experiments.benchmarks.growth --record
+
+data/imdb/manifest.json: | .venv/run-installed
+	$(BIN)/python experiments/prepare_corpus.py --source imdb --out data/imdb
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pretune needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -27,4 +42,8 @@ lint: .venv/test-installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
-.PHONY: run test lint
+.venv/bench-installed: .venv/run-installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+.PHONY: run test lint bench

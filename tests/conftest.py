@@ -2,7 +2,9 @@
 
 import os
 
-# Read once, when the libraries are imported.
+# Read once, when the libraries are imported, here and in the processes that tests start. One thread
+# is faster for matrices of 16 columns; processes of several threads each wait for one another.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 
@@ -16,8 +18,6 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 from tests import browser as browsers  # noqa: E402
-
-torch.set_num_threads(1)  # faster for matrices of 16 columns
 
 GOOD = ("a gripping film", "warm and clever", "the best film of the year", "clever", "a warm tale")
 BAD = ("a dull film", "cold and stupid", "the worst film of the year", "stupid", "a cold tale")

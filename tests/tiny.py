@@ -61,7 +61,7 @@ def read(source: Path, backbone: str, **settings: Any) -> TextFiles:
 def trainer(callbacks: list, **settings: Any) -> Trainer:
     settings = {"max_epochs": 2, "precision": "32-true", "log_every_n_steps": 1, **settings}
     return Trainer(
-        accelerator="cpu",
+        accelerator=settings.pop("accelerator", "cpu"),
         callbacks=callbacks,
         logger=settings.pop("logger", None) or Memory(),
         num_sanity_val_steps=0,

@@ -1,21 +1,15 @@
-"""How fast is the corpus pipeline beside datatrove's own filters, and does its memory grow?
+"""How fast are the corpus pipeline's filter rules beside datatrove's own filters?
 
-    python -m experiments.benchmarks.corpus --times 1 10
+    python -m experiments.benchmarks.corpus
 
-First one process filters the same reviews by our rules and by datatrove's filters, in turn. Then
-the whole pipeline runs over the 25,000 reviews, repeated so often; memory is that of all its
-processes together, what they share counted once.
+The same film reviews on one process: the Gopher, C4 and FineWeb rules, and how often both decide
+the same. How the whole pipeline grows with the data is in experiments.benchmarks.growth.
 """
 
 import argparse
-import json
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Callable
 
-import psutil
 from datatrove.data import Document
 from datatrove.pipeline.filters import (
     C4QualityFilter,
@@ -28,81 +22,51 @@ from datamodules.classification import reviews
 from datamodules.pipeline.cleaning import clean
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import GROUPS, limits_of
+from experiments.benchmarks.contest import Column, Measured, hold
 
-SCRIPT = Path(__file__).parents[1] / "prepare_corpus.py"
+
+def texts_of(asked: argparse.Namespace) -> list[str]:
+    return [clean(text) for text in reviews("imdb").splits["train"].texts[: asked.documents]]
 
 
-def ours(text: str) -> bool:
+def keeps(text: str) -> bool:
     page, limits = Page.of(text, "en"), limits_of("en")
     return not any(broken for group in GROUPS.values() for *_, broken in group(page, limits))
 
 
-def theirs(text: str, filters: list) -> bool:
-    document = Document(text, "0")
-    results = (step.filter(document) for step in filters)
-    return all(result[0] if isinstance(result, tuple) else result for result in results)
+def timed(texts: list[str], keeps: Callable[[str], bool]) -> tuple[list[bool], float]:
+    """Decisions, and documents a second."""
+    keeps(texts[0])  # what is loaded at the first call
+    began = time.perf_counter()
+    kept = [bool(keeps(text)) for text in texts]
+    return kept, len(texts) / (time.perf_counter() - began)
 
 
-def compare(count: int) -> None:
-    """Documents a second of both, and on how many they agree."""
-    texts = [clean(text) for text in reviews("imdb").splits["train"].texts[:count]]
+def ours(asked: argparse.Namespace) -> Measured:
+    return {"rate": timed(texts_of(asked), keeps)[1]}
+
+
+def theirs(asked: argparse.Namespace) -> Measured:
     filters = [GopherRepetitionFilter(), GopherQualityFilter()]
     filters += [C4QualityFilter(filter_no_terminal_punct=True), FineWebQualityFilter()]
-    ours(texts[0]), theirs(texts[0], filters)  # what is loaded at the first call
-    kept, seconds = [], []
-    for keeps in (ours, lambda text: theirs(text, filters)):
-        started = time.perf_counter()
-        kept.append([bool(keeps(text)) for text in texts])
-        seconds.append(time.perf_counter() - started)
-    agree = sum(one == two for one, two in zip(*kept, strict=True)) / count
-    speeds = [count / s for s in seconds]
-    print(f"filter rules, one process: ours {speeds[0]:.0f} documents/s, datatrove {speeds[1]:.0f}")
-    print(f"ratio {speeds[0] / speeds[1]:.1f}, the same decision on {agree:.2%} of {count:,}")
+
+    def passes(text: str) -> bool:
+        document = Document(text, "0")
+        results = (step.filter(document) for step in filters)
+        return all(result[0] if isinstance(result, tuple) else result for result in results)
+
+    texts = texts_of(asked)
+    kept, rate = timed(texts, passes)
+    same = sum(one == keeps(text) for one, text in zip(kept, texts, strict=True))
+    return {"rate": rate, "same": same / len(texts)}
 
 
-def memory(process: psutil.Process) -> int:
-    """Bytes that a process and its children hold, shared pages counted once."""
-    total = 0
-    for one in [process, *process.children(recursive=True)]:
-        try:
-            total += one.memory_full_info().pss
-        except psutil.Error:  # it has just ended
-            pass
-    return total
-
-
-def run(times: int, folder: Path) -> None:
-    source = folder / f"{times}.jsonl"
-    texts = [text for split in reviews("imdb").splits.values() for text in split.texts]
-    with open(source, "w") as file:
-        for turn in range(times):
-            for number, text in enumerate(texts):
-                file.write(json.dumps({"id": f"{turn}-{number}", "text": text}) + "\n")
-    words = ["--source", source, "--out", folder / f"out-{times}", "--tracking.mode", "disabled"]
-    started, peak = time.perf_counter(), 0
-    process = psutil.Popen(
-        [sys.executable, str(SCRIPT), *map(str, words)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while process.poll() is None:
-        peak = max(peak, memory(process))
-        time.sleep(0.5)
-    assert process.returncode == 0
-    took, count = time.perf_counter() - started, times * len(texts)
-    print(f"{count:>9,} documents: {took:.0f} s, {peak / 2**30:.2f} GiB at the peak", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, nargs="*", default=[1, 10])
-    parser.add_argument("--count", type=int, default=2000, help="documents of the comparison")
-    asked = parser.parse_args()
-    compare(asked.count)
-    with tempfile.TemporaryDirectory() as folder:
-        for times in asked.times:
-            run(times, Path(folder))
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--documents", type=int, default=2000, help="(2000)")
 
 
 if __name__ == "__main__":
-    main()
+    columns = [Column("rate", "documents/s", "{:.0f}", "more")]
+    columns.append(Column("same", "same decision as Pretune", "{:.2%}"))
+    contestants = {"Pretune": ours, "datatrove": theirs}
+    hold("corpus", "Corpus: filter rules", __doc__, contestants, columns, flags)

@@ -1,0 +1,72 @@
+"""How fast is what an objective does to clean rows, beside transformers' collators?
+
+    python -m experiments.benchmarks.corruption --corpus data/imdb
+    python -m experiments.benchmarks.corruption --corpus data/imdb --objective plm
+
+From rows as a data set hands them out to what the network is given, on one thread of a CPU or, for
+ours, on the GPU.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from experiments.benchmarks.contest import Column, Measured, hold
+from experiments.benchmarks.pretraining import OBJECTIVES, collator_of, data_of, module_of, rows_of
+
+
+def timed(asked: argparse.Namespace, step: Callable[[int], Any]) -> Measured:
+    """Tokens per second of so many batches, after two that are not timed."""
+    for number in range(2):
+        step(number)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    for number in range(asked.steps):
+        step(number)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return {"rate": asked.steps * asked.batch * asked.tokens / (time.perf_counter() - began)}
+
+
+def ours(asked: argparse.Namespace) -> Measured:
+    torch.set_num_threads(1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    data = data_of(asked)
+    rows, generator = data._rows["train"], torch.Generator(device).manual_seed(0)
+    with module_of(asked, data) as module:
+        module.to(device)
+
+        def step(number: int) -> Any:
+            visits = range(number * asked.batch, (number + 1) * asked.batch)
+            batch = rows.__getitems__(list(visits))
+            return module.corrupt({k: v.to(device) for k, v in batch.items()}, generator)
+
+        return timed(asked, step)
+
+
+def theirs(asked: argparse.Namespace) -> Measured:
+    torch.set_num_threads(1)
+    data = data_of(asked)
+    with module_of(asked, data) as module:
+        collator = collator_of(asked, module.tokenizer)
+        rows = rows_of(asked, data, module.tokenizer, (asked.steps + 2) * asked.batch)
+    return timed(asked, lambda n: collator(rows[n * asked.batch : (n + 1) * asked.batch]))
+
+
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", required=True, help="folder of prepare_corpus.py")
+    parser.add_argument("--objective", choices=list(OBJECTIVES), default="mlm", help="(mlm)")
+    parser.add_argument("--tokens", type=int, default=128, help="of a row (128)")
+    parser.add_argument("--batch", type=int, default=32, help="rows of a step (32)")
+    parser.add_argument("--steps", type=int, default=200, help="timed batches of a run (200)")
+    parser.set_defaults(size="tiny", workers=0)
+
+
+if __name__ == "__main__":
+    columns = [Column("rate", "tokens/s", "{:,.0f}", "more")]
+    title = "Corruption: {objective}, rows of {tokens}"
+    hold("corruption", title, __doc__, {"Pretune": ours, "collator": theirs}, columns, flags, 5)

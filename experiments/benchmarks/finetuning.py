@@ -1,0 +1,228 @@
+"""How fast is fine-tuning with LoRA beside the Hugging Face Trainer and a bare loop?
+
+    python -m experiments.benchmarks.finetuning
+    python -m experiments.benchmarks.finetuning --backbone roberta --rows 8000   # for a GPU
+
+MiniLM learns the bundled film review sentences with LoRA of rank 5 and is asked those of the
+validation split. Ours is the command experiments/lora_sst2.py, tracked, with its test and export.
+The bare loop trains the same module on the same batches, with nothing around it. ``--backbone
+roberta`` is a new network of RoBERTa-base's shape: its accuracy says nothing, its speed does.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from experiments.benchmarks.contest import Column, Measured, hold
+
+RANK, ALPHA, RATE = 5, 16, 1e-3
+SCRIPT = Path(__file__).parents[1] / "lora_sst2.py"
+
+
+def elapsed() -> float:
+    """Seconds since this process began."""
+    return time.time() - psutil.Process().create_time()
+
+
+def command(script: Path, *flags: str) -> dict[str, Any]:
+    """What a run's result.json says."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, str(script), "--output", folder, "--tracking.mode", "offline"]
+        environment = {**os.environ, "WANDB_SILENT": "true"}
+        done = subprocess.run(
+            [*words, *flags], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise ValueError(f"{script.name} failed:\n{done.stderr[-3000:]}")
+        return json.loads(next(Path(folder).glob("*/*/result.json")).read_text())
+
+
+@contextlib.contextmanager
+def backbone_of(asked: argparse.Namespace) -> Iterator[str]:
+    """A name, or the folder of a new network with MiniLM's tokenizer."""
+    if asked.backbone != "roberta":
+        yield asked.backbone
+        return
+    import transformers
+
+    from datamodules.packaged import load_tokenizer
+
+    tokenizer = load_tokenizer("minilm")
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, type_vocab_size=2
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        transformers.RobertaForSequenceClassification(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        yield folder
+
+
+def ours(asked: argparse.Namespace) -> Measured:
+    with backbone_of(asked) as backbone:
+        flags = {"data.source": "bundled", "data.train_rows": asked.rows}
+        flags |= {"trainer.max_epochs": asked.epochs, "model.backbone": backbone}
+        said = command(SCRIPT, *(word for k, v in flags.items() for word in (f"--{k}", str(v))))
+    return {
+        "training": said["training_seconds"],
+        "whole": said["seconds"],
+        "tokens": said["tokens_per_second"],
+        "accuracy": said["metrics"]["val/accuracy"],
+        "memory": said["peak_memory_bytes"] / 2**30,
+    }
+
+
+def data_of(asked: argparse.Namespace, backbone: str):
+    from datamodules import SST2
+
+    data = SST2("bundled", backbone, batch_tokens=512, train_rows=asked.rows)
+    data.setup("fit")
+    return data
+
+
+def bare(asked: argparse.Namespace) -> Measured:
+    import lightning
+    import torch
+
+    from modules import Classification, LoRA, optimization
+    from modules.backbones import native_bf16
+    from modules.finetuning.freezing import halve
+
+    lightning.seed_everything(0, verbose=False)
+    with backbone_of(asked) as backbone:
+        data, half = data_of(asked, backbone), native_bf16()
+        task = Classification(labels=data.label_names)
+        module = LoRA(backbone=backbone, task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module.to(device)
+    if half:
+        halve(module.model)
+    loader, trained = data.train_dataloader(), [p for p in module.parameters() if p.requires_grad]
+    steps = asked.epochs * len(loader)
+    optimizer = optimization.adamw(optimization.parameter_groups(module, 0.01), RATE)
+    rates = optimization.learning_rates(optimizer, "linear", 0.06, steps)
+    began, tokens = time.perf_counter(), 0
+    for epoch in range(asked.epochs):
+        loader.batch_sampler.set_epoch(epoch)
+        for batch in loader:
+            batch = module.transfer_batch_to_device(batch, device, 0)
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                loss = task.loss(task.logits(module.model, batch), batch)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            rates.step()
+            tokens += int(batch["attention_mask"].sum())
+    training, right, count = time.perf_counter() - began, 0, 0
+    module.eval()
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        for batch in data.val_dataloader():
+            batch = module.transfer_batch_to_device(batch, device, 0)
+            right += int((task.logits(module.model, batch).argmax(1) == batch["labels"]).sum())
+            count += len(batch["labels"])
+    found = {"training": training, "whole": elapsed(), "tokens": tokens / training}
+    return {**found, "accuracy": right / count}
+
+
+def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
+    """The Hugging Face Trainer with peft, as a script of its own would use them."""
+    import peft
+    import transformers
+
+    from datamodules.packaged import load_tokenizer
+    from modules.backbones import attention, resolve
+
+    transformers.set_seed(0)
+    faster = {"attn_implementation": attention()} if "bf16" in settings else {}
+    with backbone_of(asked) as backbone:
+        texts, tokenizer = data_of(asked, backbone).dataset.splits, load_tokenizer(backbone)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+            resolve(backbone), num_labels=2, **faster
+        )
+    rows = {}
+    for name in ("train", "validation"):
+        padding = {"padding": "max_length"} if pad else {}
+        ids = tokenizer(list(texts[name].texts), truncation=True, max_length=128, **padding)
+        columns = {**ids, "labels": texts[name].labels}
+        rows[name] = [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
+    lora = peft.LoraConfig("SEQ_CLS", r=RANK, lora_alpha=ALPHA, target_modules="all-linear")
+    model = peft.get_peft_model(model, lora)
+    tokens = asked.epochs * sum(sum(row["attention_mask"]) for row in rows["train"])
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = transformers.TrainingArguments(
+            folder,
+            num_train_epochs=asked.epochs,
+            per_device_train_batch_size=asked.batch,
+            per_device_eval_batch_size=asked.batch,
+            learning_rate=RATE,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            **settings,
+        )
+        collator = transformers.default_data_collator if pad else None
+        runner = transformers.Trainer(
+            model,
+            arguments,
+            data_collator=collator,
+            train_dataset=rows["train"],
+            eval_dataset=rows["validation"],
+            processing_class=tokenizer,
+            compute_metrics=lambda found: {
+                "accuracy": float((found.predictions.argmax(1) == found.label_ids).mean())
+            },
+        )
+        training = runner.train().metrics["train_runtime"]
+        accuracy = runner.evaluate()["eval_accuracy"]
+    return {
+        "training": training,
+        "whole": elapsed(),
+        "tokens": tokens / training,
+        "accuracy": accuracy,
+    }
+
+
+CONTESTANTS = {
+    "Pretune, the command": ours,
+    "bare loop, same batches": bare,
+    "Trainer, tuned": lambda asked: trainer(
+        asked,
+        pad=False,
+        bf16=True,
+        train_sampling_strategy="group_by_length",
+        optim="adamw_torch_fused",
+    ),
+    "Trainer, padded to the longest": lambda asked: trainer(asked, pad=False),
+    "Trainer, padded to 128": lambda asked: trainer(asked, pad=True),
+}
+COLUMNS = [
+    Column("training", "training, s", better="less"),
+    Column("whole", "whole process, s", better="less"),
+    Column("tokens", "tokens/s", "{:,.0f}"),
+    Column("accuracy", "validation accuracy", "{:.3f}"),
+    Column("memory", "peak memory, GiB", "{:.2f}"),
+]
+
+
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backbone", default="minilm", help="or roberta, a new one (minilm)")
+    parser.add_argument("--rows", type=int, default=2000, help="training sentences (2000)")
+    parser.add_argument("--epochs", type=int, default=1, help="(1)")
+    parser.add_argument("--batch", type=int, default=32, help="rows of a Trainer's batch (32)")
+
+
+if __name__ == "__main__":
+    title = "Fine-tuning: LoRA on {backbone}, {rows} sentences"
+    hold("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)
