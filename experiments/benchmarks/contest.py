@@ -9,9 +9,7 @@ import datetime
 import json
 import platform
 import re
-import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +19,7 @@ from typing import NamedTuple
 
 import psutil
 
+from experiments.benchmarks.running import device, output_of
 from experiments.flags import FlagParser, at_least_one
 from experiments.guard import guarded
 from experiments.tracking.place import git_commit
@@ -67,24 +66,17 @@ def hold(
         at_least_one(asked, "rounds")
         if asked.alone:
             found = contestants[asked.alone](asked)
-            found.setdefault("memory", peak_memory() / 2**30)
+            if "memory" not in found and any(column.key == "memory" for column in columns):
+                from callbacks.cost import peak_memory
+
+                found["memory"] = peak_memory(device()) / 2**30
             print(json.dumps(found))
             return
         chosen = [one for one in contestants if one in (asked.only or contestants)]
         table = tabulated(compete(name, chosen, asked.rounds), columns)
         print(f"\n{table}")
         if asked.record:
-            record(title.format(**vars(asked)), name, table, len(chosen))
-
-
-def peak_memory() -> int:
-    """Bytes that this process and the largest of those it started held at the most."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024
+            record(title.format(**vars(asked)), name, table)
 
 
 def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Measured]]:
@@ -94,18 +86,11 @@ def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Me
         for one in contestants:
             print(f"round {turn + 1} of {rounds}: {one:<32}", end="", flush=True)
             began = time.perf_counter()
-            found[one].append(_run(name, one))
+            flags = [*sys.argv[1:], "--alone", one]
+            said = output_of(one, "-m", f"experiments.benchmarks.{name}", *flags)
+            found[one].append(json.loads(said.splitlines()[-1]))
             print(f"{time.perf_counter() - began:7.1f} s", flush=True)
     return found
-
-
-def _run(name: str, contestant: str) -> Measured:
-    flags = [*sys.argv[1:], "--alone", contestant]
-    command = [sys.executable, "-m", f"experiments.benchmarks.{name}", *flags]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise ValueError(f"{contestant} failed:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def tabulated(found: dict[str, list[Measured]], columns: list[Column]) -> str:
@@ -154,7 +139,7 @@ def machine() -> str:
     return f"{gpu}{psutil.cpu_count()} cores of {model}, {memory:.0f} GiB, {versions}"
 
 
-def record(title: str, name: str, table: str, contestants: int) -> None:
+def record(title: str, name: str, table: str) -> None:
     """Replace the section ``title`` of RESULTS.md, or add it before the log."""
     flags = [word for word in sys.argv[1:] if word != "--record"]
     command = " ".join(["python -m experiments.benchmarks." + name, *flags])

@@ -8,7 +8,6 @@ ours, on the GPU.
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,34 +15,30 @@ import torch
 
 from experiments.benchmarks.contest import Column, Measured, hold
 from experiments.benchmarks.pretraining import OBJECTIVES, collator_of, data_of, module_of, rows_of
+from experiments.benchmarks.running import device, now
 
 
 def timed(asked: argparse.Namespace, step: Callable[[int], Any]) -> Measured:
     """Tokens per second of so many batches, after two that are not timed."""
     for number in range(2):
         step(number)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    began = time.perf_counter()
+    began = now()
     for number in range(asked.steps):
         step(number)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return {"rate": asked.steps * asked.batch * asked.tokens / (time.perf_counter() - began)}
+    return {"rate": asked.steps * asked.batch * asked.tokens / (now() - began)}
 
 
 def ours(asked: argparse.Namespace) -> Measured:
     torch.set_num_threads(1)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    data = data_of(asked)
-    rows, generator = data._rows["train"], torch.Generator(device).manual_seed(0)
+    data, place = data_of(asked), device()
+    rows, generator = data._rows["train"], torch.Generator(place).manual_seed(0)
     with module_of(asked, data) as module:
-        module.to(device)
+        module.to(place)
 
         def step(number: int) -> Any:
             visits = range(number * asked.batch, (number + 1) * asked.batch)
             batch = rows.__getitems__(list(visits))
-            return module.corrupt({k: v.to(device) for k, v in batch.items()}, generator)
+            return module.corrupt({k: v.to(place) for k, v in batch.items()}, generator)
 
         return timed(asked, step)
 

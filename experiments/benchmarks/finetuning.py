@@ -11,40 +11,15 @@ roberta`` is a new network of RoBERTa-base's shape: its accuracy says nothing, i
 
 import argparse
 import contextlib
-import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import psutil
-
 from experiments.benchmarks.contest import Column, Measured, hold
+from experiments.benchmarks.running import SCRIPT, device, elapsed, result_of
 
 RANK, ALPHA, RATE = 5, 16, 1e-3
-SCRIPT = Path(__file__).parents[1] / "lora_sst2.py"
-
-
-def elapsed() -> float:
-    """Seconds since this process began."""
-    return time.time() - psutil.Process().create_time()
-
-
-def command(script: Path, *flags: str) -> dict[str, Any]:
-    """What a run's result.json says."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, str(script), "--output", folder, "--tracking.mode", "offline"]
-        environment = {**os.environ, "WANDB_SILENT": "true"}
-        done = subprocess.run(
-            [*words, *flags], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ValueError(f"{script.name} failed:\n{done.stderr[-3000:]}")
-        return json.loads(next(Path(folder).glob("*/*/result.json")).read_text())
 
 
 @contextlib.contextmanager
@@ -71,7 +46,7 @@ def ours(asked: argparse.Namespace) -> Measured:
     with backbone_of(asked) as backbone:
         flags = {"data.source": "bundled", "data.train_rows": asked.rows}
         flags |= {"trainer.max_epochs": asked.epochs, "model.backbone": backbone}
-        said = command(SCRIPT, *(word for k, v in flags.items() for word in (f"--{k}", str(v))))
+        said = result_of(SCRIPT, *(word for k, v in flags.items() for word in (f"--{k}", str(v))))
     return {
         "training": said["training_seconds"],
         "whole": said["seconds"],
@@ -102,8 +77,8 @@ def bare(asked: argparse.Namespace) -> Measured:
         data, half = data_of(asked, backbone), native_bf16()
         task = Classification(labels=data.label_names)
         module = LoRA(backbone=backbone, task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module.to(device)
+    place = device()
+    module.to(place)
     if half:
         halve(module.model)
     loader, trained = data.train_dataloader(), [p for p in module.parameters() if p.requires_grad]
@@ -114,8 +89,8 @@ def bare(asked: argparse.Namespace) -> Measured:
     for epoch in range(asked.epochs):
         loader.batch_sampler.set_epoch(epoch)
         for batch in loader:
-            batch = module.transfer_batch_to_device(batch, device, 0)
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            batch = module.transfer_batch_to_device(batch, place, 0)
+            with torch.autocast(place.type, torch.bfloat16, enabled=half):
                 loss = task.loss(task.logits(module.model, batch), batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -125,9 +100,9 @@ def bare(asked: argparse.Namespace) -> Measured:
             tokens += int(batch["attention_mask"].sum())
     training, right, count = time.perf_counter() - began, 0, 0
     module.eval()
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+    with torch.no_grad(), torch.autocast(place.type, torch.bfloat16, enabled=half):
         for batch in data.val_dataloader():
-            batch = module.transfer_batch_to_device(batch, device, 0)
+            batch = module.transfer_batch_to_device(batch, place, 0)
             right += int((task.logits(module.model, batch).argmax(1) == batch["labels"]).sum())
             count += len(batch["labels"])
     found = {"training": training, "whole": elapsed(), "tokens": tokens / training}
@@ -167,6 +142,7 @@ def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
             per_device_train_batch_size=asked.batch,
             per_device_eval_batch_size=asked.batch,
             learning_rate=RATE,
+            use_cpu=device().type == "cpu",
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,

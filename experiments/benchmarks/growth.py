@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 
 from experiments.benchmarks.contest import Column, Measured, hold
-from experiments.benchmarks.finetuning import SCRIPT, command
+from experiments.benchmarks.running import EXPERIMENTS, SCRIPT, result_of
 
-PRETRAIN, PREPARE = (SCRIPT.with_name(f"{name}.py") for name in ("pretrain", "prepare_corpus"))
+PRETRAIN, PREPARE = (EXPERIMENTS / f"{name}.py" for name in ("pretrain", "prepare_corpus"))
 
 
 def measured(said: dict) -> Measured:
@@ -34,7 +34,7 @@ def measured(said: dict) -> Measured:
 
 def finetuned(rows: int) -> Measured:
     flags = f"--data.source bundled --data.train_rows {rows} --trainer.max_epochs 1".split()
-    return measured(command(SCRIPT, *flags))
+    return measured(result_of(SCRIPT, *flags))
 
 
 def written(file: Path, texts: Iterable[str]) -> Path:
@@ -60,7 +60,7 @@ def pretrained(documents: int) -> Measured:
         flags = "--rules none --decontaminate none --vocabulary 8000".split()
         assert prepare(source, Path(name) / "corpus", *flags).wait() == 0
         flags = f"--data.path {name}/corpus --model.size tiny --trainer.max_epochs 1".split()
-        return measured(command(PRETRAIN, *flags))
+        return measured(result_of(PRETRAIN, *flags))
 
 
 def held(process: psutil.Process) -> int:

@@ -8,13 +8,12 @@ measured by one function on the same validation records.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from typing import Any
 
 from experiments.benchmarks.contest import Column, Measured, hold
-from experiments.benchmarks.finetuning import elapsed
+from experiments.benchmarks.running import device, elapsed, our_trainer
 
 RANK, ALPHA, RATE, LONGEST = 8, 16, 5e-4, 512
 
@@ -36,7 +35,7 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
     from modules.backbones import native_bf16
 
     task, data = InstructionFollowing(), data_of(asked)
-    task._plain, total, count = True, 0.0, 0
+    task._plain, total, count = True, 0.0, 0  # SmolLM2's logits are its output layer's
     network.eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=native_bf16()):
         for batch in data.val_dataloader():
@@ -48,7 +47,6 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
 
 def ours(asked: argparse.Namespace, packing: bool) -> Measured:
     import lightning
-    from lightning.pytorch import Trainer
 
     from callbacks import Cost, StepSeed
     from modules import InstructionFollowing, LoRA
@@ -58,18 +56,11 @@ def ours(asked: argparse.Namespace, packing: bool) -> Measured:
     data, cost = data_of(asked, packing), Cost()
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone="smollm2", task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
-    Trainer(
-        max_epochs=1,
-        precision="bf16-mixed" if native_bf16() else "32-true",
-        gradient_clip_val=1.0,
-        callbacks=[StepSeed(0), cost],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        limit_val_batches=0,
-    ).fit(module, data)
+    precision = "bf16-mixed" if native_bf16() else "32-true"
+    callbacks = [StepSeed(0), cost]
+    our_trainer(max_epochs=1, precision=precision, callbacks=callbacks, logger=False).fit(
+        module, data
+    )
     found = {"training": cost.seconds, "tokens": cost.rate()}
     return {**found, "loss": loss_of(module.model, asked), "whole": elapsed()}
 
@@ -98,7 +89,7 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
             packing=packing,
             assistant_only_loss=True,
             bf16=native_bf16(),
-            use_cpu=not torch.cuda.is_available(),
+            use_cpu=device().type == "cpu",
             gradient_checkpointing=False,
             save_strategy="no",
             report_to=[],
@@ -110,7 +101,7 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
         trainer = SFTTrainer(
             model,
             args=settings,
-            train_dataset=datasets.Dataset.from_list(json.loads(json.dumps(chats))),
+            train_dataset=datasets.Dataset.from_list(chats),
             processing_class=data.speaker,
             peft_config=peft.LoraConfig(
                 "CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules="all-linear"

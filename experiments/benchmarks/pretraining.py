@@ -11,14 +11,12 @@ the corpus's is. Needs neither W&B nor `datasets`.
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 import transformers
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -27,6 +25,7 @@ from lightning.pytorch.loggers import CSVLogger
 from callbacks import Cost, StepSeed, StopOnNaN, utilization
 from datamodules import Corpus
 from experiments.benchmarks.contest import Column, Measured, hold
+from experiments.benchmarks.running import device, now, our_trainer
 from modules import CausalLM, MaskedLM, PermutationLM
 from modules.pretraining.base import PretrainingModule
 
@@ -44,16 +43,13 @@ class Clock:
 
     def tick(self, step: int) -> None:
         if step in (self.first, self.last):
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            self.times[step] = time.perf_counter()
+            self.times[step] = now()
 
     def measured(self, asked: argparse.Namespace, network: Any) -> Measured:
         seconds = self.times[self.last] - self.times[self.first]
         rate = asked.steps * asked.batch * asked.tokens / seconds
         found = {"rate": rate, "loss": statistics.mean(self.losses)}
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if peak := utilization.peak_flops(device, "bf16-mixed"):
+        if peak := utilization.peak_flops(device(), "bf16-mixed"):
             found["mfu"] = 100 * rate * flops_per_token(network, asked.tokens) / peak
         return found
 
@@ -118,18 +114,12 @@ def module_of(asked: argparse.Namespace, data: Corpus) -> Iterator[PretrainingMo
 def ours(asked: argparse.Namespace) -> Measured:
     data, clock = data_of(asked), Clock(asked.warmup, asked.warmup + asked.steps)
     with module_of(asked, data) as module, tempfile.TemporaryDirectory() as folder:
-        Trainer(
+        our_trainer(
             max_steps=clock.last,
             precision="bf16-mixed",
-            gradient_clip_val=1.0,
             callbacks=[StepSeed(0), Cost(), StopOnNaN(), OurClock(clock)],
             logger=CSVLogger(folder),
             log_every_n_steps=10,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            limit_val_batches=0,
         ).fit(module, data)
         return clock.measured(asked, module.model)
 
@@ -182,7 +172,7 @@ def theirs(asked: argparse.Namespace) -> Measured:
             lr_scheduler_type="cosine",
             warmup_steps=round(0.06 * clock.last),
             bf16=True,
-            use_cpu=not torch.cuda.is_available(),
+            use_cpu=device().type == "cpu",
             optim="adamw_torch_fused",
             logging_steps=10,
             save_strategy="no",

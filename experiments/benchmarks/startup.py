@@ -4,33 +4,25 @@ python -m experiments.benchmarks.startup
 """
 
 import argparse
-import subprocess
-import sys
 import time
 
 from experiments.benchmarks.contest import Column, Measured, hold
-from experiments.benchmarks.finetuning import SCRIPT, command
+from experiments.benchmarks.running import SCRIPT, output_of, result_of
 
 
 def seconds_of(*words: str) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+    output_of(words[-1], *words)
     return time.perf_counter() - began
 
 
 def first_step(asked: argparse.Namespace) -> Measured:
     flags = "--data.source bundled --trainer.max_steps 1 --trainer.limit_val_batches 0".split()
-    said = command(SCRIPT, *flags, "--trainer.limit_test_batches", "1")
+    said = result_of(SCRIPT, *flags, "--trainer.limit_test_batches", "1")
     return {"seconds": said["seconds_to_first_step"]}
 
 
 IMPORTS = "import lightning.pytorch, transformers"
-CONTESTANTS = {
-    "import lightning, transformers": lambda asked: {"seconds": seconds_of("-c", IMPORTS)},
-    "with what both load when used": lambda asked: {"seconds": seconds_of("-c", USED)},
-    "lora_sst2.py --help": lambda asked: {"seconds": seconds_of(str(SCRIPT), "--help")},
-    "lora_sst2.py to its first step": first_step,
-}
 # Both import most of themselves only when a name is asked for.
 USED = (
     "from lightning.pytorch import Trainer, LightningModule, LightningDataModule; "
@@ -38,6 +30,12 @@ USED = (
     "from transformers.models.bert.modeling_bert import BertForSequenceClassification; "
     "from lightning.pytorch.loggers import WandbLogger; import wandb, peft, torchmetrics"
 )
+CONTESTANTS = {
+    "import lightning, transformers": lambda asked: {"seconds": seconds_of("-c", IMPORTS)},
+    "with what both load when used": lambda asked: {"seconds": seconds_of("-c", USED)},
+    "lora_sst2.py --help": lambda asked: {"seconds": seconds_of(str(SCRIPT), "--help")},
+    "lora_sst2.py to its first step": first_step,
+}
 
 if __name__ == "__main__":
     columns = [Column("seconds", "seconds", "{:.2f}", "less")]

@@ -1,0 +1,70 @@
+"""What contestants share: commands and their results, our Trainer, clocks and devices."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:  # they take seconds that not every contestant needs
+    import torch
+    from lightning.pytorch import Trainer
+
+EXPERIMENTS = Path(__file__).parents[1]
+SCRIPT = EXPERIMENTS / "lora_sst2.py"
+
+
+def output_of(who: str, *words: str) -> str:
+    """What Python prints for these words; where it fails, its last line is the error's."""
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ValueError(f"{who} failed: {last}")
+    return done.stdout
+
+
+def result_of(script: Path, *flags: str) -> dict[str, Any]:
+    """What the result.json of a tracked run says."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [str(script), "--output", folder, "--tracking.mode", "offline", *flags]
+        output_of(script.name, *words)
+        return json.loads(next(Path(folder).glob("*/*/result.json")).read_text())
+
+
+def elapsed() -> float:
+    """Seconds since this process began."""
+    return time.time() - psutil.Process().create_time()
+
+
+def device() -> "torch.device":
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def now() -> float:
+    """Seconds of a clock, read when the device's queue is empty."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def our_trainer(**settings: Any) -> "Trainer":
+    """A Trainer as the experiments' own, which trains and does nothing else."""
+    from lightning.pytorch import Trainer
+
+    return Trainer(
+        gradient_clip_val=1.0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+        **settings,
+    )
