@@ -16,6 +16,17 @@ from experiments.benchmarks.contest import Column, Measured, hold
 from experiments.benchmarks.running import device, elapsed, our_trainer
 
 RANK, ALPHA, RATE, LONGEST = 8, 16, 5e-4, 512
+# SmolLM2's template with the marks that TRL finds responses by; the text is the same.
+MARKED = (
+    "{% for message in messages %}"
+    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
+    "You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n{% endif %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['role'] == 'assistant' %}{% generation %}"
+    "{{ message['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}"
+    "{% else %}{{ message['content'] + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 
 
 def data_of(asked: argparse.Namespace, packing: bool = False):
@@ -78,6 +89,10 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
     transformers.set_seed(0)
     data = data_of(asked)
     chats = [{"messages": as_chat(chat)} for chat in data.found.splits["train"]]
+    unmarked = data.speaker.apply_chat_template([one["messages"] for one in chats], tokenize=False)
+    data.speaker.chat_template = MARKED
+    marked = data.speaker.apply_chat_template([one["messages"] for one in chats], tokenize=False)
+    assert marked == unmarked
     with tempfile.TemporaryDirectory() as folder:
         settings = SFTConfig(
             folder,
