@@ -99,8 +99,8 @@ def cross_entropy(
 
     As ``functional.cross_entropy(hidden @ weight.T + bias, targets, reduction="sum")``, in the
     matrix precision of autocast and fp32 sums, with (chunk, V) in place of (N, V) in memory. Where
-    gradients are wanted under autocast, a token's value is rounded by up to 0.004 either way, as the
-    probabilities that the gradients are of, and it is at most 87. Without them it is exact.
+    gradients are wanted, a token's value is at most 87 and under autocast rounded by up to 0.004
+    either way, like the probabilities that the gradients are of. Without them it is exact.
 
     Args:
         hidden_NH: (N, H) inputs of the output layer.
