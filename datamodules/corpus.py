@@ -186,23 +186,26 @@ class CorpusRows(Dataset):
         starts, lengths = self.starts[rows], self.lengths[rows]
         place = np.arange(min(-(-lengths.max() // _STEP) * _STEP, self.tokens))
         mask = place < lengths[:, None]
-        ids = np.full(mask.shape, self.pad)
-        documents = np.full(mask.shape, -1)
-        ids[mask] = np.concatenate(
-            [self.split.read(a, a + n) for a, n in zip(starts, lengths, strict=True)]
-        )
-        places = (starts[:, None] + place)[mask]
-        documents[mask] = np.searchsorted(self.split.document_ends, places, "right")
+        places = np.minimum(starts[:, None] + place, len(self.split) - 1)
         batch: CorpusBatch = {
-            "input_ids": torch.from_numpy(ids),
+            "input_ids": torch.from_numpy(np.where(mask, self.split.take(places), self.pad)),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)),
-            "document_ids": torch.from_numpy(documents),
+            "document_ids": torch.from_numpy(np.where(mask, self._documents(places), -1)),
             "index": torch.from_numpy(rows),
         }
         if self.kind == "pairs":
             pairs = zip(epochs.tolist(), rows.tolist(), strict=True)
             batch["boundary"] = torch.tensor([self._boundary(*pair) for pair in pairs])
         return batch
+
+    def _documents(self, places: np.ndarray) -> np.ndarray:
+        """The documents of places that ascend in each row, (B, T): a search for each row only."""
+        ends = self.split.document_ends
+        first, last = (np.searchsorted(ends, places[:, at], "right") for at in (0, -1))
+        found = np.repeat(first[:, None], places.shape[1], 1)
+        for more in range(int((last - first).max())):
+            found += places >= ends[np.minimum(first + more, len(ends) - 1)][:, None]
+        return found
 
     def _boundary(self, epoch: int, row: int) -> int:
         """A sentence end inside the row, another one in each epoch; 0 if there is none."""

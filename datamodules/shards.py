@@ -118,6 +118,18 @@ class Split:
             number += 1
         return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, dtype=np.int64)
 
+    def take(self, places: np.ndarray) -> np.ndarray:
+        """The tokens at these places of the stream, (…) int64, of any shape."""
+        shards = np.searchsorted(self.starts, places, "right") - 1
+        first, last = int(shards.min()), int(shards.max())
+        if first == last:
+            return self._map(first)[places - self.starts[first]].astype(np.int64)
+        found = np.empty(places.shape, dtype=np.int64)
+        for number in np.unique(shards):
+            here = shards == number
+            found[here] = self._map(number)[places[here] - self.starts[number]]
+        return found
+
     def _map(self, number: int) -> np.memmap:
         if number not in self._maps:
             self._maps[number] = np.memmap(self.files[number], self.type, "r")

@@ -29,6 +29,9 @@ def halve(model: nn.Module) -> None:
     """Keep the frozen matrices in bf16, which spares their conversion at every step."""
     for parameter in frozen_matrices(model):
         parameter.data = parameter.data.bfloat16()
+    for module in model.modules():
+        if hasattr(module, "cast_input_dtype_enabled"):  # peft's, to fp32: autocast takes it back
+            module.cast_input_dtype_enabled = False
 
 
 def precision(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:

@@ -64,7 +64,7 @@ class PermutationLM(PretrainingModule):
             "input_ids": ids_BT,
             "attention_mask": mask_BT.float(),
             "use_cache": False,
-            "perm_mask": hidden_from(order_BT, targets_BT).float(),
+            "perm_mask": hidden_from(order_BT, targets_BT),
             "target_mapping": mapping_BNT,
         }
         return {"inputs": inputs, "places": real_BN, "targets": ids_BT[targets_BT]}

@@ -9,41 +9,44 @@ from datamodules.batches import CorpusBatch
 
 def framed(batch: CorpusBatch, tokenizer) -> tuple[Tensor, Tensor]:
     """Rows as ``[CLS] row [SEP]``: ids (B, T + 2) int64 and their mask (B, T + 2) bool."""
-    ids_BT, lengths_B = batch["input_ids"], batch["attention_mask"].sum(1)
-    return join(ids_BT, lengths_B, None, None, tokenizer)[:2]
+    there_BT = batch["attention_mask"]
+    mask = functional.pad(there_BT, (2, 0), value=1).bool()
+    ids = functional.pad(batch["input_ids"], (1, 1)).where(mask, _padding(tokenizer))
+    ids[:, 0] = tokenizer.cls_token_id
+    return ids.scatter_(1, there_BT.sum(1, keepdim=True) + 1, tokenizer.sep_token_id), mask
 
 
 def join(
-    first_BT: Tensor, first_B: Tensor, second_BT: Tensor | None, second_B: Tensor | None, tokenizer
+    first_BT: Tensor, first_B: Tensor, second_BT: Tensor, second_B: Tensor, tokenizer
 ) -> tuple[Tensor, Tensor, Tensor]:
     """``[CLS] first [SEP]``, and where there is a second segment, ``second [SEP]`` after it.
 
     Args:
         first_BT: ids of the first segments, of which the first ``first_B`` of each row count.
-        second_BT: those of the second, or None; ``second_B`` of a row may be 0, and both segments
-            together have at most T tokens.
+        second_BT: those of the second; ``second_B`` of a row may be 0, and both segments together
+            have at most T tokens.
 
     Returns:
-        ids (B, W) int64, mask (B, W) bool, and types (B, W) int64, 1 in the second segment.
+        ids (B, T + 3) int64, mask bool, and types int64, 1 in the second segment.
     """
-    rows, device = len(first_BT), first_BT.device
-    lengths = [first_B, torch.zeros_like(first_B) if second_B is None else second_B]
-    there_B = lengths[1] > 0
-    whole_B = lengths[0] + 2 + (lengths[1] + 1) * there_B
-    width = first_BT.shape[1] + (2 if second_BT is None else 3)
-    place_W, pad = torch.arange(width, device=device), tokenizer.pad_token_id
-    ids = torch.full((rows, width), tokenizer.sep_token_id, device=device)
+    there_B = second_B > 0
+    whole_B = first_B + 2 + (second_B + 1) * there_B
+    place_W = torch.arange(first_BT.shape[1] + 3, device=first_BT.device)
+    ids = torch.full((len(first_BT), len(place_W)), tokenizer.sep_token_id, device=first_BT.device)
     ids[:, 0] = tokenizer.cls_token_id
-    starts = [torch.ones_like(first_B), lengths[0] + 2]
-    for source, start_B, length_B in zip((first_BT, second_BT), starts, lengths, strict=True):
-        if source is not None:
-            from_BW = place_W - start_B[:, None]
-            inside = (from_BW >= 0) & (from_BW < length_B[:, None])
-            taken = source.gather(1, from_BW.clamp(0, source.shape[1] - 1))
-            ids = torch.where(inside, taken, ids)
+    starts = [torch.ones_like(first_B), first_B + 2]
+    parts = zip((first_BT, second_BT), starts, (first_B, second_B), strict=True)
+    for source, start_B, length_B in parts:
+        from_BW = place_W - start_B[:, None]
+        inside = (from_BW >= 0) & (from_BW < length_B[:, None])
+        ids = torch.where(inside, source.gather(1, from_BW.clamp(0, source.shape[1] - 1)), ids)
     mask = place_W < whole_B[:, None]
     types = ((place_W >= starts[1][:, None]) & mask & there_B[:, None]).long()
-    return ids.where(mask, 0 if pad is None else pad), mask, types
+    return ids.where(mask, _padding(tokenizer)), mask, types
+
+
+def _padding(tokenizer) -> int:
+    return 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
 def packed(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
