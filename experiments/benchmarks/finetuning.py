@@ -203,5 +203,5 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    title = "Fine-tuning: LoRA on {backbone}, {rows} sentences"
+    title = "Fine-tuning: LoRA on {backbone}, {rows} sentences, epochs: {epochs}"
     hold("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)
