@@ -9,6 +9,7 @@ import datetime
 import json
 import platform
 import re
+import shlex
 import statistics
 import sys
 import time
@@ -142,7 +143,7 @@ def machine() -> str:
 def record(title: str, name: str, table: str) -> None:
     """Replace the section ``title`` of RESULTS.md, or add it before the log."""
     flags = [word for word in sys.argv[1:] if word != "--record"]
-    command = " ".join(["python -m experiments.benchmarks." + name, *flags])
+    command = shlex.join(["python", "-m", f"experiments.benchmarks.{name}", *flags])
     today = datetime.date.today().isoformat()
     facts = f"`{command}` at `{(git_commit() or 'no commit')[:12]}`, {today}, {machine()}."
     body = f"## {title}\n\n{facts}\n\n{table}\n\n"
