@@ -61,3 +61,18 @@ def test_what_needs_no_gradient_gets_none(chunks):
     loss, _ = cross_entropy.cross_entropy(hidden.detach(), weight, None, targets)
     loss.backward()
     assert hidden.grad is None and weight.grad is not None
+
+
+def test_training_goes_on_after_a_larger_validation(chunks):
+    def trained() -> None:
+        hidden, weight, shift, targets = made(3, True)
+        cross_entropy.cross_entropy(hidden, weight, shift, targets)[0].backward()
+
+    trained()
+    with torch.inference_mode():  # memory made here cannot be written to outside
+        cross_entropy.cross_entropy(*made_without_gradients(500))
+    trained()
+
+
+def made_without_gradients(rows: int) -> list:
+    return [tensor.detach() for tensor in made(rows, True)]
