@@ -108,15 +108,7 @@ class Split:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""
-        parts = []
-        number = int(np.searchsorted(self.starts, start, "right")) - 1
-        while start < stop:
-            first, end = int(self.starts[number]), min(stop, int(self.starts[number + 1]))
-            if start < end:
-                parts.append(self._map(number)[start - first : end - first])
-                start = end
-            number += 1
-        return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, dtype=np.int64)
+        return self.take(np.arange(start, stop))
 
     def take(self, places: np.ndarray) -> np.ndarray:
         """The tokens at these places of the stream, (…) int64, of any shape."""
