@@ -3,7 +3,6 @@
 import torch
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor
-from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
 from modules import masking
@@ -19,20 +18,26 @@ def hidden_from(order_BT: Tensor, targets_BT: Tensor) -> Tensor:
     come later in the factorisation order, so not by itself.
 
     Args:
-        order_BT: the order, any distinct numbers.
+        order_BT: the order, any distinct numbers from 0 on.
         targets_BT: bool, the places that are predicted.
     """
-    looks_BT = order_BT.masked_fill(~targets_BT, -1)  # those that are not predicted come first
-    return targets_BT[:, None, :] & (order_BT[:, None, :] >= looks_BT[:, :, None])
+    # Those that are not predicted come first: they see each other and none of the others.
+    looks_BT = order_BT.masked_fill(~targets_BT, -1)
+    seen_BT = order_BT.masked_fill(~targets_BT, -2)
+    return seen_BT[:, None, :] >= looks_BT[:, :, None]
 
 
 def mapping(targets_BT: Tensor) -> tuple[Tensor, Tensor]:
     """One query for each predicted place, one-hots (B, N, T), and which are real, (B, N)."""
-    count_B = targets_BT.sum(1)
-    most = max(1, int(count_B.max()))
-    place_BN = targets_BT.int().argsort(dim=1, descending=True, stable=True)[:, :most]
-    real_BN = torch.arange(most, device=targets_BT.device) < count_B[:, None]
-    return functional.one_hot(place_BN, targets_BT.shape[1]).float(), real_BN
+    number_BT = targets_BT.cumsum(1)  # of the predicted place, from 1 on
+    most = max(1, int(number_BT[:, -1].max()))
+    row, place = targets_BT.nonzero(as_tuple=True)
+    query = number_BT[row, place] - 1
+    shape = len(targets_BT), most, targets_BT.shape[1]
+    one_hot_BNT = torch.zeros(shape, device=targets_BT.device)
+    one_hot_BNT[row, query, place] = 1.0
+    real_BN = torch.arange(most, device=targets_BT.device) < number_BT[:, -1:]
+    return one_hot_BNT, real_BN
 
 
 class PermutationLM(PretrainingModule):
