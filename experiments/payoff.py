@@ -13,7 +13,7 @@ from experiments.guard import guarded
 from experiments.jobs import Comparison, Job, Row
 
 _ROW_TOKENS, _BATCH = 128, 8
-# At small budgets 4,000 pieces beat 8,000: each is seen more often, and the output layer costs half.
+# At small budgets 4,000 pieces beat 8,000: each is seen more often, and they cost half the output.
 _CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 4000"
 _ADAPTED = "--source imdb --tokenizer minilm"
 _MANY, _SEEDS_OF_MANY = 1000, 3

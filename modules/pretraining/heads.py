@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modules.backbones import unwrapped
-from modules.cross_entropy import cross_entropy
+from modules.cross_entropy import cross_entropy, whole_steps
 
 
 def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,11 +22,10 @@ def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tenso
     found: list[Tensor] = []
 
     def select(module: nn.Module, arguments: tuple, output: Any) -> Any:
-        found.append(output["last_hidden_state"])
-        hidden_BTH = output["last_hidden_state"][
-            :, -places.shape[1] :
-        ]  # without a prompt before it
-        output["last_hidden_state"] = hidden_BTH[places][None]
+        hidden_BTH = output["last_hidden_state"]
+        chosen_NH = hidden_BTH[:, -places.shape[1] :][places]  # without a prompt before it
+        found.extend((hidden_BTH, chosen_NH))
+        output["last_hidden_state"] = whole_steps(chosen_NH)[None]
         return output
 
     def take(module: nn.Module, arguments: tuple) -> tuple:
@@ -42,7 +41,8 @@ def represent(model: nn.Module, places: Tensor, **inputs: Tensor) -> tuple[Tenso
     finally:
         for handle in handles:
             handle.remove()
-    return found[1], found[0]
+    hidden_BTH, chosen_NH, given = found
+    return given[: len(chosen_NH)], hidden_BTH
 
 
 def guess(

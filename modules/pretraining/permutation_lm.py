@@ -28,9 +28,12 @@ def hidden_from(order_BT: Tensor, targets_BT: Tensor) -> Tensor:
 
 
 def mapping(targets_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """One query for each predicted place, one-hots (B, N, T), and which are real, (B, N)."""
+    """One query for each predicted place, one-hots (B, N, T), and which are real, (B, N).
+
+    N is a multiple of 8, as kernels like it, which a CPU compiles anew for each number.
+    """
     number_BT = targets_BT.cumsum(1)  # of the predicted place, from 1 on
-    most = max(1, int(number_BT[:, -1].max()))
+    most = max(1, -(-int(number_BT[:, -1].max()) // 8)) * 8
     row, place = targets_BT.nonzero(as_tuple=True)
     query = number_BT[row, place] - 1
     shape = len(targets_BT), most, targets_BT.shape[1]

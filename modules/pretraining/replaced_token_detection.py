@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.batches import CorpusBatch
+from modules.cross_entropy import whole_steps
 from modules.pretraining import architectures
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.heads import represent, sample, surprise
@@ -75,8 +76,8 @@ class ReplacedTokenDetection(PretrainingModule):
         chosen_NH, _ = represent(self.generator, places_BT, **inputs)
         generator_loss, _ = surprise(self.generator, chosen_NH, targets_N)
         with torch.no_grad():
-            logits_NV = self.generator.get_output_embeddings()(chosen_NH)
-        guesses_N = sample(logits_NV, example["draws"])
+            logits_NV = self.generator.get_output_embeddings()(whole_steps(chosen_NH))
+        guesses_N = sample(logits_NV[: len(chosen_NH)], example["draws"])
         fake_BT = ids_BT.masked_scatter(places_BT, guesses_N)
         found_BT = self.model(input_ids=fake_BT, attention_mask=mask_BT).logits.view(ids_BT.shape)
         there = mask_BT.bool()

@@ -50,10 +50,15 @@ def _padding(tokenizer) -> int:
 
 
 def packed(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
-    """The kept values moved to the left and ended by ``end``, (B, W) int64, and their mask."""
+    """The kept values moved to the left and ended by ``end``, (B, W) int64, and their mask.
+
+    W is a multiple of 8, as kernels like it, which a CPU compiles anew for each width.
+    """
     ended_BT = functional.pad(values_BT, (0, 1), value=end)
     keep_BT = functional.pad(keep_BT, (0, 1), value=True)
-    width = int(keep_BT.sum(1).max())
+    width = -(-int(keep_BT.sum(1).max()) // 8) * 8
+    more = max(0, width - keep_BT.shape[1])
+    ended_BT, keep_BT = functional.pad(ended_BT, (0, more)), functional.pad(keep_BT, (0, more))
     order_BW = keep_BT.int().argsort(dim=1, descending=True, stable=True)[:, :width]
     mask_BW = keep_BT.gather(1, order_BW)
     return ended_BT.gather(1, order_BW).masked_fill(~mask_BW, fill), mask_BW
