@@ -1,5 +1,5 @@
 # make run    fine-tune with LoRA, tracked          (make run ARGS="--model.rank 16")
-# make test   the whole test suite                  (make test ARGS="-k lora")
+# make test   the whole test suite, two at a time   (make test ARGS="-k lora")
 # make lint   style
 # make bench  the contests with other libraries, an hour or two; experiments/benchmarks/RESULTS.md
 PYTHON ?= python3
@@ -9,7 +9,7 @@ run: .venv/run-installed
 	$(BIN)/python experiments/lora_sst2.py $(ARGS)
 
 test: .venv/test-installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: .venv/test-installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
