@@ -45,10 +45,9 @@ class _Chunked(torch.autograd.Function):
             for start in range(0, len(inputs), max(1, rows)):
                 part = slice(start, start + rows)
                 count = len(targets_N[part])
-                more = -count % step
-                part_NH = functional.pad(inputs[part], (0, 0, 0, more))
-                goal_N = functional.pad(targets_N[part], (0, more))
-                p_NV = logits_NV[: count + more]
+                part_NH = whole_steps(inputs[part])
+                goal_N = functional.pad(targets_N[part], (0, len(part_NH) - count))
+                p_NV = logits_NV[: len(part_NH)]
                 if bias is None:
                     torch.mm(part_NH, weight.T, out=p_NV)
                 else:

@@ -8,7 +8,7 @@ from datamodules.batches import CorpusBatch
 from modules import masking
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.heads import guess
-from modules.pretraining.rows import framed
+from modules.pretraining.rows import framed, whole_width
 
 
 def hidden_from(order_BT: Tensor, targets_BT: Tensor) -> Tensor:
@@ -30,10 +30,10 @@ def hidden_from(order_BT: Tensor, targets_BT: Tensor) -> Tensor:
 def mapping(targets_BT: Tensor) -> tuple[Tensor, Tensor]:
     """One query for each predicted place, one-hots (B, N, T), and which are real, (B, N).
 
-    N is a multiple of 8, as kernels like it, which a CPU compiles anew for each number.
+    N is a multiple of 8.
     """
     number_BT = targets_BT.cumsum(1)  # of the predicted place, from 1 on
-    most = max(1, -(-int(number_BT[:, -1].max()) // 8)) * 8
+    most = whole_width(max(1, int(number_BT[:, -1].max())))
     row, place = targets_BT.nonzero(as_tuple=True)
     query = number_BT[row, place] - 1
     shape = len(targets_BT), most, targets_BT.shape[1]

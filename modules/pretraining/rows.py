@@ -49,16 +49,19 @@ def _padding(tokenizer) -> int:
     return 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
+def whole_width(count: int) -> int:
+    """The next multiple of 8: kernels like it, and a CPU compiles them anew for each width."""
+    return -(-count // 8) * 8
+
+
 def packed(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
     """The kept values moved to the left and ended by ``end``, (B, W) int64, and their mask.
 
-    W is a multiple of 8, as kernels like it, which a CPU compiles anew for each width.
+    W is a multiple of 8.
     """
-    ended_BT = functional.pad(values_BT, (0, 1), value=end)
-    keep_BT = functional.pad(keep_BT, (0, 1), value=True)
-    width = -(-int(keep_BT.sum(1).max()) // 8) * 8
-    more = max(0, width - keep_BT.shape[1])
-    ended_BT, keep_BT = functional.pad(ended_BT, (0, more)), functional.pad(keep_BT, (0, more))
+    ended_BT = functional.pad(values_BT, (0, 8), value=end)  # of which one is kept
+    keep_BT = functional.pad(functional.pad(keep_BT, (0, 1), value=True), (0, 7))
+    width = whole_width(int(keep_BT.sum(1).max()))
     order_BW = keep_BT.int().argsort(dim=1, descending=True, stable=True)[:, :width]
     mask_BW = keep_BT.gather(1, order_BW)
     return ended_BT.gather(1, order_BW).masked_fill(~mask_BW, fill), mask_BW
