@@ -21,12 +21,12 @@ bench: .venv/bench-installed data/imdb/manifest.json
 	  $(BIN)/python -m experiments.benchmarks.pretraining --corpus data/imdb --objective $$objective --record || exit; done
 	for objective in mlm wwm plm; do \
 	  $(BIN)/python -m experiments.benchmarks.corruption --corpus data/imdb --objective $$objective --record || exit; done
-	$(BIN)/python -m experiments.benchmarks.instructing --record
-	$(BIN)/python -m experiments.benchmarks.corpus --record
-	$(BIN)/python -m experiments.benchmarks.growth --record
+	$(BIN)/python -m experiments.benchmarks.instruction_tuning --record
+	$(BIN)/python -m experiments.benchmarks.filter_rules --record
+	$(BIN)/python -m experiments.benchmarks.scaling --record
 
 data/imdb/manifest.json: | .venv/run-installed
-	$(BIN)/python experiments/prepare_corpus.py --source imdb --out data/imdb
+	$(BIN)/python experiments/tools/prepare_corpus.py --source imdb --out data/imdb
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pretune needs Python 3.11 or newer: make PYTHON=python3.11")'

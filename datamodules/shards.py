@@ -146,7 +146,7 @@ def _damaged(file: Path, what: str) -> str:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What ``prepare_corpus.py`` says of the corpus; a one-line error where it made none."""
     file = folder / "manifest.json"
-    hint = "make a corpus with experiments/prepare_corpus.py --source SOURCE --out FOLDER"
+    hint = "make a corpus with experiments/tools/prepare_corpus.py --source SOURCE --out FOLDER"
     if not folder.is_dir():
         raise FileNotFoundError(f"--data.path {folder}: there is no such folder: {hint}")
     if not file.exists():

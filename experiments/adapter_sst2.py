@@ -6,7 +6,7 @@
 The same backbone, data and metrics as lora_sst2.py; small layers between frozen ones train.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import Adapter
 

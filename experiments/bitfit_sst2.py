@@ -5,7 +5,7 @@
 The same backbone, data and metrics as lora_sst2.py.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import BitFit
 

@@ -5,7 +5,7 @@
 Full fine-tuning of full_sst2.py, with ULMFiT's gradual unfreezing (Howard & Ruder 2018).
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import FullFineTuning
 

@@ -8,7 +8,7 @@ accuracy anywhere between 0.53 and 0.79, by the seed, on Rotten Tomatoes, and of
 seed where ``--model.calibration texts`` takes out what the examples prefer.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import InContext
 

@@ -2,14 +2,14 @@
 
     python experiments/instruction_tuning.py
     python experiments/instruction_tuning.py --data.source my.jsonl --data.tasks none
-    python experiments/chat.py last
+    python experiments/tools/chat.py last
 
 Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records and 200 film sentences, then
 asks it what it was not taught: films and news in other words. Expect a loss on the test responses
 of 1.80 (before: 1.97), and no change on those tasks that 200 questions could tell from none.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import Instructions
 from modules import LoRA
 

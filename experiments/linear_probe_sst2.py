@@ -5,7 +5,7 @@
 The features of each text are computed once; from the second epoch on an epoch costs nothing.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import LinearProbe
 

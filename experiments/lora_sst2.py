@@ -6,7 +6,7 @@ Fine-tunes MiniLM (22.7 M parameters) on SST-2, or on Rotten Tomatoes where the 
 reach: about two minutes on two cores. Expect a test accuracy of 0.82 ± 0.01 on Rotten Tomatoes.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import LoRA
 

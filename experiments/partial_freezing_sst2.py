@@ -6,7 +6,7 @@
 The same backbone, data and metrics as full_sst2.py.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import PartialFreezing
 

@@ -2,11 +2,11 @@
 
     python experiments/pretrain.py --data.path data/imdb --model MaskedLM --model.size mini
 
-Needs a corpus of experiments/prepare_corpus.py. Ends with a network that --model.backbone of every
-fine-tuning experiment takes.
+Needs a corpus of experiments/tools/prepare_corpus.py. Ends with a network that --model.backbone of
+every fine-tuning experiment takes.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import Corpus
 from modules import MaskedLM
 

@@ -9,7 +9,7 @@ labelled sentences, over seeds, against the same network without it. Started aga
 what has not been run.
 """
 
-from experiments.payoff import Origin, main
+from experiments.studies.pretraining import Origin, main
 
 # Those of MLM were chosen on validation sentences, by how well 500 labels separate its frozen
 # features; the others' are guesses from them, slower where it did not learn so fast. Embeddings

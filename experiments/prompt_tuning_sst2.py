@@ -6,7 +6,7 @@
 Twenty trained vectors stand before each text, and the head trains.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import PromptTuning
 

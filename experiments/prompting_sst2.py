@@ -7,7 +7,7 @@ Templates and settings were chosen on the validation sentences; the test sentenc
 table. What trains sees the same 1,000 sentences twice.
 """
 
-from experiments.comparison import Row, main
+from experiments.studies.comparison import Row, main
 
 _ASKED = "--model.task=PromptedClassification"
 _CALIBRATED = "--model.calibration=texts"

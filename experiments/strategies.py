@@ -8,7 +8,7 @@ Every strategy runs at its own defaults, those of its experiment file. The end i
 of accuracy against trained parameters; started again, it goes on with what has not been run.
 """
 
-from experiments.comparison import Row, main
+from experiments.studies.comparison import Row, main
 
 ROWS = [
     Row("full", "full_sst2"),

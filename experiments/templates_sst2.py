@@ -7,7 +7,7 @@ Nothing trains, so that one seed says it all. The default template is the best o
 column; the test column is for reporting.
 """
 
-from experiments.comparison import Row, main
+from experiments.studies.comparison import Row, main
 from modules.prompting.library import TEMPLATES
 
 ROWS = [

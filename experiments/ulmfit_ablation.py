@@ -8,7 +8,7 @@ rates (ULMFiT's factor 2.6 a layer, and the gentler 0.9 usual for transformers),
 triangular schedule. The baseline is full_sst2.py.
 """
 
-from experiments.comparison import Row, main
+from experiments.studies.comparison import Row, main
 
 GRADUAL = ("--trainer.callbacks+=LayerwiseUnfreezing", "--trainer.callbacks.every_steps=30")
 RATES = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.decay=0.9")

@@ -9,7 +9,7 @@ Nothing trains: SmolLM2 scores the words of the two classes behind each sentence
 accuracy of 0.78 on Rotten Tomatoes, in half a minute on two cores.
 """
 
-from experiments.cli import main
+from experiments.runner.cli import main
 from datamodules import SST2
 from modules import ZeroShot
 

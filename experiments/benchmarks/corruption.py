@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from experiments.benchmarks.contest import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, hold
 from experiments.benchmarks.pretraining import OBJECTIVES, collator_of, data_of, module_of, rows_of
-from experiments.benchmarks.running import device, now
+from experiments.benchmarks.timing import device, now
 
 
 def timed(asked: argparse.Namespace, step: Callable[[int], Any]) -> Measured:

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.benchmarks.contest import Column, Measured, hold
-from experiments.benchmarks.running import SCRIPT, device, elapsed, result_of
+from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.timing import SCRIPT, device, elapsed, result_of
 
 RANK, ALPHA, RATE = 5, 16, 1e-3
 TOKENS_OF_ROW = 27  # of the bundled sentences, so that ours has as many rows in a batch as theirs

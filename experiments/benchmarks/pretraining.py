@@ -24,8 +24,8 @@ from lightning.pytorch.loggers import CSVLogger
 
 from callbacks import Cost, StepSeed, StopOnNaN, utilization
 from datamodules import Corpus
-from experiments.benchmarks.contest import Column, Measured, hold
-from experiments.benchmarks.running import device, now, our_trainer
+from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.timing import device, now, our_trainer
 from modules import CausalLM, MaskedLM, PermutationLM
 from modules.pretraining.base import PretrainingModule
 

@@ -6,8 +6,8 @@ python -m experiments.benchmarks.startup
 import argparse
 import time
 
-from experiments.benchmarks.contest import Column, Measured, hold
-from experiments.benchmarks.running import SCRIPT, output_of, result_of
+from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.timing import SCRIPT, output_of, result_of
 
 
 def seconds_of(*words: str) -> float:

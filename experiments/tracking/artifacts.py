@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments.tracking.lineage import Node, files_of, is_folder
-from experiments.tracking.redaction import redact
+from experiments.common.redaction import redact
+from experiments.tracking.provenance import Node, files_of, is_folder
 
 
 def declare(logger: Any, inputs: dict[str, Node], outputs: dict[str, Node]) -> None:

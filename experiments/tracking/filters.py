@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.tracking.reading import Run, as_row
+from experiments.tracking.run_reader import Run, as_row
 
 _FORM = re.compile(r"([^=<>!]+)(!=|>=|<=|=|>|<)(.*)")
 _ORDERS = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}

@@ -17,12 +17,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
+from experiments.common.redaction import redact, redact_argv
+from experiments.common.shell import git_commit
 from experiments.tracking.artifacts import publish
-from experiments.tracking.ending import finished
-from experiments.tracking.modes import Tracking, resolve_mode
-from experiments.tracking.place import address, git_commit, upload, where
-from experiments.tracking.redaction import redact, redact_argv
-from experiments.tracking.runs import (
+from experiments.tracking.keys import (
     LOWER_IS_BETTER,
     STATES,
     STEP,
@@ -30,6 +28,9 @@ from experiments.tracking.runs import (
     read_offline,
     run_folders,
 )
+from experiments.tracking.locations import address, upload, where
+from experiments.tracking.settings import Tracking, resolve_mode
+from experiments.tracking.shutdown import finished
 
 __all__ = [
     "LogTail",

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import (
 )
 
 from callbacks import LastCheckpoint
-from experiments.checkpoints import Best
+from experiments.runner.checkpoints import Best
 from tests import tiny
 
 

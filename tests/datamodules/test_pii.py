@@ -6,7 +6,7 @@ import time
 import pytest
 
 from datamodules.pipeline import pii
-from experiments.benchmarks.planted import MAKERS, pii_cases, score, table
+from experiments.benchmarks.pii_recall import MAKERS, pii_cases, score, table
 
 FORMATS = [
     ("email", "jane.doe@example.com"),

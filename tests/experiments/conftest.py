@@ -11,8 +11,9 @@ import wandb
 
 import modules
 from datamodules import SST2
-from experiments import cli
-from experiments.tracking import arrived, syncing
+from experiments.runner import cli
+from experiments.tools import sync as sync_tool
+from experiments.tracking import server_check
 from tests.experiments import running
 from tests.wandb_server import Server
 
@@ -102,15 +103,15 @@ def server(folder, monkeypatch):
 @pytest.fixture
 def sync(folder, monkeypatch, capfd):
     """Call sync.py in this process, with a server that need not be asked again for long."""
-    monkeypatch.setattr(arrived, "PATIENCE", (0, 0.5))
+    monkeypatch.setattr(server_check, "PATIENCE", (0, 0.5))
 
     def call(*words: object) -> Ended:
         wandb.teardown()  # before the environment is kept, which names its service
         before, code = dict(os.environ), 0
-        monkeypatch.setattr(sys, "argv", ["experiments/sync.py", *map(str, words)])
+        monkeypatch.setattr(sys, "argv", ["experiments/tools/sync.py", *map(str, words)])
         capfd.readouterr()
         try:
-            syncing.main("experiments/sync.py", "A question.")
+            sync_tool.main()
         except SystemExit as stop:
             code = stop.code
         wandb.teardown()

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from experiments.tracking import transactions
-from experiments.tracking.runs import run_folders
+from experiments.tracking import wandb_log
+from experiments.tracking.keys import run_folders
 from tests.wandb_server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def _forked(words: list[str], folder: Path, variables: dict[str, str]) -> None:
     sys.argv = ["experiments/lora_sst2.py", *words]
     import modules
     from datamodules import SST2
-    from experiments import cli
+    from experiments.runner import cli
 
     cli.main(sys.argv[0], "A question.", modules.LoRA, SST2)
 
@@ -92,7 +92,9 @@ def _forked(words: list[str], folder: Path, variables: dict[str, str]) -> None:
 def fork(words: list[str], folder: Path, cache: Path) -> tuple[int, str, str]:
     """Exit code, output and errors of a process of its own, spared the seconds of the imports."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["experiments.cli", "modules", "datamodules", "wandb", "pandas"])
+    context.set_forkserver_preload(
+        ["experiments.runner.cli", "modules", "datamodules", "wandb", "pandas"]
+    )
     process = context.Process(target=_forked, args=(words, folder, environment(cache)))
     process.start()
     process.join(120)
@@ -103,7 +105,7 @@ def written(run: Path) -> Path:
     """A run's newest log, when W&B has written its end: that may be a moment after the run's."""
     log = next(run_folders(run)[-1].glob("run-*.wandb"))
     deadline = time.monotonic() + 10
-    while transactions.read(log).exit is None and time.monotonic() < deadline:
+    while wandb_log.read(log).exit is None and time.monotonic() < deadline:
         time.sleep(0.1)
     return log
 

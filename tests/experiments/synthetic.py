@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from wandb.proto.wandb_internal_pb2 import Record
 
-from experiments.tracking.runs import STEP
+from experiments.tracking.keys import STEP
 
 _BLOCK, _PIECE = 2**15, struct.Struct("<IHB")
 

@@ -10,7 +10,8 @@ import modules
 from callbacks import Answers, UnseenTasks
 from datamodules import Instructions
 from datamodules.instructions import labelled
-from experiments import cli, instruction_tuning
+from experiments import instruction_tuning
+from experiments.runner import cli
 from modules import InstructionFollowing, LoRA
 from tests import chats, tiny
 from tests.experiments import chatting, running
@@ -124,13 +125,13 @@ def test_packed_by_flag(call, speaker, records):
 
 
 def test_no_colour_where_it_is_not_wanted(monkeypatch):
-    from experiments import report
+    from experiments.runner import summary
 
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert report.colours()
+    assert summary.colours()
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not report.colours()
+    assert not summary.colours()
 
 
 MISTAKES = {

@@ -9,7 +9,8 @@ import pytest
 
 import modules
 from datamodules import Corpus
-from experiments import cli, pretrain
+from experiments import pretrain
+from experiments.runner import cli
 from tests import stories
 from tests.experiments import running
 from tests.experiments.conftest import Ended

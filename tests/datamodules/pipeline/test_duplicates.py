@@ -6,7 +6,7 @@ import pytest
 from datamodules.pipeline.duplicates import jaccard
 from datamodules.pipeline.normal import grams_of, words_of
 from datamodules.pipeline.records import read
-from experiments.benchmarks.copies import cases, removed, score
+from experiments.benchmarks.deduplication_recall import cases, removed, score
 
 
 def shingles(text):

@@ -1,7 +1,7 @@
 import pytest
 
 from datamodules.pipeline import pii
-from experiments.benchmarks.planted import pii_cases, pii_score
+from experiments.benchmarks.pii_recall import pii_cases, pii_score
 
 FORMATS = {
     "someone@example.org": "email",

@@ -1,0 +1,161 @@
+"""Contestants in turns, each in a process of its own: medians, ratios and their spread.
+
+A benchmark gives its contestants, functions that train or measure something and return numbers,
+to :func:`hold`. The first is ours. Ends with a table; ``--record`` also puts it into RESULTS.md.
+"""
+
+import argparse
+import datetime
+import json
+import platform
+import re
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from experiments.benchmarks.timing import device, output_of
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+from experiments.common.shell import git_commit
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+Measured = dict[str, float]
+
+
+class Column(NamedTuple):
+    """A number that contestants return: its name there, how a table says it, and what a ratio is.
+
+    ``better`` is "less" or "more": the ratio then says how many times as good the first is.
+    """
+
+    key: str
+    heading: str
+    shown: str = "{:.1f}"
+    better: str | None = None
+
+
+def hold(
+    name: str,
+    title: str,
+    doc: str,
+    contestants: dict[str, Callable[[argparse.Namespace], Measured]],
+    columns: list[Column],
+    flags: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
+    rounds: int = 3,
+) -> None:
+    """Parse the command line; run the contest, or as one of its processes a single contestant.
+
+    Args:
+        name: of the module in ``experiments.benchmarks``.
+        title: of its section in RESULTS.md; fields of the flags are filled in.
+    """
+    with guarded(f"{name}.py"):
+        parser = FlagParser(f"python -m experiments.benchmarks.{name}", doc)
+        flags(parser)
+        parser.add_argument("--rounds", type=int, default=rounds, help=f"of each ({rounds})")
+        parser.add_argument("--only", nargs="+", choices=list(contestants), metavar="NAME")
+        parser.add_argument("--record", action="store_true", help="put the table into RESULTS.md")
+        parser.add_argument("--alone", choices=list(contestants), help=argparse.SUPPRESS)
+        asked = parser.parse_args()
+        at_least_one(asked, "rounds")
+        if asked.alone:
+            found = contestants[asked.alone](asked)
+            if "memory" not in found and any(column.key == "memory" for column in columns):
+                from callbacks.cost import peak_memory
+
+                found["memory"] = peak_memory(device()) / 2**30
+            print(json.dumps(found))
+            return
+        chosen = [one for one in contestants if one in (asked.only or contestants)]
+        table = tabulated(compete(name, chosen, asked.rounds), columns)
+        print(f"\n{table}")
+        if asked.record:
+            record(title.format(**vars(asked)), name, table)
+
+
+def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Measured]]:
+    """What each returned in each round; they take turns."""
+    found: dict[str, list[Measured]] = {one: [] for one in contestants}
+    for turn in range(rounds):
+        for one in contestants:
+            print(f"round {turn + 1} of {rounds}: {one:<32}", end="", flush=True)
+            began = time.perf_counter()
+            flags = [*sys.argv[1:], "--alone", one]
+            said = output_of(one, "-m", f"experiments.benchmarks.{name}", *flags)
+            found[one].append(json.loads(said.splitlines()[-1]))
+            print(f"{time.perf_counter() - began:7.1f} s", flush=True)
+    return found
+
+
+def tabulated(found: dict[str, list[Measured]], columns: list[Column]) -> str:
+    """Medians in Markdown, and how many times as good the first contestant is, round by round."""
+    columns = [c for c in columns if any(c.key in runs[0] for runs in found.values())]
+    compared = [column for column in columns if column.better]
+    heads = [*(c.heading for c in columns), *(f"ratio of {c.heading}" for c in compared)]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    first, *_ = found.values()
+    for name, runs in found.items():
+        cells = [median(column, runs) for column in columns]
+        cells += [ratio(column, first, runs) if runs is not first else "1" for column in compared]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def median(column: Column, runs: list[Measured]) -> str:
+    if column.key not in runs[0]:
+        return ""
+    return column.shown.format(statistics.median(run[column.key] for run in runs))
+
+
+def ratio(column: Column, first: list[Measured], others: list[Measured]) -> str:
+    """The median of the rounds' ratios and, in brackets, the lowest and the highest."""
+    if column.key not in first[0] or column.key not in others[0]:
+        return ""
+    pairs = [(b[column.key], a[column.key]) for a, b in zip(first, others, strict=True)]
+    if column.better == "more":
+        pairs = [(ours, theirs) for theirs, ours in pairs]
+    ratios = sorted(above / below for above, below in pairs)
+    low, high = ratios[0], ratios[-1]
+    return f"**{statistics.median(ratios):.2f}** ({low:.2f} to {high:.2f})"
+
+
+def machine() -> str:
+    """Processor or GPU, cores, memory, and the versions that matter."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+        model = found.group(1) if found else model
+    gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
+    memory = psutil.virtual_memory().total / 2**30
+    versions = ", ".join(f"{n} {version(n)}" for n in ("torch", "lightning", "transformers"))
+    return f"{gpu}{psutil.cpu_count()} cores of {model}, {memory:.0f} GiB, {versions}"
+
+
+def record(title: str, name: str, table: str) -> None:
+    """Replace the section ``title`` of RESULTS.md, or add it before the log."""
+    flags = [word for word in sys.argv[1:] if word != "--record"]
+    command = shlex.join(["python", "-m", f"experiments.benchmarks.{name}", *flags])
+    today = datetime.date.today().isoformat()
+    facts = f"`{command}` at `{(git_commit() or 'no commit')[:12]}`, {today}, {machine()}."
+    body = f"## {title}\n\n{facts}\n\n{table}\n\n"
+    old = RESULTS.read_text() if RESULTS.exists() else "# Results\n\n"
+    parts = re.split(r"(?m)^(?=## )", old)
+    at = [n for n, part in enumerate(parts) if part.startswith(f"## {title}\n")]
+    if at:
+        # What is said below the table stays.
+        _, _, below = parts[at[0]].rpartition("|\n")
+        parts[at[0]] = body + (below.lstrip("\n") if below else "")
+    else:
+        logs = [n for n, part in enumerate(parts) if part.startswith("## Log")]
+        parts.insert(logs[0] if logs else len(parts), body)
+    RESULTS.write_text("".join(parts))
+    print(f"recorded in {RESULTS}")

@@ -1,0 +1,1 @@
+"""What every part of the experiments needs: exits, files, flags, processes, redaction."""

@@ -1,0 +1,156 @@
+"""How a run ends when something is wrong: one line, an exit code, nothing half written."""
+
+import errno
+import logging
+import os
+import re
+import shlex
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+from experiments.common import distributed
+from experiments.common.redaction import redact
+
+_HERE = Path(__file__).parents[2]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
+
+
+@contextmanager
+def guarded(program: str) -> Iterator[SimpleNamespace]:
+    """Turn what comes out of a run into its exit: 2 for bad input or a full disk, 1 for a fault,
+    130 for Ctrl-C and 143 for SIGTERM.
+
+    Give the yielded object's ``run`` the run once there is one: it is then closed with its state,
+    and the last line says how to go on.
+    """
+    state = SimpleNamespace(run=None, signals=[])
+    quiet()
+
+    def stop(number: int, frame) -> None:
+        # Only the first is raised: a second one would break off the closing of the run.
+        state.signals.append(number)
+        if len(state.signals) == 1:
+            raise KeyboardInterrupt
+        if len(state.signals) > 2:
+            os._exit(128 + number)
+        os.write(2, b"\nclosing the run; once more leaves at once\n")
+
+    handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
+    before = sys.unraisablehook
+
+    def lost(unraisable) -> None:
+        # Raised inside a callback, of a fork or of garbage, that has nobody to tell: once more,
+        # when that is over.
+        if unraisable.exc_type is KeyboardInterrupt and state.signals:
+            number = state.signals.pop()
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = lost
+    try:
+        yield state
+    except BaseException as error:
+        if isinstance(error, SystemExit) and not (state.signals or state.run):
+            raise  # --help, or an error that the parser has printed
+        code = _end(program, error, state)
+        for number in _SIGNALS:  # nothing is left to interrupt, and the exit code is settled
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(code)
+    finally:
+        sys.unraisablehook = before
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def quiet() -> None:
+    """Libraries' notices that a user can do nothing about stay off the screen."""
+    for library in ("lightning", "transformers", "torch", "peft"):
+        warnings.filterwarnings("ignore", module=library)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
+    """Close the run, say what happened in one line, and give the exit code."""
+    run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
+    details = "" if _foreseen(error) else None
+    if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
+        code, reason = 128 + (state.signals or [signal.SIGINT])[0], "interrupted"
+        details = ""
+    elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
+        place = getattr(error, "filename", None) or (run.folder if run else "here")
+        place = str(place).removeprefix(f"{Path.cwd()}/")
+        details, reason = "", f"error: no space left to write {place}"
+    elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
+        code, reason = 1, f"{type(error).__name__}: {redact(one_line(error))}"
+    if number := distributed.rank():
+        return _end_of_child(code, f"{program}: rank {number}: {reason}")
+    if os.environ.get("PRETUNE_TRACEBACK"):
+        traceback.print_exception(error)
+    details = _trace(error, run) if details is None else details
+    resume = ""
+    if run:
+        resume = f". {run.how_to_resume()}"
+        with suppress(Exception):  # such as the same full disk
+            run.close("interrupted" if code > 2 else "failed", reason)
+    lead = "\n" if code > 2 else ""
+    print(f"{lead}{program}: {reason.rstrip('.')}{details}{resume}", file=sys.stderr, flush=True)
+    return code
+
+
+def _misconfigured(error: BaseException) -> bool:
+    """Whether it is Lightning's word for bad input, if Lightning was loaded at all."""
+    found = sys.modules.get("lightning.pytorch.utilities.exceptions")
+    return found is not None and isinstance(error, found.MisconfigurationException)
+
+
+def _end_of_child(code: int, line: str) -> int:
+    """Rank 0 speaks for all; another rank only speaks if rank 0 lives on.
+
+    Interrupted it leaves at once and in silence: rank 0, which a terminal interrupts as well, may
+    wait for it in a collective, where no signal reaches it.
+    """
+    if code > 2:
+        return code
+    parent = os.getppid()
+    for _ in range(100):
+        time.sleep(0.1)
+        if os.getppid() != parent:
+            return code
+    print(line, file=sys.stderr, flush=True)
+    return code
+
+
+def one_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _foreseen(error: BaseException) -> bool:
+    """Whether the error was raised by this project's own check, and so says all there is to say."""
+    if not isinstance(error, (ValueError, OSError)):
+        return False
+    last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return last.is_relative_to(_HERE) and "site-packages" not in last.parts
+
+
+def _trace(error: BaseException, run) -> str:
+    """Where the traceback lies."""
+    if run is None or os.environ.get("PRETUNE_TRACEBACK"):
+        return " (PRETUNE_TRACEBACK=1 shows where)"
+    with suppress(OSError):
+        trace = "".join(traceback.format_exception(error))
+        (run.folder / "error.txt").write_text(redact(trace))
+        return f" (traceback in {shlex.quote(str(run.folder / 'error.txt'))})"
+    return ""

@@ -1,0 +1,105 @@
+"""Curves of several runs: a line of blocks each for the terminal, and a picture."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.common import files
+from experiments.tracking.run_reader import Run
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_WIDTH = 40
+_NAMED = 12  # runs; more are told apart by their group only
+
+
+def sparklines(runs: list[Run], metric: str, labels: list[str]) -> str:
+    """A line for each run, all on one scale of steps and values."""
+    curves = [run.curve(metric) for run in runs]
+    values = np.concatenate([values[np.isfinite(values)] for _, values in curves])
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    last = max(steps[-1] for steps, _ in curves)
+    width = max(len(run.id) for run in runs)
+    lines = [f"{metric}, {low:.4g} to {high:.4g}, steps to {last:,.0f}"]
+    for run, (steps, values), label in zip(runs, curves, labels, strict=True):
+        line = spark(steps, values, float(low), float(high), float(last))
+        lines.append(f"{run.id.ljust(width)}  {line}  {values[-1]:.4g}  {label}".rstrip())
+    return "\n".join(lines)
+
+
+def spark(steps: np.ndarray, values: np.ndarray, low: float, high: float, last: float) -> str:
+    """A curve as blocks, each the mean of its share of the steps; what is missing is blank."""
+    places = np.minimum((steps / max(last, 1) * _WIDTH).astype(int), _WIDTH - 1)
+    line = [" "] * _WIDTH
+    for place in np.unique(places):
+        here = values[places == place]
+        if np.isfinite(here).any():
+            height = (np.nanmean(here) - low) / ((high - low) or 1)
+            line[place] = _BLOCKS[int(np.clip(height * len(_BLOCKS), 0, len(_BLOCKS) - 1))]
+    return "".join(line)
+
+
+def plot_curves(
+    runs: list[Run], metric: str, labels: list[str], groups: list[str], file: Path
+) -> None:
+    """The curves as PNG or SVG: a colour for each run, or for each group where runs are many."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    few = len(runs) <= _NAMED
+    names = labels if few else groups
+    names = [name or run.id for name, run in zip(names, runs, strict=True)]
+    order = list(dict.fromkeys(names))
+    palette = pyplot.get_cmap("tab10" if len(order) <= 10 else "tab20")
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for run, name in zip(runs, names, strict=True):
+        steps, values = run.curve(metric)
+        colour = palette(order.index(name) % palette.N)
+        marker = "o" if len(steps) < 20 else None
+        axes.plot(steps, values, color=colour, marker=marker, markersize=3, linewidth=1.2)
+    for number, name in enumerate(order[:_NAMED]):
+        axes.plot([], [], color=palette(number % palette.N), label=name)
+    axes.set_xlabel("step")
+    axes.set_ylabel(metric)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        files.whole(file) as scratch,
+        pyplot.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}),
+    ):
+        figure.savefig(scratch, format=file.suffix[1:], dpi=120)
+    pyplot.close(figure)
+
+
+def plot_quality(lines: list[dict[str, Any]], file: Path) -> None:
+    """Quality against trained parameters, with the spread over seeds, as SVG."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    metric = next(name for name in lines[0] if "/" in name)
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for number, line in enumerate(sorted(lines, key=lambda line: line["parameters"])):
+        mean, deviation = line[metric]
+        axes.errorbar(line["parameters"], mean, yerr=deviation, fmt="o", capsize=3)
+        above = number % 2 == 0
+        axes.annotate(
+            line["name"],
+            (line["parameters"], mean),
+            xytext=(5, 6 if above else -12),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    # Where nothing trains there is no logarithm.
+    axes.set_xscale("log" if all(line["parameters"] for line in lines) else "symlog")
+    axes.set_xlabel("trained parameters")
+    axes.set_ylabel(f"{metric}, mean and standard deviation")
+    axes.grid(alpha=0.3)
+    axes.margins(x=0.12)
+    with pyplot.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    pyplot.close(figure)

@@ -1,0 +1,94 @@
+"""Results of several runs as a table and a plot: means and spreads over seeds, cost beside them."""
+
+import statistics
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from experiments.reporting.tables import aligned, csv_of, size
+
+COSTS = ("parameters", "checkpoint_bytes", "peak_memory_bytes", "tokens_per_second", "seconds")
+
+
+def headline(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """The test and the validation value of the metric that chose the checkpoint."""
+    metrics = result["metrics"]
+    chosen = next(name for name in metrics if name.startswith("val/"))
+    for name in (chosen.replace("val/", "test/"), chosen):
+        if name in metrics:
+            yield name, metrics[name]
+
+
+def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One dictionary per row: name, seeds, quality as (mean, deviation) and mean costs.
+
+    The deviation is the sample's, with n - 1; None of a single run.
+    """
+    lines = []
+    for name, runs in results.items():
+        line: dict[str, Any] = {"name": name, "seeds": len(runs)}
+        for metric in dict(headline(runs[0])):
+            values = [run["metrics"][metric] for run in runs]
+            deviation = statistics.stdev(values) if len(values) > 1 else None
+            line[metric] = (statistics.fmean(values), deviation)
+        for key in COSTS:
+            line[key] = statistics.fmean(cost(run, key) for run in runs)
+        lines.append(line)
+    return lines
+
+
+def cost(run: dict[str, Any], name: str) -> float:
+    return run["parameters"]["trainable"] if name == "parameters" else run[name]
+
+
+def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str:
+    """The table, aligned, and under it what all its runs have in common."""
+    qualities = [name for name in lines[0] if "/" in name]
+    head = ["", *qualities, "trained parameters", "checkpoint", "peak memory", "tokens/s", "s"]
+    cells = [head]
+    for line in lines:
+        values = [
+            f"{line[name][0]:.4f}" + (f" ± {line[name][1]:.4f}" if line[name][1] else "")
+            for name in qualities
+        ]
+        cells.append(
+            [
+                line["name"],
+                *values,
+                f"{line['parameters']:,.0f}",
+                size(line["checkpoint_bytes"]),
+                size(line["peak_memory_bytes"]),
+                f"{line['tokens_per_second']:,.0f}",
+                f"{line['seconds']:.0f}",
+            ]
+        )
+    return f"{aligned(cells)}\n\n{common(lines, list(runs))}\n"
+
+
+def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+    """Seeds, data and commits of the table, in a sentence."""
+    seeds = sorted({line["seeds"] for line in lines})
+    origins = sorted({run["data"]["origin"] for run in runs})
+    rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
+    commits = sorted({(run["git_commit"] or "none")[:7] + dirt(run) for run in runs})
+    count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
+    return (
+        f"Mean ± standard deviation over {count} seed{'s' * (seeds[-1] > 1)}; data: "
+        f"{', '.join(origins)}; test rows: {', '.join(f'{r:,}' for r in rows)}; "
+        f"commit: {', '.join(commits)}"
+    )
+
+
+def dirt(run: dict[str, Any]) -> str:
+    """What marks the commit of a run with changes that were not committed."""
+    return "-dirty" if (run["git_commit"] or "").endswith("-dirty") else ""
+
+
+def measured(run: dict[str, Any]) -> dict[str, Any]:
+    """All metrics and costs of a run, and where they are from."""
+    costs = {name: cost(run, name) for name in COSTS}
+    return {**run["metrics"], **costs, "git_commit": run["git_commit"], "run": run["run"]}
+
+
+def csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
+    """One line per run, all metrics and costs."""
+    return csv_of([{"row": name, "seed": seed, **measured(run)} for name, seed, run in runs])

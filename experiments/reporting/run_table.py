@@ -1,0 +1,120 @@
+"""Runs side by side: a table of what differs, the best of each group, and curves."""
+
+import argparse
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from experiments.common.arguments import FlagParser
+from experiments.reporting import tables
+from experiments.tracking import run_reader
+from experiments.tracking.keys import LOWER_IS_BETTER
+from experiments.tracking.run_reader import Run, as_row
+
+# Of a config, what says where a run lies or what came of it, and not how it was asked for.
+_ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
+_ALSO = ("git_commit", "checkpoint_seconds", "experiment")
+_FIRST = ("model", "data", "seed_everything")
+_COLUMNS = 7  # of settings that differ; a wider table is not read
+_WIDTH = 32  # characters of a cell
+
+
+def parse(name: str, doc: str, more: Any) -> argparse.Namespace:
+    """The command line of a program that reads runs; ``more`` adds its own flags."""
+    parser = FlagParser(name, doc)
+    told = "KEY=VALUE, or 'KEY>NUMBER' in quotes (= != > < >= <=)"
+    parser.add_argument("filters", nargs="*", metavar="FILTER", help=told)
+    parser.add_argument("--runs", default="outputs", help="folder under which runs lie (outputs)")
+    more(parser.add_argument)
+    return parser.parse_intermixed_args()
+
+
+def runs_of(asked: argparse.Namespace) -> list[Run]:
+    if asked.project:
+        return run_reader.online(asked.project)
+    if not Path(asked.runs).is_dir():
+        raise ValueError(f"--runs {asked.runs}: there is no such folder")
+    return run_reader.local(Path(asked.runs))
+
+
+def usual_metrics(runs: list[Run]) -> list[str]:
+    """The test metric that most runs have, a quality before a loss, and its validation twin."""
+    for lead in ("test/", "val/"):
+        counts = Counter(m for run in runs for m in run.metrics if m.startswith(lead))
+        if counts:
+            best = min(counts, key=lambda m: (-counts[m], bool(LOWER_IS_BETTER.search(m)), m))
+            twin = best.replace("test/", "val/")
+            known = twin != best and any(twin in run.metrics for run in runs)
+            return [best, twin] if known else [best]
+    return []
+
+
+def values_of(runs: list[Run], key: str) -> set[str]:
+    return {str(as_row(run).get(key, "")) for run in runs}
+
+
+def differing(runs: list[Run]) -> list[str]:
+    """Settings in which those runs that have them are not alike: of model and data first."""
+    keys = dict.fromkeys(key for run in runs for key in run.config)
+    kept = [key for key in keys if key not in _ALSO and not key.startswith(_ASIDE)]
+    values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
+    found = [key for key in kept if len(set(values[key])) > 1]
+
+    def place(key: str) -> tuple[bool, bool]:
+        return len(values[key]) < len(runs), not key.startswith(_FIRST)
+
+    return sorted(found, key=place)
+
+
+def ordered(runs: list[Run], metric: str) -> list[Run]:
+    """The best first; those without the metric last."""
+    sign = 1 if LOWER_IS_BETTER.search(metric) else -1
+
+    def place(run: Run) -> float:
+        value = run.metrics.get(metric, math.nan)
+        return math.inf if math.isnan(value) else sign * value
+
+    return sorted(runs, key=place)
+
+
+def table(runs: list[Run], metrics: list[str], by: str) -> str:
+    """A line for each run: what differs, its metrics, a star at the best of each group."""
+    runs = ordered(runs, metrics[0]) if metrics else runs
+    measured = [run for run in runs if metrics and metrics[0] in run.metrics]
+    settings = [key for key in differing(measured or runs) if key != by]
+    shown, hidden = settings[:_COLUMNS], settings[_COLUMNS:]
+    states = ["state"] if len({run.state for run in runs}) > 1 else []
+    best: set[str] = set()
+    cells = [["", "run", *([by] if by else []), *shown, *states, *metrics]]
+    for run in runs:
+        row = as_row(run)
+        group = str(row.get(by, ""))
+        leads = bool(metrics) and group not in best and metrics[0] in run.metrics
+        best |= {group} if leads else set()
+        values = [row.get(key) for key in [*([by] if by else []), *shown, *states]]
+        numbers = [_number(run.metrics.get(metric)) for metric in metrics]
+        cells.append(["*" * leads, run.id, *map(_cell, values), *numbers])
+    lines = [tables.aligned(cells)]
+    if metrics and runs:
+        of = f" for each {by}" if by else ""
+        lines.append(f"* the best {metrics[0]}{of}")
+    if hidden:
+        lines.append(f"also differ (--csv has all): {', '.join(hidden)}")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = "" if value is None else str(value)
+    return text if len(text) <= _WIDTH else f"…{text[1 - _WIDTH :]}"  # of a path, its end
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def label(run: Run, keys: list[str]) -> str:
+    """What tells a run from the others: the values of what differs."""
+    return ", ".join(f"{key.rpartition('.')[2]} {_cell(run.config.get(key))}" for key in keys)

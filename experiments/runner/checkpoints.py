@@ -1,0 +1,60 @@
+"""Checkpoints that are whole or absent, and that say in one line what is wrong with them."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from experiments.common import files
+from experiments.common.exits import one_line
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning writes a checkpoint under /tmp and moves it: across disks, that is a slow copy."""
+
+    def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with files.whole(path) as scratch:
+            scratch.write_bytes(buffer.getbuffer())
+
+
+class Best(ModelCheckpoint):
+    """Keeps what it knows when the run's folder was moved between a kill and the resume.
+
+    Where weights are averaged, it holds the averages, which are what was validated.
+    """
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        # Lightning tells its WeightAveraging of no checkpoint that is of weights only.
+        averages = [
+            callback
+            for callback in trainer.callbacks
+            if isinstance(callback, WeightAveraging) and callback._average_model is not None
+        ]
+        for callback in averages:
+            callback._swap_models(trainer.lightning_module)
+        super()._save_checkpoint(trainer, filepath)
+        for callback in averages:
+            callback._swap_models(trainer.lightning_module)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+@contextmanager
+def readable(file: Path, lead: str = "") -> Iterator[None]:
+    """An unreadable checkpoint as one line."""
+    try:
+        yield
+    except Exception as error:  # torch has many ways to say that a file is broken
+        raise ValueError(
+            f"{lead}{file} cannot be read ({one_line(error)}): delete it to begin again"
+        ) from error

@@ -1,0 +1,98 @@
+"""The text of ``--help``: one screen, or all about the model, the data or the Trainer."""
+
+import inspect
+import re
+import textwrap
+from argparse import SUPPRESS
+from typing import Any
+
+from experiments.runner.messages import base_class, expected, plain, subclasses, type_of
+
+LINES, WIDTH = 50, 100  # of --help
+TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags that --help shows
+    "--config": "A YAML file of settings; a flag wins over it",
+    "--seed_everything": "The seed of the run",
+    "--trainer.max_epochs": "Passes over the training data",
+    "--trainer.precision": "32, 16-mixed, bf16-mixed, 16-true, bf16-true or 64",
+    "--trainer.devices": "How many, or which: 2, [0,3], auto",
+    "--trainer.accelerator": "cpu, gpu, tpu, mps or auto",
+    "--trainer.strategy": "auto, ddp, fsdp, deepspeed and others",
+    "--trainer.accumulate_grad_batches": "Batches for each step of the optimizer",
+    "--trainer.gradient_clip_val": "The largest norm of a gradient",
+    "--trainer.limit_train_batches": "A number of batches, or a share such as 0.1",
+}
+
+
+def row(flag: str, action: Any, default: Any, full: bool = False, text: str = "") -> str:
+    """A flag's line of help with its default; in full, all of its text and its type."""
+    text = text or " ".join((action.help or "").split())
+    takes = expected(action) if type_of(action) else ""
+    head = f"  {flag} {'(required)' if action.required else plain(default)}"
+    if full:
+        text += f" ({takes})" * bool(takes)
+        return "\n".join([head, *(" " * 8 + line for line in textwrap.wrap(text, WIDTH - 8))])
+    line = f"{head:<40}  {text.split('. ')[0].rstrip('.') or takes}".rstrip()
+    return line if len(line) <= WIDTH else line[: WIDTH - 4].rstrip() + " ..."
+
+
+def below(key: str, flags: Any) -> list[str]:
+    return [flag for flag in flags if flag.startswith(f"--{key}.") and not flag.endswith("+")]
+
+
+def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> str:
+    """One screen: the question asked, then what is most often set, with its default.
+
+    Where there is no model and no data to ask more about, all of it, at its length.
+    """
+    about = inspect.cleandoc(description or "").split("\n\n")[0].splitlines()[:4]
+    keys = [key for key in ("model", "data") if key in chosen]
+    parts = {
+        f"--{key} {chosen[key].__name__}": [f for f in below(key, known) if f.count(".") < 2]
+        for key in keys
+    }
+    parts["run"] = [
+        f for f in known if not re.match(r"--(model|data|trainer)\b|--print_config$|-\w$|.*\+$", f)
+    ]
+    pages = [f"--help.{key} [NAME]" for key in keys]
+    if trainer := [f for f in below("trainer", TEXTS) if f in known]:
+        parts["--trainer"] = trainer
+        pages.append("--help.trainer")
+    end = ["All flags: " + "  ".join([*pages, "--print_config"])]
+    end += [f"--{key} is one of {names(known[f'--{key}'])}" for key in keys]
+    end = [line for text in end for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
+    rows = {
+        title: [
+            row(flag, known[flag], shown[flag], not keys, TEXTS.get(flag, ""))
+            for flag in flags
+            if known[flag].default is not SUPPRESS
+        ]
+        for title, flags in parts.items()
+    }
+    while keys and sum(len(part) + 1 for part in rows.values()) > LINES - len(about) - len(end):
+        title = max(rows, key=lambda title: len(rows[title]))
+        rows[title][-2:] = [f"  ... and more: --help.{title[2:].split()[0]}"]
+    body = [line for title, part in rows.items() for line in (f"{title}:", *part)]
+    return "\n".join([*about, *body, *end])
+
+
+def names(action: Any) -> str:
+    return ", ".join(subclasses(base_class(action)))
+
+
+def page(key: str, known: dict, shown: dict, chosen: dict) -> str:
+    """Everything about the chosen model or data, or the Trainer."""
+    about = []
+    if cls := chosen.get(key):
+        about += [
+            f"--{key} is one of {names(known[f'--{key}'])}",
+            "",
+            f"{cls.__name__}: {(inspect.getdoc(cls) or '').split('Args:')[0].rstrip()}",
+        ]
+    return "\n".join(
+        about
+        + [
+            row(flag, known[flag], shown[flag], full=True)
+            for flag in below(key, known)
+            if known[flag].default is not SUPPRESS
+        ]
+    )

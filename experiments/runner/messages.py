@@ -1,0 +1,102 @@
+"""Values, types and flags in plain words: what the parser's errors and help are made of."""
+
+import inspect
+import re
+from difflib import get_close_matches
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from jsonargparse import ArgumentParser
+
+NUMBERS = {int: "a whole number", float: "a number"}
+SIMPLE = {str: "text", bool: "true or false", NoneType: "null"}
+LISTS = {list: "a list such as [a,b]", dict: "a mapping such as {a: 1}"}
+RULES = {  # how jsonargparse writes a restriction
+    r"v>=(\S+) and v<=(\S+)": r"from \1 to \2",
+    "v>=": "of at least ",
+    "v<=": "of at most ",
+    "v>": "above ",
+    "v<": "below ",
+}
+
+
+def plain(value: Any) -> str:
+    """A value as one would type it."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(plain, value))}]"
+    if path := hasattr(value, "get") and value.get("class_path"):
+        return path.rsplit(".", 1)[-1]
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value) if value != "" else "''"
+
+
+def nearest(word: str, words: Any) -> str:
+    """The likeliest of `words`, begun or mistyped, whatever the case; or nothing."""
+    lower = {w.lower(): w for w in words}
+    begun = [w for w in lower if len(word) > 2 and w.startswith(word.lower())]
+    return next((lower[w] for w in begun or get_close_matches(word.lower(), lower, 1, 0.7)), "")
+
+
+def choices(hint: Any) -> list[str]:
+    """What a type allows: one entry for each alternative, null last."""
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    if rule := getattr(hint, "_expression", ""):
+        for sign, word in RULES.items():
+            rule = re.sub(sign, word, rule)
+        return [f"{NUMBERS.get(hint._type, 'text')} {rule}"]
+    if word := (NUMBERS | SIMPLE | LISTS).get(hint) or LISTS.get(get_origin(hint)):
+        return [word]
+    if isinstance(hint, type) and not get_args(hint):
+        return [f"the name of a{'n' * (hint.__name__[0] in 'AEIOU')} {hint.__name__} class"]
+    words = [word for arg in get_args(hint) for word in choices(arg)] or ["something else"]
+    return list(dict.fromkeys(sorted(words, key="null".__eq__)))
+
+
+def either(words: list[str], last: str = "or") -> str:
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def type_of(action: Any) -> Any:
+    return getattr(action, "_typehint", None)  # jsonargparse keeps it nowhere else
+
+
+def expected(action: Any) -> str:
+    """What a flag takes, to follow 'must be'."""
+    words = choices(type_of(action))
+    phrases = any(word.startswith(("a ", "the ")) for word in words)
+    return ("one of " if len(words) > 2 and not phrases else "") + either(words)
+
+
+def base_class(action: Any) -> type | None:
+    """The class whose subclasses a flag takes by name, if it is such a flag."""
+    hint = type_of(action)
+    return next(
+        (
+            h
+            for h in (hint, *get_args(hint))
+            if hint and isinstance(h, type) and action.is_subclass_typehint(h)
+        ),
+        None,
+    )
+
+
+def subclasses(base: type) -> dict[str, type]:
+    """The classes that can be chosen where `base` is asked for, by name."""
+    found = {}
+    for sub in base.__subclasses__():
+        if not sub.__name__.startswith(("_", "LazyInstance_")):
+            found |= subclasses(sub) | ({} if inspect.isabstract(sub) else {sub.__name__: sub})
+    return dict(sorted(found.items())) or {base.__name__: base}
+
+
+def class_flags(cls: type, key: str) -> dict[str, Any]:
+    """The flags of a class below `--key.`, as actions that know type, default and help."""
+    parser = ArgumentParser()
+    parser.add_class_arguments(cls, key, fail_untyped=False)
+    return {
+        a.option_strings[0]: a
+        for a in parser._actions
+        if type_of(a) and not a.option_strings[0].endswith(".help")
+    }

@@ -1,0 +1,290 @@
+"""The command line: errors of one line that say what to do, help of one screen.
+
+`LightningCLI` leaves the command line to jsonargparse, which is right about values and unkind
+about mistakes. `Parser` looks at the flags first, with the chosen classes at hand; jsonargparse
+still parses, and what it objects to is rendered in plain words.
+"""
+
+import inspect
+import re
+import sys
+import textwrap
+from pathlib import Path
+from pydoc import locate
+from typing import Any, NamedTuple, NoReturn
+
+import yaml
+from lightning.pytorch.cli import LightningArgumentParser
+
+from experiments.runner import help, messages
+from experiments.runner.messages import (
+    base_class,
+    class_flags,
+    either,
+    expected,
+    nearest,
+    plain,
+    type_of,
+)
+
+NOISE = re.compile(r"Parser key|Does not validate|Subtypes:|Errors:|Given value|Problem with given")
+
+
+class Given(NamedTuple):
+    """One setting as the user gave it: a flag with its values, or a line of a file."""
+
+    flag: str  # --model.rank, also for --model.init_args.rank and for a file's line
+    values: list[Any]
+    words: list[str]  # as typed
+    file: str = ""
+
+    def __str__(self) -> str:
+        values = textwrap.shorten(" ".join(map(plain, self.values)), 60, placeholder=" ...")
+        return f"{self.named()} {values}".rstrip()
+
+    def named(self, prefix: str = "") -> str:
+        return f"--config {self.file}: {prefix}{self.flag[2:]}" if self.file else prefix + self.flag
+
+
+def spelt(option: str) -> str:
+    """The short spelling of a flag: --model.rank for --model.init_args.rank."""
+    return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
+
+
+def flatten(settings: dict, file: str, flag: str = "") -> list[Given]:
+    """The lines of a configuration file as if they were flags."""
+    lines = []
+    for key, value in settings.items():
+        below = spelt(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
+        lines += (
+            flatten(value, file, below)
+            if isinstance(value, dict)
+            else [Given(below, [value], [], file)]
+        )
+    return lines
+
+
+def read(name: str) -> list[Given]:
+    """The lines of a configuration file; ValueError if it is none."""
+    try:
+        text = name if re.search(r"[{\n]", name) else Path(name).expanduser().read_text()
+        settings = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise ValueError(f"--config {name}: there is no such file") from None
+    except (OSError, UnicodeError) as ex:
+        problem = getattr(ex, "strerror", "") or "not a text file"
+        raise ValueError(f"--config {name}: {problem}") from None
+    except yaml.YAMLError as ex:
+        mark = getattr(ex, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(ex, "problem", "") or str(ex)
+        raise ValueError(f"--config {name}: not YAML{line}: {problem}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"--config {name}: not a configuration, whose lines read 'key: value'")
+    return flatten(settings, name)
+
+
+def ordered(typed: list[Given]) -> list[str]:
+    """Files first, then classes from the outside in, then the rest, each as it was typed."""
+
+    def place(given: Given) -> int:
+        of_class = given.flag.split(".")[0] in ("--model", "--data")
+        return 1 + given.flag.count(".") if of_class else 0 if given.flag == "--config" else 99
+
+    args = []
+    for given in sorted(typed, key=place):  # joined by =, as a value may look like a flag: -1e-3
+        args += ["=".join(given.words)] if len(given.words) == 2 else given.words
+    return args
+
+
+class Parser(LightningArgumentParser):
+    """The parser of an experiment; `description` is the experiment's docstring.
+
+    A flag wins over a configuration file, and a class is chosen before its own flags are set, in
+    whatever order they are typed. When another class is chosen than the experiment's, the
+    experiment's defaults stay for what the class inherits; what it declares itself has its own.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.links: dict[str, str] = {}  # flags that follow others
+        self.given: list[Given] = []
+        self.known: dict[str, Any] = {}  # every flag of the run and of the chosen classes
+        self.shown: dict[str, Any] = {}  # their defaults
+        self.chosen: dict[str, type] = {}  # the class for model, data, model.task ...
+
+    def link_arguments(self, source: Any, target: str, *args: Any, **kwargs: Any) -> None:
+        super().link_arguments(source, target, *args, **kwargs)
+        sources = [source] if isinstance(source, str) else source
+        self.links[spelt(f"--{target}")] = either([spelt(f"--{s}") for s in sources], "and")
+
+    def parse_args(self, args: list[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
+        if not self.exit_on_error:  # jsonargparse's own parser of a class
+            return super().parse_args(args, *rest, **kwargs)
+        typed = self._typed(sys.argv[1:] if args is None else args)
+        pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
+        try:
+            files = [read(value) for g in typed if g.flag == "--config" for value in g.values]
+            self.given = sum(files, []) + typed
+            self._choose([Given("--" + p.flag[7:], p.values, []) for p in pages if p.values])
+            if pages:
+                self._help(pages[0].flag[7:])
+            for given in self.given:
+                self._check(given)
+            return super().parse_args(ordered(typed), *rest, **kwargs)
+        except (ValueError, ImportError, OSError) as ex:
+            self.error(str(ex))
+
+    def _typed(self, args: list[str]) -> list[Given]:
+        typed: list[Given] = []
+        for arg in args:
+            if arg.startswith("-") and not re.match(r"-(\.?\d|$)", arg):
+                option, has_value, value = arg.partition("=")
+                action = self._option_string_actions.get(option)
+                option = action.option_strings[-1] if action and len(option) == 2 else option
+                typed.append(Given(spelt(option), [value] if has_value else [], [arg]))
+            elif typed:
+                typed[-1].values.append(arg)
+                typed[-1].words.append(arg)
+            else:
+                self.error(f"{arg}: every value follows a flag; see --help")
+        return typed
+
+    def _choose(self, extra: list[Given]) -> None:
+        """Find the classes that are asked for, their flags, and the defaults that hold for them."""
+        last = {given.flag: given for given in self.given + extra}
+        self.known, self.shown, self.chosen = {}, {}, {}
+        for key in ("model", "data"):
+            action = self._option_string_actions.get(f"--{key}")
+            if base_class(action):
+                default = self.get_default(key) or {}
+                kept, cls = self._expand(key, action, default, last), self.chosen.get(key)
+                if cls and cls is not self._class(action, default.get("class_path", "")):
+                    path = f"{cls.__module__}.{cls.__qualname__}"
+                    self.set_defaults({key: {"class_path": path, "init_args": kept}})
+        for flag, action in self._option_string_actions.items():
+            self.known.setdefault(flag, action)
+            self.shown.setdefault(flag, action.default)
+        for flag in self.links:
+            self.known.pop(flag, None)
+
+    def _expand(self, key: str, action: Any, default: Any, last: dict[str, Given]) -> dict:
+        """Note the class chosen for `--key` and its flags; returns the defaults that stay."""
+        default = default if hasattr(default, "get") else {}
+        given = last.get(f"--{key}")
+        name = given.values[0] if given and given.values else default.get("class_path")
+        if not isinstance(name, str) or re.search(r"[{/]|\.(ya?ml|json|null)$", f"{key}.{name}"):
+            return {}  # not the name of a class: jsonargparse's business
+        cls = self._class(action, name)
+        if cls is None:
+            names = list(messages.subclasses(base_class(action)))
+            hint = self._hint(nearest(name.rsplit(".", 1)[-1], names)) or ";"
+            self.error(f"{given or name}: unknown class{hint} choose from {', '.join(names)}")
+        self.chosen[key] = cls
+        flags, kept = class_flags(cls, key), dict(default.get("init_args") or {})
+        if cls is not self._class(action, default.get("class_path", "")):
+            own = inspect.signature(cls.__init__).parameters if "__init__" in vars(cls) else {}
+            kept = {k: v for k, v in kept.items() if f"--{key}.{k}" in flags and k not in own}
+        for flag, sub in flags.items():
+            self.known[flag] = sub
+            self.shown[flag] = kept.get(flag.rsplit(".", 1)[-1], sub.default)
+            if base_class(sub):
+                self._expand(flag[2:], sub, self.shown[flag], last)
+        return kept
+
+    @staticmethod
+    def _class(action: Any, name: str) -> type | None:
+        base = base_class(action)
+        found = messages.subclasses(base).get(name) or ("." in name and locate(name))
+        return found if isinstance(found, type) and issubclass(found, base) else None
+
+    def _help(self, key: str) -> NoReturn:
+        keys = [*(k for k in ("model", "data") if k in self.chosen), "trainer"]
+        if key and key not in keys:
+            self.error(f"--help.{key}: there are {either([f'--help.{k}' for k in keys], 'and')}")
+        flags = self.known, self.shown, self.chosen
+        text = help.page(key, *flags) if key else help.screen(self.description, *flags)
+        self._print_message(text + "\n", sys.stdout)
+        self.exit()
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if not self.exit_on_error:
+            super().error(message, ex)
+        self.exit(2, f"{self.prog}: error: {self._worded(message)}\n")
+
+    @staticmethod
+    def _hint(word: str) -> str:
+        return f"; did you mean {word}?" if word else ""
+
+    def _check(self, given: Given) -> None:
+        """Refuse what is wrong with a flag by itself: linked, unknown, no value, too many."""
+        flag, values, action = given.flag, given.values, self.known.get(given.flag)
+        if flag in self.links:
+            if not given.file:  # a run's own file names every setting
+                self.error(f"{given}: follows {self.links[flag]}; set that instead")
+        elif action is None:
+            above = [flag[: dot.start()] for dot in re.finditer(r"\.", flag)]
+            if not any(type_of(self.known.get(a)) and a[2:] not in self.chosen for a in above):
+                self._unknown(given)  # else inside a value such as a callback: jsonargparse knows
+        elif not given.file and not values and action.nargs in (None, "+"):
+            takes = f", {expected(action)}" if type_of(action) else ""
+            self.error(f"{flag}: needs a value{takes}")
+        elif len(values) > {None: 1, "?": 1, 0: 0}.get(action.nargs, len(values)):
+            self.error(f"{flag}: one value too many, {plain(values[-1])}; quote what has spaces")
+
+    def _unknown(self, given: Given) -> NoReturn:
+        flag, leaf = given.flag, given.flag.rsplit(".", 1)[-1].lstrip("-")
+        for key in [k for k in self.chosen if flag.startswith(f"--{k}.")]:
+            others = messages.subclasses(base_class(self.known[f"--{key}"]))
+            if owners := [n for n, c in others.items() if flag in class_flags(c, key)]:
+                self.error(
+                    f"{given}: {self.chosen[key].__name__} has no {leaf}; "
+                    f"--{key} {either(owners)} has"
+                )
+        known = [f for f in self.known if f.startswith("--") and not re.search(r"help$|\+$", f)]
+        leaves = {f.rsplit(".", 1)[-1].lstrip("-"): f for f in reversed(known)}
+        root, roots = flag.split(".")[0], dict.fromkeys(f.split(".")[0] for f in known)
+        beside = [f for f in known if f.startswith(f"{root}.")] if root in roots else roots
+        near = (
+            leaves.get(leaf)
+            or nearest(flag if root in roots else root, beside)
+            or leaves.get(nearest(leaf, leaves), "")
+        )
+        kind, near = ("unknown key ", near[2:]) if given.file else ("unknown flag ", near)
+        self.error(given.named(kind) + (self._hint(near) or "; see --help"))
+
+    def _worded(self, message: str) -> str:
+        """jsonargparse's page in one line; a line of one's own stays as it is."""
+        keys = spelt("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
+        extra = re.search(r"Option '([\w.]+)' is not accepted", message)
+        if extra and not keys.endswith(f".{extra[1]}"):
+            return f"unknown flag {keys}.{extra[1]}; see --help"
+        if missing := re.search(r"arguments are required: ([\w., ]+)", message):
+            names = [f"{keys}.{name}".replace("--.", "--") for name in missing[1].split(", ")]
+            return f"{either(names, 'and')} must be given"
+        given = [g for g in self.given if g.flag == keys and g.values]
+        given = [g for g in given if str(g.values[-1]) in message] or given
+        name, action = given[-1] if given else keys, self.known.get(keys)
+        if type_of(action) and keys[2:] not in self.chosen:
+            value = plain(given[-1].values[-1]) if given else ""
+            near = nearest(value, messages.choices(type_of(action)))
+            return f"{name}: must be {expected(action)}{self._hint(near)}"
+        lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
+        line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))
+        line = textwrap.shorten(line, 300, placeholder=" ...")
+        return f"{name}: {line}" if keys != "--" else line
+
+    def blamed(self, message: str) -> str:
+        """The Trainer's flags that its own error is about, if it names one or its value."""
+        given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
+        for words in (lambda g: [g.flag.split(".")[1]], lambda g: g.values):
+            named = [
+                str(g)
+                for g in given.values()
+                if any(
+                    re.search(rf"\b{re.escape(str(word))}\b", message, re.I) for word in words(g)
+                )
+            ]
+            if named:
+                return " ".join(named)
+        return " ".join(map(str, given.values())) or "--trainer"

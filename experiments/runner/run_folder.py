@@ -1,0 +1,81 @@
+"""Where a run lies: ``outputs/<experiment>/<run id>/``, made and found again."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.common import distributed
+from experiments.common.files import busy, write_yaml
+from experiments.common.redaction import redact
+
+
+def new_id() -> str:
+    """A run id that sorts by time, or the one that a sweep's agent has given; the same in every
+    process of a multi-device run."""
+    return distributed.told("RUN", _id)
+
+
+def _id() -> str:
+    given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+    return given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def find(output: str, experiment: str, wanted: str) -> Path:
+    """The folder of the run to resume: ``last``, a run id, or a path. Rank 0 looks for it, and
+    then holds it."""
+    return Path(distributed.told("RESUMED", lambda: str(_find(output, experiment, wanted))))
+
+
+def _find(output: str, experiment: str, wanted: str) -> Path:
+    root = Path(output) / experiment
+    runs = sorted(path.parent for path in root.glob("*/config.yaml"))
+    if wanted == "last":
+        open_runs = [run for run in runs if not ((run / "result.json").exists() or busy(run))]
+        if open_runs:
+            return max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
+        raise ValueError(f"--resume last: no unfinished run in {root}")
+    for folder in (root / wanted, Path(wanted)):
+        if (folder / "config.yaml").is_file():
+            if (folder / "result.json").exists():
+                raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
+            if busy(folder):
+                raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
+            return folder
+    names = ", ".join(run.name for run in runs[-5:]) or "none"
+    raise ValueError(f"--resume {wanted}: no such run in {root}; the latest there: {names}")
+
+
+def check_same(folder: Path, settings: dict[str, Any]) -> None:
+    """A resumed run keeps its model, data and seed: only the rest may change."""
+    before = yaml.safe_load((folder / "config.yaml").read_text())
+    settings = redact(settings)  # as those on disk are
+    for key in ("model", "data", "seed_everything"):
+        for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
+            raise ValueError(
+                f"--resume {folder.name}: {flag} was {was} and is {now}; a resumed run keeps its "
+                f"model, data and seed"
+            )
+
+
+def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in [*was, *(key for key in now if key not in was)]:
+            below = flag if key in ("class_path", "init_args") else f"{flag}.{key}"
+            yield from _differences(below, was.get(key), now.get(key))
+    elif was != now:
+        yield flag, was, now
+
+
+def make(folder: Path, settings: dict[str, Any]) -> None:
+    """A run's folder with its checkpoints/ and config.yaml, which has no secrets in it."""
+    try:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        write_yaml(folder / "config.yaml", redact(settings))
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise ValueError(f"--output {folder.parents[1]}: {reason}") from error

@@ -1,0 +1,86 @@
+"""What a run says on the screen: at the start what it is, at the end what came of it."""
+
+import math
+import os
+import sys
+from typing import Any
+
+from callbacks.cost import parameter_counts
+
+
+def plain(parsed: Any) -> Any:
+    """The parsed config with the names that flags have: model.rank, not model.init_args.rank."""
+    if isinstance(parsed, dict):
+        if "class_path" in parsed:
+            inner = plain(parsed.get("init_args") or {})
+            return {"class": parsed["class_path"].rsplit(".", 1)[-1], **inner}
+        return {key: plain(value) for key, value in parsed.items()}
+    return [plain(value) for value in parsed] if isinstance(parsed, list) else parsed
+
+
+def opening(run, notes: list[str], tracking_line: str) -> str:
+    """Data, model, run and record, a line each; before them, all that the user should know."""
+    rows = ", ".join(f"{count:,} {name}" for name, count in run.data["rows"].items())
+    count, settings = parameter_counts(run.model), run.config["trainer"]
+    return "\n".join(
+        [
+            *(f"note   {note}" for note in [*run.datamodule.notes(), *notes]),
+            f"data   {run.data['source']}: {run.data['origin']} ({rows})",
+            f"model  {type(run.model).__name__} on {run.model.origin}: "
+            f"{count['trainable']:,} of {count['total']:,} parameters train, "
+            f"precision {settings['precision']}",
+            *([f"asks   {asked}"] if (asked := _asks(run.model)) else []),
+            f"run    {run.folder}",
+            f"track  {tracking_line}",
+        ]
+    )
+
+
+def colours() -> bool:
+    """Whether to print in colour: on a terminal, unless the user does not want it."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _asks(model) -> str:
+    return model.task.asks() if hasattr(model, "task") else ""
+
+
+def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
+    """The last table and where everything lies."""
+    metrics, count = result["metrics"], result["parameters"]
+    rows, settings = run.data["rows"][run.data["test_split"]], run.config["trainer"]
+    # repr, because 1 is one batch and 1.0 is all of them
+    limit = repr(settings["limit_test_batches"])
+    whole = limit in ("None", "1.0") and not settings["fast_dev_run"]
+    lines = []
+    for name, value in sorted(metrics.items(), reverse=True):
+        if name == "test/accuracy" and whole:  # a binomial's standard error over the test rows
+            error = math.sqrt(value * (1 - value) / rows)
+            lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
+        else:
+            lines.append((name, f"{value:.4f}"))
+    seconds, spent = result["seconds"], result["training_seconds"]
+    what = "training" if count["trainable"] else "scoring"
+    share = 100 * count["trainable"] / count["total"]
+    lines += [
+        ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
+        ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
+        ("time", f"{seconds:.0f} s, of which {what} {spent:.0f} s"),
+        ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
+    ]
+    width = max(len(name) for name, _ in lines)
+    table = [f"  {name.ljust(width)}  {value}" for name, value in lines]
+    if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
+        notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
+    chosen = "best" if run.model.monitor in metrics else "last"
+    weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
+    heading = f"{run.name}: {weights} on {run.data['origin']}"
+    made = ", checkpoints/, export/" if count["trainable"] else ""
+    files = f"done   {run.folder} (result.json, config.yaml{made})"
+    return "\n".join(
+        ["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where]
+    )
+
+
+def _of_peak(mfu: float | None) -> str:
+    return "" if mfu is None else f" ({100 * mfu:.0f} % of the device's peak)"

@@ -1,0 +1,1 @@
+"""Many runs that answer one question: jobs, comparisons, ablations, sweeps, pre-training."""

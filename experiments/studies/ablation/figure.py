@@ -1,0 +1,80 @@
+"""A report as one picture: quality with intervals, learning curves with bands, cost."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.studies.ablation import text
+from experiments.studies.ablation.analysis import Report
+
+
+def draw(report: Report, file: Path, cost: str = "parameters") -> None:
+    """Write a PNG."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    curves = chosen_curve(report)
+    height = max(4.0, 0.32 * len(report.lines) + 1.5)
+    figure, axes = pyplot.subplots(
+        1, 3 if curves else 2, figsize=(17 if curves else 12, height), layout="constrained"
+    )
+    colours = pyplot.get_cmap("tab10" if len(report.lines) <= 10 else "tab20").colors
+    _intervals(axes[0], report, colours)
+    if curves:
+        _curves(axes[1], report, curves, colours)
+    _costs(axes[-1], report, cost, colours)
+    for one in axes:
+        one.grid(alpha=0.3)
+    figure.suptitle(text.heading(report), fontsize=11)
+    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def chosen_curve(report: Report) -> str | None:
+    """The metric on the validation rows, else another of those, else the training loss."""
+    wanted = report.metric.replace("test/", "val/")
+    names = sorted(report.curves, key=lambda name: (name != wanted, name[:4] != "val/", name))
+    return names[0] if names else None
+
+
+def _intervals(axes: Any, report: Report, colours: Any) -> None:
+    for place, line in enumerate(report.lines):
+        colour = colours[place % len(colours)]
+        axes.errorbar(line.mean, place, xerr=line.half, fmt="o", capsize=3, color=colour)
+        axes.plot(list(line.values.values()), [place] * len(line.values), "|", color=colour)
+    names = [f"{n.name}{' (baseline)' * (n.difference is None)}" for n in report.lines]
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.axvline(report.baseline.mean, color="grey", linestyle="--", linewidth=1)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"{report.metric}: mean, {text.percent(report)} interval, seeds")
+
+
+def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
+    for place, line in enumerate(report.lines):
+        band = report.curves[metric].get(line.name)
+        if band is None:
+            continue
+        colour = colours[place % len(colours)]
+        axes.plot(band["steps"], band["mean"], color=colour, label=line.name, linewidth=1.5)
+        if band["low"]:
+            axes.fill_between(band["steps"], band["low"], band["high"], color=colour, alpha=0.15)
+    axes.set_xlabel("step")
+    axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
+    axes.legend(fontsize=7)
+
+
+def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
+    for place, line in enumerate(report.lines):
+        fill = {} if cost in line.fronts else {"markerfacecolor": "none"}
+        colour = colours[place % len(colours)]
+        axes.errorbar(
+            line.costs[cost], line.mean, yerr=line.half, fmt="o", capsize=3, color=colour, **fill
+        )
+    front = sorted((n for n in report.lines if cost in n.fronts), key=lambda n: n.costs[cost])
+    axes.plot([n.costs[cost] for n in front], [n.mean for n in front], color="grey", linewidth=1)
+    if len({line.costs[cost] for line in report.lines}) > 1:
+        axes.set_xscale("log" if all(line.costs[cost] for line in report.lines) else "symlog")
+    axes.set_xlabel(f"{text.COSTS[cost][0]} (filled: Pareto front)")
+    axes.set_ylabel(report.metric)
+    axes.margins(x=0.12)

@@ -1,0 +1,79 @@
+"""The report of an ablation: its files and its record."""
+
+import argparse
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.common import files
+from experiments.common.redaction import redact, redact_argv
+from experiments.common.shell import typed
+from experiments.reporting import results, tables
+from experiments.studies import tracked
+from experiments.studies.ablation import curves, figure, text
+from experiments.studies.ablation.analysis import Question, Report, analyse
+from experiments.studies.ablation.grid import Combination
+from experiments.studies.ablation.html_page import page
+from experiments.studies.jobs import Job
+
+
+def make(
+    question: Question, jobs: dict[Job, Combination], found: dict[Job, dict], at_once: int
+) -> Report:
+    """What the runs say, with their curves."""
+    results: dict[Combination, dict[int, dict]] = {c: {} for c in jobs.values()}
+    for job, result in found.items():
+        results[jobs[job]][job.seed] = result
+    report = analyse(question, results)
+    print(f"reading the curves of {len(found)} runs", flush=True)
+    of_jobs = curves.of_jobs(found, at_once)
+    if untracked := sum(not curve for curve in of_jobs.values()):
+        report.notes.append(f"no curves of {untracked} runs, which were not tracked")
+    for combination, name in {c: c.name for c in results}.items():
+        own = [curve for job, curve in of_jobs.items() if jobs[job] == combination and curve]
+        for metric, band in curves.bands(own, 1 - question.alpha).items() if own else ():
+            report.curves.setdefault(metric, {})[name] = band
+    return report
+
+
+def write(
+    report: Report,
+    root: Path,
+    jobs: dict[Job, Combination],
+    found: dict[Job, dict],
+    tracking: dict[str, Any],
+    asked: argparse.Namespace,
+) -> str:
+    """All files, and the record unless the same has been recorded before; returns where that is."""
+    texts = {"table.md": text.markdown(report), "summary.csv": text.summary(report)}
+    rows = [
+        {"combination": job.row.name, **dict(jobs[job].settings), "seed": job.seed}
+        | results.measured(result)
+        for job, result in found.items()
+    ]
+    texts["runs.csv"] = tables.csv_of(rows)
+    texts["report.html"] = page(report, shlex.join([typed("python"), *redact_argv(sys.argv)]))
+    texts["report.json"] = json.dumps(redact(asdict(report)), indent=1) + "\n"
+    for name, content in texts.items():
+        with files.whole(root / name) as scratch:
+            scratch.write_text(content)
+    with files.whole(root / "report.png") as scratch:
+        figure.draw(report, scratch)
+    config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
+    config |= {"baseline": report.baseline.name, "metric": report.metric, "alpha": report.alpha}
+    config |= {"flags": redact_argv(asked.flags), "notes": report.notes}
+    shown = {}
+    for name, (head, lines) in (
+        ("qualities", text.qualities(report)),
+        ("differences", text.differences(report)),
+    ):
+        if lines:
+            shown[name] = (head, [[text for text, _ in line] for line in lines])
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
+    verdicts = [line.difference.verdict for line in report.lines if line.difference]
+    counts = {f"verdicts/{word.replace(' ', '_')}": verdicts.count(word) for word in set(verdicts)}
+    return tracked.once(root, texts["report.json"], tracking, config, shown, "ablation", counts)

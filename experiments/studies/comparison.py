@@ -1,0 +1,94 @@
+"""Several experiments over several seeds: run what has not been run, then a table and a plot."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from experiments.common import files
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+from experiments.common.shell import typed
+from experiments.reporting import figures
+from experiments.studies.jobs import Comparison, Job, Row
+
+
+@contextmanager
+def how_to_go_on() -> Iterator[None]:
+    """After Ctrl-C, say what goes on with the same command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join([typed("python"), *sys.argv])
+        print(f"\nGo on, without what has finished, with: {command}", file=sys.stderr)
+        raise
+
+
+def main(file: str, doc: str, rows: list[Row]) -> None:
+    """The command line of a comparison: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
+
+    Args:
+        file: of the comparison; its name is the comparison's.
+        doc: what ``--help`` says first.
+        rows: of the table, in its order.
+    """
+    name = Path(file).stem
+    with guarded(f"{name}.py"):
+        asked = _parse(name, doc, rows)
+        wanted = [row for row in rows if not asked.only or row.name.lower() in asked.only]
+        root = Path(asked.output) / name
+        jobs = [
+            Job(row, seed, (*row.flags, *asked.flags), root)
+            for seed in range(asked.seeds or max(row.seeds for row in wanted))
+            for row in wanted
+            if seed < (asked.seeds or row.seeds)
+        ]
+        comparison = Comparison(jobs, asked.jobs)
+        with how_to_go_on():
+            comparison.run()
+        finished = {job: result for job in jobs if (result := job.result())}
+        _report(name, root, wanted, finished, comparison.failed)
+
+
+def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
+    usage = f"{name}.py [--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]"
+    parser = FlagParser(f"{name}.py", doc, usage)
+    names = [row.name.lower() for row in rows]
+    usual = "/".join(sorted({str(row.seeds) for row in rows}))
+    parser.add_argument("--seeds", type=int, help=f"runs per row, seeds 0, 1 … ({usual})")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=", ".join(names)
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time, the cores shared out (1)"
+    )
+    parser.add_argument("--output", default="outputs", help="folder that keeps it all (outputs)")
+    parser.add_argument(
+        "flags", nargs="*", help="after --: flags of every run, as --trainer.max_epochs 1"
+    )
+    asked = parser.parse_args()
+    at_least_one(asked, "seeds", "jobs")
+    for unknown in set(asked.only) - set(names):
+        raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
+    return asked
+
+
+def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict) -> None:
+    if not finished:
+        raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
+    results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
+    lines = results.summaries({key: value for key, value in results.items() if value})
+    with files.whole(root / "table.md") as scratch:
+        scratch.write_text(results.markdown(lines, finished.values()))
+    with files.whole(root / "runs.csv") as scratch:
+        scratch.write_text(results.csv((job.row.name, job.seed, r) for job, r in finished.items()))
+    with files.whole(root / "plot.svg") as scratch:
+        figures.plot_quality(lines, scratch)
+    print(f"\n{(root / 'table.md').read_text()}")
+    for job, reason in failed.items():
+        print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
+    print(f"done   {root} (table.md, runs.csv, plot.svg, runs/)")
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,117 @@
+"""What a script makes of flags, found out without reading data, building a model or writing."""
+
+import io
+import json
+import re
+import runpy
+import sys
+from collections.abc import Iterable
+from contextlib import redirect_stderr, redirect_stdout
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.common import exits
+from experiments.studies import workers
+from experiments.studies.ablation import grid
+from experiments.studies.ablation.grid import Combination
+from experiments.studies.jobs import EXPERIMENTS
+
+
+class Parsed(NamedTuple):
+    """A command line that was parsed.
+
+    Attributes:
+        config: what ``config.yaml`` would hold.
+        flags: every flag that the chosen classes and the run have.
+    """
+
+    config: dict[str, Any]
+    flags: frozenset[str]
+
+
+def script_of(word: str) -> Path:
+    """An experiment's file, by its path or as a name of ours."""
+    for path in (Path(word), EXPERIMENTS / f"{word.removesuffix('.py')}.py"):
+        if path.is_file():
+            return path.resolve()
+    names = [path.stem for path in EXPERIMENTS.glob("*.py")]
+    near = get_close_matches(Path(word).stem, names, 1)
+    raise ValueError(f"{word}: there is no such file{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def check(
+    script: Path, varied: dict[str, list[str]], flags: list[str]
+) -> tuple[list[Combination], list[str], Parsed]:
+    """The combinations, notes on what was left out, and the first of them as it was parsed.
+
+    Every one is parsed before the first run, so that a mistake in the last costs nothing.
+    """
+    for key in [*varied, *grid.OWN]:
+        if any(word.partition("=")[0] == f"--{key}" for word in flags) and key != "config":
+            reason = "is varied, so not for every run" if key in varied else grid.OWN[key]
+            raise ValueError(f"-- --{key}: {reason}")
+    combinations, notes = grid.product(varied), []
+    if heads := grid.heads(varied):
+        chosen = list(dict.fromkeys(c.only(heads) for c in combinations))
+        found = parse(script, [[*one.flags, *flags] for one in chosen])
+        known = {one: parsed.flags for one, parsed in zip(chosen, found, strict=True)}
+        combinations, notes = grid.applying(combinations, known)
+    parsed = parse(script, [[*combination.flags, *flags] for combination in combinations])
+    seen: dict[str, Combination] = {}
+    for combination, one in zip(combinations, parsed, strict=True):
+        same = seen.setdefault(json.dumps(one.config, sort_keys=True, default=str), combination)
+        if same is not combination:
+            raise ValueError(f"--vary: {same.name} and {combination.name} are the same run")
+    return combinations, notes, parsed[0]
+
+
+def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
+    """Each command line parsed by the experiment itself; ValueError for the first that is wrong."""
+    lines = list(lines)
+    found = workers.call(_parse, str(script), lines)
+    if wrong := [one for one in found if isinstance(one, str)]:
+        raise ValueError(wrong[0])
+    return found
+
+
+def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
+    """Run the script with a ``main`` that only parses."""
+    from experiments.runner import cli
+
+    exits.quiet()
+    found: list[Parsed | str] = []
+
+    class Parsing(cli.Experiment):
+        def instantiate_classes(self) -> None:
+            """Nothing: what was typed has been parsed."""
+
+    def main(file: str, doc: str, model: type, data: type, defaults: dict | None = None) -> None:
+        for line in lines:
+            sys.argv = [script, *line]
+            try:
+                with redirect_stderr(io.StringIO()) as said:
+                    parsing = Parsing(Path(file).stem, doc, model, data, defaults or {})
+                found.append(Parsed(parsing.parsed, frozenset(parsing.parser.known)))
+            except SystemExit:
+                last = said.getvalue().strip().splitlines()[-1:]
+                found.append(re.sub(r"^\S+: error: ", "", *last) if last else "not parsed")
+            except ValueError as error:
+                found.append(str(error))
+
+    cli.main = main  # in this process, which does nothing else
+    sys.argv = [script, "--help"]  # for what else it may be, so that nothing begins
+    sys.path.insert(0, str(Path(script).resolve().parent))
+    try:
+        with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+            runpy.run_path(script, run_name="__main__")
+    except SystemExit:
+        pass
+    except Exception as error:
+        line = f"{type(error).__name__}: {exits.one_line(error)}"
+        raise ValueError(f"{script}: cannot be run: {line}") from None
+    if not found:
+        raise ValueError(
+            f"{script}: no experiment: it does not call main of experiments.runner.cli"
+        )
+    return found

@@ -1,0 +1,200 @@
+"""Does pre-training pay? Networks pre-trained by each objective, and new ones, fine-tuned alike."""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+from experiments.studies import pretraining_report
+from experiments.studies.comparison import how_to_go_on
+from experiments.studies.jobs import Comparison, Job, Row
+
+_ROW_TOKENS, _BATCH = 128, 8
+# At small budgets 4,000 pieces beat 8,000: each is seen more often, and they cost half the output.
+_CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 4000"
+_ADAPTED = "--source imdb --tokenizer minilm"
+_MANY, _SEEDS_OF_MANY = 1000, 3
+_STAGES = ("pre-training", "fine-tuning")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a network that is fine-tuned comes from.
+
+    Args:
+        name: as in the table.
+        objective: class of ``modules``.
+        against: name of the origin that is the same network without this pre-training.
+        flags: of pretrain.py.
+        rows: kind of the corpus's rows; all kinds cut documents at the same places.
+        backbone: pretrained weights to go on from, with their corpus.
+        share: of the budget that is spent; 0 leaves the network as it is.
+    """
+
+    name: str
+    objective: str
+    against: str | None
+    flags: tuple[str, ...] = ()
+    rows: str = "document"
+    backbone: str | None = None
+    share: float = 1.0
+
+
+def main(file: str, doc: str, origins: list[Origin]) -> None:
+    """The command line: ``--budget``, ``--size``, ``--labels``, ``--seeds`` and the like."""
+    name = Path(file).stem
+    with guarded(f"{name}.py"):
+        asked = _parse(name, doc, origins)
+        root = Path(asked.output) / name
+        chosen = _chosen(origins, asked.only)
+        with how_to_go_on():
+            corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
+            pretraining = _pretraining(asked, root, chosen, corpora)
+            tuning = _fine_tuning(asked, root, chosen, pretraining)
+            made, tuned = _run(asked, pretraining, tuning)
+        pretraining_report.report(root, asked.size, chosen, made, tuned)
+
+
+def _chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
+    """Those asked for, and what they are compared with; adaptation only if asked for."""
+    wanted = [o for o in origins if (o.name.lower() in only if only else o.backbone is None)]
+    needed = {o.name for o in wanted} | {o.against for o in wanted}
+    return [o for o in origins if o.name in needed]
+
+
+def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path:
+    """The corpus that was given, or the bundled reviews, made at the first call."""
+    if asked.corpus and backbone is None:
+        return Path(asked.corpus)
+    folder = root / ("corpus" if backbone is None else f"corpus-{backbone}")
+    if not (folder / "manifest.json").exists():
+        print(f"making {folder}: about a minute, once", flush=True)
+        words = (_CORPUS if backbone is None else _ADAPTED).split()
+        script = str(Path(__file__).parents[1] / "tools" / "prepare_corpus.py")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".log").open("w") as log:
+            command = [sys.executable, script, *words, "--out", str(folder)]
+            ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
+        if ended.returncode < 0 or ended.returncode > 2:
+            raise KeyboardInterrupt
+        if ended.returncode:
+            raise ValueError(f"{folder}: it was not made, see {log.name}")
+    return folder
+
+
+def _pretraining(asked, root: Path, origins: list[Origin], corpora: dict) -> dict:
+    """The pre-training runs by (name, seed)."""
+    from datamodules import Corpus
+
+    steps = {}
+    for origin in origins:
+        place, key = corpora[origin.backbone], (origin.backbone, origin.rows)
+        if key not in steps:
+            data = Corpus(str(place), _ROW_TOKENS, _BATCH, rows=origin.rows)
+            data.setup("fit")
+            tokens = data.facts()["tokens"]["train"] / data.facts()["rows"]["train"]
+            steps[key] = asked.budget / (tokens * _BATCH)
+    jobs = {}
+    for origin in origins:
+        half = round(steps[origin.backbone, origin.rows] * origin.share / 2)
+        flags = [
+            *("--model", origin.objective, "--data.path", str(corpora[origin.backbone])),
+            *("--data.rows", origin.rows, "--data.row_tokens", str(_ROW_TOKENS)),
+            *("--data.batch_size", str(_BATCH), "--trainer.max_steps", str(2 * half)),
+            *("--trainer.check_val_every_n_epoch", "null", "--trainer.max_epochs", "-1"),
+            *("--trainer.val_check_interval", str(max(1, half))),
+            *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar", "false"),
+            *(("--model.size", asked.size) if origin.backbone is None else ()),
+            *(("--model.backbone", origin.backbone) if origin.backbone else ()),
+            *origin.flags,
+        ]
+        row = Row(f"pretrained {origin.name}", "pretrain", tuple(flags))
+        for seed in range(asked.pretrainings):
+            jobs[origin.name, seed] = Job(row, seed, row.flags, root)
+    return jobs
+
+
+def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) -> dict:
+    """The fine-tuning runs by (name, labels, seed), each after its pre-training."""
+    jobs = {}
+    for seed in range(asked.seeds):
+        for labels in asked.labels:
+            if seed >= _SEEDS_OF_MANY and (labels == "all" or labels > _MANY):
+                continue
+            for origin in origins:
+                flags = (
+                    *("--data", "RottenTomatoes", "--data.source", "bundled"),
+                    *("--model.backbone", "{run}/export"),
+                    # Chosen on validation sentences, for new networks and pre-trained ones alike.
+                    *("--model.task.pooling", "mean", "--model.learning_rate", "5e-4"),
+                    *_amount(labels),
+                    *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar=false"),
+                )
+                row = Row(f"{origin.name} {labels} labels", "full_sst2", flags)
+                before = pretraining[origin.name, seed % asked.pretrainings]
+                jobs[origin.name, labels, seed] = Job(row, seed, flags, root, before)
+    return jobs
+
+
+def _amount(labels: int | str) -> tuple[str, ...]:
+    """So many labels; fewer are seen more often. Validated twice, three epochs three times."""
+    epochs = 2 if labels == "all" else min(20, max(3, 4000 // labels))
+    rows = () if labels == "all" else ("--data.train_rows", str(labels))
+    every = epochs // 2
+    return (
+        *rows,
+        *("--trainer.max_epochs", str(epochs // every * every)),
+        *("--trainer.check_val_every_n_epoch", str(every)),
+    )
+
+
+def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
+    """The results of each stage's jobs, by what each is called there."""
+    counts = " and ".join(f"{len(s)} of {what}" for what, s in zip(_STAGES, stages, strict=True))
+    print(f"runs: {counts}, {asked.jobs} at a time", flush=True)
+    comparison = Comparison([job for stage in stages for job in stage.values()], asked.jobs)
+    comparison.run()
+    for job, reason in comparison.failed.items():
+        print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
+    found = [{key: r for key, job in stage.items() if (r := job.result())} for stage in stages]
+    if not all(found):
+        raise ValueError(f"no run has finished: {next(iter(comparison.failed.values()))}")
+    return found
+
+
+def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
+    parser = FlagParser(f"{name}.py", doc)
+    add, names = parser.add_argument, [origin.name.lower() for origin in origins]
+    add("--budget", type=float, default=2e6, help="pre-training tokens per objective (2e6)")
+    add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
+    labels = {"nargs": "+", "type": _labels, "default": [100, 500, 2000, "all"]}
+    add("--labels", **labels, help="for fine-tuning (100 500 2000 all)")
+    fewer = f"at most {_SEEDS_OF_MANY} of more than {_MANY:,} labels, which vary less"
+    add("--seeds", type=int, default=5, help=f"fine-tuning runs of each (5); {fewer}")
+    add("--pretrainings", type=int, default=1, help="pre-training runs of each, seeds 0, 1 … (1)")
+    add("--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=", ".join(names))
+    add("--jobs", type=int, default=2, help="runs at a time, the cores shared out (2)")
+    add("--corpus", help="of prepare_corpus.py; the bundled film reviews if not given")
+    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    asked = parser.parse_args()
+    from modules.backbones import meant  # with torch, which --help does without
+    from modules.pretraining.architectures import SIZES
+
+    if asked.size not in SIZES:
+        hint = meant(asked.size, SIZES)
+        raise ValueError(f"--size {asked.size}: there are {', '.join(SIZES)}{hint}")
+    at_least_one(asked, "seeds", "pretrainings", "jobs", "budget")
+    for unknown in set(asked.only) - set(names):
+        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
+    if asked.corpus and not (Path(asked.corpus) / "manifest.json").exists():
+        raise ValueError(f"--corpus {asked.corpus}: no corpus; make one with prepare_corpus.py")
+    return asked
+
+
+def _labels(word: str) -> int | str:
+    if word != "all" and not (word.isdigit() and int(word)):
+        raise argparse.ArgumentTypeError(f"{word}: a number of rows, or all")
+    return word if word == "all" else int(word)

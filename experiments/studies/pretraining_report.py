@@ -1,0 +1,171 @@
+"""What pre-training was worth: table, file of all values, curves over labels and over tokens."""
+
+import csv
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from experiments.common import files
+from experiments.reporting import tables
+from experiments.reporting.results import dirt
+from experiments.reporting.significance import interval
+
+_COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
+
+
+def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> None:
+    """Write and print what came of it.
+
+    Args:
+        origins: ``payoff.Origin``, in the table's order.
+        made: results of the pre-training runs by (name, seed).
+        tuned: results of the fine-tuning runs by (name, labels, seed).
+    """
+    accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
+    labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
+    seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}
+    most = max(seeds.values())
+    fewer = [f", {n} with {_said(a)}" for a, n in seeds.items() if n < most]
+    text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
+    text += f"{_differences(origins, labels, accuracy)}\n\n"
+    results = [*made.values(), *tuned.values()]
+    commits = sorted({(result["git_commit"] or "none")[:7] + dirt(result) for result in results})
+    rows = next(iter(tuned.values()))["data"]
+    text += (
+        f"Test accuracy in %, mean ± half the 95 % interval over {most} seeds of "
+        f"fine-tuning{''.join(fewer)}; "
+        f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
+        f"commit: {', '.join(commits)}\n"
+    )
+    with files.whole(root / "table.md") as scratch:
+        scratch.write_text(text)
+    lines = _remember(root / "runs.csv", size, origins, made, tuned)
+    with files.whole(root / "labels.svg") as scratch:
+        _over_labels(origins, labels, accuracy, scratch)
+    with files.whole(root / "tokens.svg") as scratch:
+        _over_tokens(origins, labels, [line for line in lines if line["size"] == size], scratch)
+    print(f"\n{text}\ndone   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
+
+
+def _of(accuracy: dict, name: str, labels: Any) -> dict[int, float]:
+    """Accuracies in % by seed."""
+    return {s: 100 * v for (n, a, s), v in accuracy.items() if (n, a) == (name, labels)}
+
+
+def _said(labels: Any) -> str:
+    return "all labels" if labels == "all" else f"{labels:,} labels"
+
+
+def _value(values: list[float], sign: str = "") -> str:
+    if not values:
+        return "–"
+    mean, half = interval(values)
+    return f"{mean:{sign}.1f}" + (f" ± {half:.1f}" if half is not None else "")
+
+
+def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
+    cells = [["accuracy", *map(_said, labels), "tokens", "s", "tokens/s"]]
+    for origin in origins:
+        runs = [result for (name, _), result in made.items() if name == origin.name]
+        if not runs:
+            continue
+        values = [_value(list(_of(accuracy, origin.name, amount).values())) for amount in labels]
+        tokens = statistics.fmean(run["tokens"] for run in runs)
+        seconds = statistics.fmean(run["training_seconds"] for run in runs)
+        cost = ["0", "", ""]
+        if tokens:
+            cost = [f"{tokens / 1e6:.2f} M", f"{seconds:.0f}", f"{tokens / seconds:,.0f}"]
+        cells.append([origin.name, *values, *cost])
+    return tables.aligned(cells)
+
+
+def _differences(origins: list, labels: list, accuracy: dict) -> str:
+    """Paired by seed: the same labelled rows, the same order, the same head."""
+    cells = [["gain, points", *map(_said, labels), "against"]]
+    for origin in origins:
+        if origin.against is None:
+            continue
+        values = []
+        for amount in labels:
+            mine, other = (_of(accuracy, n, amount) for n in (origin.name, origin.against))
+            values.append(_value([mine[s] - other[s] for s in mine.keys() & other.keys()], "+"))
+        cells.append([origin.name, *values, origin.against])
+    return tables.aligned(cells)
+
+
+def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
+    """All values of this call and of those before it, with other budgets or sizes."""
+    before = list(csv.DictReader(file.open())) if file.exists() else []
+    against = {origin.name: origin.against for origin in origins}
+    now = []
+    for (name, labels, seed), result in tuned.items():
+        source = [made[key] for key in sorted(made) if key[0] == name]
+        source = source[seed % len(source)]
+        cost = (source["tokens"], source["training_seconds"]) if against[name] else (0, 0)
+        found = (result["metrics"]["test/accuracy"], result["run"], result["git_commit"])
+        values = (name, size, *cost, labels, seed, *found)
+        now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
+    merged = {line["run"]: line for line in [*before, *now]}
+    with files.whole(file) as scratch, scratch.open("w", newline="") as text:
+        writer = csv.DictWriter(text, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(merged.values())
+    return list(merged.values())
+
+
+def _over_labels(origins: list, labels: list, accuracy: dict, file: Path) -> None:
+    def draw(axes: Any) -> None:
+        for origin in origins:
+            points = [list(_of(accuracy, origin.name, amount).values()) for amount in labels]
+            known = [place for place, values in enumerate(points) if values]
+            if not known:
+                continue
+            means, halves = zip(*(interval(points[place]) for place in known), strict=True)
+            style = {"linestyle": "--", "color": "grey"} if origin.against is None else {}
+            bars = [half or 0 for half in halves]
+            axes.errorbar(known, means, bars, marker="o", capsize=3, label=origin.name, **style)
+        axes.set_xticks(range(len(labels)), [str(amount) for amount in labels])
+        axes.set_xlabel("labelled sentences")
+
+    _draw(draw, file)
+
+
+def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> None:
+    """With 500 labels, or the fewest there are."""
+    amount = str(500 if 500 in labels else labels[0])
+    lines = [line for line in lines if line["labels"] == amount]
+
+    def draw(axes: Any) -> None:
+        for origin in origins:
+            if origin.against is None:
+                continue
+            points: dict[float, list[float]] = {}
+            for line in lines:
+                if line["origin"] in (origin.name, origin.against):
+                    value = 100 * float(line["accuracy"])
+                    points.setdefault(round(float(line["tokens"]) / 1e6, 1), []).append(value)
+            tokens = sorted(points)
+            means, halves = zip(*(interval(points[place]) for place in tokens), strict=True)
+            bars = [half or 0 for half in halves]
+            axes.errorbar(tokens, means, bars, marker="o", capsize=3, label=origin.name)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlabel(f"million tokens of pre-training ({amount} labels)")
+
+    _draw(draw, file)
+
+
+def _draw(draw: Callable[[Any], None], file: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    draw(axes)
+    axes.set_ylabel("test accuracy in %, mean and 95 % interval")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    with pyplot.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    pyplot.close(figure)

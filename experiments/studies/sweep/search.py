@@ -1,0 +1,122 @@
+"""The next trial of a sweep, given those before it: grid, random or Bayesian."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from experiments.studies.sweep.sweep_file import Plan
+
+Trial = tuple[dict[str, Any], float | None]  # what it was given, and the metric if it finished
+_TRIES = 100  # of a draw that has not been drawn before
+
+
+def size(plan: Plan) -> int | None:
+    """How many different trials there are, if that is a number."""
+    count = 1
+    for parameter in plan.parameters:
+        values = parameter.listed()
+        if values is None:
+            return None
+        count *= len(values)
+    return count
+
+
+def propose(plan: Plan, trials: Sequence[Trial], seed: int) -> dict[str, Any] | None:
+    """What the next trial is given; None if all that there is has been tried.
+
+    A function of what it is given alone, so that a sweep that was stopped goes on alike.
+    """
+    if plan.method == "grid":
+        rows = itertools.product(*(parameter.listed() for parameter in plan.parameters))
+        row = next(itertools.islice(rows, len(trials), None), None)
+        names = [parameter.name for parameter in plan.parameters]
+        return None if row is None else dict(zip(names, row, strict=True))
+    before = {_key(given) for given, _ in trials}
+    for attempt in range(_TRIES):
+        if plan.method == "bayes":
+            given = _bayes(plan, trials, seed + 1000 * attempt)
+        else:
+            given = {
+                p.name: p.draw(Random(f"{seed}/{len(trials)}/{attempt}/{p.name}"))
+                for p in plan.parameters
+            }
+        if _key(given) not in before:
+            return given
+    return None
+
+
+def _key(given: dict[str, Any]) -> str:
+    return json.dumps(given, sort_keys=True)
+
+
+def _bayes(plan: Plan, trials: Sequence[Trial], seed: int) -> dict[str, Any]:
+    """By Optuna's TPE (Bergstra et al. 2011); W&B's own is a Gaussian process."""
+    optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    space = {p.name: _distribution(p) for p in plan.parameters if p.varies}
+    direction = "maximize" if plan.maximize else "minimize"
+    sampler = optuna.samplers.TPESampler(seed=seed + len(trials))
+    study = optuna.create_study(direction=direction, sampler=sampler)
+    for given, value in trials:
+        if value is not None:
+            chosen = {name: _told(plan, name, given[name]) for name in space}
+            study.add_trial(
+                optuna.trial.create_trial(params=chosen, distributions=space, value=value)
+            )
+    asked = study.ask(space).params
+    for parameter in plan.parameters:
+        if parameter.distribution == "categorical":
+            asked[parameter.name] = parameter.settings["values"][asked[parameter.name]]
+        elif not parameter.varies:
+            asked[parameter.name] = parameter.settings["value"]
+    return {parameter.name: asked[parameter.name] for parameter in plan.parameters}
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise ValueError("method: bayes needs Optuna: pip install -e '.[bayes]'") from None
+    return optuna
+
+
+def check(plan: Plan) -> None:
+    """ValueError if Optuna is wanted and missing, or has no such distribution."""
+    if plan.method == "bayes":
+        _optuna()
+        for parameter in plan.parameters:
+            if parameter.varies:
+                _distribution(parameter)
+
+
+def _distribution(parameter: Any) -> Any:
+    found, told = _optuna().distributions, parameter.settings
+    kind = parameter.distribution
+    if kind == "categorical":  # by place, since values may be lists
+        if told.get("probabilities"):
+            raise ValueError(f"parameters.{parameter.name}: bayes takes no probabilities")
+        return found.CategoricalDistribution(range(len(told["values"])))
+    if kind == "int_uniform":
+        return found.IntDistribution(told["min"], told["max"])
+    if kind == "uniform":
+        return found.FloatDistribution(told["min"], told["max"])
+    if kind == "log_uniform_values":
+        return found.FloatDistribution(told["min"], told["max"], log=True)
+    if kind == "q_uniform":
+        whole = all(isinstance(told[key], int) for key in ("min", "max", "q"))
+        make = found.IntDistribution if whole else found.FloatDistribution
+        return make(told["min"], told["max"], step=told["q"])
+    raise ValueError(
+        f"parameters.{parameter.name}.distribution: bayes has no {kind} here; use values, "
+        f"int_uniform, uniform, q_uniform or log_uniform_values"
+    )
+
+
+def _told(plan: Plan, name: str, value: Any) -> Any:
+    """As Optuna knows a value: categorical ones by their place."""
+    parameter = next(p for p in plan.parameters if p.name == name)
+    if parameter.distribution == "categorical":
+        return parameter.settings["values"].index(value)
+    return value

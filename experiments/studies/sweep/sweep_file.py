@@ -1,0 +1,137 @@
+"""A sweep file: read, checked, and what of W&B's own is not followed here."""
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.studies.sweep.distributions import Parameter
+
+_KEYS = ("program", "method", "parameters", "metric", "command", "name", "description")
+_KEYS += ("project", "entity", "run_cap", "early_terminate")
+METHODS = ("grid", "random", "bayes")
+_START = ["${env}", "${interpreter}", "python", "python3", "/usr/bin/env"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep file asks for.
+
+    Attributes:
+        words: of the command beside the parameters, as ``--trainer.max_epochs=1``.
+        cap: the most trials, if the file says.
+        notes: what is not followed here.
+    """
+
+    file: Path
+    program: Path
+    method: str
+    parameters: list[Parameter]
+    metric: str | None
+    maximize: bool
+    words: list[str]
+    project: str | None
+    cap: int | None
+    notes: list[str]
+
+
+def read(name: str) -> Plan:
+    """The file's plan; ValueError in one line if W&B or this runner could not follow it."""
+    file = Path(name)
+    try:
+        said = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{name}: there is no such file") from None
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"{name}: cannot be read ({type(error).__name__})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ValueError(f"{name}: not YAML{f', line {mark.line + 1}' if mark else ''}") from None
+    if not isinstance(said, dict):
+        raise ValueError(f"{name}: not a sweep file, whose lines read 'key: value'")
+    try:
+        return _plan(file, said)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _plan(file: Path, said: dict[str, Any]) -> Plan:
+    for key in said:
+        if key not in _KEYS:
+            near = get_close_matches(str(key), _KEYS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
+            raise ValueError(f"{key}: unknown key; {hint}")
+    for key in ("program", "method", "parameters"):
+        if not said.get(key):
+            raise ValueError(f"{key} is missing")
+    method, metric, notes = said["method"], said.get("metric") or {}, []
+    if method not in METHODS:
+        raise ValueError(f"method: {method} is not one of {', '.join(METHODS)}")
+    if method == "bayes" and not metric.get("name"):
+        raise ValueError("metric.name is missing, which bayes searches by")
+    if metric.get("goal", "minimize") not in ("minimize", "maximize"):
+        raise ValueError(f"metric.goal: {metric['goal']} is not minimize or maximize")
+    if not isinstance(said["parameters"], dict):
+        raise ValueError("parameters: lines below it read 'model.rank: {values: [2, 8]}'")
+    parameters = [Parameter.read(str(k), value) for k, value in said["parameters"].items()]
+    for parameter in parameters if method == "grid" else ():
+        if parameter.listed() is None:
+            lead = f"parameters.{parameter.name}"
+            raise ValueError(f"{lead}: {parameter.distribution} has no end; a grid takes values")
+    if said.get("early_terminate"):
+        notes.append("early_terminate is not followed here: every trial runs to its end")
+    if "target" in metric:
+        notes.append("metric.target is not followed here: all trials are run")
+    if said.get("entity"):
+        notes.append("entity is not followed here: runs go to the account's own")
+    cap = said.get("run_cap")
+    if cap is not None and (not isinstance(cap, int) or cap < 1):
+        raise ValueError(f"run_cap: {cap} is not a whole number above 0")
+    return Plan(
+        file,
+        _program(said["program"]),
+        method,
+        parameters,
+        metric.get("name"),
+        metric.get("goal") == "maximize",
+        _words(said.get("command")),
+        said.get("project"),
+        cap,
+        notes,
+    )
+
+
+def _program(name: str) -> Path:
+    """Where `wandb agent` would find it, in the working directory; else beside our folders."""
+    for folder in (Path.cwd(), Path(__file__).parents[3]):
+        if (folder / name).is_file():
+            return (folder / name).resolve()
+    raise ValueError(f"program: {name}: there is no such file")
+
+
+def _words(command: Any) -> list[str]:
+    """The command's own flags; what comes before the program is the interpreter's business."""
+    command = ["${env}", "${interpreter}", "${program}", "${args}"] if command is None else command
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        raise ValueError("command: give a list of words, '- ${env}' and so on")
+    if "${program}" not in command or "${args}" not in command:
+        raise ValueError(
+            "command: needs ${program} and ${args}, since experiments take --flag=value"
+        )
+    at = command.index("${program}")
+    for word in command[:at]:
+        if word not in _START:
+            raise ValueError(f"command: {word} before the program runs under `wandb agent` only")
+    words = [word for word in command[at + 1 :] if word != "${args}"]
+    for word in words:
+        if word.startswith("${"):
+            raise ValueError(f"command: {word} is followed by `wandb agent` only")
+    return words
+
+
+def flag(name: str, value: Any) -> str:
+    """As on the command line of a trial."""
+    return f"--{name}={value if isinstance(value, str) else json.dumps(value)}"

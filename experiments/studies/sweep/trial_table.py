@@ -1,0 +1,81 @@
+"""What came of a sweep: the trials, best first, and the metric over each parameter."""
+
+import shlex
+import statistics
+from pathlib import Path
+from typing import Any
+
+from experiments.common.shell import typed
+from experiments.reporting import tables
+from experiments.studies.sweep.sweep_file import Plan, flag
+
+SHOWN = 15  # lines of the table on the screen
+
+
+def ranked(rows: list[dict[str, Any]], metric: str, maximize: bool) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: row[metric], reverse=maximize)
+
+
+def table(plan: Plan, rows: list[dict[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells, of rows as they are ranked."""
+    names = [parameter.name for parameter in plan.parameters if parameter.varies]
+    others = [name for name in rows[0] if name.startswith(("val/", "test/")) and name != metric]
+    head = ["trial", *names, metric, *others[:3], "s"]
+    cells = []
+    for row in rows:
+        values = [_short(row[name]) for name in names]
+        measured = [f"{row[name]:.4f}" if name in row else "–" for name in (metric, *others[:3])]
+        cells.append([str(row["trial"]), *values, *measured, f"{row['seconds']:.0f}"])
+    return head, cells
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def text(plan: Plan, rows: list[dict[str, Any]], metric: str, failed: int) -> str:
+    """Table, best trial and how to run it again, rows as they are ranked."""
+    head, cells = table(plan, rows, metric)
+    more = f"\n… and {len(cells) - SHOWN} more in trials.csv" if len(cells) > SHOWN else ""
+    best = rows[0]
+    words = [flag(p.name, best[p.name]) for p in plan.parameters]
+    again = shlex.join([str(plan.program), *plan.words, *words])
+    usual = statistics.median(row[metric] for row in rows)
+    lost = f"; {failed} failed" if failed else ""
+    return (
+        f"{tables.aligned([head, *cells[:SHOWN]])}{more}\n\n"
+        f"best of {len(rows)} trials{lost}: trial {best['trial']}, {metric} {best[metric]:.4f} "
+        f"(median {usual:.4f})\n"
+        f"again: {typed('python')} {again}\n"
+        f"note: the best of many is partly luck; ablate.py measures it against others over seeds"
+    )
+
+
+def draw(plan: Plan, rows: list[dict[str, Any]], metric: str, file: Path) -> None:
+    """A panel for each parameter, as PNG."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    varied = [parameter for parameter in plan.parameters if parameter.varies]
+    across = min(3, max(1, len(varied)))
+    down = -(-max(1, len(varied)) // across)
+    figure, panels = pyplot.subplots(
+        down, across, figsize=(5 * across, 3.8 * down), layout="constrained", squeeze=False
+    )
+    for panel in panels.flat[len(varied) :]:
+        panel.axis("off")
+    for panel, parameter in zip(panels.flat, varied, strict=False):
+        values = [row[parameter.name] for row in rows]
+        numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        places = values if numeric else [str(value) for value in values]
+        panel.scatter(places, [row[metric] for row in rows], alpha=0.7)
+        panel.scatter(places[:1], [rows[0][metric]], marker="*", s=160, color="C1")
+        if numeric and min(values) > 0 and max(values) > 20 * min(values):
+            panel.set_xscale("log")
+        panel.set_xlabel(parameter.name)
+        panel.grid(alpha=0.3)
+    figure.supylabel(metric)
+    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    pyplot.close(figure)

@@ -1,0 +1,88 @@
+"""Experiments in processes of their own that have their libraries imported already.
+
+To import torch, lightning and transformers takes most of a short run. One process does it and
+does nothing else; each job is a fork of it, and in all else what the command line would start.
+"""
+
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+_LOADED = [
+    *("experiments.runner.cli", "modules", "datamodules", "callbacks", "wandb"),
+    # What these import only when they are used, which every run does: a third of a second.
+    *("pandas", "pyarrow.csv", "requests", "transformers.optimization"),
+    "transformers.trainer_utils",
+]
+
+
+def start(words: list[str], log: Path, environment: dict[str, str]) -> BaseProcess:
+    """Begin ``words``, a script and its flags, with what it prints at the end of ``log``.
+
+    Returns when it can be interrupted: a signal that comes before is lost.
+    """
+    os.environ.update(environment)  # before the first fork: the libraries read it when they load
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(words, str(log), environment, theirs))
+    process.start()
+    theirs.close()
+    ours.poll(None)  # also if it has ended
+    ours.close()
+    return process
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of a module returns or raises when such a process calls it."""
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_call, args=(theirs, function, arguments))
+    process.start()
+    theirs.close()
+    try:
+        value = ours.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"{function.__name__} ended with exit code {process.exitcode}") from None
+    except BaseException:
+        process.kill()
+        raise
+    process.join()
+    if isinstance(value, BaseException):
+        raise value
+    return value
+
+
+def _context() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    return context
+
+
+def _call(answer: Any, function: Callable[..., Any], arguments: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for the value ends this
+    try:
+        value = function(*arguments)
+    except Exception as error:
+        value = error
+    answer.send(value)
+
+
+def _run(words: list[str], log: str, environment: dict[str, str], begun: Any) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.update(environment)
+    sys.argv = words
+    sys.path.insert(0, str(Path(words[0]).resolve().parent))  # as Python does for a script
+    # An interrupt that arrives in the middle of closing would be swallowed: it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    begun.close()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    runpy.run_path(words[0], run_name="__main__")

@@ -1,0 +1,122 @@
+"""Does it matter? Any experiment over a grid of its flags and over seeds, and what that shows.
+
+    python experiments/tools/ablate.py experiments/lora_sst2.py --vary model.rank=2,8,32 --seeds 5
+    python experiments/tools/ablate.py lora_sst2 --vary model.rank=2,8 --vary model=LoRA,Adapter \\
+        --baseline model=Adapter --jobs 2 -- --trainer.max_epochs 1
+
+Every combination is parsed before the first run. A flag that the chosen class has not, such as
+the rank of an Adapter, is left out there, and what is then the same combination runs once.
+Stopped and started again, it goes on with what has not been run. The end is a table with
+intervals, differences from the baseline that are paired by seed and corrected for their number,
+the Pareto fronts of cost and quality, learning curves, and what could not be concluded; on the
+screen, as one HTML page, as a picture, as CSV, and as a tracked run.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+from experiments.studies.ablation import grid, report, text
+from experiments.studies.ablation.analysis import Question
+from experiments.studies.ablation.grid import Combination
+from experiments.studies.comparison import how_to_go_on
+from experiments.studies.dry_run import check, script_of
+from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
+
+
+def main() -> None:
+    """``ablate.py SCRIPT --vary FLAG=VALUES … [-- FLAGS]``."""
+    with guarded("ablate.py"):
+        asked = _parse()
+        script = script_of(asked.script)
+        os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
+        varied = grid.varied(asked.vary)
+        print("checking that every combination can be parsed", flush=True)
+        combinations, notes, parsed = check(script, varied, asked.flags)
+        baseline = grid.find(combinations, asked.baseline)
+        keys = list(dict.fromkeys(key for c in combinations for key, _ in c.settings))
+        title = asked.name or "-".join([script.stem, *keys])
+        root = Path(asked.output) / "ablation" / title
+        jobs = _jobs(script, combinations, asked, root)
+        print(f"{title}: {len(combinations)} combinations × {asked.seeds} seeds", flush=True)
+        for note in notes:
+            print(f"note   {note}")
+        comparison = Comparison(list(jobs), asked.jobs)
+        with how_to_go_on():
+            comparison.run()
+            found = {job: result for job in jobs if (result := job.result())}
+            if not found:
+                raise ValueError(f"no run has finished: {next(iter(comparison.failed.values()))}")
+            question = Question(
+                title, script.name, keys, baseline, asked.metric, asked.alpha, asked.seeds, notes
+            )
+            said = report.make(question, jobs, found, asked.jobs)
+            where = report.write(said, root, jobs, found, parsed.config["tracking"], asked)
+        print(f"\n{text.markdown(said)}")
+        for job, reason in comparison.failed.items():
+            print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
+        files = "report.html, report.png, table.md, summary.csv, runs.csv, report.json, runs/"
+        print(f"done   {root} ({files})\n{where}")
+        if comparison.failed:
+            raise SystemExit(1)
+
+
+def _jobs(
+    script: Path, combinations: list[Combination], asked: argparse.Namespace, root: Path
+) -> dict[Job, Combination]:
+    """Seed by seed, so that what there is when it is stopped can be compared."""
+    rows = {}
+    for combination in combinations:
+        tags = json.dumps(["ablation", *(f"{key}={value}" for key, value in combination.settings)])
+        record = (f"--tracking.tags={tags}", f"--tracking.name={combination.name}")
+        rows[combination] = Row(
+            combination.name,
+            named(script),
+            combination.flags,
+            asked.seeds,
+            ("--tracking.job_type", "ablation-run", *record),
+        )
+    return {
+        Job(row, seed, (*row.flags, *asked.flags), root): combination
+        for seed in range(asked.seeds)
+        for combination, row in rows.items()
+    }
+
+
+def _parse() -> argparse.Namespace:
+    usage = "ablate.py SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]"
+    parser = FlagParser("ablate.py", __doc__, usage)
+    add = parser.add_argument
+    add("script", help="an experiment's file, also one of your own; or the name of one of ours")
+    add("--vary", action="append", required=True, metavar="FLAG=VALUES", help="may be repeated")
+    add("--seeds", type=int, default=3, help="runs of each combination, seeds 0, 1 … (3)")
+    add("--jobs", type=int, default=1, help="runs at a time, the cores shared out (1)")
+    add(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="FLAG=VALUE",
+        help="what the others are compared with (the first)",
+    )
+    add("--metric", help="of result.json (the one that chose the checkpoints, on test rows)")
+    add("--alpha", type=float, default=0.05, help="level of the tests and intervals (0.05)")
+    add("--name", help="of folder and group (the script and what is varied)")
+    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    asked = parser.parse_args(words[:cut])
+    asked.flags = words[cut + 1 :]
+    at_least_one(asked, "seeds", "jobs")
+    if not 0 < asked.alpha < 1:
+        raise ValueError(f"--alpha {asked.alpha}: between 0 and 1")
+    if asked.name and not all(part.isalnum() or part in "._- " for part in asked.name):
+        raise ValueError(f"--name {asked.name}: letters, digits, spaces and . _ - only")
+    return asked
+
+
+if __name__ == "__main__":
+    main()

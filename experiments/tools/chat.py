@@ -1,0 +1,122 @@
+"""What does it say? Talk to a fine-tuned model in the terminal.
+
+    python experiments/tools/chat.py last         # the newest run that ended with an export
+    python experiments/tools/chat.py outputs/instruction_tuning/RUN/export
+    python experiments/tools/chat.py smollm2      # as it was before
+    echo "Name three fruits." | python experiments/tools/chat.py last
+
+Ctrl-C stops an answer, Ctrl-D ends. From a pipe each line is a question, and only answers are
+printed.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+
+if TYPE_CHECKING:
+    from experiments.tools.chat_model import Speaker
+
+
+def main() -> None:
+    """Answer what comes from the terminal or a pipe until it ends."""
+    with guarded("chat.py"):
+        asked = _parse()
+        from experiments.tools.chat_model import (
+            open_export,  # torch and transformers, which --help spares
+        )
+
+        speaker = open_export(asked.model, asked.output, asked.template)
+        stop = Stop()
+        questions = filter(str.strip, sys.stdin)
+        if sys.stdin.isatty():
+            print(f"{speaker.name}: Ctrl-C stops an answer, Ctrl-D ends", file=sys.stderr)
+            signal.signal(signal.SIGINT, stop)
+            questions = _typed(stop)
+        try:
+            converse(speaker, asked, questions, stop)
+        except BrokenPipeError:  # such as `| head`: nobody listens any more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parse() -> argparse.Namespace:
+    parser = FlagParser("chat.py", __doc__)
+    add = parser.add_argument
+    add("model", help="last, a run's id, a folder with an export, or smollm2")
+    add("--system", help="what the model is told before all else")
+    add("--template", default="tokenizer", help="tokenizer (its own), plain (ours), or a file")
+    add("--tokens", type=int, default=256, help="after which an answer is cut (256)")
+    add("--temperature", type=float, default=0.7, help="0 takes the likeliest token (0.7)")
+    add("--seed", type=int, default=0, help="of the draws (0)")
+    add("--output", default="outputs", help="folder under which runs are kept")
+    asked = parser.parse_args()
+    at_least_one(asked, "tokens")
+    if asked.temperature < 0:
+        raise ValueError(f"--temperature {asked.temperature}: at least 0")
+    return asked
+
+
+class Stop:
+    """What Ctrl-C does at the terminal: it ends an answer, or a line that is typed.
+
+    Attributes:
+        asked: since the last question.
+        typing: whether a line is waited for.
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.typing = False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.asked = True
+        if self.typing:
+            raise KeyboardInterrupt
+
+
+def _typed(stop: Stop) -> Iterator[str]:
+    """Lines that say something, behind a prompt, with the keys of readline."""
+    import readline  # noqa: F401 - what `input` edits lines with
+
+    while True:
+        stop.asked, stop.typing = False, True
+        try:
+            line = input("\n> ")
+        except KeyboardInterrupt:
+            line = ""
+        except EOFError:
+            print()
+            return
+        finally:
+            stop.typing = False
+        if line.strip():
+            yield line
+
+
+def converse(speaker: "Speaker", asked: Any, questions: Iterator[str], stop: Stop) -> None:
+    """Answer each question with the ones before it in mind, as far as the context holds them."""
+    import torch
+
+    torch.manual_seed(asked.seed)
+    history = [{"role": "system", "content": asked.system}] if asked.system else []
+    first = len(history)
+    for question in questions:
+        history.append({"role": "user", "content": question.strip()})
+        ids = speaker.ids(history)
+        while len(ids) + asked.tokens > speaker.room and len(history) > first + 2:
+            del history[first : first + 2]  # the oldest question and its answer
+            ids = speaker.ids(history)
+        if len(ids) >= speaker.room:
+            print(f"the question is too long: {len(ids)} of {speaker.room} tokens", file=sys.stderr)
+            history.pop()
+            continue
+        answer = speaker.answer(ids, asked.tokens, asked.temperature, lambda: stop.asked)
+        history.append({"role": "assistant", "content": answer})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Which runs are best, and in what do they differ? Runs on this disk, or in a W&B project.
+
+    python experiments/tools/compare.py
+    python experiments/tools/compare.py model=LoRA,Adapter 'model.rank>4' state=finished --by model
+    python experiments/tools/compare.py group=ablate --metric test/accuracy --curves val/loss
+    python experiments/tools/compare.py --project entity/project --csv runs.csv
+
+Filters are of a run's facts (id, name, group, job_type, tags, state, started), its config under the
+names of its flags, and its metrics. The best of each group is marked.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from experiments.common import files
+from experiments.common.exits import guarded
+from experiments.common.shell import relative
+from experiments.reporting import tables
+from experiments.reporting.run_table import (
+    differing,
+    label,
+    ordered,
+    parse,
+    runs_of,
+    table,
+    usual_metrics,
+    values_of,
+)
+from experiments.tracking import filters
+from experiments.tracking.run_reader import Run, as_row
+
+
+def main() -> None:
+    """Print the table that the command line asks for."""
+    with guarded("compare.py"):
+        asked = parse("compare.py", __doc__, _flags)
+        every = runs_of(asked)
+        runs = filters.select(every, filters.parse(asked.filters))
+        metrics = asked.metric.split(",") if asked.metric else usual_metrics(runs)
+        for metric in metrics:
+            filters.check_known(metric, {m for run in runs for m in run.metrics}, "--metric ")
+        if asked.by is None:
+            asked.by = next((k for k in ("group", "experiment") if len(values_of(runs, k)) > 1), "")
+        elif asked.by:
+            filters.check_known(asked.by, {k for run in runs for k in as_row(run)}, "--by ")
+        print(table(runs, metrics, asked.by))
+        made = _curves(asked, runs) if asked.curves else []
+        if asked.csv:
+            write_csv(runs, Path(asked.csv))
+            made.append(asked.csv)
+        where = asked.project or asked.runs
+        written = f" ({', '.join(made)})" if made else ""
+        print(f"\ndone   {len(runs):,} of {len(every):,} runs in {where}{written}")
+
+
+def _flags(add: Any) -> None:
+    add("--project", help="entity/project of W&B instead")
+    add("--metric", help="to sort by; more to show, joined by commas (test/, then val/)")
+    add("--by", help="what the best is marked for each value of (group, else experiment)")
+    add("--curves", metavar="METRIC", help="draw it, here and into a file")
+    add("--plot", help="that file, .png or .svg (RUNS/curves-METRIC.png)")
+    add("--csv", help="file for all that is known of each run")
+
+
+def _curves(asked: argparse.Namespace, runs: list[Run]) -> list[str]:
+    from experiments.reporting import figures
+
+    filters.check_known(asked.curves, {m for run in runs for m in run.curves}, "--curves ")
+    drawn = [run for run in ordered(runs, asked.curves) if len(run.curve(asked.curves)[0])]
+    if not drawn:
+        raise ValueError(
+            f"--curves {asked.curves}: was only measured at the end, there is no curve"
+        )
+    keys = differing(drawn)[:3]
+    print("\n" + figures.sparklines(drawn, asked.curves, [label(run, keys) for run in drawn]))
+    name = f"curves-{asked.curves.replace('/', '-')}.png"
+    file = Path(asked.plot or (name if asked.project else Path(asked.runs) / name))
+    if file.suffix not in (".png", ".svg"):
+        raise ValueError(f"--plot {file}: give a .png or a .svg")
+    groups = [str(as_row(run).get(asked.by, "")) for run in drawn]
+    figures.plot_curves(drawn, asked.curves, [label(run, keys) for run in drawn], groups, file)
+    return [relative(file)]
+
+
+def write_csv(runs: list[Run], file: Path) -> None:
+    with files.whole(file) as scratch:
+        scratch.write_text(tables.csv_of([as_row(run) for run in runs]))
+
+
+if __name__ == "__main__":
+    main()

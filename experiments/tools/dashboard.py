@@ -1,0 +1,117 @@
+"""The runs on this disk in a browser, with no account; nothing leaves this machine.
+
+    python experiments/tools/dashboard.py
+    python experiments/tools/dashboard.py group=ablate model=LoRA --port 7861 --no-open
+
+Filters as compare.py takes them. Needs pretune[dashboard]. Without it, one run at a time in the
+terminal: wandb leet FOLDER. What the view is made of is made anew each time, and goes with Ctrl-C.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from experiments.common import optional
+from experiments.common.exits import guarded
+from experiments.common.shell import typed
+from experiments.reporting import run_table
+from experiments.tracking import filters
+from experiments.tracking.run_reader import Run
+
+# Facts of tables and pictures that W&B logs beside them; as curves they only hide the others.
+_MEDIA = (".width", ".height", ".nrows", ".ncols", ".size", ".count")
+
+
+def main() -> None:
+    """Show the runs that the command line asks for until Ctrl-C."""
+    with guarded("dashboard.py"):
+        asked = run_table.parse("dashboard.py", __doc__, _flags)
+        if asked.port is not None and not 0 < asked.port < 65536:
+            raise ValueError(f"--port {asked.port}: from 1 to 65535")
+        asked.project = None
+        with tempfile.TemporaryDirectory(prefix="pretune-dashboard-") as store:
+            prepare(store)
+            optional.needed("trackio", "dashboard", "draws the dashboard")
+            runs = filters.select(run_table.runs_of(asked), filters.parse(asked.filters))
+            project = Path(asked.runs).resolve().name
+            fill(project, runs)
+            url = show(project, asked)
+            print(f"{len(runs):,} runs at {url}")
+            print(f"terminal: {typed('wandb')} leet {runs[-1].place}")
+            print("Ctrl-C ends it", flush=True)
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                print(f"\ndone   the runs are where they were, in {asked.runs}")
+
+
+def _flags(add: Any) -> None:
+    add("--port", type=int, help="of the page (the first that is free from 7860)")
+    add("--no-open", action="store_true", help="print the address, open no browser")
+
+
+def prepare(store: str) -> None:
+    """What trackio reads when it is imported: where to keep its data, and to stay offline."""
+    os.environ.update(TRACKIO_DIR=store, HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False")
+
+
+def fill(project: str, runs: list[Run]) -> None:
+    """Put the runs with their curves and configs into the store."""
+    from trackio.sqlite_storage import SQLiteStorage
+
+    keys = run_table.differing(runs)[:3]
+    for run in runs:
+        rows = table(run)
+        config = {k: v for k, v in run_table.as_row(run).items() if k not in run.metrics}
+        SQLiteStorage.bulk_log(
+            project=project,
+            run=title(run, keys),
+            metrics_list=list(rows.values()),
+            steps=list(rows),
+            config={**config, "_Group": run.group or run.config.get("experiment") or None},
+        )
+
+
+def title(run: Run, keys: list[str]) -> str:
+    """A name that says what is different about a run; its id tells it from its twins."""
+    said = run_table.label(run, [key for key in keys if run.config.get(key) is not None])
+    return f"{said} ({run.id})" if said else run.id
+
+
+def table(run: Run) -> dict[int, dict[str, float]]:
+    """The curves as rows by step; of a run without any, what it measured at its end."""
+    rows: dict[int, dict[str, float]] = {}
+    for name, (steps, values) in run.curves.items():
+        if not name.endswith(_MEDIA):
+            for step, value in zip(steps, values, strict=True):
+                rows.setdefault(int(step), {})[name] = float(value)
+    return dict(sorted(rows.items())) or {0: dict(run.metrics)}
+
+
+def show(project: str, asked: argparse.Namespace) -> str:
+    """Begin to serve the page, on this machine only; returns its address."""
+    import trackio
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # its own greeting
+            _, local, *_ = trackio.show(
+                project,
+                open_browser=not asked.no_open,
+                block_thread=False,
+                host="127.0.0.1",
+                server_port=asked.port,
+                share=False,
+            )
+    except OSError as error:
+        raise ValueError(f"--port {asked.port or ''}: {error}") from error
+    return f"{local}?project={quote(project)}"
+
+
+if __name__ == "__main__":
+    main()

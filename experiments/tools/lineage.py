@@ -1,0 +1,227 @@
+"""Where does it come from? From an evaluation back to the raw text, with no server.
+
+    python experiments/tools/lineage.py last                   # the newest run that has finished
+    python experiments/tools/lineage.py outputs/lora_sst2/RUN/export # or a run's id, or a corpus
+    python experiments/tools/lineage.py RUN --also /mnt/moved  # look there for what has moved
+
+Each line is something that a run made or used: the first twelve digits of its content's digest, the
+run that made it, the commit, and where it lies now. What has changed since then is said.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from datamodules import packaged, shards
+from experiments.common.arguments import FlagParser
+from experiments.common.exits import guarded
+from experiments.common.shell import relative
+from experiments.tracking import provenance
+from experiments.tracking.keys import read_offline, run_folders
+from experiments.tracking.provenance import PASSPORT, Node
+
+_GONE = "not here any more"
+_PRUNED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
+
+
+def main() -> None:
+    """Print the chain of a run, an export or a corpus."""
+    with guarded("lineage.py"):
+        asked = _parse()
+        index = Index([asked.output, *asked.also])
+        root = find(asked.run, asked.output)
+        notes: list[str] = []
+        whole = index.follow(root, notes)
+        print(json.dumps(whole, indent=2) if asked.json else tree(whole, notes))
+
+
+def _parse() -> argparse.Namespace:
+    parser = FlagParser("lineage.py", __doc__)
+    add = parser.add_argument
+    add("run", metavar="RUN", help="last, a run's id or folder, an export, or a corpus")
+    add("--output", default="outputs", help="folder under which runs are kept")
+    also = "more folders in which to look for what is no longer where it was (data)"
+    add("--also", nargs="+", default=["data"], metavar="FOLDER", help=also)
+    add("--json", action="store_true", help="the chain as JSON")
+    return parser.parse_args()
+
+
+def find(wanted: str, output: str) -> Node:
+    """What is asked about.
+
+    Raises:
+        ValueError: of what is no run, export or corpus, or declared no lineage.
+    """
+    place = Path(wanted).expanduser()
+    if not place.is_dir():
+        runs = [Path(folder) for folder, files in _walk(output) if {"config.yaml"} & set(files)]
+        if wanted == "last":
+            runs = [run for run in runs if (run / "result.json").is_file()]
+        else:
+            runs = [run for run in runs if run.name == wanted]
+        if not runs:
+            what = "no run has finished" if wanted == "last" else "neither a run nor a folder"
+            raise ValueError(f"{wanted}: {what} in {output}")
+        place = max(runs, key=lambda run: run.name)
+    if (place / "result.json").is_file():
+        return _of_result(place)
+    if (place / PASSPORT).is_file():
+        return provenance.of_export(place)
+    if (place / "manifest.json").is_file():
+        return provenance.of_corpus(place)
+    if (place / "config.yaml").is_file() and run_folders(place):
+        return _of_record(place)
+    raise ValueError(f"{wanted}: no run, export or corpus, or one that declared no lineage")
+
+
+def _of_result(run: Path) -> Node:
+    """The evaluation with which a run ended, of the model that it made or was given."""
+    result = json.loads((run / "result.json").read_text())
+    if "outputs" not in result:
+        raise ValueError(f"{run}: ended before runs declared their lineage")
+    made = {"run": run.name, "commit": result["git_commit"]}
+    outputs, inputs = result["outputs"], result["inputs"]
+    model = inputs.get("backbone")
+    if "model" in outputs:
+        model = {**outputs["model"], **made, "inputs": inputs}
+    data = {role: inputs[role] for role in ("dataset", "corpus") if role in inputs}
+    about = {"metrics": result["metrics"]}
+    return {**outputs["evaluation"], **made, "about": about, "inputs": {"model": model, **data}}
+
+
+def _of_record(run: Path) -> Node:
+    """What a run that has not ended declared at its start."""
+    record = read_offline(run)
+    config = record["config"]
+    if "inputs" not in config:
+        raise ValueError(f"{run}: began before runs declared their lineage")
+    name = f"{run.parent.name}, {record['state']}"
+    made = {"run": run.name, "commit": config["git_commit"], "inputs": config["inputs"]}
+    return {"name": name, "type": "run", "digest": "", "path": str(run.resolve()), **made}
+
+
+def _walk(root: str) -> Iterator[tuple[str, list[str]]]:
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if name not in _PRUNED and not name.startswith(".")]
+        yield folder, files
+
+
+class Index:
+    """What lies in some folders, by digest; they are only searched when something is missing."""
+
+    def __init__(self, roots: list[str]) -> None:
+        self.roots = roots
+        self._nodes: dict[str, Node] | None = None
+
+    def get(self, digest: str) -> Node | None:
+        if self._nodes is None:
+            self._nodes = {}
+            for node in self._found():
+                if node["path"] or node["digest"] not in self._nodes:
+                    self._nodes[node["digest"]] = node
+        return self._nodes.get(digest)
+
+    def _found(self) -> Iterator[Node]:
+        """As they were declared: nothing is hashed yet."""
+        for folder, files in (found for root in self.roots for found in _walk(root)):
+            place = Path(folder)
+            with suppress(OSError, ValueError, KeyError):  # of another program, or older
+                if "result.json" in files:
+                    yield {**_of_result(place)["inputs"]["model"], "path": None}
+                if PASSPORT in files:
+                    said = json.loads((place / PASSPORT).read_text())
+                    yield {**said, "path": str(place.resolve())}
+                if "manifest.json" in files:
+                    said = shards.read_manifest(place)
+                    path = str(place.resolve())
+                    yield {"digest": said["fingerprint"], "path": path, **provenance.made_of(said)}
+                    yield provenance.of_tokenizer(place / "tokenizer")
+
+    def follow(self, node: Node, notes: list[str]) -> Node:
+        """The node with all that is behind it, and where each of them lies now."""
+        node = {**node, "where": self._where(node, notes)}
+        if "declared" in node:
+            notes += provenance.broken({node["type"]: node})
+        if not node.get("inputs") and provenance.is_folder(node):
+            known = self.get(node["digest"]) or {}
+            node |= {k: known[k] for k in ("run", "commit", "inputs") if known.get(k)}
+        if not node.get("inputs") and (package := packaged.named(node["name"])):
+            node["inputs"] = {"package": provenance.of_package(package)}
+        below = node.get("inputs", {})
+        node["inputs"] = {role: self.follow(child, notes) for role, child in below.items()}
+        return node
+
+    def _where(self, node: Node, notes: list[str]) -> str:
+        """Where it lies: as it was, if it still is, else wherever the same content is found."""
+        path, kind = node.get("path"), node["type"]
+        if path is None:
+            return "" if kind in ("text", "dataset") else "on the package index"
+        if not provenance.is_folder(node):
+            return path if Path(path).exists() else _GONE
+        now = provenance.digest_of(Path(path), kind)
+        if now == node["digest"]:
+            return path
+        if now:
+            place = relative(Path(path))
+            notes.append(
+                f"{kind} {node['name']}: {place} holds another one now, {now[:12]} instead of "
+                f"{node['digest'][:12]}"
+            )
+        there = (self.get(node["digest"]) or {}).get("path")
+        same = there and provenance.digest_of(Path(there), kind) == node["digest"]
+        return there if same else _GONE
+
+
+def tree(root: Node, notes: list[str]) -> str:
+    """A line for each node under a line of heads, and the notes."""
+    rows = [("", "digest", "run", "date", "commit", "where"), *_rows(root, "", "", set())]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = [
+        "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[5]]).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, *(f"note   {note}" for note in dict.fromkeys(notes))])
+
+
+def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[str, ...]]:
+    changed = " (changed since)" * ("declared" in node)
+    title, again = f"{lead}{node['type']}  {_said(node)}{changed}", node["digest"] in seen
+    run, where = node.get("run") or "", node["where"]
+    where = relative(Path(where)) if where.startswith("/") else where
+    commit, _, dirty = (node.get("commit") or "").partition("-")
+    commit = f"{commit[:7]}{'-dirty' * bool(dirty)}"
+    rest = (run, _date(run), commit, where)
+    yield (title, node["digest"][:12], *(("", "", "", "see above") if again else rest))
+    if again:
+        return
+    seen.add(node["digest"])
+    children = list(node["inputs"].values())
+    for number, child in enumerate(children, 1):
+        last = number == len(children)
+        branch, gap = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield from _rows(child, below + branch, below + gap, seen)
+
+
+def _said(node: Node) -> str:
+    """A node's name; of an evaluation, what came of it."""
+    metrics = node.get("about", {}).get("metrics", {})
+    if not metrics:
+        return node["name"]
+    tested = [name for name in metrics if name.startswith("test/")] or list(metrics)
+    name = min(tested, key=lambda name: ("loss" in name, name))
+    return f"{name} {metrics[name]:.4f}"
+
+
+def _date(run: str) -> str:
+    """When a run began, which its id tells: 261125-101500-ab12."""
+    day, time = run[:6], run[7:13]
+    if not (day.isdigit() and time.isdigit() and len(time) == 6):
+        return ""
+    return f"20{day[:2]}-{day[2:4]}-{day[4:]} {time[:2]}:{time[2:4]}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""How long, on how many devices, and does it fit? A pre-training run's size before it is begun.
+
+    python experiments/tools/plan.py --size base --tokens 10e9 --gpu h100 --devices 8
+    python experiments/tools/plan.py --size base --tokens 10e9 --gpu h100 --devices 64 --price 2.5
+    python experiments/tools/plan.py --size config.json --scored 0.15 --row-tokens 512
+
+Counts the network's FLOPs and what its forward pass keeps; assumes what it prints as assumed. The
+utilisation (MFU) of a run of yours is in its result.json: give it as --mfu.
+"""
+
+import argparse
+
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+from experiments.tools import cost_model
+from experiments.tools.cost_model import NAMES
+
+ASSUMED_MFU = 0.4
+# GPT-2 of 124 M parameters on rows of 1,024 tokens: FLOPs per token, as cost_model.count finds, and
+# runs that were told of: by whom, device, how many, tokens, hours.
+GPT2_FLOPS = 0.8544e9
+PUBLISHED = [
+    ("llm.c, as modded-nanogpt's README quotes it", "H100", 8, 10e9, 0.75),
+    ("nanoGPT's README: 600,000 steps of 491,520 tokens in 4 days", "A100", 8, 2.95e11, 96.0),
+]
+SHARE = "share of tokens whose word is predicted: 1 for CausalLM, 0.15 for MaskedLM (1)"
+
+
+def main() -> None:
+    """Print the plan that the command line asks for."""
+    with guarded("plan.py"):
+        print(plan(_parse()))
+
+
+def _parse() -> argparse.Namespace:
+    parser = FlagParser("plan.py", __doc__)
+    add = parser.add_argument
+    add("--size", default="base", help="tiny, mini, small, base, or a config.json (base)")
+    add("--family", default="gpt2", help="of a size by name, as transformers names it (gpt2)")
+    add("--vocabulary", type=int, default=50257, help="entries (50257)")
+    add("--row-tokens", type=int, default=1024, help="tokens of a row (1024)")
+    add("--tokens", type=float, default=10e9, help="of the whole run, as 10e9 (10e9)")
+    add("--scored", type=float, default=1.0, help=SHARE)
+    add("--gpu", default="h100", help=f"{', '.join(NAMES)} (h100)")
+    add("--devices", type=int, default=1, help="how many of them (1)")
+    add("--sharded", action="store_true", help="states shared out, as --trainer.strategy fsdp")
+    add("--mfu", type=float, help=f"measured utilisation, 0 to 1 ({ASSUMED_MFU} is assumed)")
+    add("--price", type=float, help="of a device's hour, in your currency (no cost without it)")
+    return parser.parse_args()
+
+
+class _Vocabulary:
+    """As much of a tokenizer as a config asks for."""
+
+    pad_token_id = bos_token_id = eos_token_id = cls_token_id = sep_token_id = 0
+
+    def __init__(self, entries: int) -> None:
+        self.entries = entries
+
+    def __len__(self) -> int:
+        return self.entries
+
+
+def plan(asked: argparse.Namespace) -> str:
+    """The lines for what was asked on plan.py's command line."""
+    from callbacks.utilization import PEAKS
+    from modules.pretraining import architectures
+
+    device = _device(asked.gpu)
+    _check(asked)
+    words = _Vocabulary(asked.vocabulary)
+    try:
+        config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
+    except ValueError as error:  # it names pretrain.py's flags
+        said = str(error).replace("--model.", "--").replace("--data.row_tokens", "--row-tokens")
+        raise ValueError(said) from error
+    network = cost_model.count(config, asked.row_tokens)
+    peak, memory = 1e12 * PEAKS[device], 1e9 * cost_model.MEMORY[device]
+    flops, mfu = network.flops(asked.scored), asked.mfu or ASSUMED_MFU
+    fixed = cost_model.fixed_bytes(network, asked.devices, asked.sharded)
+    rows = cost_model.rows_that_fit(network, memory, fixed, asked.row_tokens)
+    hours = cost_model.hours(flops, asked.tokens, peak, mfu, asked.devices)
+    count, share = f"{asked.devices:,} × {device}", f"{100 * asked.scored:.0f} %"
+    row = network.saved_bytes * asked.row_tokens
+    millions = network.parameters / 1e6
+    states = "shared out" if asked.sharded else "whole on each device"
+    source = "measured" if asked.mfu else "assumed: a run's result.json has its own"
+    lines = {
+        "network": f"{config.model_type} {asked.size}: {millions:,.1f} M parameters",
+        "arithmetic": f"{flops / 1e9:.3f} GFLOP per token, forward and backward "
+        f"({network.trunk_flops / 1e9:.3f} the layers, the rest the vocabulary's scores of {share} "
+        f"of the tokens); {flops * asked.tokens:.3g} FLOP in all",
+        "memory": f"{fixed / 1e9:.1f} GB and {row / 1e9:.2f} GB per row of {asked.row_tokens:,} "
+        f"tokens: {rows:,} rows fit into {memory / 1e9:.0f} GB"
+        + ("" if rows else "; try --sharded, more --devices or shorter --row-tokens"),
+        "speed": f"{peak * mfu / flops:,.0f} tokens/s per device at {100 * mfu:.0f} % ({source}) "
+        f"of {peak / 1e12:,.0f} TFLOP/s",
+        "time": f"{_span(hours)} for {asked.tokens:.3g} tokens on {count}",
+    }
+    if asked.price is not None:
+        total = hours * asked.devices
+        lines["cost"] = f"{total * asked.price:,.2f}: {total:,.1f} device hours at {asked.price:g}"
+    lines["counted"] = (
+        f"states ({cost_model.STATES} bytes per parameter: fp32 weight and gradient, AdamW; "
+        f"{states}), bf16 copies, a chunk of scores, and what one row's forward pass keeps under "
+        "autocast, without recomputation; not the data, nor the network between devices"
+    )
+    lines["for scale"] = "GPT-2 124M " + "; ".join(_published(PEAKS))
+    return "\n".join(f"{name:<11}{text}" for name, text in lines.items())
+
+
+def _published(peaks: dict[str, float]) -> list[str]:
+    """Runs that others told of, and the utilisation that follows from our count of FLOPs."""
+    return [
+        f"{tokens:.3g} tokens on {count} × {device} took {_span(hours)}, "
+        f"{100 * implied_mfu(count, tokens, hours, 1e12 * peaks[device]):.0f} % ({who})"
+        for who, device, count, tokens, hours in PUBLISHED
+    ]
+
+
+def implied_mfu(count: int, tokens: float, hours: float, peak: float) -> float:
+    """Utilisation of a published run of GPT-2 124M, ``peak`` in FLOP/s of a device."""
+    return (
+        cost_model.hours(GPT2_FLOPS, tokens, peak, 1.0, count) / hours
+    )  # at once, if all were used
+
+
+def _span(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def _device(name: str) -> str:
+    from modules.backbones import meant
+
+    word = name.lower().replace(" ", "").replace("-", "")
+    if word not in cost_model.NAMES:
+        known = ", ".join(cost_model.NAMES)
+        raise ValueError(f"--gpu {name}: there are {known}{meant(word, cost_model.NAMES)}")
+    return cost_model.NAMES[word]
+
+
+def _check(asked: argparse.Namespace) -> None:
+    at_least_one(asked, "vocabulary", "row_tokens", "tokens", "devices")
+    for flag in ("scored", "mfu"):
+        value = getattr(asked, flag)
+        if value is not None and not 0 < value <= 1:
+            raise ValueError(f"--{flag} {value}: above 0, at most 1")
+    if asked.price is not None and asked.price < 0:
+        raise ValueError(f"--price {asked.price}: not negative")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What is left of raw text when it is made fit for pre-training, and why did the rest go?
+
+    python experiments/tools/prepare_corpus.py --source imdb --out data/imdb
+    python experiments/tools/prepare_corpus.py --source 'pages/*.html' --out data/pages \\
+        --languages en,zh
+
+Cleans, filters, deduplicates and tokenises into shards that the Corpus data module reads. Every
+removed document is in removed.parquet with its reason. Started again after a stop, it goes on.
+"""
+
+import json
+import shlex
+import sys
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from datamodules.pipeline import execution, formatting, reading, tokenizing
+from datamodules.pipeline.decontamination import Contamination
+from datamodules.pipeline.settings import Settings
+from experiments.common.exits import guarded
+from experiments.common.shell import git_commit, typed
+from experiments.runner.run_folder import new_id
+from experiments.tracking.settings import Tracking, resolve_mode
+
+SAMPLES = 20  # of removed documents for each rule, in the record
+
+
+def main() -> None:
+    """Make the corpus that the command line asks for, or go on making it."""
+    with guarded("prepare_corpus.py"):
+        settings, tracking = _parse()
+        started = monotonic()
+        origin = reading.prepare(settings.source)
+        tokenizing.check(settings.tokenizer, settings.vocabulary)
+        sets = evaluation_sets(settings)
+        resolve_mode(tracking)  # what is wrong with it shows before the work
+        if execution.claim(settings, origin):
+            print(f"note   {settings.out} is finished already")
+            _conclude(settings, started)
+            return
+        print(f"source {origin}\nout    {settings.out}", flush=True)
+        if sets:
+            Contamination.save(sets, _made(settings.work) / "contamination.npz")
+        facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}
+        plan = execution.stages(settings, facts)
+        if settings.executor == "slurm":
+            jobs = execution.submit(settings, plan)
+            print(f"done   {len(jobs)} Slurm jobs ({', '.join(jobs)}); when they are through:")
+            print(f"       {_command()}")
+            return
+        try:
+            execution.run(settings, plan)
+        except KeyboardInterrupt:
+            print(f"\nGo on, without what is done, with: {_command()}", file=sys.stderr)
+            raise
+        _conclude(settings, started, tracking)
+
+
+def _command() -> str:
+    return shlex.join([typed("python"), *sys.argv])
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _parse() -> tuple[Settings, Tracking]:
+    from experiments.runner.parser import (
+        Parser,  # with all of Lightning, which the workers do without
+    )
+
+    parser = Parser(prog="prepare_corpus.py", description=__doc__)
+    parser.add_class_arguments(Settings)
+    parser.add_class_arguments(Tracking, "tracking")
+    found = parser.instantiate_classes(parser.parse_args())
+    tracking = found.pop("tracking")
+    return Settings(**found.as_dict()), tracking
+
+
+def evaluation_sets(settings: Settings) -> dict[str, list[str]]:
+    """The texts that must not be in the corpus, by the name of their set."""
+    from datamodules import tables
+    from datamodules.classification import reviews
+
+    sets = {}
+    for name in settings.listed("decontaminate"):
+        if name in ("imdb", "rotten_tomatoes"):
+            try:
+                splits = reviews(name).splits
+            except ValueError as error:
+                raise ValueError(f"--decontaminate {name}: {error}; or leave it out") from error
+            sets[name] = [*splits["validation"].texts, *splits["test"].texts]
+            continue
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise ValueError(
+                f"--decontaminate {name}: neither imdb, rotten_tomatoes nor a file (tsv, csv, "
+                f"jsonl, parquet, txt)"
+            )
+        sets[path.name] = tables.texts_of(path)
+    return sets
+
+
+def _conclude(settings: Settings, started: float, tracking: Tracking | None = None) -> None:
+    """Funnel, record, last line."""
+    manifest = json.loads((settings.folder / "manifest.json").read_text())
+    print("\n" + funnel_table(manifest))
+    where = ""
+    if tracking is not None:
+        from experiments.tracking.corpus_run import log
+
+        where = log(settings.folder, manifest, tracking)
+        formatting.clear(settings)
+    splits = manifest["splits"]
+    counts = ", ".join(
+        f"{split}: {count['documents']:,} documents, {count['tokens']:,} tokens"
+        for split, count in splits.items()
+    )
+    took = timedelta(seconds=round(monotonic() - started))
+    print(f"\n{counts}\nfingerprint {manifest['fingerprint'][:16]}, {took}")
+    print(f"done   {settings.out} (manifest.json, removed.parquet, documents/, train/)\n{where}")
+
+
+def funnel_table(manifest: dict[str, Any]) -> str:
+    """Documents, words and bytes that are left after each stage, and what each stage took."""
+    first = manifest["funnel"][0]
+    rows = [("", "documents", "words", "bytes", "taken", "most of them by")]
+    rows.append(
+        ("read", *(f"{first[f'{u}_in']:,}" for u in ("documents", "words", "bytes")), "", "")
+    )
+    for row in manifest["funnel"]:
+        stage, taken = row["stage"], row["documents_in"] - row["documents_out"]
+        rules = [k.partition("/") for k in manifest["removed"]]
+        best = next((r for s, _, r in rules if s == stage), "")
+        numbers = [f"{row[f'{unit}_out']:,}" for unit in ("documents", "words", "bytes")]
+        rows.append((stage, *numbers, f"{taken:,}" if taken else "", best))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:5], widths[1:5], strict=True)]
+        lines.append("  ".join([*cells, row[5]]).rstrip())
+    if count := manifest["unreadable"]["count"]:
+        lines.append(
+            f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
+        )
+    if edits := {kind: n for kind, n in manifest["edits"].items() if n}:
+        lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items()))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

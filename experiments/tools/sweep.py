@@ -1,0 +1,193 @@
+"""Which settings are best? W&B's own sweep files, run with no account and no server.
+
+    python experiments/tools/sweep.py experiments/sweeps/lora_grid.yaml --jobs 2
+    python experiments/tools/sweep.py experiments/sweeps/rates_random.yaml --count 20
+
+Grid and random searches as W&B makes them, Bayesian ones by Optuna (pip install -e '.[bayes]').
+Stopped and started again, it goes on with what has not been run. The end is the trials, best
+first, as table, CSV and plot, and as a tracked run. With an account the same file runs on any
+number of machines: `wandb sweep FILE` says the ID for `wandb agent ID` on each.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.common import files
+from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.exits import guarded
+from experiments.common.shell import typed
+from experiments.reporting import results, tables
+from experiments.studies import tracked
+from experiments.studies.comparison import how_to_go_on
+from experiments.studies.dry_run import parse
+from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
+from experiments.studies.sweep import trial_table
+from experiments.studies.sweep.search import check, propose, size
+from experiments.studies.sweep.sweep_file import Plan, flag, read
+from experiments.tracking.keys import LOWER_IS_BETTER
+
+
+def main() -> None:
+    """``sweep.py FILE``."""
+    with guarded("sweep.py"):
+        asked = _parse()
+        plan = read(asked.file)
+        count = _count(plan, asked.count)
+        check(plan)
+        os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
+        title = plan.file.stem
+        print(f"{title}: {plan.method}, {count} trials of {plan.program.name}", flush=True)
+        parsed = parse(plan.program, _each_value_once(plan, asked.seed))[0]
+        root = Path(asked.output) / "sweep" / title
+        for note in plan.notes:
+            print(f"note   {note}")
+        with how_to_go_on():
+            trials, failed = _run(plan, count, root, asked)
+            if not trials:
+                raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
+            metric = plan.metric or next(results.headline(next(iter(trials.values()))))[0]
+            where = _write(plan, root, trials, metric, parsed.config["tracking"])
+        rows = _rows(plan, trials, metric)
+        print(f"\n{trial_table.text(plan, rows, metric, len(failed))}\n")
+        for job, reason in failed.items():
+            print(f"failed: {job.row.name}: {reason}")
+        print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")
+        sweep = f"{typed('wandb')} sweep {asked.file}, then {typed('wandb')} agent ID"
+        print(f"with an account: {sweep}")
+        if failed:
+            raise SystemExit(1)
+
+
+def _count(plan: Plan, wanted: int | None) -> int:
+    most, wanted = size(plan), wanted or plan.cap
+    if wanted is None and plan.method != "grid":
+        raise ValueError(
+            f"--count: {plan.method} has no end; say how many trials, or run_cap in it"
+        )
+    return min(n for n in (most, wanted) if n is not None)
+
+
+def _each_value_once(plan: Plan, seed: int) -> list[list[str]]:
+    """Command lines in which every value that is listed occurs: what is wrong with one shows."""
+    first = propose(plan, [], seed)
+    rows = [first]
+    for parameter in plan.parameters:
+        listed = parameter.settings.get("values", [])
+        rows += [first | {parameter.name: value} for value in listed]
+    return [[*plan.words, *(flag(k, value) for k, value in row.items())] for row in rows]
+
+
+def _run(
+    plan: Plan, count: int, root: Path, asked: argparse.Namespace
+) -> tuple[dict[Job, dict], dict[Job, str]]:
+    """Results of what has finished, with the flags under ``given``; and what has failed."""
+    done: list[tuple[dict[str, Any], float | None]] = []
+    results, failed = {}, {}
+    for batch in _batches(plan, count, root, asked, done):
+        jobs = {_job(plan, len(done) + n, given, root): given for n, given in enumerate(batch)}
+        comparison = Comparison(list(jobs), asked.jobs)
+        comparison.run()
+        failed |= comparison.failed
+        for job, given in jobs.items():
+            result = job.result()
+            if result:
+                results[job] = result | {"given": given}
+                if plan.metric and plan.metric not in result["metrics"]:
+                    there = ", ".join(sorted(result["metrics"]))
+                    raise ValueError(f"{plan.file}: metric.name: {plan.metric} is not in {there}")
+            done.append((given, result and result["metrics"].get(plan.metric)))
+    return results, failed
+
+
+def _batches(
+    plan: Plan, count: int, root: Path, asked: argparse.Namespace, done: list
+) -> Iterator[list[dict[str, Any]]]:
+    """What to run at a time: all of it, or as many as run at once where each learns from others.
+
+    What has been proposed is kept, since it follows from what had finished then.
+    """
+    kept, wanted = root / "proposed.json", [str(plan.parameters), asked.seed]
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    proposed = before["trials"] if before.get("of") == wanted else []
+    while len(done) < count:
+        batch = []
+        together = asked.jobs if plan.method == "bayes" else count
+        for number in range(len(done), min(count, len(done) + together)):
+            if plan.method == "bayes" and number < len(proposed):
+                given = proposed[number]
+            else:
+                given = propose(plan, [*done, *((one, None) for one in batch)], asked.seed)
+            if given is None:
+                break
+            batch.append(given)
+        if not batch:
+            print("note   every trial that there is has been run")
+            return
+        if plan.method == "bayes":
+            proposed = [*proposed[: len(done)], *batch, *proposed[len(done) + len(batch) :]]
+            root.mkdir(parents=True, exist_ok=True)
+            files.write_json(kept, {"of": wanted, "trials": proposed})
+        yield batch
+
+
+def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
+    flags = [flag(key, value) for key, value in given.items() if key != "seed_everything"]
+    project = ("--tracking.project", plan.project) if plan.project else ()
+    tags = json.dumps(["sweep", plan.method])
+    row = Row(
+        f"trial {number + 1:02}",
+        named(plan.program),
+        (*plan.words, *flags),
+        tracking=(*project, "--tracking.job_type", "sweep-run", f"--tracking.tags={tags}"),
+    )
+    return Job(row, given.get("seed_everything", 0), row.flags, root)
+
+
+def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
+    rows = [
+        {"trial": int(job.row.name.split()[1]), **result["given"], **results.measured(result)}
+        for job, result in trials.items()
+    ]
+    maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)
+    return trial_table.ranked(rows, metric, maximize)
+
+
+def _write(
+    plan: Plan, root: Path, trials: dict[Job, dict], metric: str, tracking: dict[str, Any]
+) -> str:
+    rows = _rows(plan, trials, metric)
+    head, cells = trial_table.table(plan, rows, metric)
+    texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
+    for name, content in texts.items():
+        with files.whole(root / name) as scratch:
+            scratch.write_text(content)
+    with files.whole(root / "trials.png") as scratch:
+        trial_table.draw(plan, rows, metric, scratch)
+    config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
+    settings = tracking | ({"project": plan.project} if plan.project else {})
+    best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}
+    shown = {"trials": (head, cells)}
+    return tracked.once(root, "".join(texts.values()), settings, config, shown, "sweep", best)
+
+
+def _parse() -> argparse.Namespace:
+    usage = "sweep.py FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]"
+    parser = FlagParser("sweep.py", __doc__, usage)
+    add = parser.add_argument
+    add("file", help="a sweep file of W&B, such as those in experiments/sweeps/")
+    add("--count", type=int, help="trials at most (run_cap of the file; all of a grid)")
+    add("--jobs", type=int, default=1, help="trials at a time, the cores shared out (1)")
+    add("--seed", type=int, default=0, help="of the search; the runs' is --seed_everything (0)")
+    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    asked = parser.parse_args(sys.argv[1:])
+    at_least_one(asked, "count", "jobs")
+    return asked
+
+
+if __name__ == "__main__":
+    main()

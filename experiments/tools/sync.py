@@ -1,0 +1,94 @@
+"""Has all that I recorded reached W&B? Uploads runs that lie on disk, and asks the server.
+
+    python experiments/tools/sync.py                        # every run under outputs/
+    python experiments/tools/sync.py outputs/lora_sst2/RUN
+
+Runs are uploaded one after another in the order in which they were started, those offline and what
+the server missed of those online; the server is then asked for rows, summary and artifacts. It can
+be repeated: what has arrived is left alone, and a run that went on since is completed.
+"""
+
+import os
+import shlex
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.common.arguments import FlagParser
+from experiments.common.exits import guarded, one_line
+from experiments.common.shell import typed
+from experiments.tracking.local_runs import LocalRun, find_runs
+from experiments.tracking.settings import find_key
+from experiments.tracking.upload import upload_run
+
+if TYPE_CHECKING:
+    import wandb
+
+
+def main() -> None:
+    """Upload what has not arrived; exit code 1 if some of it could not be."""
+    with guarded("sync.py"):
+        places = _parse()
+        runs = find_runs(places)
+        if not runs:
+            raise ValueError(f"no run in {', '.join(map(str, places))}")
+        again = shlex.join([typed("python"), *sys.argv])
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                counts = _upload_all(runs, *_server(scratch))
+        except KeyboardInterrupt:
+            print(f"\nGo on, without what has arrived, with: {again}", file=sys.stderr)
+            raise
+        shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        print(f"done   {' '.join(map(str, places))} ({shown})")
+        if counts["failed"]:
+            print(f"       once more, without what has arrived: {again}")
+            raise SystemExit(1)
+
+
+def _parse() -> list[Path]:
+    parser = FlagParser("sync.py", __doc__)
+    parser.add_argument(
+        "folders", nargs="*", type=Path, default=[Path("outputs")], help="of runs (outputs)"
+    )
+    places = parser.parse_args().folders
+    for place in places:
+        if not place.is_dir():
+            raise ValueError(f"{place}: no such folder")
+    return places
+
+
+def _server(scratch: str) -> tuple["wandb.Api", str]:
+    """The way to the server and where it is; a line says so."""
+    host, source = find_key()
+    if source is None:
+        raise ValueError(f"no key for {host}: run `wandb login` or set WANDB_API_KEY")
+    import wandb
+
+    os.environ.pop("WANDB_MODE", None)  # here it is asked for
+    os.environ["WANDB_ERROR_REPORTING"] = "false"
+    # The client makes a folder for each run that it asks about.
+    os.environ.update(WANDB_DIR=scratch, WANDB_CACHE_DIR=scratch)
+    try:
+        api = wandb.Api(timeout=30)
+        entity = api.default_entity
+    except Exception as error:  # of many types
+        raise ValueError(f"W&B at {host} does not answer: {one_line(error)}") from error
+    print(f"host   {host}, as {entity} (key from {source})", flush=True)
+    return api, host
+
+
+def _upload_all(runs: list[LocalRun], api: "wandb.Api", host: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for number, run in enumerate(runs, 1):
+        print(f"{number:>{len(str(len(runs)))}}/{len(runs)}  {run}: ", end="", flush=True)
+        kind, more = upload_run(api, host, run)
+        print(f"{kind}{more}", flush=True)
+        counts[kind] += 1
+    return counts
+
+
+if __name__ == "__main__":
+    main()

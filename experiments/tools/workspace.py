@@ -1,0 +1,128 @@
+"""A W&B workspace and a report with the panels that matter for these runs. Needs an account.
+
+    python experiments/tools/workspace.py entity/project
+    python experiments/tools/workspace.py entity/project --metric test/accuracy --by model.rank
+
+Validation curves, quality beside cost, and which settings matter. Needs pretune[workspace].
+"""
+
+import argparse
+from typing import Any
+
+from experiments.common import optional
+from experiments.common.arguments import FlagParser
+from experiments.common.exits import guarded
+from experiments.tracking.keys import LOWER_IS_BETTER, STEP
+
+_COSTS = {
+    "seconds": "time, s",
+    "parameters.trainable": "trained parameters",
+    "peak_memory_bytes": "peak memory, bytes",
+}
+
+
+def main() -> None:
+    """Save workspace and report of the project that the command line names."""
+    with guarded("workspace.py"):
+        asked = _parse()
+        entity, _, project = asked.project.partition("/")
+        if not (entity and project) or "/" in project:
+            raise ValueError(f"{asked.project}: give entity/project, as in the address of a run")
+        optional.needed("wandb_workspaces", "workspace", "saves workspaces")
+        for made in (workspace(entity, project, asked), report(entity, project, asked)):
+            made.save()
+            print(f"done   {type(made).__name__.lower()} {made.url}")
+
+
+def _parse() -> argparse.Namespace:
+    parser = FlagParser("workspace.py", __doc__)
+    parser.add_argument("project", metavar="ENTITY/PROJECT", help="of W&B")
+    parser.add_argument("--metric", default="test/accuracy", help="that counts (test/accuracy)")
+    parser.add_argument("--by", default="model.class", help="setting to group by (model.class)")
+    parser.add_argument("--name", default="Runs compared", help="of both (Runs compared)")
+    return parser.parse_args()
+
+
+def curves(metric: str) -> list[Any]:
+    """What is validated, by steps: the metric that counts, both losses."""
+    import wandb_workspaces.reports.v2 as wr
+
+    validated = metric.replace("test/", "val/")
+    names = dict.fromkeys((validated, "val/loss", "train/loss"))
+    smooth = {"smoothing_factor": 0.6, "smoothing_show_original": True}
+    return [
+        wr.LinePlot(title=name, x=STEP, y=[name], **(smooth if name == "train/loss" else {}))
+        for name in names
+    ]
+
+
+def costs(metric: str) -> list[Any]:
+    """Quality beside what it cost, a point for each run."""
+    import wandb_workspaces.reports.v2 as wr
+
+    def of(name: str) -> Any:
+        return (wr.Config if name.startswith("parameters.") else wr.SummaryMetric)(name)
+
+    return [
+        wr.ScatterPlot(title=f"{metric} and {title}", x=of(name), y=wr.SummaryMetric(metric))
+        for name, title in _COSTS.items()
+    ]
+
+
+def settings(metric: str, by: str) -> list[Any]:
+    """Which settings matter, the metric by one of them, and in what runs differ."""
+    import wandb_workspaces.reports.v2 as wr
+
+    return [
+        wr.ParameterImportancePlot(with_respect_to=metric),
+        wr.BarPlot(title=f"{metric} by {by}", metrics=[metric], groupby=by, orientation="h"),
+        wr.RunComparer(diff_only="split"),
+    ]
+
+
+def sections(asked: argparse.Namespace) -> dict[str, list[Any]]:
+    return {
+        "Validation": curves(asked.metric),
+        "Quality and cost": costs(asked.metric),
+        "What matters": settings(asked.metric, asked.by),
+    }
+
+
+def workspace(entity: str, project: str, asked: argparse.Namespace) -> Any:
+    """Those panels in a saved view, runs grouped, the best first."""
+    import wandb_workspaces.workspaces as ws
+
+    best = ws.Ordering(
+        ws.Summary(asked.metric), ascending=bool(LOWER_IS_BETTER.search(asked.metric))
+    )
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=asked.name,
+        sections=[
+            ws.Section(name=name, panels=panels, is_open=True)
+            for name, panels in sections(asked).items()
+        ],
+        settings=ws.WorkspaceSettings(x_axis=STEP, max_runs=50),
+        runset_settings=ws.RunsetSettings(groupby=[ws.Config(asked.by)], order=[best]),
+    )
+
+
+def report(entity: str, project: str, asked: argparse.Namespace) -> Any:
+    """The same as a page to share, with what each part is for."""
+    import wandb_workspaces.reports.v2 as wr
+
+    runs = wr.Runset(entity=entity, project=project, name="all runs")
+    words = {
+        "Validation": "By optimizer step; the best value of each run chose its checkpoint.",
+        "Quality and cost": f"{asked.metric} is of the best checkpoint, on rows it never saw.",
+        "What matters": "Importance is of a forest fitted to these runs: few runs say little.",
+    }
+    blocks: list[Any] = [wr.TableOfContents()]
+    for name, panels in sections(asked).items():
+        blocks += [wr.H2(name), wr.P(words[name]), wr.PanelGrid(runsets=[runs], panels=panels)]
+    return wr.Report(entity=entity, project=project, title=asked.name, blocks=blocks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Where a run's record lies, and the commands that show and upload it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.common.shell import relative, shown, typed
+from experiments.tracking.keys import run_folders
+
+if TYPE_CHECKING:  # it takes seconds that not every command needs
+    from lightning.pytorch.loggers import WandbLogger
+
+
+def where(logger: "WandbLogger") -> str:
+    """Where the run is and the commands that show it, for the last screen."""
+    run = logger._experiment
+    if run is None or run.disabled:
+        return "W&B is disabled: nothing was tracked"
+    if not run.offline:
+        return f"W&B run: {run.url}"
+    wandb = typed("wandb")
+    newest = shown(run_folders(Path(logger.save_dir))[-1])
+    return "\n".join(
+        [
+            f"look:   {wandb} leet {newest}",
+            f"values: {wandb} leet inspect --summary {newest}",
+            f"upload: {upload(Path(logger.save_dir))}",
+        ]
+    )
+
+
+def upload(folder: Path) -> str:
+    """The command that uploads a run, or what the server has not taken of it."""
+    script = Path(__file__).parents[1] / "tools" / "sync.py"
+    return f"{typed('python')} {shown(script)} {shown(folder)}"
+
+
+def address(logger: "WandbLogger") -> str | None:
+    """The run's URL, or its newest folder if it is offline; None where nothing is tracked."""
+    run = logger._experiment
+    if run is None or run.disabled:
+        return None
+    return relative(run_folders(Path(logger.save_dir))[-1]) if run.offline else run.url

@@ -1,0 +1,242 @@
+"""Runs and their curves, from local folders or from W&B, through one interface."""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.common.files import busy
+from experiments.tracking.keys import STEP, merge_summary
+
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # steps and values, (N,) each, by metric
+_PRUNED = {"checkpoints", "export", "documents", "train", "validation", "work"}
+_FORM = 1  # raised when what is remembered changes its meaning
+
+
+@dataclass
+class Run:
+    """A run as its record has it.
+
+    Attributes:
+        state: finished, failed, interrupted, running, or crashed.
+        started: local time, 2026-11-25 10:15:00.
+        config: flat, with the names that flags have: model is the class, model.rank its rank.
+        metrics: the last value of each, and the best of ``val/``.
+        place: its folder, or its URL.
+        load: reads the curves, all of them.
+    """
+
+    id: str
+    name: str = ""
+    group: str = ""
+    job_type: str = ""
+    tags: list[str] = field(default_factory=list)
+    state: str = "crashed"
+    started: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    place: str = ""
+    load: Callable[[], Curves] = field(default=dict, repr=False)
+
+    @cached_property
+    def curves(self) -> Curves:
+        return self.load()
+
+    def curve(self, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of a metric; empty where it was not logged."""
+        return self.curves.get(metric, (np.empty(0), np.empty(0)))
+
+
+_FIELDS = ("id", "name", "group", "job_type", "tags", "state", "started", "config", "metrics")
+
+
+def flat(config: dict[str, Any]) -> dict[str, Any]:
+    """A nested config by dotted names; a class stands under the name of what it is."""
+    found: dict[str, Any] = {}
+
+    def walk(value: Any, name: str) -> None:
+        if not (isinstance(value, dict) and value):
+            found[name] = value
+            return
+        for key, below in value.items():
+            path = name if key == "class" and name else f"{name}.{key}" if name else str(key)
+            walk(below, path)
+
+    walk({key: value for key, value in config.items() if key != "_wandb"}, "")
+    return found
+
+
+def numbers(summary: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a summary; of a metric that has a best, the best."""
+    found = {}
+    for name, value in summary.items():
+        if isinstance(value, dict) and len(value) == 1:
+            value = next(iter(value.values()))
+        if isinstance(value, int | float) and not isinstance(value, bool) and name[0] != "_":
+            found[name] = value
+    return found
+
+
+def local(root: Path) -> list[Run]:
+    """The runs below a folder, in the order in which they began.
+
+    What was read once is remembered in the cache folder for as long as the files are the same.
+    """
+    found = logs(root)
+    if not found:
+        raise ValueError(f"no W&B run in {root}")
+    fresh = [files for files in found.values() if _recall(files) is None]
+    for files in _shown(fresh):
+        _read(files)
+    runs = (_recall(files) for files in found.values())
+    return sorted((run for run in runs if run is not None and run.id), key=lambda run: run.started)
+
+
+def logs(root: Path) -> dict[str, list[Path]]:
+    """The logs of each run by its id, in the order in which they were begun."""
+    found: dict[str, list[Path]] = {}
+    for folder, below, _ in os.walk(root):
+        below[:] = [name for name in below if name not in _PRUNED and not name.startswith(".")]
+        if os.path.basename(folder) == "wandb":
+            files = [file for name in below for file in Path(folder, name).glob("run-*.wandb")]
+            below.clear()
+            for file in sorted(files, key=lambda file: file.parent.name.partition("run-")[2]):
+                if not file.parent.is_symlink():  # latest-run
+                    found.setdefault(file.stem.removeprefix("run-"), []).append(file)
+    return found
+
+
+def _shown(fresh: list[list[Path]]) -> Iterator[list[Path]]:
+    """With a bar where it takes a while."""
+    if len(fresh) < 20:
+        return iter(fresh)
+    from tqdm import tqdm
+
+    return iter(tqdm(fresh, "reading runs", unit="run", leave=False))
+
+
+def _memory(files: list[Path]) -> tuple[Path, str]:
+    """Where a run is remembered, and what its files must be for that to be true."""
+    from datamodules.packaged import cache_folder
+
+    place = hashlib.sha256(str(files[0].resolve()).encode()).hexdigest()[:16]
+    states = [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
+    return cache_folder() / "runs" / f"{place}.npz", json.dumps([_FORM, states])
+
+
+def _read(files: list[Path]) -> None:
+    """Read a run from its logs, and remember it."""
+    from experiments.tracking import wandb_log
+
+    memory, mark = _memory(files)
+    config: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    curves: dict[str, dict[int, float]] = {}
+    for file in files:
+        part = wandb_log.read(file)
+        started = facts.get("started") or part.facts.get("started", "")
+        facts.update(part.facts | {"started": started})
+        config.update(part.config)
+        merge_summary(summary, part.summary)
+        for name, values in part.curves.items():
+            curves.setdefault(name, {}).update(values)  # the later part wins where both have a step
+    ended = part.exit is not None
+    exit_state = ("failed" if part.exit else "finished") if ended else ""
+    kept = {key: facts[key] for key in _FIELDS if key in facts} | {
+        "id": facts.get("id", ""),
+        "state": summary["state"] if ended and "state" in summary else exit_state,
+        "config": flat(config),
+        "metrics": numbers(summary),
+    }
+    arrays = {f"curve/{name}": np.array(sorted(v.items())).T for name, v in curves.items()}
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    scratch = memory.with_suffix(f".{os.getpid()}.npz")
+    np.savez(scratch, mark=_packed(mark), run=_packed(json.dumps(kept)), **arrays)
+    os.replace(scratch, memory)
+
+
+def _packed(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _recall(files: list[Path]) -> Run | None:
+    """A run as it is remembered; None if it is not, or its files have changed."""
+    memory, mark = _memory(files)
+    try:
+        with np.load(memory) as held:
+            if bytes(held["mark"]) != mark.encode():
+                return None
+            kept = json.loads(bytes(held["run"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    place = files[-1].parents[2] if files[-1].parents[1].name == "wandb" else files[-1].parent
+    if not kept["state"]:
+        kept["state"] = "running" if busy(place) else "crashed"
+    return Run(**kept, place=str(place), load=partial(_curves, memory))
+
+
+def _curves(memory: Path) -> Curves:
+    with np.load(memory) as held:
+        names = [name for name in held.files if name.startswith("curve/")]
+        return {name.removeprefix("curve/"): tuple(held[name]) for name in names}
+
+
+def online(project: str) -> list[Run]:
+    """The runs of a project of W&B, entity/project, in the order in which they began."""
+    import wandb
+
+    try:
+        found = wandb.Api().runs(project, lazy=False, per_page=200)
+        return [_online(run) for run in found]
+    except (wandb.Error, ValueError) as error:
+        raise ValueError(f"--project {project}: {str(error).splitlines()[0]}") from error
+
+
+def _online(run: Any) -> Run:
+    summary = dict(run.summary_metrics)
+    return Run(
+        id=run.id,
+        name=run.name or "",
+        group=run.group or "",
+        job_type=run.job_type or "",
+        tags=list(run.tags),
+        state=summary.get("state", run.state),
+        started=_local_time(run.created_at),
+        config=flat(dict(run.config)),
+        metrics=numbers(summary),
+        place=run.url,
+        load=partial(_scanned, run),
+    )
+
+
+def _local_time(written: str | None) -> str:
+    """W&B's time, which is universal, as this machine would have written it."""
+    if not written:
+        return ""
+    began = datetime.fromisoformat(written).replace(tzinfo=UTC)
+    return began.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _scanned(run: Any) -> Curves:
+    points: dict[str, dict[int, float]] = {}
+    for row in run.scan_history():
+        step = int(row.get(STEP) or row.get("_step") or 0)
+        for name, value in row.items():
+            if isinstance(value, int | float) and name[0] != "_" and name != STEP:
+                points.setdefault(name, {})[step] = value
+    return {name: tuple(np.array(sorted(v.items())).T) for name, v in points.items()}
+
+
+def as_row(run: Run) -> dict[str, Any]:
+    """All of a run but its curves, flat, for a line of a table."""
+    facts = {key: getattr(run, key) for key in (*_FIELDS[:7], "place")}
+    return facts | run.config | run.metrics

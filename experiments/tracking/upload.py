@@ -1,0 +1,95 @@
+"""Upload runs that lie on disk, and ask the server whether they have arrived.
+
+`wandb sync` calls a run synced, and exits with 0, whatever the server took of it: here only the
+server's own word counts.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.common.shell import relative, typed
+from experiments.tracking import wandb_log
+from experiments.tracking.local_runs import LocalRun, Part
+from experiments.tracking.server_check import arrived, missing, missing_after_all
+
+if TYPE_CHECKING:
+    import wandb
+
+
+def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
+    """Upload a run unless it has arrived: what came of it in a word, and the details."""
+    if run.going_on():
+        return "still going on", ""
+    if all(part.marked(host) for part in run.parts):
+        return "uploaded before", ""
+    try:
+        recorded = run.recorded
+    except ValueError as error:
+        return "failed", f": {error}"
+    if not recorded.rows:
+        return "empty", ": killed before anything was recorded"
+    path = f"{recorded.entity or api.default_entity}/{recorded.project}/{run.id}"
+    kind, said = "uploaded before", ""
+    if missing(api, path, recorded):
+        kind = "uploaded"
+        if gone := [file for file in recorded.files if not file.exists()]:
+            more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+            return "failed", (
+                f": {relative(gone[0])}{more} should be uploaded and is gone; "
+                f"without it: {typed('wandb')} sync {relative(run.parts[0].folder)}"
+            )
+        there = arrived(api, path)
+        for part, rows in zip(run.parts, recorded.rows, strict=True):
+            if not part.marked(host):
+                said = said or upload(part, min(there, rows))
+            there = max(0, there - rows)
+        lacks = missing_after_all(api, path, recorded)
+        if lacks or said:
+            return "failed", f": {'; '.join([*lacks, *([said] if said else [])])}"
+    for part in run.parts:
+        part.mark(host)
+    counts = f", {sum(recorded.rows):,} rows, {len(recorded.artifacts)} artifacts"
+    return kind, f"{counts}  {api.run(path).url}"
+
+
+def upload(part: Part, there: int) -> str:
+    """Send one folder with `wandb sync`; returns the first error that it printed, or nothing.
+
+    `wandb sync` sends all rows of a log, behind those that the server has. So it is given a copy
+    without the first ``there`` rows, which have arrived.
+    """
+    with tempfile.TemporaryDirectory(dir=part.folder.parent, prefix=".sync-") as scratch:
+        folder = Path(scratch) / part.folder.name
+        folder.mkdir()
+        (folder / "files").symlink_to(part.folder / "files")
+        for state in part.folder.glob("*.syncstate"):  # how its steps go on from earlier parts
+            shutil.copy(state, folder)
+        wandb_log.without_rows(part.log, there, folder / part.log.name)
+        said = _send(folder / part.log.name, part.folder.parents[1])
+        for state in folder.glob("*.syncstate"):
+            shutil.copy(state, part.folder)
+    return said
+
+
+def _send(log: Path, run: Path) -> str:
+    command = [sys.executable, "-m", "wandb", "sync", "--include-online", "--include-synced"]
+    kept = {k: v for k, v in os.environ.items() if k not in ("WANDB_RUN_ID", "WANDB_RESUME")}
+    places = {"WANDB_DIR": str(run), "WANDB_CACHE_DIR": str(run / "wandb" / "cache")}
+    ended = subprocess.run(
+        [*command, str(log)],
+        env={**kept, **places},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).strip() for line in ended.stdout.splitlines()]
+    errors = [line.partition("ERROR")[2].strip() for line in lines if "ERROR" in line]
+    if ended.returncode and not errors:
+        errors = [lines[-1] if lines else f"wandb sync ended with {ended.returncode}"]
+    return errors[0] if errors else ""

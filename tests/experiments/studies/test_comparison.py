@@ -1,0 +1,204 @@
+"""Several runs as one table: what is run, skipped, resumed and reported."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.reporting import figures, results
+from experiments.studies import comparison, jobs, workers
+from experiments.studies.comparison import Row
+from tests.experiments import running
+from tests.experiments.running import ROOT
+
+
+def result(accuracy: float, trainable: int = 1000, **more) -> dict:
+    return {
+        "metrics": {"test/accuracy": accuracy, "val/accuracy": accuracy + 0.01, "test/loss": 0.5},
+        "parameters": {"trainable": trainable, "total": 10_000},
+        "data": {"origin": "my.csv", "rows": {"test": 800}, "test_split": "test"},
+        "checkpoint_bytes": 4 * trainable,
+        "peak_memory_bytes": 2.5e9,
+        "tokens_per_second": 1234.5,
+        "seconds": 60.0,
+        "git_commit": "0123456789abcdef",
+        "run": "outputs/some/run",
+        **more,
+    }
+
+
+def test_means_and_sample_deviations():
+    runs = {"a": [result(0.80), result(0.82), result(0.87)], "b": [result(0.5, 50)]}
+    first, second = results.summaries(runs)
+    mean, deviation = first["test/accuracy"]
+    assert mean == pytest.approx(0.83)
+    # n - 1: ((0.03² + 0.01² + 0.04²) / 2)^½
+    assert deviation == pytest.approx(((0.0009 + 0.0001 + 0.0016) / 2) ** 0.5)
+    assert second["test/accuracy"] == (0.5, None) and second["parameters"] == 50
+    table = results.markdown([first, second], [r for rows in runs.values() for r in rows])
+    assert "| a " in table and "0.8300 ± 0.0361 | 0.8400 ± 0.0361" in table
+    assert "4.0 kB" in table and "200 B" in table and "2.50 GB" in table and "1,234" in table
+    assert "over 1 to 3 seeds" in table and "800" in table and "commit: 0123456" in table
+    assert len({len(line) for line in table.splitlines() if line.startswith("|")}) == 1
+
+
+def test_plot_shows_every_row_by_name(tmp_path):
+    lines = results.summaries({"first": [result(0.8), result(0.9)], "second": [result(0.7, 10)]})
+    figures.plot_quality(lines, tmp_path / "plot.svg")
+    text = (tmp_path / "plot.svg").read_text()
+    assert "first" in text and "second" in text and "trained parameters" in text
+    figures.plot_quality(lines, tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--seeds", "0"], "--seeds 0: at least 1"),
+        (["--jobs", "-1"], "--jobs -1: at least 1"),
+        (["--only", "two", "lorra"], "--only lorra: no such row; there are one, two"),
+        (["--sees", "3"], "unrecognized arguments: --sees"),
+    ],
+)
+def test_bad_flags_are_one_line(words, line, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mine.py", *words])
+    rows = [Row("one", "lora_sst2"), Row("Two", "full_sst2")]
+    with pytest.raises(SystemExit) as stop:
+        comparison.main("mine.py", "A question.", rows)
+    shown = capsys.readouterr().err
+    assert stop.value.code == 2 and line in shown and len(shown.splitlines()) == 1
+    assert not (folder / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [([], ["one 0", "two 0", "two 1"]), (["--seeds", "2"], ["one 0", "two 0", "one 1", "two 1"])],
+)
+def test_a_row_has_seeds_of_its_own_unless_they_are_given(words, runs, folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["mine.py", *words])
+    monkeypatch.setattr(
+        comparison.Comparison,
+        "run",
+        lambda self: seen.extend(f"{job.row.name} {job.seed}" for job in self.jobs),
+    )
+    monkeypatch.setattr(comparison, "_report", lambda *_: None)
+    comparison.main("mine.py", "A question.", [Row("one", "a", seeds=1), Row("two", "b", seeds=2)])
+    assert seen == runs
+
+
+WAITS = """
+import json, sys, time
+from pathlib import Path
+
+flags = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if flags["--kind"] == "fails":
+    raise SystemExit(1)
+if flags["--kind"] == "after":
+    Path(flags["--before"], "used").touch()
+while flags["--kind"] == "slow" and not list(Path(flags["--output"]).parent.glob("*/*/*/used")):
+    time.sleep(0.05)
+run = Path(flags["--output"], "waits", "1")
+run.mkdir(parents=True)
+metrics = {"test/accuracy": 0.5, "val/accuracy": 0.5}
+(run / "result.json").write_text(json.dumps({"metrics": metrics, "seconds": 1, "flags": flags}))
+"""
+
+
+def test_a_run_that_waits_for_another_starts_as_soon_as_that_has_finished(folder, capfd):
+    """The slow one ends only when the one that waits for the quick one has used its run."""
+    (folder / "waits.py").write_text(WAITS)
+
+    def job(kind, *flags, after=None):
+        row = Row(f"{kind}{' later' * bool(after)}", str(folder / "waits.py"))
+        return jobs.Job(row, 0, ("--kind", kind, *flags), folder, after)
+
+    slow, quick, fails = job("slow"), job("quick"), job("fails")
+    later = job("after", "--before", "{run}", after=quick)
+    never = job("after", "--before", "{run}", after=fails)
+    ran = jobs.Comparison([later, never, slow, quick, fails], at_once=2)
+    ran.run()
+    assert later.result()["flags"]["--before"] == quick.result()["run"]
+    assert slow.result() and never.result() is None and list(ran.failed) == [fails]
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "after" not in line] == ["1/3", "2/3", "3/3"]
+    assert [line.split()[0] for line in lines if "after" in line] == ["1/2"]
+    jobs.Comparison([later, never, slow, quick], at_once=1).run()
+    assert capfd.readouterr().out == "3 of 4 runs have been made before\n"
+
+
+def test_a_run_can_be_interrupted_as_soon_as_it_has_started(folder):
+    (folder / "sleeps.py").write_text("import time; time.sleep(60)")
+    for number in range(5):
+        process = workers.start([str(folder / "sleeps.py")], folder / f"{number}.txt", {})
+        os.kill(process.pid, signal.SIGINT)
+        process.join(10)
+        assert process.exitcode == 1
+
+
+SCRIPT = """
+from experiments.studies.comparison import Row, main
+
+ROWS = [
+    Row("lora", "lora_sst2", ("--model.rank=2",)),
+    Row("wrong", "lora_sst2", ("--model.targets=nothing",)),
+    Row("full", "full_sst2"),
+]
+
+if __name__ == "__main__":
+    main(__file__, "A question.", ROWS)
+"""
+
+
+@pytest.mark.slow
+def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, session_cache):
+    """Ctrl-C arrives in the first run; started again all is run; then nothing is left to do."""
+    (folder / "mine.py").write_text(SCRIPT)
+    shared = running.flags(bert)
+    at = shared.index("--trainer.max_epochs")
+    del shared[at : at + 2]
+    command = [sys.executable, "mine.py", "--seeds", "1", "--", *shared]
+    command += ["--trainer.max_epochs", "40", "--checkpoint_seconds", "0"]
+    settings = {
+        "cwd": folder,
+        "env": running.environment(session_cache) | {"PYTHONPATH": str(ROOT)},
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "start_new_session": True,
+    }
+    first = subprocess.Popen(command, **settings)
+    for _ in range(600):
+        if list(folder.glob("outputs/mine/runs/lora-*/lora_sst2/*/checkpoints/last.ckpt")):
+            break
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGINT)
+    out, err = first.communicate(timeout=60)
+    assert first.returncode == 130 and "Go on, without what has finished" in err, (out, err)
+    assert "Traceback" not in err and not list(folder.glob("outputs/mine/runs/*/*/*/result.json"))
+
+    out, err = subprocess.Popen(command, **settings).communicate(timeout=240)
+    assert "wrong, seed 0: failed with exit code 2" in out and "--model.targets nothing" in out
+    runs = sorted(folder.glob("outputs/mine/runs/*/*/*/result.json"))
+    assert len(runs) == 2, (out, err)
+    (resumed,) = folder.glob("outputs/mine/runs/lora-*/log.txt")
+    assert "going on after step" in resumed.read_text()
+    assert len(list(folder.glob("outputs/mine/runs/lora-*/lora_sst2/*"))) == 1
+    with (folder / "outputs/mine/runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["row"] for row in rows] == ["lora", "full"]
+    for row in rows:
+        assert (
+            float(row["test/accuracy"])
+            == running.result(folder / row["run"])["metrics"]["test/accuracy"]
+        )
+    assert "| lora " in out and "| full " in out and "done   outputs/mine" in out
+
+    only = subprocess.Popen([*command[:4], "--only", "lora", "full", *command[4:]], **settings)
+    out, err = only.communicate(timeout=60)
+    assert only.returncode == 0 and "2 of 2 runs have been made before" in out, (out, err)
+    assert sorted(folder.glob("outputs/mine/runs/*/*/*/result.json")) == runs

@@ -1,0 +1,156 @@
+"""pretrain_then_finetune.py: what it says of given results, and a whole small one from start."""
+
+import csv
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import modules
+from experiments import pretrain_then_finetune
+from experiments.studies import pretraining, pretraining_report
+from experiments.studies.jobs import Job, Row
+from modules.pretraining.base import PretrainingModule
+from tests import stories
+from tests.experiments import running
+from tests.experiments.studies.test_comparison import result
+
+ORIGINS = [
+    pretraining.Origin("new", "MaskedLM", None, share=0),
+    pretraining.Origin("MLM", "MaskedLM", "new"),
+]
+# Test accuracies by origin, labels and seed. The differences of 100 labels: 5, 7, 9 points.
+ACCURACY = {
+    ("new", 100): [0.50, 0.52, 0.48],
+    ("MLM", 100): [0.55, 0.59, 0.57],
+    ("new", "all"): [0.70, 0.72, 0.71],
+    ("MLM", "all"): [0.69, 0.75, 0.72],
+}
+
+
+def outcome(tokens: int = 2_000_000, name: str = "a") -> tuple[dict, dict]:
+    made = {
+        ("new", 0): result(0.0, tokens=0, training_seconds=0.0, run=f"{name}/new"),
+        ("MLM", 0): result(0.0, tokens=tokens, training_seconds=50.0, run=f"{name}/mlm"),
+    }
+    tuned = {
+        (origin, labels, seed): result(value, run=f"{name}/{origin}-{labels}-{seed}")
+        for (origin, labels), values in ACCURACY.items()
+        for seed, value in enumerate(values)
+    }
+    return made, tuned
+
+
+def test_table_has_means_and_paired_differences(tmp_path, capsys):
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome())
+    text = (tmp_path / "table.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert ["MLM", "57.0 ± 5.0", "72.0 ± 7.5", "2.00 M", "50", "40,000"] in rows
+    assert ["new", "50.0 ± 5.0", "71.0 ± 2.5", "0", "", ""] in rows
+    assert ["MLM", "+7.0 ± 5.0", "+1.0 ± 5.0", "new"] in rows
+    assert "3 seeds" in text and "800 test rows" in text and "commit: 0123456" in text
+    assert f"done   {tmp_path}" in capsys.readouterr().out
+    assert "labelled sentences" in (tmp_path / "labels.svg").read_text()
+
+
+def test_values_of_other_budgets_are_kept_and_drawn(tmp_path):
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome())
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(20_000_000, "b"))
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(20_000_000, "b"))  # not twice
+    with (tmp_path / "runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24
+    tokens = {row["tokens"] for row in rows if row["origin"] == "MLM"}
+    assert tokens == {"2000000", "20000000"}
+    assert {row["tokens"] for row in rows if row["origin"] == "new"} == {"0"}
+    assert "million tokens of pre-training (100 labels)" in (tmp_path / "tokens.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("--budget 0", "--budget 0.0: at least 1"),
+        ("--seeds 0", "--seeds 0: at least 1"),
+        ("--only elmo", "--only elmo: no such origin; there are new encoder, mlm"),
+        ("--labels some", "argument --labels: some: a number of rows, or all"),
+        ("--corpus nowhere", "--corpus nowhere: no corpus; make one with prepare_corpus.py"),
+        ("--size tny", "--size tny: there are tiny, mini, small, base; did you mean tiny?"),
+        ("--bugdet 5", "unrecognized arguments: --bugdet 5"),
+    ],
+)
+def test_bad_flags_are_one_line(words, line, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pretrain_then_finetune.py", *words.split()])
+    with pytest.raises(SystemExit) as stop:
+        pretraining.main("pretrain_then_finetune.py", "A question.", pretrain_then_finetune.ORIGINS)
+    shown = capsys.readouterr().err
+    assert stop.value.code == 2 and line in shown and len(shown.splitlines()) == 1, shown
+    assert not (folder / "outputs").exists()
+
+
+def test_every_objective_is_compared_with_the_same_network_as_it_was():
+    origins = pretrain_then_finetune.ORIGINS
+    by_name = {origin.name: origin for origin in origins}
+    assert {origin.objective for origin in origins} == {
+        name
+        for name, value in vars(modules).items()
+        if isinstance(value, type) and issubclass(value, PretrainingModule)
+    }
+    for origin in origins:
+        if origin.against is None:
+            assert origin.share == 0
+            continue
+        before = by_name[origin.against]
+        assert before.share == 0 and before.backbone == origin.backbone
+        families = [getattr(modules, one.objective).family_of_objective for one in (origin, before)]
+        assert families[0] == families[1]
+
+
+def test_who_is_run_brings_what_it_is_compared_with():
+    chosen = pretraining._chosen(pretrain_then_finetune.ORIGINS, ["clm"])
+    assert [origin.name for origin in chosen] == ["new decoder", "CLM"]
+    usual = pretraining._chosen(pretrain_then_finetune.ORIGINS, [])
+    assert {origin.backbone for origin in usual} == {None}
+
+
+def test_pretraining_gets_the_same_tokens_in_halves(folder):
+    path = stories.write(folder / "stories")
+    asked = SimpleNamespace(budget=40_000.0, size="tiny", pretrainings=1, jobs=1)
+    seen = list(pretraining._pretraining(asked, folder, ORIGINS, {None: path}).values())
+    flags = [dict(zip(job.flags[::2], job.flags[1::2], strict=True)) for job in seen]
+    assert flags[0]["--trainer.max_steps"] == "0"
+    steps = int(flags[1]["--trainer.max_steps"])
+    assert steps == 2 * int(flags[1]["--trainer.val_check_interval"])
+    data = stories.corpus(path, modules.MaskedLM, row_tokens=128, rows="document")
+    tokens = data.facts()["tokens"]["train"] / data.facts()["rows"]["train"]
+    assert steps * 8 * tokens == pytest.approx(40_000, rel=0.1)
+
+
+def test_many_labels_get_fewer_seeds_and_each_its_pretraining(folder):
+    asked = SimpleNamespace(seeds=5, labels=[500, 2000, "all"], pretrainings=2)
+    name = ORIGINS[0].name
+    before = {
+        (name, seed): Job(Row(f"pretrained {seed}", "pretrain"), seed, (), folder)
+        for seed in range(2)
+    }
+    jobs = pretraining._fine_tuning(asked, folder, ORIGINS[:1], before)
+    assert Counter(labels for _, labels, _ in jobs) == {500: 5, 2000: 3, "all": 3}
+    assert all(job.after is before[name, seed % 2] for (_, _, seed), job in jobs.items())
+
+
+@pytest.mark.slow
+def test_a_whole_one_from_a_corpus_to_the_table(folder):
+    path = stories.write(folder / "stories")
+    words = ["--corpus", path, "--budget", "4000", "--labels", "20", "--seeds", "2"]
+    words += ["--only", "spans", "--jobs", "2"]
+    cache = Path.home() / ".cache" / "pretune"  # of the film reviews
+    process = running.start(words, folder, cache, "pretrain_then_finetune")
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, (out, err)
+    assert "| spans " in out and "| new T5 " in out and "done   outputs" in out
+    process = running.start(words, folder, cache, "pretrain_then_finetune")
+    again, err = process.communicate(timeout=200)
+    assert process.returncode == 0, (again, err)
+    assert "6 of 6 runs have been made before" in again
+    assert again[again.index("| accuracy") :] == out[out.index("| accuracy") :]

@@ -1,0 +1,328 @@
+"""Runs read back, filtered, tabled: the same from disk as W&B's own program reads it."""
+
+import csv
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from experiments.reporting import figures, run_table
+from experiments.tools import compare
+from experiments.tracking import filters, run_reader, wandb_log
+from experiments.tracking.keys import STEP, read_offline
+from experiments.tracking.run_reader import Run
+from tests.experiments import running, synthetic
+
+
+def test_records_survive_blocks_and_end_where_a_kill_tore_them(tmp_path):
+    sizes = [10, 2**15 - 40, 5, 3 * 2**15, 2**15 - 7, 1, 0, 70_000]
+    wanted = [bytes([number]) * size for number, size in enumerate(sizes)]
+    whole = synthetic.frame(wanted)
+    file = tmp_path / "run-a.wandb"
+    file.write_bytes(whole)
+    assert list(wandb_log.records(file)) == wanted
+    for cut in (len(whole) - 1, len(whole) - 69_000, 2**15 + 3, 8, 7, 3, 0):
+        file.write_bytes(whole[:cut])
+        found = [] if cut == 3 else list(wandb_log.records(file))
+        assert found == wanted[: len(found)] and len(found) < len(wanted)
+    damaged = bytearray(whole)
+    damaged[7 + 7 + 10 + 7 + 100] ^= 1  # in the second record
+    file.write_bytes(damaged)
+    assert list(wandb_log.records(file)) == wanted[:1]
+    file.write_bytes(b"something else")
+    with pytest.raises(ValueError, match="not a log of W&B"):
+        list(wandb_log.records(file))
+
+
+def test_a_made_up_run_is_read_by_wandbs_own_program(tmp_path):
+    place = synthetic.write(tmp_path, 4, steps=12)
+    theirs = read_offline(place)
+    assert theirs["config"]["model"] == {"class": "LoRA", "rank": 4, "alpha": 16}
+    assert len(theirs["history"]) == 12 and theirs["group"] == "group-0"
+
+
+def test_a_real_run_reads_as_wandbs_own_program_reads_it(experiment):
+    ended = experiment("--tracking.group", "some", "--tracking.tags+=mine", tracked=True)
+    assert ended.code == 0, ended
+    theirs, (mine,) = read_offline(ended.run), run_reader.local(ended.outputs)
+    assert mine.config == run_reader.flat(theirs["config"])
+    assert mine.config["model"] == "LoRA" and mine.config["model.rank"] == 4
+    assert (mine.id, mine.group, mine.state) == (theirs["id"], theirs["group"], theirs["state"])
+    assert sorted(mine.tags) == sorted(theirs["tags"]) and mine.place == str(ended.run)
+    for name, value in run_reader.numbers(theirs["summary"]).items():
+        assert mine.metrics[name] == pytest.approx(value), name
+    for name in ("train/loss", "val/accuracy", "learning_rate/decay", "epoch"):
+        pairs = {row[STEP]: row[name] for row in theirs["history"] if name in row}
+        assert dict(zip(*mine.curve(name), strict=True)) == pytest.approx(pairs), name
+    assert abs(time.mktime(time.strptime(mine.started, "%Y-%m-%d %H:%M:%S")) - time.time()) < 300
+
+
+def part(root, folder, *arguments, **more):
+    place = root / "made_up" / "one" / "wandb" / folder
+    place.mkdir(parents=True)
+    (place / "run-one.wandb").write_bytes(synthetic.log("one", *arguments, **more))
+
+
+def test_a_resumed_run_is_one_with_the_best_of_both(tmp_path):
+    rows = [{STEP: step, "train/loss": 9.0 - step} for step in range(6)]
+    best = {"val/accuracy": {"max": 0.9}, "state": "interrupted"}
+    part(tmp_path, "offline-run-20261101_100000-one", {"a": 1}, rows, best)
+    again = [{STEP: step, "train/loss": -float(step)} for step in range(4, 8)]
+    last = {"val/accuracy": {"max": 0.8}, "state": "finished"}
+    part(tmp_path, "run-20261101_110000-one", {"a": 1}, again, last, started=1_800_003_600)
+    (run,) = run_reader.local(tmp_path)
+    steps, values = run.curve("train/loss")
+    assert list(values) == [9, 8, 7, 6, -4, -5, -6, -7] and list(steps) == list(range(8))
+    assert run.metrics["val/accuracy"] == 0.9 and run.state == "finished"
+    assert run.started < time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1_800_003_600))
+
+
+def test_a_run_that_has_not_ended_goes_on_or_has_crashed(tmp_path):
+    from experiments.common import files
+
+    place = synthetic.write(tmp_path, 0, ended=False)
+    state = lambda: run_reader.local(tmp_path)[0].state  # noqa: E731
+    assert state() == "crashed"
+    lock = files.hold(place)
+    code = "from experiments.tracking import run_reader; "
+    code += f"print(run_reader.local('{tmp_path}')[0].state)"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert other.stdout.strip() == "running", other.stderr
+    files.let_go(lock)
+    assert state() == "crashed"
+
+
+def test_numbers_that_are_none_and_what_is_no_number(tmp_path):
+    rows = [{STEP: 0, "a": math.nan, "b": "words"}, {STEP: 1, "a": math.inf}]
+    part(tmp_path, "run-20261101_100000-one", {}, rows, {"t": {"_type": "table", "rows": 3}})
+    (run,) = run_reader.local(tmp_path)
+    steps, values = run.curve("a")
+    assert math.isnan(values[0]) and values[1] == math.inf and "b" not in run.curves
+    assert run.metrics == {} and len(run.curve("nothing")[0]) == 0
+
+
+def test_what_was_read_is_remembered_until_its_file_changes(tmp_path, monkeypatch):
+    for number in range(3):
+        synthetic.write(tmp_path, number)
+    read, real = [], wandb_log.read
+    monkeypatch.setattr(wandb_log, "read", lambda file: read.append(file.stem) or real(file))
+    first = run_reader.local(tmp_path)
+    assert len(read) == 3 and [run.id for run in first] == sorted(run.id for run in first)
+    again = run_reader.local(tmp_path)
+    assert len(read) == 3 and [run.metrics for run in again] == [run.metrics for run in first]
+    (log,) = tmp_path.glob("made_up/261101-000001-abcd/wandb/*/run-*.wandb")
+    with open(log, "ab") as file:
+        file.write(b"\0")
+    run_reader.local(tmp_path)
+    assert len(read) == 4 and "000001" in read[-1]
+
+
+def made(name, group, state, config, metrics, tags=()):
+    return Run(name, "", group, "", list(tags), state, config=config, metrics=metrics)
+
+
+RUNS = [
+    made("a", "g", "finished", {"model": "LoRA", "model.rank": 4},
+         {"test/accuracy": 0.8, "val/loss": 0.4}, ["x", "y"]),
+    made("b", "g", "failed", {"model": "LoRA", "model.rank": 8}, {"val/loss": 0.3}, ["x"]),
+    made("c", "h", "finished", {"model": "Adapter", "flag": True, "none": None},
+         {"test/accuracy": 0.9, "val/loss": 0.5}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("", "abc"),
+        ("model=LoRA", "ab"),
+        ("model=lora", "ab"),
+        ("model=Adapter,nothing", "c"),
+        ("model!=LoRA", "c"),
+        ("model.rank>4", "b"),
+        ("model.rank>=4 group=g", "ab"),
+        ("model.rank=4.0", "a"),
+        ("tags=x", "ab"),
+        ("tags!=y", "bc"),
+        ("state=finished test/accuracy>0.85", "c"),
+        ("test/accuracy<=0.8", "a"),
+        ("flag=true", "c"),
+        ("flag=", "ab"),
+        ("val/loss<.45 id!=a", "b"),
+    ],
+)
+def test_filters(words, left):
+    found = filters.select(RUNS, filters.parse(words.split()))
+    assert "".join(run.id for run in found) == left
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("modle=LoRA", "modle: no run has that; did you mean model?"),
+        ("model.rnk>4", "model.rnk: no run has that; did you mean model.rank?"),
+        ("model", "model: not a filter; give KEY=VALUE, or 'KEY>NUMBER' in quotes"),
+        ("model.rank>four", "model.rank>four: four is not a number to compare with"),
+        ("model=Full", "model=Full: fits none of 3 runs; there are Adapter, LoRA"),
+        ("model=LoRA state=running", "state=running: fits none of 2 runs; there are failed, fin"),
+    ],
+)
+def test_bad_filters_say_what_there_is(words, line):
+    with pytest.raises(ValueError) as error:
+        filters.select(RUNS, filters.parse(words.split()))
+    assert str(error.value).startswith(line)
+
+
+def rows_of(text):
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_table_has_what_differs_sorted_with_the_best_of_each_group():
+    assert run_table.usual_metrics(RUNS) == ["test/accuracy"]
+    text = run_table.table(RUNS, ["test/accuracy"], "group")
+    head, _, *rows = rows_of(text)
+    assert head[:3] == ["", "run", "group"] and head[-2:] == ["state", "test/accuracy"]
+    assert head[3:-2] == ["model"]  # of the runs that have the metric
+    assert [row[:3] for row in rows] == [["*", "c", "h"], ["*", "a", "g"], ["", "b", "g"]]
+    assert [row[-1] for row in rows] == ["0.9000", "0.8000", ""]
+    text = run_table.table(RUNS, ["val/loss"], "")
+    assert rows_of(text)[0][2:4] == ["model", "model.rank"]
+    assert [row[:2] for row in rows_of(text)[2:]] == [["*", "b"], ["", "a"], ["", "c"]]
+    assert "* the best val/loss" in text
+
+
+def test_sparklines_share_their_scale():
+    steps = np.arange(40)
+    line = figures.spark(steps, steps / 39, 0.0, 1.0, 39.0)
+    assert line == "".join(block * 5 for block in "▁▂▃▄▅▆▇█")
+    half = figures.spark(steps[:20], np.full(20, 0.0), 0.0, 1.0, 39.0)
+    assert half.rstrip() == "▁" * len(half.rstrip()) and 20 <= len(half.rstrip()) <= 21
+    assert figures.spark(steps[:1], np.array([np.nan]), 0.0, 1.0, 39.0).strip() == ""
+
+
+def called(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["compare.py", *map(str, words)])
+    capsys.readouterr()
+    code = 0
+    try:
+        compare.main()
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_the_command(folder, monkeypatch, capsys):
+    for number in range(6):
+        synthetic.write(folder / "outputs", number)
+    code, out, err = called(
+        monkeypatch, capsys, "model=LoRA", "model.rank>2", "--by", "model.rank",
+        "--curves", "val/loss", "--csv", "all.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    rows = rows_of(out)
+    assert rows[0][:3] == ["", "run", "model.rank"] and rows[0][-2:] == [
+        "test/accuracy", "val/accuracy",
+    ]  # fmt: skip
+    assert [row[2] for row in rows[2:]] == ["8", "4"] and rows[2][0] == "*"
+    assert "done   2 of 6 runs in outputs (outputs/curves-val-loss.png, all.csv)" in out
+    assert (folder / "outputs" / "curves-val-loss.png").read_bytes()[:4] == b"\x89PNG"
+    sparks = [line for line in out.splitlines() if "▁" in line or "█" in line]
+    assert len(sparks) == 2 and "rank 8" in sparks[0]
+    with open("all.csv") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 2 and {row["model"] for row in table} == {"LoRA"}
+    assert float(table[0]["test/accuracy"]) > 0.5 and table[0]["seed_everything"]
+    code, out, _ = called(monkeypatch, capsys, "--curves", "val/loss", "--plot", "a.svg")
+    assert code == 0 and "val/loss" in (folder / "a.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("--runs nowhere", "--runs nowhere: there is no such folder"),
+        ("--runs empty", "no W&B run in empty"),
+        ("modle=LoRA", "modle: no run has that; did you mean model?"),
+        ("--metric test/acuracy", "--metric test/acuracy: no run has that; did you mean test/acc"),
+        ("--by modle", "--by modle: no run has that; did you mean model?"),
+        ("--curves val/los", "--curves val/los: no run has that; did you mean val/loss?"),
+        ("--curves val/loss --plot a.gif", "--plot a.gif: give a .png or a .svg"),
+        ("--bye model", "unrecognized arguments: --bye"),
+    ],
+)
+def test_a_mistake_is_one_line(words, line, folder, monkeypatch, capsys):
+    synthetic.write(folder / "outputs", 1)
+    (folder / "empty").mkdir()
+    code, _, err = called(monkeypatch, capsys, *words.split())
+    assert code == 2 and err.startswith(f"compare.py: error: {line}") and err.count("\n") == 1, err
+
+
+@pytest.mark.slow
+def test_two_hundred_runs_in_less_than_five_seconds(tmp_path, session_cache):
+    for number in range(200):
+        synthetic.write(tmp_path / "outputs", number, steps=1000)
+    script = str(running.ROOT / "experiments" / "tools" / "compare.py")
+    variables = running.environment(session_cache) | {"PYTHONPATH": str(running.ROOT)}
+
+    def seconds(*words):
+        before = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, script, *words], cwd=tmp_path, env=variables, capture_output=True,
+            text=True,
+        )  # fmt: skip
+        assert done.returncode == 0 and "of 200 runs" in done.stdout, done.stderr
+        return time.monotonic() - before
+
+    first, second = seconds(), seconds()
+    filtered = seconds("model=LoRA", "test/accuracy>0.1")
+    print(f"{first:.1f} s, then {second:.2f} s, filtered {filtered:.2f} s")
+    assert second < 5 and filtered < 5
+
+
+class Server:
+    """What wandb.Api gives of a project, in the shape that the reader asks for."""
+
+    id, name, group, job_type, tags, state = "a", "first", "g", None, ["x"], "finished"
+    created_at, url = "2026-11-01T10:00:00Z", "https://example.org/a"
+    config = {"model": {"class": "LoRA", "rank": 4}}
+    summary_metrics = {"val/loss": {"min": 0.2}, "state": "interrupted", "_runtime": 3}
+
+    def scan_history(self):
+        return [{STEP: 0, "val/loss": 0.4, "_step": 0}, {STEP: 9, "val/loss": 0.2, "_step": 1}]
+
+
+def test_runs_of_a_server_come_through_the_same_interface(monkeypatch, capsys):
+    import wandb
+
+    class Api:
+        def runs(self, project, **_):
+            if project != "me/mine":
+                raise ValueError(f"Could not find project {project}")
+            return [Server()]
+
+    monkeypatch.setattr(wandb, "Api", Api)
+    (run,) = run_reader.online("me/mine")
+    assert run.config == {"model": "LoRA", "model.rank": 4} and run.metrics == {"val/loss": 0.2}
+    assert run.state == "interrupted" and run.curve("val/loss")[1].tolist() == [0.4, 0.2]
+    code, out, _ = called(monkeypatch, capsys, "--project", "me/mine")
+    assert code == 0 and "done   1 of 1 runs in me/mine" in out
+    code, _, err = called(monkeypatch, capsys, "--project", "me/other")
+    assert code == 2 and "--project me/other: Could not find project" in err
+
+
+def test_nothing_heavy_is_imported(tmp_path, session_cache):
+    synthetic.write(tmp_path / "outputs", 1)
+    code = (
+        "import sys; from experiments.tools import compare; sys.argv = ['compare.py']; "
+        "compare.main(); print(sorted({'torch', 'lightning', 'wandb', "
+        "'matplotlib'} & set(sys.modules)))"
+    )
+    for expected in ("['wandb']", "[]"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
+            env=running.environment(session_cache) | {"PYTHONPATH": str(running.ROOT)},
+        )  # fmt: skip
+        assert done.stdout.splitlines()[-1] == expected, (done.stdout, done.stderr)
