@@ -89,6 +89,6 @@ def measured(run: dict[str, Any]) -> dict[str, Any]:
     return {**run["metrics"], **costs, "git_commit": run["git_commit"], "run": run["run"]}
 
 
-def csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
+def runs_csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
     """One line per run, all metrics and costs."""
     return csv_of([{"row": name, "seed": seed, **measured(run)} for name, seed, run in runs])

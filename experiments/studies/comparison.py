@@ -12,6 +12,7 @@ from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import typed
 from experiments.reporting import figures
+from experiments.reporting.results import markdown, runs_csv, summaries
 from experiments.studies.jobs import Comparison, Job, Row
 
 
@@ -79,11 +80,11 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
     results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
-    lines = results.summaries({key: value for key, value in results.items() if value})
+    lines = summaries({key: value for key, value in results.items() if value})
     with files.whole(root / "table.md") as scratch:
-        scratch.write_text(results.markdown(lines, finished.values()))
+        scratch.write_text(markdown(lines, finished.values()))
     with files.whole(root / "runs.csv") as scratch:
-        scratch.write_text(results.csv((job.row.name, job.seed, r) for job, r in finished.items()))
+        scratch.write_text(runs_csv((job.row.name, job.seed, r) for job, r in finished.items()))
     with files.whole(root / "plot.svg") as scratch:
         figures.plot_quality(lines, scratch)
     print(f"\n{(root / 'table.md').read_text()}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from experiments.reporting import results
+from experiments.reporting.results import headline
 from experiments.studies import workers
 
 EXPERIMENTS = Path(__file__).parents[1]
@@ -162,7 +162,7 @@ class Comparison:
         process.join()
         code, result = process.exitcode, job.result()
         if code == 0 and result:
-            name, value = next(results.headline(result))
+            name, value = next(headline(result))
             return f"{name} {value:.4f}, {result['seconds']:.0f} s"
         lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
         self.failed[job] = f"{lines[-1] if lines else 'nothing was said'} (see {log})"

@@ -21,7 +21,8 @@ from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import typed
-from experiments.reporting import results, tables
+from experiments.reporting import tables
+from experiments.reporting.results import headline, measured
 from experiments.studies import tracked
 from experiments.studies.comparison import how_to_go_on
 from experiments.studies.dry_run import parse
@@ -50,7 +51,7 @@ def main() -> None:
             trials, failed = _run(plan, count, root, asked)
             if not trials:
                 raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
-            metric = plan.metric or next(results.headline(next(iter(trials.values()))))[0]
+            metric = plan.metric or next(headline(next(iter(trials.values()))))[0]
             where = _write(plan, root, trials, metric, parsed.config["tracking"])
         rows = _rows(plan, trials, metric)
         print(f"\n{trial_table.text(plan, rows, metric, len(failed))}\n")
@@ -150,7 +151,7 @@ def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
 
 def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
     rows = [
-        {"trial": int(job.row.name.split()[1]), **result["given"], **results.measured(result)}
+        {"trial": int(job.row.name.split()[1]), **result["given"], **measured(result)}
         for job, result in trials.items()
     ]
     maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)

@@ -11,7 +11,8 @@ from typing import Any
 from experiments.common import files
 from experiments.common.redaction import redact, redact_argv
 from experiments.common.shell import typed
-from experiments.reporting import results, tables
+from experiments.reporting import tables
+from experiments.reporting.results import measured
 from experiments.studies import tracked
 from experiments.studies.ablation import curves, figure, text
 from experiments.studies.ablation.analysis import Question, Report, analyse
@@ -51,7 +52,7 @@ def write(
     texts = {"table.md": text.markdown(report), "summary.csv": text.summary(report)}
     rows = [
         {"combination": job.row.name, **dict(jobs[job].settings), "seed": job.seed}
-        | results.measured(result)
+        | measured(result)
         for job, result in found.items()
     ]
     texts["runs.csv"] = tables.csv_of(rows)

@@ -238,4 +238,4 @@ def test_ctrl_c(folder, session_cache, server):
     assert process.returncode == 130 and "Traceback" not in err, (out, err)
     assert "Go on, without what has arrived, with: " in err
     assert err.splitlines()[-1] == "sync.py: interrupted"
-    assert f"{ROOT / 'experiments' / 'sync.py'} outputs" in err
+    assert f"{ROOT / 'experiments' / 'tools' / 'sync.py'} outputs" in err
