@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from experiments.common import files
-from experiments.tracking.run_reader import Run
+from experiments.tracking.run_reader import RunRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
 _NAMED = 12  # runs; more are told apart by their group only
 
 
-def sparklines(runs: list[Run], metric: str, labels: list[str]) -> str:
+def sparklines(runs: list[RunRecord], metric: str, labels: list[str]) -> str:
     """A line for each run, all on one scale of steps and values."""
     curves = [run.curve(metric) for run in runs]
     values = np.concatenate([values[np.isfinite(values)] for _, values in curves])
@@ -40,7 +40,7 @@ def spark(steps: np.ndarray, values: np.ndarray, low: float, high: float, last: 
 
 
 def plot_curves(
-    runs: list[Run], metric: str, labels: list[str], groups: list[str], file: Path
+    runs: list[RunRecord], metric: str, labels: list[str], groups: list[str], file: Path
 ) -> None:
     """The curves as PNG or SVG: a colour for each run, or for each group where runs are many."""
     import matplotlib

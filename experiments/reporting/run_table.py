@@ -10,7 +10,7 @@ from experiments.common.arguments import FlagParser
 from experiments.reporting import tables
 from experiments.tracking import run_reader
 from experiments.tracking.keys import LOWER_IS_BETTER
-from experiments.tracking.run_reader import Run, as_row
+from experiments.tracking.run_reader import RunRecord, as_row
 
 # Of a config, what says where a run lies or what came of it, and not how it was asked for.
 _ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
@@ -30,7 +30,7 @@ def parse(name: str, doc: str, more: Any) -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def runs_of(asked: argparse.Namespace) -> list[Run]:
+def runs_of(asked: argparse.Namespace) -> list[RunRecord]:
     if asked.project:
         return run_reader.online(asked.project)
     if not Path(asked.runs).is_dir():
@@ -38,7 +38,7 @@ def runs_of(asked: argparse.Namespace) -> list[Run]:
     return run_reader.local(Path(asked.runs))
 
 
-def usual_metrics(runs: list[Run]) -> list[str]:
+def usual_metrics(runs: list[RunRecord]) -> list[str]:
     """The test metric that most runs have, a quality before a loss, and its validation twin."""
     for lead in ("test/", "val/"):
         counts = Counter(m for run in runs for m in run.metrics if m.startswith(lead))
@@ -50,11 +50,11 @@ def usual_metrics(runs: list[Run]) -> list[str]:
     return []
 
 
-def values_of(runs: list[Run], key: str) -> set[str]:
+def values_of(runs: list[RunRecord], key: str) -> set[str]:
     return {str(as_row(run).get(key, "")) for run in runs}
 
 
-def differing(runs: list[Run]) -> list[str]:
+def differing(runs: list[RunRecord]) -> list[str]:
     """Settings in which those runs that have them are not alike: of model and data first."""
     keys = dict.fromkeys(key for run in runs for key in run.config)
     kept = [key for key in keys if key not in _ALSO and not key.startswith(_ASIDE)]
@@ -67,18 +67,18 @@ def differing(runs: list[Run]) -> list[str]:
     return sorted(found, key=place)
 
 
-def ordered(runs: list[Run], metric: str) -> list[Run]:
+def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     """The best first; those without the metric last."""
     sign = 1 if LOWER_IS_BETTER.search(metric) else -1
 
-    def place(run: Run) -> float:
+    def place(run: RunRecord) -> float:
         value = run.metrics.get(metric, math.nan)
         return math.inf if math.isnan(value) else sign * value
 
     return sorted(runs, key=place)
 
 
-def table(runs: list[Run], metrics: list[str], by: str) -> str:
+def table(runs: list[RunRecord], metrics: list[str], by: str) -> str:
     """A line for each run: what differs, its metrics, a star at the best of each group."""
     runs = ordered(runs, metrics[0]) if metrics else runs
     measured = [run for run in runs if metrics and metrics[0] in run.metrics]
@@ -115,6 +115,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def label(run: Run, keys: list[str]) -> str:
+def label(run: RunRecord, keys: list[str]) -> str:
     """What tells a run from the others: the values of what differs."""
     return ", ".join(f"{key.rpartition('.')[2]} {_cell(run.config.get(key))}" for key in keys)

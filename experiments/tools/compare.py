@@ -28,7 +28,7 @@ from experiments.reporting.run_table import (
     values_of,
 )
 from experiments.tracking import filters
-from experiments.tracking.run_reader import Run, as_row
+from experiments.tracking.run_reader import RunRecord, as_row
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def _flags(add: Any) -> None:
     add("--csv", help="file for all that is known of each run")
 
 
-def _curves(asked: argparse.Namespace, runs: list[Run]) -> list[str]:
+def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     from experiments.reporting import figures
 
     filters.check_known(asked.curves, {m for run in runs for m in run.curves}, "--curves ")
@@ -83,7 +83,7 @@ def _curves(asked: argparse.Namespace, runs: list[Run]) -> list[str]:
     return [relative(file)]
 
 
-def write_csv(runs: list[Run], file: Path) -> None:
+def write_csv(runs: list[RunRecord], file: Path) -> None:
     with files.whole(file) as scratch:
         scratch.write_text(tables.csv_of([as_row(run) for run in runs]))
 

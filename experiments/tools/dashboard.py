@@ -22,7 +22,7 @@ from experiments.common.exits import guarded
 from experiments.common.shell import typed
 from experiments.reporting import run_table
 from experiments.tracking import filters
-from experiments.tracking.run_reader import Run
+from experiments.tracking.run_reader import RunRecord
 
 # Facts of tables and pictures that W&B logs beside them; as curves they only hide the others.
 _MEDIA = (".width", ".height", ".nrows", ".ncols", ".size", ".count")
@@ -61,7 +61,7 @@ def prepare(store: str) -> None:
     os.environ.update(TRACKIO_DIR=store, HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False")
 
 
-def fill(project: str, runs: list[Run]) -> None:
+def fill(project: str, runs: list[RunRecord]) -> None:
     """Put the runs with their curves and configs into the store."""
     from trackio.sqlite_storage import SQLiteStorage
 
@@ -78,13 +78,13 @@ def fill(project: str, runs: list[Run]) -> None:
         )
 
 
-def title(run: Run, keys: list[str]) -> str:
+def title(run: RunRecord, keys: list[str]) -> str:
     """A name that says what is different about a run; its id tells it from its twins."""
     said = run_table.label(run, [key for key in keys if run.config.get(key) is not None])
     return f"{said} ({run.id})" if said else run.id
 
 
-def table(run: Run) -> dict[int, dict[str, float]]:
+def table(run: RunRecord) -> dict[int, dict[str, float]]:
     """The curves as rows by step; of a run without any, what it measured at its end."""
     rows: dict[int, dict[str, float]] = {}
     for name, (steps, values) in run.curves.items():

@@ -20,8 +20,9 @@ from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
 from experiments.common.shell import relative
 from experiments.tracking import provenance
-from experiments.tracking.keys import read_offline, run_folders
+from experiments.tracking.keys import run_folders
 from experiments.tracking.provenance import PASSPORT, Node
+from experiments.tracking.run_reader import read_run
 
 _GONE = "not here any more"
 _PRUNED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
@@ -94,11 +95,11 @@ def _of_result(run: Path) -> Node:
 
 def _of_record(run: Path) -> Node:
     """What a run that has not ended declared at its start."""
-    record = read_offline(run)
-    config = record["config"]
+    record = read_run(run)
+    config = record.config
     if "inputs" not in config:
         raise ValueError(f"{run}: began before runs declared their lineage")
-    name = f"{run.parent.name}, {record['state']}"
+    name = f"{run.parent.name}, {record.state or 'unfinished'}"
     made = {"run": run.name, "commit": config["git_commit"], "inputs": config["inputs"]}
     return {"name": name, "type": "run", "digest": "", "path": str(run.resolve()), **made}
 

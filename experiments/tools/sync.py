@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded, one_line
 from experiments.common.shell import typed
-from experiments.tracking.local_runs import LocalRun, find_runs
+from experiments.tracking.local_runs import LocalRun, find_local_runs
 from experiments.tracking.settings import find_key
 from experiments.tracking.upload import upload_run
 
@@ -31,7 +31,7 @@ def main() -> None:
     """Upload what has not arrived; exit code 1 if some of it could not be."""
     with guarded("sync.py"):
         places = _parse()
-        runs = find_runs(places)
+        runs = find_local_runs(places)
         if not runs:
             raise ValueError(f"no run in {', '.join(map(str, places))}")
         again = shlex.join([typed("python"), *sys.argv])

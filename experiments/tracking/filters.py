@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.tracking.run_reader import Run, as_row
+from experiments.tracking.run_reader import RunRecord, as_row
 
 _FORM = re.compile(r"([^=<>!]+)(!=|>=|<=|=|>|<)(.*)")
 _ORDERS = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
@@ -53,7 +53,7 @@ def parse(words: list[str]) -> list[Filter]:
     return found
 
 
-def select(runs: list[Run], filters: list[Filter]) -> list[Run]:
+def select(runs: list[RunRecord], filters: list[Filter]) -> list[RunRecord]:
     """The runs that fit all filters, of which each must be of something that some run has.
 
     Raises:

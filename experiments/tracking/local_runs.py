@@ -8,14 +8,14 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.shell import relative
-from experiments.tracking.keys import inspect_log
+from experiments.tracking import wandb_log
 
 _MARK = "uploaded.json"
 
 
 @dataclass(frozen=True)
-class Part:
-    """One of W&B's folders: a run that was resumed has several."""
+class LogFile:
+    """One log of a run, in a folder of W&B's. A run that was resumed has several."""
 
     log: Path
 
@@ -24,11 +24,11 @@ class Part:
         return self.log.parent
 
     def mark(self, host: str) -> None:
-        """Remember that this server has all of the log."""
+        """Remembers that this server has all of the log."""
         files.write_json(self.folder / _MARK, self._state(host))
 
     def marked(self, host: str) -> bool:
-        """Whether all of it has been uploaded to this server."""
+        """Whether all of the log has been uploaded to this server."""
         file = self.folder / _MARK
         return file.exists() and json.loads(file.read_text()) == self._state(host)
 
@@ -38,14 +38,15 @@ class Part:
 
 @dataclass
 class Recorded:
-    """What a run's logs hold.
+    """What the logs of a run hold.
 
     Attributes:
-        rows: history rows of each part.
-        summary: the last values.
-        artifacts: (type, name, digest) of what it made.
-        inputs: digests of the artifacts that it used.
-        files: that an upload will read.
+        project: W&B project; ``entity`` is its owner.
+        rows: Number of history rows of each log.
+        summary: The last values.
+        artifacts: (type, name, digest) of each artifact that the run made.
+        inputs: Digests of the artifacts that the run used.
+        files: Files that an upload will read.
     """
 
     project: str = ""
@@ -59,60 +60,47 @@ class Recorded:
 
 @dataclass
 class LocalRun:
-    """A run on disk; its parts in the order in which they were started."""
+    """A run on disk; its logs in the order in which they were started."""
 
     id: str
-    parts: list[Part]
+    logs: list[LogFile]
 
     @property
     def folder(self) -> Path:
-        return self.parts[0].folder.parents[1]
+        return self.logs[0].folder.parents[1]
 
     def __str__(self) -> str:
         return relative(self.folder)
 
-    def going_on(self) -> bool:
+    def in_use(self) -> bool:
         return files.busy(self.folder)
 
     @cached_property
     def recorded(self) -> Recorded:
-        """Parts without a record, of runs killed in their first second, are left out from here."""
-        found, parts = Recorded(), []
-        for part in self.parts:
-            opened, records = inspect_log(part.folder)
-            if not opened["run_id"]:
+        """What its logs hold; logs without a record, of a run killed at once, are left out."""
+        found, kept = Recorded(), []
+        for log in self.logs:
+            held = wandb_log.read(log.log)
+            if not held.id:
                 continue
-            parts.append(part)
-            found.project, found.entity = opened["project"], opened["entity"]
-            found.summary = opened["summary"] or {}
-            found.rows.append(sum(record["type"] == "history" for record in records))
-            for record in records:
-                _add(found, part, record)
-        self.parts = parts or self.parts
+            kept.append(log)
+            found.project = held.facts.get("project", "")
+            found.entity = held.facts.get("entity", "")
+            found.summary = held.summary
+            found.rows.append(held.rows)
+            found.artifacts += held.artifacts
+            found.inputs += held.inputs
+            found.files += held.files
+        self.logs = kept or self.logs
         return found
 
 
-def _add(found: Recorded, part: Part, record: dict[str, Any]) -> None:
-    if record["type"] == "artifact":
-        artifact = record["artifact"]
-        if artifact.get("use_after_commit"):
-            found.inputs.append(artifact["digest"])
-        else:
-            found.artifacts.append((artifact["type"], artifact["name"], artifact["digest"]))
-        entries = artifact.get("manifest", {}).get("contents", [])
-        found.files += [Path(e["local_path"]) for e in entries if e.get("local_path")]
-    elif record["type"] == "files":
-        # W&B's own (type WANDB) may be missing: they are of the machine, not of the run.
-        own = [file for file in record["files"]["files"] if file.get("type") != "WANDB"]
-        found.files += [part.folder / "files" / file["path"] for file in own]
-
-
-def find_runs(places: list[Path]) -> list[LocalRun]:
-    """The runs under some folders, in the order in which they were started."""
+def find_local_runs(places: list[Path]) -> list[LocalRun]:
+    """Runs with a log under some folders, in the order in which they were started."""
     logs = {log.resolve() for place in places for log in place.rglob("run-*.wandb")}
     runs: dict[str, LocalRun] = {}
-    # Whoever made an artifact was started before whoever used it.
+    # A run that made an artifact was started before the run that used it.
     for log in sorted(logs, key=lambda log: log.parent.name.partition("run-")[2]):
         name = log.stem.removeprefix("run-")
-        runs.setdefault(name, LocalRun(name, [])).parts.append(Part(log))
+        runs.setdefault(name, LocalRun(name, [])).logs.append(LogFile(log))
     return list(runs.values())

@@ -25,10 +25,10 @@ from experiments.tracking.keys import (
     STATES,
     STEP,
     merge_summary,
-    read_offline,
     run_folders,
 )
 from experiments.tracking.locations import address, upload, where
+from experiments.tracking.run_reader import read_run
 from experiments.tracking.settings import Tracking, resolve_mode
 from experiments.tracking.shutdown import finished
 
@@ -143,7 +143,7 @@ def start_logger(
     if rank_zero_only.rank == 0:
         if resume and mode != "disabled" and run_folders(run_dir):
             try:
-                earlier = read_offline(run_dir)["summary"]
+                earlier = read_run(run_dir).summary
             except ValueError as error:
                 rank_zero_warn(f"{error}: the best values of the earlier part are not counted")
         run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume)

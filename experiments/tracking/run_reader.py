@@ -1,4 +1,4 @@
-"""Runs and their curves, from local folders or from W&B, through one interface."""
+"""Reads runs and their curves back, from folders on this disk or from W&B."""
 
 import hashlib
 import json
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.files import busy
-from experiments.tracking.keys import STEP, merge_summary
+from experiments.tracking import wandb_log
+from experiments.tracking.keys import STEP, merge_summary, run_folders
+from experiments.tracking.wandb_log import LogContents
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # steps and values, (N,) each, by metric
 _PRUNED = {"checkpoints", "export", "documents", "train", "validation", "work"}
@@ -22,8 +23,8 @@ _FORM = 1  # raised when what is remembered changes its meaning
 
 
 @dataclass
-class Run:
-    """A run as its record has it.
+class RunRecord:
+    """A run as it was tracked.
 
     Attributes:
         state: finished, failed, interrupted, running, or crashed.
@@ -85,7 +86,42 @@ def numbers(summary: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def local(root: Path) -> list[Run]:
+def read_run(folder: Path) -> LogContents:
+    """Reads one run from its folder, with all that its logs hold.
+
+    A run that was killed and resumed left several logs. They become one, in which the later log
+    wins on the steps that both have, and a metric's best is the best of both.
+
+    Raises:
+        ValueError: If the folder holds no run, or more than one.
+    """
+    return merged([next(part.glob("run-*.wandb")) for part in run_folders(folder)], folder)
+
+
+def merged(logs: list[Path], folder: Path) -> LogContents:
+    """The contents of a run's logs, given in the order in which they were started, as one."""
+    if not logs:
+        raise ValueError(f"no W&B run in {folder}")
+    whole = LogContents()
+    for log in logs:
+        part = wandb_log.read(log)
+        if not part.id:
+            continue  # killed in the second before W&B wrote its first record
+        if whole.id and part.id != whole.id:
+            raise ValueError(f"{folder} holds more than one run: {whole.id}, {part.id}")
+        started = whole.facts.get("started") or part.facts.get("started", "")
+        whole.facts |= part.facts | {"started": started}
+        whole.config |= part.config
+        merge_summary(whole.summary, part.summary)
+        for name, values in part.curves.items():
+            whole.curves.setdefault(name, {}).update(values)
+        whole.logged |= part.logged
+        whole.rows += part.rows
+        whole.exit = part.exit
+    return whole
+
+
+def local(root: Path) -> list[RunRecord]:
     """The runs below a folder, in the order in which they began.
 
     What was read once is remembered in the cache folder for as long as the files are the same.
@@ -134,30 +170,15 @@ def _memory(files: list[Path]) -> tuple[Path, str]:
 
 def _read(files: list[Path]) -> None:
     """Read a run from its logs, and remember it."""
-    from experiments.tracking import wandb_log
-
     memory, mark = _memory(files)
-    config: dict[str, Any] = {}
-    summary: dict[str, Any] = {}
-    facts: dict[str, Any] = {}
-    curves: dict[str, dict[int, float]] = {}
-    for file in files:
-        part = wandb_log.read(file)
-        started = facts.get("started") or part.facts.get("started", "")
-        facts.update(part.facts | {"started": started})
-        config.update(part.config)
-        merge_summary(summary, part.summary)
-        for name, values in part.curves.items():
-            curves.setdefault(name, {}).update(values)  # the later part wins where both have a step
-    ended = part.exit is not None
-    exit_state = ("failed" if part.exit else "finished") if ended else ""
-    kept = {key: facts[key] for key in _FIELDS if key in facts} | {
-        "id": facts.get("id", ""),
-        "state": summary["state"] if ended and "state" in summary else exit_state,
-        "config": flat(config),
-        "metrics": numbers(summary),
+    log = merged(files, files[0].parent)
+    kept = {key: log.facts[key] for key in _FIELDS if key in log.facts} | {
+        "id": log.id,
+        "state": log.state,
+        "config": flat(log.config),
+        "metrics": numbers(log.summary),
     }
-    arrays = {f"curve/{name}": np.array(sorted(v.items())).T for name, v in curves.items()}
+    arrays = {f"curve/{name}": np.array(sorted(v.items())).T for name, v in log.curves.items()}
     memory.parent.mkdir(parents=True, exist_ok=True)
     scratch = memory.with_suffix(f".{os.getpid()}.npz")
     np.savez(scratch, mark=_packed(mark), run=_packed(json.dumps(kept)), **arrays)
@@ -168,7 +189,7 @@ def _packed(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), np.uint8)
 
 
-def _recall(files: list[Path]) -> Run | None:
+def _recall(files: list[Path]) -> RunRecord | None:
     """A run as it is remembered; None if it is not, or its files have changed."""
     memory, mark = _memory(files)
     try:
@@ -181,7 +202,7 @@ def _recall(files: list[Path]) -> Run | None:
     place = files[-1].parents[2] if files[-1].parents[1].name == "wandb" else files[-1].parent
     if not kept["state"]:
         kept["state"] = "running" if busy(place) else "crashed"
-    return Run(**kept, place=str(place), load=partial(_curves, memory))
+    return RunRecord(**kept, place=str(place), load=partial(_curves, memory))
 
 
 def _curves(memory: Path) -> Curves:
@@ -190,7 +211,7 @@ def _curves(memory: Path) -> Curves:
         return {name.removeprefix("curve/"): tuple(held[name]) for name in names}
 
 
-def online(project: str) -> list[Run]:
+def online(project: str) -> list[RunRecord]:
     """The runs of a project of W&B, entity/project, in the order in which they began."""
     import wandb
 
@@ -201,9 +222,9 @@ def online(project: str) -> list[Run]:
         raise ValueError(f"--project {project}: {str(error).splitlines()[0]}") from error
 
 
-def _online(run: Any) -> Run:
+def _online(run: Any) -> RunRecord:
     summary = dict(run.summary_metrics)
-    return Run(
+    return RunRecord(
         id=run.id,
         name=run.name or "",
         group=run.group or "",
@@ -236,7 +257,7 @@ def _scanned(run: Any) -> Curves:
     return {name: tuple(np.array(sorted(v.items())).T) for name, v in points.items()}
 
 
-def as_row(run: Run) -> dict[str, Any]:
+def as_row(run: RunRecord) -> dict[str, Any]:
     """All of a run but its curves, flat, for a line of a table."""
     facts = {key: getattr(run, key) for key in (*_FIELDS[:7], "place")}
     return facts | run.config | run.metrics

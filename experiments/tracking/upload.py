@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from experiments.common.shell import relative, typed
 from experiments.tracking import wandb_log
-from experiments.tracking.local_runs import LocalRun, Part
+from experiments.tracking.local_runs import LocalRun, LogFile
 from experiments.tracking.server_check import arrived, missing, missing_after_all
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
     """Upload a run unless it has arrived: what came of it in a word, and the details."""
-    if run.going_on():
+    if run.in_use():
         return "still going on", ""
-    if all(part.marked(host) for part in run.parts):
+    if all(part.marked(host) for part in run.logs):
         return "uploaded before", ""
     try:
         recorded = run.recorded
@@ -42,23 +42,23 @@ def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
             more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
             return "failed", (
                 f": {relative(gone[0])}{more} should be uploaded and is gone; "
-                f"without it: {typed('wandb')} sync {relative(run.parts[0].folder)}"
+                f"without it: {typed('wandb')} sync {relative(run.logs[0].folder)}"
             )
         there = arrived(api, path)
-        for part, rows in zip(run.parts, recorded.rows, strict=True):
+        for part, rows in zip(run.logs, recorded.rows, strict=True):
             if not part.marked(host):
                 said = said or upload(part, min(there, rows))
             there = max(0, there - rows)
         lacks = missing_after_all(api, path, recorded)
         if lacks or said:
             return "failed", f": {'; '.join([*lacks, *([said] if said else [])])}"
-    for part in run.parts:
+    for part in run.logs:
         part.mark(host)
     counts = f", {sum(recorded.rows):,} rows, {len(recorded.artifacts)} artifacts"
     return kind, f"{counts}  {api.run(path).url}"
 
 
-def upload(part: Part, there: int) -> str:
+def upload(part: LogFile, there: int) -> str:
     """Send one folder with `wandb sync`; returns the first error that it printed, or nothing.
 
     `wandb sync` sends all rows of a log, behind those that the server has. So it is given a copy

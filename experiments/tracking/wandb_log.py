@@ -1,5 +1,4 @@
-"""The log that W&B keeps of a run on disk, read directly: a millisecond where its program takes a
-second.
+"""Reads the log of a run that W&B keeps on disk: a millisecond where its program takes a second.
 
 The format is that of LevelDB's log: after a header of seven bytes, blocks of 32 KiB that hold
 pieces of records, each behind checksum, length and kind. A record is W&B's protocol buffer.
@@ -23,33 +22,63 @@ _NUMBERS = {'"NaN"', '"Infinity"', '"-Infinity"'}
 
 
 @dataclass
-class Part:
-    """What one log says of a run; a run that was resumed has several.
+class LogContents:
+    """The contents of one log. A run that was resumed has several logs.
 
     Attributes:
         facts: id, project, entity, name, group, job_type, tags, started.
-        summary: nested, as W&B has it.
-        curves: numbers by metric and step.
-        exit: the code that it ended with; None of a run that goes on, or was killed.
+        summary: The last values, nested as W&B has them.
+        curves: Numbers by metric and step.
+        logged: Names of everything in the history, tables and pictures included.
+        rows: Number of rows of history.
+        artifacts: (type, name, digest) of each artifact that the run made.
+        inputs: Digests of the artifacts that the run used.
+        files: Files that an upload will read.
+        exit: The exit code; None for a run that goes on, or was killed.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    logged: set[str] = field(default_factory=set)
+    rows: int = 0
+    artifacts: list[tuple[str, str, str]] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
     exit: int | None = None
 
+    @property
+    def id(self) -> str:
+        return self.facts.get("id", "")
 
-def read(file: Path) -> Part:
-    """All that a log holds up to its end, or to where a kill tore it.
+    @property
+    def state(self) -> str:
+        """How the run ended: finished, failed or interrupted; empty if the log has no end."""
+        if self.exit is None:
+            return ""
+        return self.summary.get("state") or ("failed" if self.exit else "finished")
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The curves as rows in the order of their steps, each with its step."""
+        rows: dict[int, dict[str, float]] = {}
+        for name, values in self.curves.items():
+            for step, value in values.items():
+                rows.setdefault(step, {STEP: step})[name] = value
+        return [rows[step] for step in sorted(rows)]
+
+
+def read(file: Path) -> LogContents:
+    """Reads a log up to its end, or to the place where a kill tore it.
 
     Raises:
-        ValueError: of a file that is no such log.
+        ValueError: If the file is no log of W&B.
     """
     from google.protobuf.message import DecodeError
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto.wandb_internal_pb2 import FilesItem, Record
 
-    part, record = Part(), Record()
+    found, record = LogContents(), Record()
     for data in records(file):
         try:
             record.ParseFromString(data)
@@ -57,15 +86,21 @@ def read(file: Path) -> Part:
             break
         kind = record.WhichOneof("record_type")
         if kind == "history":
-            _history(record.history, part.curves)
+            _history(record.history, found)
         elif kind == "run":
-            _run(record.run, part)
+            _run(record.run, found)
         elif kind in ("summary", "config"):
             change = getattr(record, kind)
-            _change(getattr(part, kind), change.update, change.remove)
+            _change(getattr(found, kind), change.update, change.remove)
+        elif kind == "artifact":
+            _artifact(record.artifact, found)
+        elif kind == "files":
+            # W&B's own files may be missing: they belong to the machine, not to the run.
+            own = [one for one in record.files.files if one.type != FilesItem.FileType.WANDB]
+            found.files += [file.parent / "files" / one.path for one in own]
         elif kind == "exit":
-            part.exit = record.exit.exit_code
-    return part
+            found.exit = record.exit.exit_code
+    return found
 
 
 def records(file: Path) -> Iterator[bytes]:
@@ -129,10 +164,19 @@ def without_rows(log: Path, count: int, file: Path) -> None:
     write(file, head, kept())
 
 
-def _run(run: Any, part: Part) -> None:
-    _change(part.config, run.config.update, run.config.remove)
-    _change(part.summary, run.summary.update, run.summary.remove)
-    found = {
+def _artifact(artifact: Any, found: LogContents) -> None:
+    if artifact.use_after_commit:
+        found.inputs.append(artifact.digest)
+    else:
+        found.artifacts.append((artifact.type, artifact.name, artifact.digest))
+    entries = artifact.manifest.contents
+    found.files += [Path(entry.local_path) for entry in entries if entry.local_path]
+
+
+def _run(run: Any, found: LogContents) -> None:
+    _change(found.config, run.config.update, run.config.remove)
+    _change(found.summary, run.summary.update, run.summary.remove)
+    facts = {
         "id": run.run_id,
         "project": run.project,
         "entity": run.entity,
@@ -142,9 +186,9 @@ def _run(run: Any, part: Part) -> None:
     }
     if run.HasField("start_time"):
         began = datetime.fromtimestamp(run.start_time.ToSeconds())
-        found["started"] = began.isoformat(sep=" ")
-    part.facts.update({key: value for key, value in found.items() if value})
-    part.facts["tags"] = list(run.tags)
+        facts["started"] = began.isoformat(sep=" ")
+    found.facts.update({key: value for key, value in facts.items() if value})
+    found.facts["tags"] = list(run.tags)
 
 
 def _change(kept: dict[str, Any], update: Any, remove: Any) -> None:
@@ -161,11 +205,13 @@ def _change(kept: dict[str, Any], update: Any, remove: Any) -> None:
         kept.pop((item.nested_key or [item.key])[0], None)
 
 
-def _history(history: Any, curves: dict[str, dict[int, float]]) -> None:
-    """A row: its numbers by the step that it is of."""
+def _history(history: Any, found: LogContents) -> None:
+    """Adds one row: its numbers go to the curves at the row's step."""
     row: dict[str, float] = {}
+    found.rows += 1
     for item in history.item:
         text, names = item.value_json, item.nested_key
+        found.logged.add(names[0] if names else item.key)
         try:
             value = float(text[1:-1] if text in _NUMBERS else text)
         except ValueError:  # a table, or words
@@ -175,4 +221,4 @@ def _history(history: Any, curves: dict[str, dict[int, float]]) -> None:
     step = int(row.pop(STEP, row.get("_step", history.step.num)))
     for name, value in row.items():
         if name[0] != "_":
-            curves.setdefault(name, {})[step] = value
+            found.curves.setdefault(name, {})[step] = value

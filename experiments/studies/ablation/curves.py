@@ -1,49 +1,37 @@
 """Learning curves of runs, read from their records, and the band that seeds make of them."""
 
-import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.common import files
 from experiments.studies.jobs import Job
-from experiments.tracking.keys import STEP, read_offline
+from experiments.tracking import run_reader
 
 POINTS = 120  # of a curve, at most
 Curves = dict[str, list[list[float]]]  # steps and values by metric
 
 
-def of_jobs(results: dict[Job, dict[str, Any]], at_once: int) -> dict[Job, Curves]:
-    """Curves of finished runs; those that were not tracked have none."""
-    with ThreadPoolExecutor(at_once) as pool:
-        found = pool.map(lambda job: of_job(job, Path(results[job]["run"])), results)
-        return dict(zip(results, found, strict=True))
+def of_jobs(results: dict[Job, dict[str, Any]]) -> dict[Job, Curves]:
+    """Curves of finished runs, thinned; a run that was not tracked has none."""
+    return {job: of_run(Path(result["run"])) for job, result in results.items()}
 
 
-def of_job(job: Job, run: Path) -> Curves:
-    """Read once: a record takes a second to read, so what it had stays beside the run."""
-    kept = job.folder / "curves.json"
-    if kept.exists() and (known := json.loads(kept.read_text()))["run"] == run.name:
-        return known["curves"]
+def of_run(folder: Path) -> Curves:
+    """The curves of one run: steps and values of each metric of training and validation."""
     try:
-        history = read_offline(run)["history"]
+        (run,) = run_reader.local(folder)
     except ValueError:
         return {}
-    names = {key for row in history for key in row if key.startswith(("train/", "val/"))}
-    curves = {}
-    for name in sorted(names):
-        rows = [row for row in history if _number(row.get(name)) and STEP in row]
-        if rows:
-            curves[name] = thinned([row[STEP] for row in rows], [row[name] for row in rows])
-    files.write_json(kept, {"run": run.name, "curves": curves})
-    return curves
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    found = {}
+    for name in sorted(run.curves):
+        if name.startswith(("train/", "val/")):
+            steps, values = run.curves[name]
+            finite = np.isfinite(values)
+            if finite.any():
+                found[name] = thinned(steps[finite].tolist(), values[finite].tolist())
+    return found
 
 
 def thinned(steps: list[float], values: list[float]) -> list[list[float]]:

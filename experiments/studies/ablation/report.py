@@ -30,7 +30,7 @@ def make(
         results[jobs[job]][job.seed] = result
     report = analyse(question, results)
     print(f"reading the curves of {len(found)} runs", flush=True)
-    of_jobs = curves.of_jobs(found, at_once)
+    of_jobs = curves.of_jobs(found)
     if untracked := sum(not curve for curve in of_jobs.values()):
         report.notes.append(f"no curves of {untracked} runs, which were not tracked")
     for combination, name in {c: c.name for c in results}.items():

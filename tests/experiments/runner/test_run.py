@@ -12,7 +12,8 @@ import torch
 import yaml
 
 from experiments.common import files
-from experiments.tracking.keys import STEP, read_offline
+from experiments.tracking.keys import STEP
+from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT, config, result
 
@@ -71,22 +72,22 @@ def test_folder_result_and_screens(experiment):
 
 def test_record(experiment):
     ended = finished(experiment("--model.rank", 3, "--tracking.tags+=mine", tracked=True))
-    record, found = read_offline(ended.run), result(ended.run)
-    own = {key: record["config"][key] for key in found["config"]}
+    record, found = read_run(ended.run), result(ended.run)
+    own = {key: record.config[key] for key in found["config"]}
     assert own == found["config"] and own["model"]["rank"] == 3
-    assert record["config"]["dataset"] == found["data"]
-    assert record["config"]["parameters"] == found["parameters"]
-    assert record["config"]["git_commit"] == found["git_commit"]
-    assert {"mine", "data:files"} <= set(record["tags"]) and record["state"] == "finished"
-    trained = [row for row in record["history"] if "train/loss" in row]
+    assert record.config["dataset"] == found["data"]
+    assert record.config["parameters"] == found["parameters"]
+    assert record.config["git_commit"] == found["git_commit"]
+    assert {"mine", "data:files"} <= set(record.facts["tags"]) and record.state == "finished"
+    trained = [row for row in record.history if "train/loss" in row]
     assert [row[STEP] for row in trained] == list(range(len(trained)))
     assert all("train/accuracy" in row for row in trained)
-    assert any(row.get("learning_rate/decay", 0) > 0 for row in record["history"])
-    scores = [row["val/accuracy"] for row in record["history"] if "val/accuracy" in row]
-    assert len(scores) == 2 and record["summary"]["val/accuracy"]["max"] == max(scores)
+    assert any(row.get("learning_rate/decay", 0) > 0 for row in record.history)
+    scores = [row["val/accuracy"] for row in record.history if "val/accuracy" in row]
+    assert len(scores) == 2 and record.summary["val/accuracy"]["max"] == max(scores)
     for key, value in found["metrics"].items():
         if key.startswith("test/"):
-            assert record["summary"][key] == value
+            assert record.summary[key] == value
     (table,) = (ended.run / "wandb").glob("offline-run-*/files/media/table/test/*.json")
     assert json.loads(table.read_text())["columns"][:3] == ["text", "label", "prediction"]
 
@@ -169,7 +170,7 @@ def test_loss_that_is_no_number(experiment):
         re.search(r"\(learning rate \d\S*e\+\d+\): lower --model.learning_rate", line)
         and "traceback" not in line
     )
-    assert read_offline(ended.run)["state"] == "failed"
+    assert read_run(ended.run).state == "failed"
     for file in (ended.run / "checkpoints").iterdir():
         held = torch.load(file, weights_only=True)["state_dict"].values()
         assert all(value.isfinite().all() for value in held)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from experiments.tracking.keys import read_offline
+from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT
 
@@ -81,17 +81,17 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert page.errors == [] and page.requests == [(root / "report.html").as_uri()]
     page.close()
 
-    record = read_offline(root)
-    assert record["group"] == "small" and record["job_type"] == "ablation"
-    assert record["tags"] == ["ablation"] and record["state"] == "finished"
-    logged = set().union(*record["history"])
+    record = read_run(root)
+    assert record.facts["group"] == "small" and record.facts["job_type"] == "ablation"
+    assert record.facts["tags"] == ["ablation"] and record.state == "finished"
+    logged = record.logged
     assert {"qualities", "differences", "runs", "report", "page"} <= {
         key.split(".")[0] for key in logged
     }
     assert len(list(root.glob("wandb/offline-run-*/files/media/table/*.json"))) == 3
-    one = read_offline(folder / runs[0]["run"])
-    assert one["group"] == "small" and one["job_type"] == "ablation-run"
-    assert set(one["tags"]) >= {"ablation", "model=LoRA", "model.learning_rate=1e-6"}
+    one = read_run(folder / runs[0]["run"])
+    assert one.facts["group"] == "small" and one.facts["job_type"] == "ablation-run"
+    assert set(one.facts["tags"]) >= {"ablation", "model=LoRA", "model.learning_rate=1e-6"}
 
     code, again, err = ablate(folder, session_cache, *words)
     assert code == 0 and "18 of 18 runs have been made before" in again, (again, err)

@@ -12,9 +12,9 @@ import pytest
 from experiments.reporting import figures, run_table
 from experiments.tools import compare
 from experiments.tracking import filters, run_reader, wandb_log
-from experiments.tracking.keys import STEP, read_offline
-from experiments.tracking.run_reader import Run
-from tests.experiments import running, synthetic
+from experiments.tracking.keys import STEP
+from experiments.tracking.run_reader import RunRecord
+from tests.experiments import running, synthetic, wandb_reference
 
 
 def test_records_survive_blocks_and_end_where_a_kill_tore_them(tmp_path):
@@ -39,7 +39,7 @@ def test_records_survive_blocks_and_end_where_a_kill_tore_them(tmp_path):
 
 def test_a_made_up_run_is_read_by_wandbs_own_program(tmp_path):
     place = synthetic.write(tmp_path, 4, steps=12)
-    theirs = read_offline(place)
+    theirs = wandb_reference.inspect(place)
     assert theirs["config"]["model"] == {"class": "LoRA", "rank": 4, "alpha": 16}
     assert len(theirs["history"]) == 12 and theirs["group"] == "group-0"
 
@@ -47,7 +47,7 @@ def test_a_made_up_run_is_read_by_wandbs_own_program(tmp_path):
 def test_a_real_run_reads_as_wandbs_own_program_reads_it(experiment):
     ended = experiment("--tracking.group", "some", "--tracking.tags+=mine", tracked=True)
     assert ended.code == 0, ended
-    theirs, (mine,) = read_offline(ended.run), run_reader.local(ended.outputs)
+    theirs, (mine,) = wandb_reference.inspect(ended.run), run_reader.local(ended.outputs)
     assert mine.config == run_reader.flat(theirs["config"])
     assert mine.config["model"] == "LoRA" and mine.config["model.rank"] == 4
     assert (mine.id, mine.group, mine.state) == (theirs["id"], theirs["group"], theirs["state"])
@@ -121,7 +121,7 @@ def test_what_was_read_is_remembered_until_its_file_changes(tmp_path, monkeypatc
 
 
 def made(name, group, state, config, metrics, tags=()):
-    return Run(name, "", group, "", list(tags), state, config=config, metrics=metrics)
+    return RunRecord(name, "", group, "", list(tags), state, config=config, metrics=metrics)
 
 
 RUNS = [

@@ -11,7 +11,7 @@ import pytest
 
 from experiments.reporting import run_table
 from experiments.tools import dashboard
-from experiments.tracking.run_reader import Run
+from experiments.tracking.run_reader import RunRecord
 from tests.experiments import running, synthetic
 
 SCRIPT = running.ROOT / "experiments" / "tools" / "dashboard.py"
@@ -19,9 +19,9 @@ SCRIPT = running.ROOT / "experiments" / "tools" / "dashboard.py"
 
 def test_runs_are_named_by_what_differs():
     runs = [
-        Run("a", config={"model": "LoRA", "model.rank": 4, "seed_everything": 0}),
-        Run("b", config={"model": "Adapter", "seed_everything": 0}),
-        Run("c", config={"model": "LoRA", "model.rank": 8, "seed_everything": 1}),
+        RunRecord("a", config={"model": "LoRA", "model.rank": 4, "seed_everything": 0}),
+        RunRecord("b", config={"model": "Adapter", "seed_everything": 0}),
+        RunRecord("c", config={"model": "LoRA", "model.rank": 8, "seed_everything": 1}),
     ]
     keys = run_table.differing(runs)[:3]
     names = [dashboard.title(run, keys) for run in runs]
@@ -30,15 +30,17 @@ def test_runs_are_named_by_what_differs():
         "model Adapter, seed_everything 0 (b)",
         "model LoRA, seed_everything 1, rank 8 (c)",
     ]
-    assert dashboard.title(Run("d"), []) == "d"
+    assert dashboard.title(RunRecord("d"), []) == "d"
 
 
 def test_rows_are_of_steps_without_the_facts_of_tables():
     steps = np.arange(2.0)
     curves = {"loss": (steps, steps), "late": (np.array([1.0]), np.array([5.0]))}
-    run = Run("a", load=lambda: {**curves, "test/mistakes.nrows": (steps, steps)})
+    run = RunRecord("a", load=lambda: {**curves, "test/mistakes.nrows": (steps, steps)})
     assert dashboard.table(run) == {0: {"loss": 0.0}, 1: {"loss": 1.0, "late": 5.0}}
-    assert dashboard.table(Run("a", metrics={"test/accuracy": 0.5})) == {0: {"test/accuracy": 0.5}}
+    assert dashboard.table(RunRecord("a", metrics={"test/accuracy": 0.5})) == {
+        0: {"test/accuracy": 0.5}
+    }
 
 
 def started(folder: Path, cache: Path, *words: str) -> tuple[subprocess.Popen, str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import wandb
 
-from experiments.tracking.keys import STEP, read_offline
+from experiments.tracking.keys import STEP
 from experiments.tracking.logger import Tracking, finish, start_logger
+from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import ROOT
@@ -189,13 +190,13 @@ def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     wanted = {step for at, step in steps_of(beat) if at < killed - 2}
     assert len(wanted) > 20
     run = running.only_run(folder)
-    here = read_offline(run)
-    assert wanted <= {row[STEP] for row in here["history"] if "train/loss" in row}
-    assert here["state"] not in ("finished", "interrupted")
+    here = read_run(run)
+    assert wanted <= {row[STEP] for row in here.history if "train/loss" in row}
+    assert here.state not in ("finished", "interrupted")
     assert sync().code == 0
     (there,) = server.runs.values()
     arrived = [(row[STEP], row["train/loss"]) for row in there.history if "train/loss" in row]
-    assert arrived == [(r[STEP], r["train/loss"]) for r in here["history"] if "train/loss" in r]
+    assert arrived == [(r[STEP], r["train/loss"]) for r in here.history if "train/loss" in r]
     assert there.state == "failed"
     before = len(there.history)
     assert sync().out.endswith("done   outputs (1 uploaded before)\n")

@@ -17,7 +17,7 @@ import torch
 from experiments.common import shell
 from experiments.common.redaction import redact, redact_argv
 from experiments.tracking import logger as tracking_logger
-from experiments.tracking.keys import STEP, read_offline
+from experiments.tracking.keys import STEP, run_folders
 from experiments.tracking.logger import (
     LogTail,
     Tracking,
@@ -27,6 +27,7 @@ from experiments.tracking.logger import (
     start_logger,
     where,
 )
+from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 
 KEY = "0123456789abcdef" * 2 + "01234567"
@@ -111,17 +112,17 @@ def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
     )
     finish(logger, "finished", {"test/accuracy": 0.9})
 
-    run = read_offline(folder)
-    assert run["config"] == CONFIG
-    assert [row["train/loss"] for row in run["history"]] == [100, 99, 98, 97, 96]
-    assert [row[STEP] for row in run["history"]] == [0, 1, 2, 3, 4]
-    assert run["history"][-1]["val/accuracy"] == 0.5
-    assert run["summary"]["val/accuracy"] == {"max": 0.5}
-    assert run["summary"]["test/accuracy"] == 0.9
-    assert (run["state"], run["id"], run["project"]) == ("finished", "one", "pretune")
+    run = read_run(folder)
+    assert run.config == CONFIG
+    assert [row["train/loss"] for row in run.history] == [100, 99, 98, 97, 96]
+    assert [row[STEP] for row in run.history] == [0, 1, 2, 3, 4]
+    assert run.history[-1]["val/accuracy"] == 0.5
+    assert run.summary["val/accuracy"] == {"max": 0.5}
+    assert run.summary["test/accuracy"] == 0.9
+    assert (run.state, run.id, run["project"]) == ("finished", "one", "pretune")
     assert (run["group"], run["job_type"], run["name"]) == ("seeds", "train", "first")
     assert sorted(run["tags"]) == ["a", "bundled"]
-    table = run["folders"][0] / "files" / run["summary"]["test/mistakes"]["path"]
+    table = run["folders"][0] / "files" / run.summary["test/mistakes"]["path"]
     assert json.loads(table.read_text())["data"] == [["bad", 0, 0.9], ["ok", 1, 0.8]]
 
     shown = where(logger)
@@ -144,14 +145,14 @@ def test_two_runs_in_one_process_and_the_best_of_each(tmp_path):
         finish(logger, "finished" if name == "one" else "interrupted", {})
         finish(logger, "failed", {})  # the first word counts
         assert wandb.run is None
-    one, two = (read_offline(tmp_path / name) for name in ("one", "two"))
-    assert one["summary"]["val/accuracy"] == {"max": 0.9}
-    assert one["summary"]["val/loss"]["min"] == pytest.approx(0.1)
-    assert (one["state"], one["tags"]) == ("finished", ["bundled"])
-    assert two["summary"]["val/accuracy"] == {"max": 0.4}
-    assert math.isnan(two["history"][1]["val/accuracy"])
-    assert (two["state"], two["tags"]) == ("interrupted", ["bundled", "interrupted"])
-    assert (len(one["history"]), len(two["history"])) == (3, 2)
+    one, two = (read_run(tmp_path / name) for name in ("one", "two"))
+    assert one.summary["val/accuracy"] == {"max": 0.9}
+    assert one.summary["val/loss"]["min"] == pytest.approx(0.1)
+    assert (one.state, one.facts["tags"]) == ("finished", ["bundled"])
+    assert two.summary["val/accuracy"] == {"max": 0.4}
+    assert math.isnan(two.history[1]["val/accuracy"])
+    assert (two.state, two["tags"]) == ("interrupted", ["bundled", "interrupted"])
+    assert (len(one.history), len(two.history)) == (3, 2)
 
 
 def test_killed_and_resumed_run_is_one_curve(tmp_path):
@@ -179,20 +180,20 @@ def test_killed_and_resumed_run_is_one_curve(tmp_path):
 
     beats = [line.split() for line in beat.read_text().splitlines()]
     old_enough = [int(step) for at, step in beats if float(at) < killed - 2]
-    run = read_offline(folder)
-    assert len(old_enough) > 20 and run["state"] not in ("finished", "interrupted")
-    assert [row["train/loss"] for row in run["history"]][: len(old_enough)] == [
+    run = read_run(folder)
+    assert len(old_enough) > 20 and run.state not in ("finished", "interrupted")
+    assert [row["train/loss"] for row in run.history][: len(old_enough)] == [
         100 - step for step in old_enough
     ]
-    assert run["config"] == CONFIG
+    assert run.config == CONFIG
 
     logger = open_run(folder, resume=True)
     end = len(beats) + 30
     train(logger, folder, steps=end, checkpoint=folder / "last.ckpt")
     finish(logger, "finished", {})
-    run = read_offline(folder)
-    assert len(run["folders"]) == 2 and run["state"] == "finished"
-    assert [(row[STEP], row["train/loss"]) for row in run["history"]] == [
+    run = read_run(folder)
+    assert len(run["folders"]) == 2 and run.state == "finished"
+    assert [(row[STEP], row["train/loss"]) for row in run.history] == [
         (step, 100 - step) for step in range(end)
     ]
 
@@ -202,11 +203,11 @@ def test_best_of_both_parts_survives_resume(tmp_path):
         logger = open_run(tmp_path, resume=resume)
         logger.log_metrics({"val/accuracy": score}, int(resume))
         finish(logger, "finished" if resume else "interrupted", {})
-    run = read_offline(tmp_path)
-    assert run["summary"]["val/accuracy"] == {"max": 0.9}
+    run = read_run(tmp_path)
+    assert run.summary["val/accuracy"] == {"max": 0.9}
     # The last part alone, as a sync leaves it on the server, knows it too.
-    assert read_offline(run["folders"][-1])["summary"]["val/accuracy"] == {"max": 0.9}
-    assert (run["state"], run["tags"]) == ("finished", ["bundled"])
+    assert read_run(run_folders(tmp_path)[-1]).summary["val/accuracy"] == {"max": 0.9}
+    assert (run.state, run["tags"]) == ("finished", ["bundled"])
 
 
 def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
@@ -233,7 +234,7 @@ def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
         assert not [secret for secret in planted if secret.encode() in content], path
     assert sys.argv[2] == planted[5]
     assert any(b"a1b2c3" * 6 in path.read_bytes() for path in files)  # W&B's own git field
-    assert read_offline(tmp_path)["config"] == {
+    assert read_run(tmp_path).config == {
         "data": {"token": "***", "source": "http://***@host/x?token=***"},
         "query": "http://host/x?a=1&access_token=***",
         "list": ["prefix ***", "***", "***"],

@@ -7,8 +7,9 @@ import pytest
 import wandb
 
 from experiments.tracking import shutdown
-from experiments.tracking.keys import STEP, read_offline
+from experiments.tracking.keys import STEP
 from experiments.tracking.logger import RunLogger
+from experiments.tracking.run_reader import read_run
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import result
 
@@ -34,10 +35,10 @@ def test_online_run(experiment, server):
     own = {key: run.config[key] for key in found["config"]}
     assert own == found["config"] and run.config["parameters"] == found["parameters"]
     assert run.summary["test/accuracy"] == found["metrics"]["test/accuracy"]
-    here = read_offline(ended.run)
+    here = read_run(ended.run)
     steps = [step for step, row in rows(run.history) if "train/loss" in row]
     assert steps == list(range(len(steps))) and len(steps) >= 4
-    assert [row["train/loss"] for row in here["history"] if "train/loss" in row] == [
+    assert [row["train/loss"] for row in here.history if "train/loss" in row] == [
         row["train/loss"] for row in run.history if "train/loss" in row
     ]
     table = next(a for a in server.artifacts if a.type == "run_table")
@@ -105,13 +106,13 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     assert result(ended.run)["metrics"]["test/accuracy"] >= 0
     assert server.refused > 0
     ((_, run),) = server.runs.items()
-    here = read_offline(ended.run)
+    here = read_run(ended.run)
     if not returns:
-        assert run.state == "running" and len(run.history) < len(here["history"])
+        assert run.state == "running" and len(run.history) < len(here.history)
         server.behave()
         uploaded = sync()
         assert uploaded.code == 0, uploaded.out + uploaded.err
     assert run.state == "finished" and math.isfinite(run.summary["test/accuracy"])
-    whole = [row["train/loss"] for row in here["history"] if "train/loss" in row]
+    whole = [row["train/loss"] for row in here.history if "train/loss" in row]
     assert [row["train/loss"] for row in run.history if "train/loss" in row] == whole
     assert all(artifact.committed for artifact in server.artifacts)
