@@ -57,7 +57,7 @@ def hold(
         title: of its section in RESULTS.md; fields of the flags are filled in.
     """
     with guarded(f"{name}.py"):
-        parser = FlagParser(f"python -m experiments.benchmarks.{name}", doc)
+        parser = FlagParser(doc, name=f"python -m experiments.benchmarks.{name}")
         flags(parser)
         parser.add_argument("--rounds", type=int, default=rounds, help=f"of each ({rounds})")
         parser.add_argument("--only", nargs="+", choices=list(contestants), metavar="NAME")

@@ -7,11 +7,24 @@ import sys
 from pathlib import Path
 
 
-def typed(program: str) -> str:
-    """A program of this environment as one would type it here, whether or not it is activated."""
-    beside = Path(sys.executable).with_name(program)
-    there = beside.exists() and shutil.which(program) != str(beside)
-    return shown(beside) if there else program
+def program(name: str) -> str:
+    """How to type a program of this environment here, whether or not it is activated."""
+    beside = Path(sys.executable).with_name(name)
+    there = beside.exists() and shutil.which(name) != str(beside)
+    return shown(beside) if there else name
+
+
+def command_name() -> str:
+    """What errors and usage call the command that runs: ``compare.py``, or ``pretune compare``."""
+    return Path(sys.argv[0]).name
+
+
+def this_command(argv: list[str] | None = None) -> str:
+    """The line that runs this command again, as one would type it here."""
+    script, *words = sys.argv if argv is None else argv
+    if script.startswith("pretune "):
+        return shlex.join([program("pretune"), *script.split()[1:], *words])
+    return shlex.join([program("python"), script, *words])
 
 
 def shown(path: Path) -> str:

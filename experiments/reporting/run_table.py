@@ -20,12 +20,14 @@ _COLUMNS = 7  # of settings that differ; a wider table is not read
 _WIDTH = 32  # characters of a cell
 
 
-def parse(name: str, doc: str, more: Any) -> argparse.Namespace:
+def parse(doc: str | None, more: Any) -> argparse.Namespace:
     """The command line of a program that reads runs; ``more`` adds its own flags."""
-    parser = FlagParser(name, doc)
+    parser = FlagParser(doc)
     told = "KEY=VALUE, or 'KEY>NUMBER' in quotes (= != > < >= <=)"
     parser.add_argument("filters", nargs="*", metavar="FILTER", help=told)
-    parser.add_argument("--runs", default="outputs", help="folder under which runs lie (outputs)")
+    parser.add_argument(
+        "--output", default="outputs", help="folder under which runs are kept (outputs)"
+    )
     more(parser.add_argument)
     return parser.parse_intermixed_args()
 
@@ -33,9 +35,9 @@ def parse(name: str, doc: str, more: Any) -> argparse.Namespace:
 def runs_of(asked: argparse.Namespace) -> list[RunRecord]:
     if asked.project:
         return run_reader.online(asked.project)
-    if not Path(asked.runs).is_dir():
-        raise ValueError(f"--runs {asked.runs}: there is no such folder")
-    return run_reader.local(Path(asked.runs))
+    if not Path(asked.output).is_dir():
+        raise ValueError(f"--output {asked.output}: there is no such folder")
+    return run_reader.local(Path(asked.output))
 
 
 def usual_metrics(runs: list[RunRecord]) -> list[str]:

@@ -71,8 +71,8 @@ class Experiment(LightningCLI):
         self.instructs = issubclass(data, Instructions)
         self.asks = issubclass(model, PromptingModule)  # and nothing is fitted
         self.resumed, args = None, sys.argv[1:]
-        if wanted := _typed("--resume", args):
-            self.resumed = run_folder.find(_typed("--output", args) or "outputs", name, wanted)
+        if wanted := _value_of("--resume", args):
+            self.resumed = run_folder.find(_value_of("--output", args) or "outputs", name, wanted)
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
             model_class=next(k for k in _KINDS if issubclass(model, k)),
@@ -237,7 +237,7 @@ def _check_fit(model: FineTuningModule | PromptingModule, data: LabelledText) ->
         )
 
 
-def _typed(flag: str, args: list[str]) -> str | None:
+def _value_of(flag: str, args: list[str]) -> str | None:
     """The value of a flag that is needed before the parser runs; the last one counts."""
     values = [following for word, following in zip(args, args[1:], strict=False) if word == flag]
     values += [word.partition("=")[2] for word in args if word.startswith(f"{flag}=")]

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from difflib import get_close_matches
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -29,13 +28,6 @@ def plain(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return str(value) if value != "" else "''"
-
-
-def nearest(word: str, words: Any) -> str:
-    """The likeliest of `words`, begun or mistyped, whatever the case; or nothing."""
-    lower = {w.lower(): w for w in words}
-    begun = [w for w in lower if len(word) > 2 and w.startswith(word.lower())]
-    return next((lower[w] for w in begun or get_close_matches(word.lower(), lower, 1, 0.7)), "")
 
 
 def choices(hint: Any) -> list[str]:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
+from datamodules.spelling import nearest
 from experiments.runner import help, messages
 from experiments.runner.messages import (
     base_class,
     class_flags,
     either,
     expected,
-    nearest,
     plain,
     type_of,
 )
@@ -121,7 +121,7 @@ class Parser(LightningArgumentParser):
     def parse_args(self, args: list[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
         if not self.exit_on_error:  # jsonargparse's own parser of a class
             return super().parse_args(args, *rest, **kwargs)
-        typed = self._typed(sys.argv[1:] if args is None else args)
+        typed = self._split(sys.argv[1:] if args is None else args)
         pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
         try:
             files = [read(value) for g in typed if g.flag == "--config" for value in g.values]
@@ -135,7 +135,7 @@ class Parser(LightningArgumentParser):
         except (ValueError, ImportError, OSError) as ex:
             self.error(str(ex))
 
-    def _typed(self, args: list[str]) -> list[Given]:
+    def _split(self, args: list[str]) -> list[Given]:
         typed: list[Given] = []
         for arg in args:
             if arg.startswith("-") and not re.match(r"-(\.?\d|$)", arg):
@@ -178,7 +178,7 @@ class Parser(LightningArgumentParser):
         cls = self._class(action, name)
         if cls is None:
             names = list(messages.subclasses(base_class(action)))
-            hint = self._hint(nearest(name.rsplit(".", 1)[-1], names)) or ";"
+            hint = self._hint(nearest(name.rsplit(".", 1)[-1], names, 0.7)) or ";"
             self.error(f"{given or name}: unknown class{hint} choose from {', '.join(names)}")
         self.chosen[key] = cls
         flags, kept = class_flags(cls, key), dict(default.get("init_args") or {})
@@ -247,8 +247,8 @@ class Parser(LightningArgumentParser):
         beside = [f for f in known if f.startswith(f"{root}.")] if root in roots else roots
         near = (
             leaves.get(leaf)
-            or nearest(flag if root in roots else root, beside)
-            or leaves.get(nearest(leaf, leaves), "")
+            or nearest(flag if root in roots else root, beside, 0.7)
+            or leaves.get(nearest(leaf, leaves, 0.7), "")
         )
         kind, near = ("unknown key ", near[2:]) if given.file else ("unknown flag ", near)
         self.error(given.named(kind) + (self._hint(near) or "; see --help"))
@@ -267,7 +267,7 @@ class Parser(LightningArgumentParser):
         name, action = given[-1] if given else keys, self.known.get(keys)
         if type_of(action) and keys[2:] not in self.chosen:
             value = plain(given[-1].values[-1]) if given else ""
-            near = nearest(value, messages.choices(type_of(action)))
+            near = nearest(value, messages.choices(type_of(action)), 0.7)
             return f"{name}: must be {expected(action)}{self._hint(near)}"
         lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
         line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))

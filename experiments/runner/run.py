@@ -1,6 +1,5 @@
 """One run: its folder, its record, its callbacks; fit, test on the best, export, result."""
 
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -25,7 +24,7 @@ from callbacks import (
 )
 from callbacks.cost import parameter_counts
 from experiments.common import files
-from experiments.common.shell import typed
+from experiments.common.shell import this_command
 from experiments.runner import run_folder
 from experiments.runner.checkpoints import Best, readable
 from experiments.runner.summary import closing, colours, opening, plain
@@ -224,8 +223,7 @@ class Run:
             return "Nothing was written"
         name = self.folder.name if self.folder.parts[0] == "outputs" else str(self.folder)
         start = "Go on" if self.last.exists() else "No checkpoint yet; begin again"
-        words = shlex.join([sys.argv[0], "--resume", name])
-        return f"{start} with: {typed('python')} {words}"
+        return f"{start} with: {this_command([sys.argv[0], '--resume', name])}"
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
         """Close the record, and end the other processes of a run that has failed."""

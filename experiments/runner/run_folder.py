@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from experiments.common import distributed
-from experiments.common.files import busy, write_yaml
+from experiments.common.files import write_yaml
 from experiments.common.redaction import redact
+from experiments.common.runs import RunFolder, find_run, record_start
 
 
 def new_id() -> str:
-    """A run id that sorts by time, or the one that a sweep's agent has given; the same in every
-    process of a multi-device run."""
+    """A new run id, the same in every process of a run: the time, or what a sweep's agent gave."""
     return distributed.told("RUN", _id)
 
 
@@ -26,28 +26,24 @@ def _id() -> str:
 
 
 def find(output: str, experiment: str, wanted: str) -> Path:
-    """The folder of the run to resume: ``last``, a run id, or a path. Rank 0 looks for it, and
-    then holds it."""
+    """The folder of the run to resume: ``last``, its id, or its folder.
+
+    Rank 0 looks for it, and then holds it.
+    """
     return Path(distributed.told("RESUMED", lambda: str(_find(output, experiment, wanted))))
 
 
 def _find(output: str, experiment: str, wanted: str) -> Path:
+    def open_(run: RunFolder) -> bool:
+        return not (run.finished or run.in_use)
+
     root = Path(output) / experiment
-    runs = sorted(path.parent for path in root.glob("*/config.yaml"))
-    if wanted == "last":
-        open_runs = [run for run in runs if not ((run / "result.json").exists() or busy(run))]
-        if open_runs:
-            return max(open_runs, key=lambda run: (run / "config.yaml").stat().st_mtime)
-        raise ValueError(f"--resume last: no unfinished run in {root}")
-    for folder in (root / wanted, Path(wanted)):
-        if (folder / "config.yaml").is_file():
-            if (folder / "result.json").exists():
-                raise ValueError(f"--resume {wanted}: that run is finished, see {folder}")
-            if busy(folder):
-                raise ValueError(f"--resume {wanted}: that run is still going on in {folder}")
-            return folder
-    names = ", ".join(run.name for run in runs[-5:]) or "none"
-    raise ValueError(f"--resume {wanted}: no such run in {root}; the latest there: {names}")
+    run = find_run(wanted, root, open_, "unfinished run", "--resume")
+    if run.finished:
+        raise ValueError(f"--resume {wanted}: that run is finished, see {run.path}")
+    if run.in_use:
+        raise ValueError(f"--resume {wanted}: that run is still going on in {run.path}")
+    return run.path
 
 
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
@@ -72,10 +68,11 @@ def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def make(folder: Path, settings: dict[str, Any]) -> None:
-    """A run's folder with its checkpoints/ and config.yaml, which has no secrets in it."""
+    """Makes a run's folder with checkpoints/, run.json, and config.yaml, without its secrets."""
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_yaml(folder / "config.yaml", redact(settings))
+        record_start(folder)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         reason = f"cannot be written ({error.strerror})"
         raise ValueError(f"--output {folder.parents[1]}: {reason}") from error

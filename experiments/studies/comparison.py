@@ -1,7 +1,6 @@
 """Several experiments over several seeds: run what has not been run, then a table and a plot."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
-from experiments.common.shell import typed
+from experiments.common.shell import this_command
 from experiments.reporting import figures
 from experiments.reporting.results import markdown, runs_csv, summaries
 from experiments.studies.jobs import Comparison, Job, Row
@@ -22,8 +21,7 @@ def how_to_go_on() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        command = shlex.join([typed("python"), *sys.argv])
-        print(f"\nGo on, without what has finished, with: {command}", file=sys.stderr)
+        print(f"\nGo on, without what has finished, with: {this_command()}", file=sys.stderr)
         raise
 
 
@@ -54,8 +52,8 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
 
 
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
-    usage = f"{name}.py [--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]"
-    parser = FlagParser(f"{name}.py", doc, usage)
+    usage = "[--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]"
+    parser = FlagParser(doc, usage, f"{name}.py")
     names = [row.name.lower() for row in rows]
     usual = "/".join(sorted({str(row.seeds) for row in rows}))
     parser.add_argument("--seeds", type=int, help=f"runs per row, seeds 0, 1 … ({usual})")

@@ -7,10 +7,10 @@ import runpy
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datamodules.spelling import did_you_mean
 from experiments.common import exits
 from experiments.studies import workers
 from experiments.studies.ablation import grid
@@ -36,8 +36,7 @@ def script_of(word: str) -> Path:
         if path.is_file():
             return path.resolve()
     names = [path.stem for path in EXPERIMENTS.glob("*.py")]
-    near = get_close_matches(Path(word).stem, names, 1)
-    raise ValueError(f"{word}: there is no such file{f'; did you mean {near[0]}?' if near else ''}")
+    raise ValueError(f"{word}: there is no such file{did_you_mean(Path(word).stem, names)}")
 
 
 def check(

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from datamodules.spelling import did_you_mean
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.studies import pretraining_report
@@ -166,7 +167,7 @@ def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
 
 
 def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
-    parser = FlagParser(f"{name}.py", doc)
+    parser = FlagParser(doc, name=f"{name}.py")
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
     add("--budget", type=float, default=2e6, help="pre-training tokens per objective (2e6)")
     add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
@@ -180,11 +181,10 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     add("--corpus", help="of prepare_corpus.py; the bundled film reviews if not given")
     add("--output", default="outputs", help="folder that keeps it all (outputs)")
     asked = parser.parse_args()
-    from modules.backbones import meant  # with torch, which --help does without
     from modules.pretraining.architectures import SIZES
 
     if asked.size not in SIZES:
-        hint = meant(asked.size, SIZES)
+        hint = did_you_mean(asked.size, SIZES)
         raise ValueError(f"--size {asked.size}: there are {', '.join(SIZES)}{hint}")
     at_least_one(asked, "seeds", "pretrainings", "jobs", "budget")
     for unknown in set(asked.only) - set(names):

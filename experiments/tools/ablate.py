@@ -20,6 +20,7 @@ from pathlib import Path
 
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
+from experiments.common.shell import command_name
 from experiments.studies.ablation import grid, report, text
 from experiments.studies.ablation.analysis import Question
 from experiments.studies.ablation.grid import Combination
@@ -30,7 +31,7 @@ from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
 
 def main() -> None:
     """``ablate.py SCRIPT --vary FLAG=VALUES … [-- FLAGS]``."""
-    with guarded("ablate.py"):
+    with guarded(command_name()):
         asked = _parse()
         script = script_of(asked.script)
         os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
@@ -88,8 +89,8 @@ def _jobs(
 
 
 def _parse() -> argparse.Namespace:
-    usage = "ablate.py SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]"
-    parser = FlagParser("ablate.py", __doc__, usage)
+    usage = "SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]"
+    parser = FlagParser(__doc__, usage)
     add = parser.add_argument
     add("script", help="an experiment's file, also one of your own; or the name of one of ours")
     add("--vary", action="append", required=True, metavar="FLAG=VALUES", help="may be repeated")

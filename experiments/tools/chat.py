@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
+from experiments.common.shell import command_name
 
 if TYPE_CHECKING:
     from experiments.tools.chat_model import Speaker
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Answer what comes from the terminal or a pipe until it ends."""
-    with guarded("chat.py"):
+    with guarded(command_name()):
         asked = _parse()
         from experiments.tools.chat_model import (
             open_export,  # torch and transformers, which --help spares
@@ -37,7 +38,7 @@ def main() -> None:
         if sys.stdin.isatty():
             print(f"{speaker.name}: Ctrl-C stops an answer, Ctrl-D ends", file=sys.stderr)
             signal.signal(signal.SIGINT, stop)
-            questions = _typed(stop)
+            questions = _lines_at_prompt(stop)
         try:
             converse(speaker, asked, questions, stop)
         except BrokenPipeError:  # such as `| head`: nobody listens any more
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = FlagParser("chat.py", __doc__)
+    parser = FlagParser(__doc__)
     add = parser.add_argument
     add("model", help="last, a run's id, a folder with an export, or smollm2")
     add("--system", help="what the model is told before all else")
@@ -78,7 +79,7 @@ class Stop:
             raise KeyboardInterrupt
 
 
-def _typed(stop: Stop) -> Iterator[str]:
+def _lines_at_prompt(stop: Stop) -> Iterator[str]:
     """Lines that say something, behind a prompt, with the keys of readline."""
     import readline  # noqa: F401 - what `input` edits lines with
 

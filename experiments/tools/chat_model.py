@@ -22,6 +22,7 @@ from transformers.utils import logging
 
 from datamodules import packaged
 from datamodules.instructions.chat import dress
+from experiments.common.runs import RunFolder, find_run
 from modules import load
 from modules.answering import ends
 from modules.backbones import native_bf16
@@ -94,16 +95,13 @@ def open_export(wanted: str, output: str, template: str) -> Speaker:
 def _find(wanted: str, output: str) -> Path:
     if wanted in packaged.BACKBONES:
         return Path(packaged.locate(wanted))
-    runs = sorted(Path(output).glob("*/*/export"), key=lambda path: path.parent.name)
-    if wanted == "last":
-        if not runs:
-            raise ValueError(f"last: no run in {output} has ended with an export")
-        return runs[-1]
-    if found := [run for run in runs if run.parent.name == wanted]:
-        return found[0]
     folder = Path(wanted).expanduser()
     if not folder.is_dir():
-        raise ValueError(f"{wanted}: neither a folder, nor a run in {output}, nor smollm2")
+
+        def exported(run: RunFolder) -> bool:
+            return (run.path / "export").is_dir()
+
+        folder = find_run(wanted, Path(output), exported, "run that ended with an export").path
     return folder / "export" if (folder / "export").is_dir() else folder
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.exits import guarded
-from experiments.common.shell import relative
+from experiments.common.shell import command_name, relative
 from experiments.reporting import tables
 from experiments.reporting.run_table import (
     differing,
@@ -33,8 +33,8 @@ from experiments.tracking.run_reader import RunRecord, as_row
 
 def main() -> None:
     """Print the table that the command line asks for."""
-    with guarded("compare.py"):
-        asked = parse("compare.py", __doc__, _flags)
+    with guarded(command_name()):
+        asked = parse(__doc__, _flags)
         every = runs_of(asked)
         runs = filters.select(every, filters.parse(asked.filters))
         metrics = asked.metric.split(",") if asked.metric else usual_metrics(runs)
@@ -49,7 +49,7 @@ def main() -> None:
         if asked.csv:
             write_csv(runs, Path(asked.csv))
             made.append(asked.csv)
-        where = asked.project or asked.runs
+        where = asked.project or asked.output
         written = f" ({', '.join(made)})" if made else ""
         print(f"\ndone   {len(runs):,} of {len(every):,} runs in {where}{written}")
 
@@ -59,7 +59,7 @@ def _flags(add: Any) -> None:
     add("--metric", help="to sort by; more to show, joined by commas (test/, then val/)")
     add("--by", help="what the best is marked for each value of (group, else experiment)")
     add("--curves", metavar="METRIC", help="draw it, here and into a file")
-    add("--plot", help="that file, .png or .svg (RUNS/curves-METRIC.png)")
+    add("--plot", help="that file, .png or .svg (OUTPUT/curves-METRIC.png)")
     add("--csv", help="file for all that is known of each run")
 
 
@@ -75,7 +75,7 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     keys = differing(drawn)[:3]
     print("\n" + figures.sparklines(drawn, asked.curves, [label(run, keys) for run in drawn]))
     name = f"curves-{asked.curves.replace('/', '-')}.png"
-    file = Path(asked.plot or (name if asked.project else Path(asked.runs) / name))
+    file = Path(asked.plot or (name if asked.project else Path(asked.output) / name))
     if file.suffix not in (".png", ".svg"):
         raise ValueError(f"--plot {file}: give a .png or a .svg")
     groups = [str(as_row(run).get(asked.by, "")) for run in drawn]

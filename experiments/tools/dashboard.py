@@ -1,7 +1,7 @@
 """The runs on this disk in a browser, with no account; nothing leaves this machine.
 
     python experiments/tools/dashboard.py
-    python experiments/tools/dashboard.py group=ablate model=LoRA --port 7861 --no-open
+    python experiments/tools/dashboard.py group=ablate model=LoRA --port 7861 --no_open
 
 Filters as compare.py takes them. Needs pretune[dashboard]. Without it, one run at a time in the
 terminal: wandb leet FOLDER. What the view is made of is made anew each time, and goes with Ctrl-C.
@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from experiments.common import optional
 from experiments.common.exits import guarded
-from experiments.common.shell import typed
+from experiments.common.shell import command_name, program
 from experiments.reporting import run_table
 from experiments.tracking import filters
 from experiments.tracking.run_reader import RunRecord
@@ -30,8 +30,8 @@ _MEDIA = (".width", ".height", ".nrows", ".ncols", ".size", ".count")
 
 def main() -> None:
     """Show the runs that the command line asks for until Ctrl-C."""
-    with guarded("dashboard.py"):
-        asked = run_table.parse("dashboard.py", __doc__, _flags)
+    with guarded(command_name()):
+        asked = run_table.parse(__doc__, _flags)
         if asked.port is not None and not 0 < asked.port < 65536:
             raise ValueError(f"--port {asked.port}: from 1 to 65535")
         asked.project = None
@@ -39,21 +39,21 @@ def main() -> None:
             prepare(store)
             optional.needed("trackio", "dashboard", "draws the dashboard")
             runs = filters.select(run_table.runs_of(asked), filters.parse(asked.filters))
-            project = Path(asked.runs).resolve().name
+            project = Path(asked.output).resolve().name
             fill(project, runs)
             url = show(project, asked)
             print(f"{len(runs):,} runs at {url}")
-            print(f"terminal: {typed('wandb')} leet {runs[-1].place}")
+            print(f"terminal: {program('wandb')} leet {runs[-1].place}")
             print("Ctrl-C ends it", flush=True)
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
-                print(f"\ndone   the runs are where they were, in {asked.runs}")
+                print(f"\ndone   the runs are where they were, in {asked.output}")
 
 
 def _flags(add: Any) -> None:
     add("--port", type=int, help="of the page (the first that is free from 7860)")
-    add("--no-open", action="store_true", help="print the address, open no browser")
+    add("--no_open", action="store_true", help="print the address, open no browser")
 
 
 def prepare(store: str) -> None:

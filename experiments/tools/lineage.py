@@ -18,7 +18,8 @@ from pathlib import Path
 from datamodules import packaged, shards
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
-from experiments.common.shell import relative
+from experiments.common.runs import find_run
+from experiments.common.shell import command_name, relative
 from experiments.tracking import provenance
 from experiments.tracking.keys import run_folders
 from experiments.tracking.provenance import PASSPORT, Node
@@ -30,7 +31,7 @@ _PRUNED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
 
 def main() -> None:
     """Print the chain of a run, an export or a corpus."""
-    with guarded("lineage.py"):
+    with guarded(command_name()):
         asked = _parse()
         index = Index([asked.output, *asked.also])
         root = find(asked.run, asked.output)
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = FlagParser("lineage.py", __doc__)
+    parser = FlagParser(__doc__)
     add = parser.add_argument
     add("run", metavar="RUN", help="last, a run's id or folder, an export, or a corpus")
     add("--output", default="outputs", help="folder under which runs are kept")
@@ -58,15 +59,7 @@ def find(wanted: str, output: str) -> Node:
     """
     place = Path(wanted).expanduser()
     if not place.is_dir():
-        runs = [Path(folder) for folder, files in _walk(output) if {"config.yaml"} & set(files)]
-        if wanted == "last":
-            runs = [run for run in runs if (run / "result.json").is_file()]
-        else:
-            runs = [run for run in runs if run.name == wanted]
-        if not runs:
-            what = "no run has finished" if wanted == "last" else "neither a run nor a folder"
-            raise ValueError(f"{wanted}: {what} in {output}")
-        place = max(runs, key=lambda run: run.name)
+        place = find_run(wanted, Path(output), lambda run: run.finished, "finished run").path
     if (place / "result.json").is_file():
         return _of_result(place)
     if (place / PASSPORT).is_file():

@@ -2,7 +2,7 @@
 
     python experiments/tools/plan.py --size base --tokens 10e9 --gpu h100 --devices 8
     python experiments/tools/plan.py --size base --tokens 10e9 --gpu h100 --devices 64 --price 2.5
-    python experiments/tools/plan.py --size config.json --scored 0.15 --row-tokens 512
+    python experiments/tools/plan.py --size config.json --scored 0.15 --row_tokens 512
 
 Counts the network's FLOPs and what its forward pass keeps; assumes what it prints as assumed. The
 utilisation (MFU) of a run of yours is in its result.json: give it as --mfu.
@@ -10,8 +10,10 @@ utilisation (MFU) of a run of yours is in its result.json: give it as --mfu.
 
 import argparse
 
+from datamodules.spelling import did_you_mean
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
+from experiments.common.shell import command_name
 from experiments.tools import cost_model
 from experiments.tools.cost_model import NAMES
 
@@ -28,17 +30,17 @@ SHARE = "share of tokens whose word is predicted: 1 for CausalLM, 0.15 for Maske
 
 def main() -> None:
     """Print the plan that the command line asks for."""
-    with guarded("plan.py"):
+    with guarded(command_name()):
         print(plan(_parse()))
 
 
 def _parse() -> argparse.Namespace:
-    parser = FlagParser("plan.py", __doc__)
+    parser = FlagParser(__doc__)
     add = parser.add_argument
     add("--size", default="base", help="tiny, mini, small, base, or a config.json (base)")
     add("--family", default="gpt2", help="of a size by name, as transformers names it (gpt2)")
     add("--vocabulary", type=int, default=50257, help="entries (50257)")
-    add("--row-tokens", type=int, default=1024, help="tokens of a row (1024)")
+    add("--row_tokens", type=int, default=1024, help="tokens of a row (1024)")
     add("--tokens", type=float, default=10e9, help="of the whole run, as 10e9 (10e9)")
     add("--scored", type=float, default=1.0, help=SHARE)
     add("--gpu", default="h100", help=f"{', '.join(NAMES)} (h100)")
@@ -72,7 +74,7 @@ def plan(asked: argparse.Namespace) -> str:
     try:
         config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
     except ValueError as error:  # it names pretrain.py's flags
-        said = str(error).replace("--model.", "--").replace("--data.row_tokens", "--row-tokens")
+        said = str(error).replace("--model.", "--").replace("--data.row_tokens", "--row_tokens")
         raise ValueError(said) from error
     network = cost_model.count(config, asked.row_tokens)
     peak, memory = 1e12 * PEAKS[device], 1e9 * cost_model.MEMORY[device]
@@ -92,7 +94,7 @@ def plan(asked: argparse.Namespace) -> str:
         f"of the tokens); {flops * asked.tokens:.3g} FLOP in all",
         "memory": f"{fixed / 1e9:.1f} GB and {row / 1e9:.2f} GB per row of {asked.row_tokens:,} "
         f"tokens: {rows:,} rows fit into {memory / 1e9:.0f} GB"
-        + ("" if rows else "; try --sharded, more --devices or shorter --row-tokens"),
+        + ("" if rows else "; try --sharded, more --devices or shorter --row_tokens"),
         "speed": f"{peak * mfu / flops:,.0f} tokens/s per device at {100 * mfu:.0f} % ({source}) "
         f"of {peak / 1e12:,.0f} TFLOP/s",
         "time": f"{_span(hours)} for {asked.tokens:.3g} tokens on {count}",
@@ -132,12 +134,10 @@ def _span(hours: float) -> str:
 
 
 def _device(name: str) -> str:
-    from modules.backbones import meant
-
     word = name.lower().replace(" ", "").replace("-", "")
     if word not in cost_model.NAMES:
         known = ", ".join(cost_model.NAMES)
-        raise ValueError(f"--gpu {name}: there are {known}{meant(word, cost_model.NAMES)}")
+        raise ValueError(f"--gpu {name}: there are {known}{did_you_mean(word, cost_model.NAMES)}")
     return cost_model.NAMES[word]
 
 

@@ -9,7 +9,6 @@ removed document is in removed.parquet with its reason. Started again after a st
 """
 
 import json
-import shlex
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from datamodules.pipeline import execution, formatting, reading, tokenizing
 from datamodules.pipeline.decontamination import Contamination
 from datamodules.pipeline.settings import Settings
 from experiments.common.exits import guarded
-from experiments.common.shell import git_commit, typed
+from experiments.common.shell import command_name, git_commit, this_command
 from experiments.runner.run_folder import new_id
 from experiments.tracking.settings import Tracking, resolve_mode
 
@@ -29,7 +28,7 @@ SAMPLES = 20  # of removed documents for each rule, in the record
 
 def main() -> None:
     """Make the corpus that the command line asks for, or go on making it."""
-    with guarded("prepare_corpus.py"):
+    with guarded(command_name()):
         settings, tracking = _parse()
         started = monotonic()
         origin = reading.prepare(settings.source)
@@ -48,18 +47,14 @@ def main() -> None:
         if settings.executor == "slurm":
             jobs = execution.submit(settings, plan)
             print(f"done   {len(jobs)} Slurm jobs ({', '.join(jobs)}); when they are through:")
-            print(f"       {_command()}")
+            print(f"       {this_command()}")
             return
         try:
             execution.run(settings, plan)
         except KeyboardInterrupt:
-            print(f"\nGo on, without what is done, with: {_command()}", file=sys.stderr)
+            print(f"\nGo on, without what is done, with: {this_command()}", file=sys.stderr)
             raise
         _conclude(settings, started, tracking)
-
-
-def _command() -> str:
-    return shlex.join([typed("python"), *sys.argv])
 
 
 def _made(folder: Path) -> Path:
@@ -72,7 +67,7 @@ def _parse() -> tuple[Settings, Tracking]:
         Parser,  # with all of Lightning, which the workers do without
     )
 
-    parser = Parser(prog="prepare_corpus.py", description=__doc__)
+    parser = Parser(prog=command_name(), description=__doc__)
     parser.add_class_arguments(Settings)
     parser.add_class_arguments(Tracking, "tracking")
     found = parser.instantiate_classes(parser.parse_args())

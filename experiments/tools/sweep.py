@@ -20,7 +20,7 @@ from typing import Any
 from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
-from experiments.common.shell import typed
+from experiments.common.shell import command_name, program
 from experiments.reporting import tables
 from experiments.reporting.results import headline, measured
 from experiments.studies import tracked
@@ -35,7 +35,7 @@ from experiments.tracking.keys import LOWER_IS_BETTER
 
 def main() -> None:
     """``sweep.py FILE``."""
-    with guarded("sweep.py"):
+    with guarded(command_name()):
         asked = _parse()
         plan = read(asked.file)
         count = _count(plan, asked.count)
@@ -58,7 +58,7 @@ def main() -> None:
         for job, reason in failed.items():
             print(f"failed: {job.row.name}: {reason}")
         print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")
-        sweep = f"{typed('wandb')} sweep {asked.file}, then {typed('wandb')} agent ID"
+        sweep = f"{program('wandb')} sweep {asked.file}, then {program('wandb')} agent ID"
         print(f"with an account: {sweep}")
         if failed:
             raise SystemExit(1)
@@ -177,8 +177,8 @@ def _write(
 
 
 def _parse() -> argparse.Namespace:
-    usage = "sweep.py FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]"
-    parser = FlagParser("sweep.py", __doc__, usage)
+    usage = "FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]"
+    parser = FlagParser(__doc__, usage)
     add = parser.add_argument
     add("file", help="a sweep file of W&B, such as those in experiments/sweeps/")
     add("--count", type=int, help="trials at most (run_cap of the file; all of a grid)")

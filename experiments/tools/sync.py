@@ -9,7 +9,6 @@ be repeated: what has arrived is left alone, and a run that went on since is com
 """
 
 import os
-import shlex
 import sys
 import tempfile
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded, one_line
-from experiments.common.shell import typed
+from experiments.common.shell import command_name, this_command
 from experiments.tracking.local_runs import LocalRun, find_local_runs
 from experiments.tracking.settings import find_key
 from experiments.tracking.upload import upload_run
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Upload what has not arrived; exit code 1 if some of it could not be."""
-    with guarded("sync.py"):
+    with guarded(command_name()):
         places = _parse()
         runs = find_local_runs(places)
         if not runs:
             raise ValueError(f"no run in {', '.join(map(str, places))}")
-        again = shlex.join([typed("python"), *sys.argv])
+        again = this_command()
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 counts = _upload_all(runs, *_server(scratch))
@@ -49,7 +48,7 @@ def main() -> None:
 
 
 def _parse() -> list[Path]:
-    parser = FlagParser("sync.py", __doc__)
+    parser = FlagParser(__doc__)
     parser.add_argument(
         "folders", nargs="*", type=Path, default=[Path("outputs")], help="of runs (outputs)"
     )

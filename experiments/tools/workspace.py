@@ -12,6 +12,7 @@ from typing import Any
 from experiments.common import optional
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
+from experiments.common.shell import command_name
 from experiments.tracking.keys import LOWER_IS_BETTER, STEP
 
 _COSTS = {
@@ -23,7 +24,7 @@ _COSTS = {
 
 def main() -> None:
     """Save workspace and report of the project that the command line names."""
-    with guarded("workspace.py"):
+    with guarded(command_name()):
         asked = _parse()
         entity, _, project = asked.project.partition("/")
         if not (entity and project) or "/" in project:
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = FlagParser("workspace.py", __doc__)
+    parser = FlagParser(__doc__)
     parser.add_argument("project", metavar="ENTITY/PROJECT", help="of W&B")
     parser.add_argument("--metric", default="test/accuracy", help="that counts (test/accuracy)")
     parser.add_argument("--by", default="model.class", help="setting to group by (model.class)")

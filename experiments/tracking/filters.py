@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from datamodules.spelling import did_you_mean
 from experiments.tracking.run_reader import RunRecord, as_row
 
 _FORM = re.compile(r"([^=<>!]+)(!=|>=|<=|=|>|<)(.*)")
@@ -75,9 +76,7 @@ def select(runs: list[RunRecord], filters: list[Filter]) -> list[RunRecord]:
 def check_known(name: str, known: set[str], flag: str = "") -> None:
     """Refuse what none of the runs has, and say what is near."""
     if name not in known:
-        from modules.backbones import meant  # with all of torch
-
-        raise ValueError(f"{flag}{name}: no run has that{meant(name, known)}")
+        raise ValueError(f"{flag}{name}: no run has that{did_you_mean(name, known)}")
 
 
 def _few(values: Iterable[str], most: int = 8) -> list[str]:

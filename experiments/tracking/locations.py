@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.common.shell import relative, shown, typed
+from experiments.common.shell import program, relative, shown
 from experiments.tracking.keys import run_folders
 
 if TYPE_CHECKING:  # it takes seconds that not every command needs
@@ -17,7 +17,7 @@ def where(logger: "WandbLogger") -> str:
         return "W&B is disabled: nothing was tracked"
     if not run.offline:
         return f"W&B run: {run.url}"
-    wandb = typed("wandb")
+    wandb = program("wandb")
     newest = shown(run_folders(Path(logger.save_dir))[-1])
     return "\n".join(
         [
@@ -31,7 +31,7 @@ def where(logger: "WandbLogger") -> str:
 def upload(folder: Path) -> str:
     """The command that uploads a run, or what the server has not taken of it."""
     script = Path(__file__).parents[1] / "tools" / "sync.py"
-    return f"{typed('python')} {shown(script)} {shown(folder)}"
+    return f"{program('python')} {shown(script)} {shown(folder)}"
 
 
 def address(logger: "WandbLogger") -> str | None:

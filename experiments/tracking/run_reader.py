@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.common.files import busy
 from experiments.tracking import wandb_log
 from experiments.tracking.keys import STEP, merge_summary, run_folders
 from experiments.tracking.wandb_log import LogContents

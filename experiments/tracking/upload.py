@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.common.shell import relative, typed
+from experiments.common.shell import program, relative
 from experiments.tracking import wandb_log
 from experiments.tracking.local_runs import LocalRun, LogFile
 from experiments.tracking.server_check import arrived, missing, missing_after_all
@@ -42,7 +42,7 @@ def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
             more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
             return "failed", (
                 f": {relative(gone[0])}{more} should be uploaded and is gone; "
-                f"without it: {typed('wandb')} sync {relative(run.logs[0].folder)}"
+                f"without it: {program('wandb')} sync {relative(run.logs[0].folder)}"
             )
         there = arrived(api, path)
         for part, rows in zip(run.logs, recorded.rows, strict=True):

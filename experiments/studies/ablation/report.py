@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.redaction import redact, redact_argv
-from experiments.common.shell import typed
+from experiments.common.shell import this_command
 from experiments.reporting import tables
 from experiments.reporting.results import measured
 from experiments.studies import tracked
@@ -56,7 +55,7 @@ def write(
         for job, result in found.items()
     ]
     texts["runs.csv"] = tables.csv_of(rows)
-    texts["report.html"] = page(report, shlex.join([typed("python"), *redact_argv(sys.argv)]))
+    texts["report.html"] = page(report, this_command(redact_argv(sys.argv)))
     texts["report.json"] = json.dumps(redact(asdict(report)), indent=1) + "\n"
     for name, content in texts.items():
         with files.whole(root / name) as scratch:

@@ -6,9 +6,10 @@ The names, their bounds and their defaults are those of W&B's sweep configuratio
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from random import Random
 from typing import Any
+
+from datamodules.spelling import did_you_mean
 
 # What each distribution must and may have.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -58,9 +59,8 @@ class Parameter:
         if kind == "categorical_w_probabilities":  # an older name
             kind = "categorical"
         if kind not in NEEDS:
-            near = get_close_matches(kind, NEEDS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(NEEDS)}"
-            raise ValueError(f"{lead}.distribution: {kind} is not known; {hint}")
+            hint = did_you_mean(kind, NEEDS) or f"; there are {', '.join(NEEDS)}"
+            raise ValueError(f"{lead}.distribution: {kind} is not known{hint}")
         settings = {}
         for family, defaults in _DEFAULTS.items():
             settings |= defaults if kind.endswith(family) else {}

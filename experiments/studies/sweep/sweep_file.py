@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from datamodules.spelling import did_you_mean
 from experiments.studies.sweep.distributions import Parameter
 
 _KEYS = ("program", "method", "parameters", "metric", "command", "name", "description")
@@ -61,9 +61,8 @@ def read(name: str) -> Plan:
 def _plan(file: Path, said: dict[str, Any]) -> Plan:
     for key in said:
         if key not in _KEYS:
-            near = get_close_matches(str(key), _KEYS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
-            raise ValueError(f"{key}: unknown key; {hint}")
+            hint = did_you_mean(str(key), _KEYS) or f"; there are {', '.join(_KEYS)}"
+            raise ValueError(f"{key}: unknown key{hint}")
     for key in ("program", "method", "parameters"):
         if not said.get(key):
             raise ValueError(f"{key} is missing")

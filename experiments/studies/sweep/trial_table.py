@@ -5,7 +5,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from experiments.common.shell import typed
+from experiments.common.shell import program
 from experiments.reporting import tables
 from experiments.studies.sweep.sweep_file import Plan, flag
 
@@ -46,7 +46,7 @@ def text(plan: Plan, rows: list[dict[str, Any]], metric: str, failed: int) -> st
         f"{tables.aligned([head, *cells[:SHOWN]])}{more}\n\n"
         f"best of {len(rows)} trials{lost}: trial {best['trial']}, {metric} {best[metric]:.4f} "
         f"(median {usual:.4f})\n"
-        f"again: {typed('python')} {again}\n"
+        f"again: {program('python')} {again}\n"
         f"note: the best of many is partly luck; ablate.py measures it against others over seeds"
     )
 

@@ -243,8 +243,8 @@ def test_the_command(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("--runs nowhere", "--runs nowhere: there is no such folder"),
-        ("--runs empty", "no W&B run in empty"),
+        ("--output nowhere", "--output nowhere: there is no such folder"),
+        ("--output empty", "no W&B run in empty"),
         ("modle=LoRA", "modle: no run has that; did you mean model?"),
         ("--metric test/acuracy", "--metric test/acuracy: no run has that; did you mean test/acc"),
         ("--by modle", "--by modle: no run has that; did you mean model?"),

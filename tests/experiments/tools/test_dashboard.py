@@ -46,7 +46,7 @@ def test_rows_are_of_steps_without_the_facts_of_tables():
 def started(folder: Path, cache: Path, *words: str) -> tuple[subprocess.Popen, str]:
     """The command when it has said how to end it, and the address that it prints."""
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), "--no-open", *words],
+        [sys.executable, str(SCRIPT), "--no_open", *words],
         cwd=folder,
         env=running.environment(cache) | {"PYTHONPATH": str(running.ROOT), "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
@@ -103,7 +103,7 @@ def test_each_view_is_made_anew_on_a_port_of_its_own(tmp_path, session_cache):
     ("words", "line"),
     [
         ("--port 70000", "--port 70000: from 1 to 65535"),
-        ("--runs nowhere", "--runs nowhere: there is no such folder"),
+        ("--output nowhere", "--output nowhere: there is no such folder"),
         ("modle=LoRA", "modle: no run has that; did you mean model?"),
         ("missing", "trackio, which draws the dashboard, is missing: pip install 'pretune[dash"),
     ],
@@ -115,7 +115,7 @@ def test_a_mistake_is_one_line(words, line, folder, monkeypatch, capsys):
     find = optional.importlib.util.find_spec
     gone = words == "missing"
     monkeypatch.setattr(optional.importlib.util, "find_spec", lambda n: None if gone else find(n))
-    if not gone and line.startswith(("--runs", "modle")):
+    if not gone and line.startswith(("--output", "modle")):
         pytest.importorskip("trackio")
     monkeypatch.setattr(sys, "argv", ["dashboard.py", *([] if gone else words.split())])
     with pytest.raises(SystemExit) as stop:

@@ -107,7 +107,7 @@ def test_every_family_can_be_counted(family):
         ({"mfu": 1.2}, "--mfu 1.2: above 0, at most 1"),
         ({"scored": 0.0}, "--scored 0.0: above 0"),
         ({"devices": 0}, "--devices 0: at least 1"),
-        ({"row_tokens": 0}, "--row-tokens 0: at least 1"),
+        ({"row_tokens": 0}, "--row_tokens 0: at least 1"),
         ({"price": -1.0}, "--price -1.0: not negative"),
     ],
 )

@@ -1,0 +1,98 @@
+"""Finds runs on disk for every command: the last one, or one by its id or its folder."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from experiments.common.files import busy, write_json
+
+_START = "run.json"  # what a run writes when it starts; a folder that has it is a run's
+_NEVER_INSIDE = {"documents", "train", "validation", "work", "wandb"}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run, ``<output>/<experiment>/<id>/``.
+
+    Attributes:
+        path: The folder.
+        started: When the run was first started, as UTC in ISO 8601; it orders runs.
+    """
+
+    path: Path
+    started: str
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def experiment(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / "result.json").is_file()
+
+    @property
+    def in_use(self) -> bool:
+        return busy(self.path)
+
+
+def record_start(folder: Path) -> None:
+    """Writes down that a run starts now, unless it was started before and is resumed."""
+    if not (folder / _START).is_file():
+        started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        known = {"id": folder.name, "experiment": folder.parent.name, "started": started}
+        write_json(folder / _START, known)
+
+
+def read_run_folder(folder: Path) -> RunFolder | None:
+    """The run in a folder; None if there is none."""
+    try:
+        return RunFolder(folder, json.loads((folder / _START).read_text())["started"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def list_runs(root: Path) -> list[RunFolder]:
+    """All runs below a folder, in the order in which they were started."""
+    found = []
+    for name, below, files in os.walk(root):
+        below[:] = [folder for folder in below if folder not in _NEVER_INSIDE]
+        if _START in files and (run := read_run_folder(Path(name))):
+            below.clear()
+            found.append(run)
+    return sorted(found, key=lambda run: (run.started, run.id))
+
+
+def find_run(
+    wanted: str, root: Path, fits: Callable[[RunFolder], bool], kind: str, flag: str = ""
+) -> RunFolder:
+    """The run that a command line asks for.
+
+    Args:
+        wanted: ``last``, a run's id, or a run's folder.
+        root: The folder below which runs are looked for.
+        fits: Which runs ``last`` may be.
+        kind: What those runs are called, for the error: "unfinished run".
+        flag: The flag that asks, for the error.
+
+    Raises:
+        ValueError: If there is no such run; the message names the latest runs.
+    """
+    lead = f"{flag} {wanted}".strip()
+    if wanted != "last" and (run := read_run_folder(Path(wanted).expanduser())):
+        return run
+    runs = list_runs(root)
+    if wanted == "last":
+        if fitting := [run for run in runs if fits(run)]:
+            return fitting[-1]
+        raise ValueError(f"{lead}: no {kind} in {root}")
+    if same := [run for run in runs if run.id == wanted]:
+        return same[-1]
+    names = ", ".join(run.id for run in runs[-5:]) or "none"
+    raise ValueError(f"{lead}: no such run in {root}; the latest there: {names}")

@@ -1,0 +1,41 @@
+"""The ``pretune`` command: every tool under one name, as in ``pretune compare``."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+from datamodules.spelling import did_you_mean
+from experiments.common.exits import guarded
+
+TOOLS = (
+    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat"),
+    *("prepare_corpus", "plan", "sync", "workspace"),
+)
+
+
+def main() -> None:
+    """Runs the tool that the first word names, or lists the tools."""
+    name, *words = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(_overview())
+        return
+    if name not in TOOLS:
+        with guarded("pretune"):
+            hint = did_you_mean(name, TOOLS) or "; `pretune --help` lists them"
+            raise ValueError(f"{name}: there is no such tool{hint}")
+    sys.argv = [f"pretune {name}", *words]
+    importlib.import_module(f"experiments.tools.{name}").main()
+
+
+def _overview() -> str:
+    width = max(map(len, TOOLS))
+    lines = [f"  {name.ljust(width)}  {_question(name)}" for name in TOOLS]
+    head = "Commands over runs and data. `pretune TOOL --help` says more about one of them.\n"
+    return "\n".join(["usage: pretune TOOL ...", "", head, *lines])
+
+
+def _question(name: str) -> str:
+    """The first sentence of a tool's docstring; nothing is imported for it."""
+    text = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text()))
+    return (text or "").partition("\n")[0]
