@@ -24,6 +24,7 @@ from experiments.benchmarks.timing import device, output_of
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import git_commit
+from experiments.reporting import tables
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 Measured = dict[str, float]
@@ -99,13 +100,13 @@ def tabulated(found: dict[str, list[Measured]], columns: list[Column]) -> str:
     columns = [c for c in columns if any(c.key in runs[0] for runs in found.values())]
     compared = [column for column in columns if column.better]
     heads = [*(c.heading for c in columns), *(f"ratio of {c.heading}" for c in compared)]
-    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    lines = [["", *heads]]
     first, *_ = found.values()
     for name, runs in found.items():
         cells = [median(column, runs) for column in columns]
         cells += [ratio(column, first, runs) if runs is not first else "1" for column in compared]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append([name, *cells])
+    return tables.aligned(lines)
 
 
 def median(column: Column, runs: list[Measured]) -> str:

@@ -1,5 +1,7 @@
-"""Curves of several runs: a line of blocks each for the terminal, and a picture."""
+"""Pictures of runs and results: one way to draw and save, learning curves, quality and cost."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,67 +41,76 @@ def spark(steps: np.ndarray, values: np.ndarray, low: float, high: float, last: 
     return "".join(line)
 
 
+@contextmanager
+def figure(
+    file: Path, width: float = 8, height: float = 5, rows: int = 1, columns: int = 1
+) -> Iterator[tuple[Any, Any]]:
+    """A figure and its (rows, columns) panels; it is saved whole when the block ends.
+
+    The format follows from the name: PNG, SVG or PDF. The same data give the same bytes.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure  # not pyplot, which would keep it and choose a screen
+
+    drawn = Figure(figsize=(width, height), layout="constrained")
+    panels = drawn.subplots(rows, columns, squeeze=False)
+    for panel in panels.flat:
+        panel.grid(alpha=0.3)
+    yield drawn, panels
+    kind = file.suffix[1:]
+    unset = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    fixed = {"svg.hashsalt": "pretune", "svg.fonttype": "none"}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with files.whole(file) as scratch, matplotlib.rc_context(fixed):
+        drawn.savefig(scratch, format=kind, dpi=120, metadata=unset[kind])
+
+
+def colours(count: int) -> list[Any]:
+    """Colours that tell up to twenty things apart, from the first on again after that."""
+    import matplotlib
+
+    return list(matplotlib.colormaps["tab10" if count <= 10 else "tab20"].colors)
+
+
 def plot_curves(
     runs: list[RunRecord], metric: str, labels: list[str], groups: list[str], file: Path
 ) -> None:
-    """The curves as PNG or SVG: a colour for each run, or for each group where runs are many."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
+    """Draws the curves: a colour for each run, or for each group if there are many runs."""
     few = len(runs) <= _NAMED
     names = labels if few else groups
     names = [name or run.id for name, run in zip(names, runs, strict=True)]
     order = list(dict.fromkeys(names))
-    palette = pyplot.get_cmap("tab10" if len(order) <= 10 else "tab20")
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for run, name in zip(runs, names, strict=True):
-        steps, values = run.curve(metric)
-        colour = palette(order.index(name) % palette.N)
-        marker = "o" if len(steps) < 20 else None
-        axes.plot(steps, values, color=colour, marker=marker, markersize=3, linewidth=1.2)
-    for number, name in enumerate(order[:_NAMED]):
-        axes.plot([], [], color=palette(number % palette.N), label=name)
-    axes.set_xlabel("step")
-    axes.set_ylabel(metric)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        files.whole(file) as scratch,
-        pyplot.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}),
-    ):
-        figure.savefig(scratch, format=file.suffix[1:], dpi=120)
-    pyplot.close(figure)
+    palette = colours(len(order))
+    with figure(file) as (_, ((axes,),)):
+        for run, name in zip(runs, names, strict=True):
+            steps, values = run.curve(metric)
+            colour = palette[order.index(name) % len(palette)]
+            marker = "o" if len(steps) < 20 else None
+            axes.plot(steps, values, color=colour, marker=marker, markersize=3, linewidth=1.2)
+        for number, name in enumerate(order[:_NAMED]):
+            axes.plot([], [], color=palette[number % len(palette)], label=name)
+        axes.set_xlabel("step")
+        axes.set_ylabel(metric)
+        axes.legend(fontsize=8)
 
 
 def plot_quality(lines: list[dict[str, Any]], file: Path) -> None:
-    """Quality against trained parameters, with the spread over seeds, as SVG."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
+    """Draws quality against trained parameters, with the spread over seeds."""
     metric = next(name for name in lines[0] if "/" in name)
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for number, line in enumerate(sorted(lines, key=lambda line: line["parameters"])):
-        mean, deviation = line[metric]
-        axes.errorbar(line["parameters"], mean, yerr=deviation, fmt="o", capsize=3)
-        above = number % 2 == 0
-        axes.annotate(
-            line["name"],
-            (line["parameters"], mean),
-            xytext=(5, 6 if above else -12),
-            textcoords="offset points",
-            fontsize=9,
-        )
-    # Where nothing trains there is no logarithm.
-    axes.set_xscale("log" if all(line["parameters"] for line in lines) else "symlog")
-    axes.set_xlabel("trained parameters")
-    axes.set_ylabel(f"{metric}, mean and standard deviation")
-    axes.grid(alpha=0.3)
-    axes.margins(x=0.12)
-    with pyplot.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
+    with figure(file) as (_, ((axes,),)):
+        for number, line in enumerate(sorted(lines, key=lambda line: line["parameters"])):
+            mean, deviation = line[metric]
+            axes.errorbar(line["parameters"], mean, yerr=deviation, fmt="o", capsize=3)
+            above = number % 2 == 0
+            axes.annotate(
+                line["name"],
+                (line["parameters"], mean),
+                xytext=(5, 6 if above else -12),
+                textcoords="offset points",
+                fontsize=9,
+            )
+        # Where nothing trains there is no logarithm.
+        axes.set_xscale("log" if all(line["parameters"] for line in lines) else "symlog")
+        axes.set_xlabel("trained parameters")
+        axes.set_ylabel(f"{metric}, mean and standard deviation")
+        axes.margins(x=0.12)

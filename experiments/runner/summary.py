@@ -3,9 +3,11 @@
 import math
 import os
 import sys
+import textwrap
 from typing import Any
 
 from callbacks.cost import parameter_counts
+from experiments.reporting import tables
 
 
 def plain(parsed: Any) -> Any:
@@ -68,8 +70,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         ("time", f"{seconds:.0f} s, of which {what} {spent:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
-    width = max(len(name) for name, _ in lines)
-    table = [f"  {name.ljust(width)}  {value}" for name, value in lines]
+    table = textwrap.indent(tables.columns(lines), "  ")
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
         notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
     chosen = "best" if run.model.monitor in metrics else "last"
@@ -77,9 +78,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
     files = f"done   {run.folder} (result.json, config.yaml{made})"
-    return "\n".join(
-        ["", heading, *table, *(f"  note: {note}" for note in notes), "", files, where]
-    )
+    return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])
 
 
 def _of_peak(mfu: float | None) -> str:

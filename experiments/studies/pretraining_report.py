@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.reporting import tables
+from experiments.reporting import figures, tables
 from experiments.reporting.results import dirt
 from experiments.reporting.significance import interval
 
@@ -41,10 +41,9 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     with files.whole(root / "table.md") as scratch:
         scratch.write_text(text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
-    with files.whole(root / "labels.svg") as scratch:
-        _over_labels(origins, labels, accuracy, scratch)
-    with files.whole(root / "tokens.svg") as scratch:
-        _over_tokens(origins, labels, [line for line in lines if line["size"] == size], scratch)
+    _over_labels(origins, labels, accuracy, root / "labels.svg")
+    of_size = [line for line in lines if line["size"] == size]
+    _over_tokens(origins, labels, of_size, root / "tokens.svg")
     print(f"\n{text}\ndone   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
 
 
@@ -107,10 +106,8 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
-    with files.whole(file) as scratch, scratch.open("w", newline="") as text:
-        writer = csv.DictWriter(text, _COLUMNS)
-        writer.writeheader()
-        writer.writerows(merged.values())
+    with files.whole(file) as scratch:
+        scratch.write_text(tables.csv_of(list(merged.values())))
     return list(merged.values())
 
 
@@ -156,16 +153,7 @@ def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> 
 
 
 def _draw(draw: Callable[[Any], None], file: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    draw(axes)
-    axes.set_ylabel("test accuracy in %, mean and 95 % interval")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    with pyplot.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
+    with figures.figure(file) as (_, ((axes,),)):
+        draw(axes)
+        axes.set_ylabel("test accuracy in %, mean and 95 % interval")
+        axes.legend(fontsize=8)

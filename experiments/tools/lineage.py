@@ -20,6 +20,7 @@ from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
 from experiments.common.runs import find_run
 from experiments.common.shell import command_name, relative
+from experiments.reporting import tables
 from experiments.tracking import provenance
 from experiments.tracking.keys import run_folders
 from experiments.tracking.provenance import PASSPORT, Node
@@ -172,12 +173,7 @@ class Index:
 def tree(root: Node, notes: list[str]) -> str:
     """A line for each node under a line of heads, and the notes."""
     rows = [("", "digest", "run", "date", "commit", "where"), *_rows(root, "", "", set())]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = [
-        "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[5]]).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, *(f"note   {note}" for note in dict.fromkeys(notes))])
+    return "\n".join([tables.columns(rows), *(f"note   {note}" for note in dict.fromkeys(notes))])
 
 
 def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[str, ...]]:

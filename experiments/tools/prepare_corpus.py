@@ -20,6 +20,7 @@ from datamodules.pipeline.decontamination import Contamination
 from datamodules.pipeline.settings import Settings
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, git_commit, this_command
+from experiments.reporting import tables
 from experiments.runner.run_folder import new_id
 from experiments.tracking.settings import Tracking, resolve_mode
 
@@ -77,7 +78,7 @@ def _parse() -> tuple[Settings, Tracking]:
 
 def evaluation_sets(settings: Settings) -> dict[str, list[str]]:
     """The texts that must not be in the corpus, by the name of their set."""
-    from datamodules import tables
+    from datamodules import tables as labelled_tables
     from datamodules.classification import reviews
 
     sets = {}
@@ -95,7 +96,7 @@ def evaluation_sets(settings: Settings) -> dict[str, list[str]]:
                 f"--decontaminate {name}: neither imdb, rotten_tomatoes nor a file (tsv, csv, "
                 f"jsonl, parquet, txt)"
             )
-        sets[path.name] = tables.texts_of(path)
+        sets[path.name] = labelled_tables.texts_of(path)
     return sets
 
 
@@ -132,12 +133,7 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         best = next((r for s, _, r in rules if s == stage), "")
         numbers = [f"{row[f'{unit}_out']:,}" for unit in ("documents", "words", "bytes")]
         rows.append((stage, *numbers, f"{taken:,}" if taken else "", best))
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:5], widths[1:5], strict=True)]
-        lines.append("  ".join([*cells, row[5]]).rstrip())
+    lines = [tables.columns(rows, right=range(1, 5))]
     if count := manifest["unreadable"]["count"]:
         lines.append(
             f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"

@@ -167,8 +167,7 @@ def _write(
     for name, content in texts.items():
         with files.whole(root / name) as scratch:
             scratch.write_text(content)
-    with files.whole(root / "trials.png") as scratch:
-        trial_table.draw(plan, rows, metric, scratch)
+    trial_table.draw(plan, rows, metric, root / "trials.png")
     config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
     settings = tracking | ({"project": plan.project} if plan.project else {})
     best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}

@@ -3,32 +3,23 @@
 from pathlib import Path
 from typing import Any
 
+from experiments.reporting import figures
 from experiments.studies.ablation import text
 from experiments.studies.ablation.analysis import Report
 
 
 def draw(report: Report, file: Path, cost: str = "parameters") -> None:
-    """Write a PNG."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
+    """Draws three panels: quality with intervals, learning curves, quality against cost."""
     curves = chosen_curve(report)
     height = max(4.0, 0.32 * len(report.lines) + 1.5)
-    figure, axes = pyplot.subplots(
-        1, 3 if curves else 2, figsize=(17 if curves else 12, height), layout="constrained"
-    )
-    colours = pyplot.get_cmap("tab10" if len(report.lines) <= 10 else "tab20").colors
-    _intervals(axes[0], report, colours)
-    if curves:
-        _curves(axes[1], report, curves, colours)
-    _costs(axes[-1], report, cost, colours)
-    for one in axes:
-        one.grid(alpha=0.3)
-    figure.suptitle(text.heading(report), fontsize=11)
-    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
+    width, columns = (17, 3) if curves else (12, 2)
+    palette = figures.colours(len(report.lines))
+    with figures.figure(file, width, height, columns=columns) as (drawn, (panels,)):
+        _intervals(panels[0], report, palette)
+        if curves:
+            _curves(panels[1], report, curves, palette)
+        _costs(panels[-1], report, cost, palette)
+        drawn.suptitle(text.heading(report), fontsize=11)
 
 
 def chosen_curve(report: Report) -> str | None:

@@ -1,11 +1,11 @@
-"""A report as one HTML file that needs nothing else: tables that sort, charts that answer."""
+"""The report of an ablation as one HTML file that needs nothing else."""
 
-import html
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from string import Template
+
+import jinja2
+from markupsafe import Markup
 
 from experiments.common.redaction import redact
 from experiments.studies.ablation import text
@@ -13,7 +13,7 @@ from experiments.studies.ablation.analysis import Report
 from experiments.studies.ablation.figure import chosen_curve
 
 _TEMPLATE = Path(__file__).with_name("page.html")
-_VERDICTS = {
+_MEANINGS = {
     "better": "better than the baseline",
     "worse": "worse",
     "not shown": "not shown to differ",
@@ -22,65 +22,35 @@ _VERDICTS = {
 
 
 def page(report: Report, command: str) -> str:
-    """The whole file; ``command`` is what made it."""
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes)
-    places = range(len(report.lines))  # which choose the colours
+    """The whole file, with tables that sort and charts; ``command`` is the line that made it."""
+    verdicts = [line.difference.verdict for line in report.lines if line.difference]
+    places = range(len(report.lines))  # a line's place chooses its colour
     compared = [place for place in places if report.lines[place].difference]
-    return Template(_TEMPLATE.read_text()).substitute(
-        title=html.escape(report.name),
-        heading=html.escape(text.heading(report).partition(": ")[2]),
-        verdict=_verdict(report),
-        qualities=_table("qualities", *text.qualities(report), places),
-        differences=_table("differences", *text.differences(report), compared),
-        notes=f"<ul>{notes}</ul>" if notes else "",
-        about=html.escape(text.explanation(report)),
-        command=html.escape(command),
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(_TEMPLATE.read_text()).render(
+        report=report,
+        heading=text.heading(report).partition(": ")[2],
+        meanings=_MEANINGS,
+        verdicts=[
+            (word, verdicts.count(word), meaning)
+            for word, meaning in _MEANINGS.items()
+            if word in verdicts
+        ],
+        qualities=(*text.qualities(report), places),
+        differences=(*text.differences(report), compared),
+        about=text.explanation(report),
+        command=command,
         data=_data(report),
     )
 
 
-def _verdict(report: Report) -> str:
-    counts = [line.difference.verdict for line in report.lines if line.difference]
-    said = [
-        f"<b class={word.split()[0]}>{counts.count(word)}</b> {text}"
-        for word, text in _VERDICTS.items()
-        if word in counts
-    ]
-    return (
-        f"{', '.join(said) or 'Nothing to compare'}. Baseline: {html.escape(report.baseline.name)}."
-    )
-
-
-def _table(name: str, head: list[str], rows: list[list[text.Cell]], places: Iterable[int]) -> str:
-    if not rows:
-        return ""
-    columns = "".join(
-        f"<th scope=col><button type=button>{html.escape(text)}</button></th>" for text in head
-    )
-    body = ""
-    for row, place in zip(rows, places, strict=True):
-        dot = f'<span class=dot style="background:var(--c{place % 10})"></span>'
-        first, *rest = row
-        body += f"<tr>{_cell(*first, dot)}{''.join(_cell(*cell) for cell in rest)}</tr>"
-    return (
-        f"<div class=wide><table id={name}><thead><tr>{columns}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(text: str, value: float | str | None, dot: str = "") -> str:
-    kind = "" if dot or isinstance(value, str) else " class=number"
-    word = f" data-verdict={text.split()[0]}" if text in _VERDICTS else ""
-    sort = "" if value is None else html.escape(str(value))
-    return f'<td{kind}{word} data-value="{sort}">{dot}{html.escape(text)}</td>'
-
-
-def _data(report: Report) -> str:
+def _data(report: Report) -> Markup:
+    """The report as JSON inside of a script element."""
     shown = asdict(report) | {
         "baseline": report.baseline.name,
         "percent": text.percent(report),
         "chosen": chosen_curve(report),
-        "costs": {name: text for name, (text, _) in text.COSTS.items()},
+        "costs": {name: title for name, (title, _) in text.COSTS.items()},
     }
     # Inside of a script element a tag, or the beginning of a comment, would be taken for one.
-    return json.dumps(redact(shown), allow_nan=False).replace("<", "\\u003c")
+    return Markup(json.dumps(redact(shown), allow_nan=False).replace("<", "\\u003c"))

@@ -60,8 +60,7 @@ def write(
     for name, content in texts.items():
         with files.whole(root / name) as scratch:
             scratch.write_text(content)
-    with files.whole(root / "report.png") as scratch:
-        figure.draw(report, scratch)
+    figure.draw(report, root / "report.png")
     config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
     config |= {"baseline": report.baseline.name, "metric": report.metric, "alpha": report.alpha}
     config |= {"flags": redact_argv(asked.flags), "notes": report.notes}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common.shell import program
-from experiments.reporting import tables
+from experiments.reporting import figures, tables
 from experiments.studies.sweep.sweep_file import Plan, flag
 
 SHOWN = 15  # lines of the table on the screen
@@ -52,30 +52,20 @@ def text(plan: Plan, rows: list[dict[str, Any]], metric: str, failed: int) -> st
 
 
 def draw(plan: Plan, rows: list[dict[str, Any]], metric: str, file: Path) -> None:
-    """A panel for each parameter, as PNG."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
+    """Draws a panel for each parameter: the metric over its values."""
     varied = [parameter for parameter in plan.parameters if parameter.varies]
     across = min(3, max(1, len(varied)))
     down = -(-max(1, len(varied)) // across)
-    figure, panels = pyplot.subplots(
-        down, across, figsize=(5 * across, 3.8 * down), layout="constrained", squeeze=False
-    )
-    for panel in panels.flat[len(varied) :]:
-        panel.axis("off")
-    for panel, parameter in zip(panels.flat, varied, strict=False):
-        values = [row[parameter.name] for row in rows]
-        numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-        places = values if numeric else [str(value) for value in values]
-        panel.scatter(places, [row[metric] for row in rows], alpha=0.7)
-        panel.scatter(places[:1], [rows[0][metric]], marker="*", s=160, color="C1")
-        if numeric and min(values) > 0 and max(values) > 20 * min(values):
-            panel.set_xscale("log")
-        panel.set_xlabel(parameter.name)
-        panel.grid(alpha=0.3)
-    figure.supylabel(metric)
-    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
+    with figures.figure(file, 5 * across, 3.8 * down, down, across) as (drawn, panels):
+        for panel in panels.flat[len(varied) :]:
+            panel.axis("off")
+        for panel, parameter in zip(panels.flat, varied, strict=False):
+            values = [row[parameter.name] for row in rows]
+            numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+            places = values if numeric else [str(value) for value in values]
+            panel.scatter(places, [row[metric] for row in rows], alpha=0.7)
+            panel.scatter(places[:1], [rows[0][metric]], marker="*", s=160, color="C1")
+            if numeric and min(values) > 0 and max(values) > 20 * min(values):
+                panel.set_xscale("log")
+            panel.set_xlabel(parameter.name)
+        drawn.supylabel(metric)
