@@ -100,7 +100,7 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
 
     cli.main = main  # in this process, which does nothing else
     sys.argv = [script, "--help"]  # for what else it may be, so that nothing begins
-    sys.path.insert(0, str(Path(script).resolve().parent))
+    workers.add_script_folder(script)
     try:
         with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
             runpy.run_path(script, run_name="__main__")

@@ -14,6 +14,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import experiments
+
 _LOADED = [
     *("experiments.runner.cli", "modules", "datamodules", "callbacks", "wandb"),
     # What these import only when they are used, which every run does: a third of a second.
@@ -74,13 +76,20 @@ def _call(answer: Any, function: Callable[..., Any], arguments: tuple) -> None:
     answer.send(value)
 
 
+def add_script_folder(script: str) -> None:
+    """Lets a script import its neighbours, as Python does; a script of ours has no use for it."""
+    folder = Path(script).resolve().parent
+    if not folder.is_relative_to(Path(experiments.__file__).parent):
+        sys.path.insert(0, str(folder))
+
+
 def _run(words: list[str], log: str, environment: dict[str, str], begun: Any) -> None:
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(environment)
     sys.argv = words
-    sys.path.insert(0, str(Path(words[0]).resolve().parent))  # as Python does for a script
+    add_script_folder(words[0])
     # An interrupt that arrives in the middle of closing would be swallowed: it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     begun.close()

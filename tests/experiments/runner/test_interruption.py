@@ -82,7 +82,9 @@ def test_interruption_outside_of_the_trainer(experiment, monkeypatch, where):
 
 
 def test_interruption_of_the_imports():
-    code = "import experiments, os, signal; os.kill(os.getpid(), signal.SIGINT); import time"
+    # Python begins the path with the folder of the script that it runs.
+    code = f"import sys; sys.path.insert(0, {str(running.ROOT / 'experiments')!r}); "
+    code += "import experiments, os, signal, time; os.kill(os.getpid(), signal.SIGINT)"
     process = subprocess.run(
         [sys.executable, "-c", f"{code}; time.sleep(9)"],
         cwd=running.ROOT,
