@@ -29,7 +29,7 @@ from experiments.studies.dry_run import parse
 from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
-from experiments.studies.sweep.sweep_file import Plan, flag, read
+from experiments.studies.sweep.sweep_file import SweepFile, flag, read
 from experiments.tracking.keys import LOWER_IS_BETTER
 
 
@@ -64,7 +64,7 @@ def main() -> None:
             raise SystemExit(1)
 
 
-def _count(plan: Plan, wanted: int | None) -> int:
+def _count(plan: SweepFile, wanted: int | None) -> int:
     most, wanted = size(plan), wanted or plan.cap
     if wanted is None and plan.method != "grid":
         raise ValueError(
@@ -73,7 +73,7 @@ def _count(plan: Plan, wanted: int | None) -> int:
     return min(n for n in (most, wanted) if n is not None)
 
 
-def _each_value_once(plan: Plan, seed: int) -> list[list[str]]:
+def _each_value_once(plan: SweepFile, seed: int) -> list[list[str]]:
     """Command lines in which every value that is listed occurs: what is wrong with one shows."""
     first = propose(plan, [], seed)
     rows = [first]
@@ -84,7 +84,7 @@ def _each_value_once(plan: Plan, seed: int) -> list[list[str]]:
 
 
 def _run(
-    plan: Plan, count: int, root: Path, asked: argparse.Namespace
+    plan: SweepFile, count: int, root: Path, asked: argparse.Namespace
 ) -> tuple[dict[Job, dict], dict[Job, str]]:
     """Results of what has finished, with the flags under ``given``; and what has failed."""
     done: list[tuple[dict[str, Any], float | None]] = []
@@ -106,7 +106,7 @@ def _run(
 
 
 def _batches(
-    plan: Plan, count: int, root: Path, asked: argparse.Namespace, done: list
+    plan: SweepFile, count: int, root: Path, asked: argparse.Namespace, done: list
 ) -> Iterator[list[dict[str, Any]]]:
     """What to run at a time: all of it, or as many as run at once where each learns from others.
 
@@ -136,7 +136,7 @@ def _batches(
         yield batch
 
 
-def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
+def _job(plan: SweepFile, number: int, given: dict[str, Any], root: Path) -> Job:
     flags = [flag(key, value) for key, value in given.items() if key != "seed_everything"]
     project = ("--tracking.project", plan.project) if plan.project else ()
     tags = json.dumps(["sweep", plan.method])
@@ -149,7 +149,7 @@ def _job(plan: Plan, number: int, given: dict[str, Any], root: Path) -> Job:
     return Job(row, given.get("seed_everything", 0), row.flags, root)
 
 
-def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
+def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
     rows = [
         {"trial": int(job.row.name.split()[1]), **result["given"], **measured(result)}
         for job, result in trials.items()
@@ -159,7 +159,7 @@ def _rows(plan: Plan, trials: dict[Job, dict], metric: str) -> list[dict[str, An
 
 
 def _write(
-    plan: Plan, root: Path, trials: dict[Job, dict], metric: str, tracking: dict[str, Any]
+    plan: SweepFile, root: Path, trials: dict[Job, dict], metric: str, tracking: dict[str, Any]
 ) -> str:
     rows = _rows(plan, trials, metric)
     head, cells = trial_table.table(plan, rows, metric)

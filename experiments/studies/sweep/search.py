@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from experiments.studies.sweep.sweep_file import Plan
+from experiments.studies.sweep.sweep_file import SweepFile
 
 Trial = tuple[dict[str, Any], float | None]  # what it was given, and the metric if it finished
 _TRIES = 100  # of a draw that has not been drawn before
 
 
-def size(plan: Plan) -> int | None:
+def size(plan: SweepFile) -> int | None:
     """How many different trials there are, if that is a number."""
     count = 1
     for parameter in plan.parameters:
@@ -23,7 +23,7 @@ def size(plan: Plan) -> int | None:
     return count
 
 
-def propose(plan: Plan, trials: Sequence[Trial], seed: int) -> dict[str, Any] | None:
+def propose(plan: SweepFile, trials: Sequence[Trial], seed: int) -> dict[str, Any] | None:
     """What the next trial is given; None if all that there is has been tried.
 
     A function of what it is given alone, so that a sweep that was stopped goes on alike.
@@ -51,7 +51,7 @@ def _key(given: dict[str, Any]) -> str:
     return json.dumps(given, sort_keys=True)
 
 
-def _bayes(plan: Plan, trials: Sequence[Trial], seed: int) -> dict[str, Any]:
+def _bayes(plan: SweepFile, trials: Sequence[Trial], seed: int) -> dict[str, Any]:
     """By Optuna's TPE (Bergstra et al. 2011); W&B's own is a Gaussian process."""
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -82,7 +82,7 @@ def _optuna() -> Any:
     return optuna
 
 
-def check(plan: Plan) -> None:
+def check(plan: SweepFile) -> None:
     """ValueError if Optuna is wanted and missing, or has no such distribution."""
     if plan.method == "bayes":
         _optuna()
@@ -114,7 +114,7 @@ def _distribution(parameter: Any) -> Any:
     )
 
 
-def _told(plan: Plan, name: str, value: Any) -> Any:
+def _told(plan: SweepFile, name: str, value: Any) -> Any:
     """As Optuna knows a value: categorical ones by their place."""
     parameter = next(p for p in plan.parameters if p.name == name)
     if parameter.distribution == "categorical":

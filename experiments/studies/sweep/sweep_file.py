@@ -17,7 +17,7 @@ _START = ["${env}", "${interpreter}", "python", "python3", "/usr/bin/env"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepFile:
     """What a sweep file asks for.
 
     Attributes:
@@ -38,7 +38,7 @@ class Plan:
     notes: list[str]
 
 
-def read(name: str) -> Plan:
+def read(name: str) -> SweepFile:
     """The file's plan; ValueError in one line if W&B or this runner could not follow it."""
     file = Path(name)
     try:
@@ -58,7 +58,7 @@ def read(name: str) -> Plan:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _plan(file: Path, said: dict[str, Any]) -> Plan:
+def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
     for key in said:
         if key not in _KEYS:
             hint = did_you_mean(str(key), _KEYS) or f"; there are {', '.join(_KEYS)}"
@@ -89,7 +89,7 @@ def _plan(file: Path, said: dict[str, Any]) -> Plan:
     cap = said.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or cap < 1):
         raise ValueError(f"run_cap: {cap} is not a whole number above 0")
-    return Plan(
+    return SweepFile(
         file,
         _program(said["program"]),
         method,

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.common.shell import program
 from experiments.reporting import figures, tables
-from experiments.studies.sweep.sweep_file import Plan, flag
+from experiments.studies.sweep.sweep_file import SweepFile, flag
 
 SHOWN = 15  # lines of the table on the screen
 
@@ -16,7 +16,9 @@ def ranked(rows: list[dict[str, Any]], metric: str, maximize: bool) -> list[dict
     return sorted(rows, key=lambda row: row[metric], reverse=maximize)
 
 
-def table(plan: Plan, rows: list[dict[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
+def table(
+    plan: SweepFile, rows: list[dict[str, Any]], metric: str
+) -> tuple[list[str], list[list[str]]]:
     """Headings and cells, of rows as they are ranked."""
     names = [parameter.name for parameter in plan.parameters if parameter.varies]
     others = [name for name in rows[0] if name.startswith(("val/", "test/")) and name != metric]
@@ -33,7 +35,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def text(plan: Plan, rows: list[dict[str, Any]], metric: str, failed: int) -> str:
+def text(plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int) -> str:
     """Table, best trial and how to run it again, rows as they are ranked."""
     head, cells = table(plan, rows, metric)
     more = f"\n… and {len(cells) - SHOWN} more in trials.csv" if len(cells) > SHOWN else ""
@@ -51,7 +53,7 @@ def text(plan: Plan, rows: list[dict[str, Any]], metric: str, failed: int) -> st
     )
 
 
-def draw(plan: Plan, rows: list[dict[str, Any]], metric: str, file: Path) -> None:
+def draw(plan: SweepFile, rows: list[dict[str, Any]], metric: str, file: Path) -> None:
     """Draws a panel for each parameter: the metric over its values."""
     varied = [parameter for parameter in plan.parameters if parameter.varies]
     across = min(3, max(1, len(varied)))

@@ -282,8 +282,8 @@ def test_our_sweep_files_are_good_for_both(file, monkeypatch):
     sweep.parse(read.program, lines)
 
 
-def plan_as_random(read: sweep_file.Plan) -> sweep_file.Plan:
-    return sweep_file.Plan(**vars(read) | {"method": "random"})  # which needs no Optuna
+def plan_as_random(read: sweep_file.SweepFile) -> sweep_file.SweepFile:
+    return sweep_file.SweepFile(**vars(read) | {"method": "random"})  # which needs no Optuna
 
 
 def test_values_are_written_as_flags_take_them():
