@@ -67,6 +67,12 @@ def _store() -> Any:
             from lightning.fabric.plugins.environments import SLURMEnvironment
 
             slurm = SLURMEnvironment()
-            settings = {"is_master": rank() == 0, "wait_for_workers": False, "timeout": _PATIENCE}
-            _stores.append(TCPStore(slurm.main_address, slurm.main_port + 1, **settings))
+            store = TCPStore(
+                slurm.main_address,
+                slurm.main_port + 1,
+                is_master=rank() == 0,
+                wait_for_workers=False,
+                timeout=_PATIENCE,
+            )
+            _stores.append(store)
     return _stores[0]

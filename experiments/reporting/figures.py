@@ -59,9 +59,11 @@ def figure(
     yield drawn, panels
     kind = file.suffix[1:]
     unset = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
-    fixed = {"svg.hashsalt": "pretune", "svg.fonttype": "none"}
     file.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(file) as scratch, matplotlib.rc_context(fixed):
+    with (
+        files.whole(file) as scratch,
+        matplotlib.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}),
+    ):
         drawn.savefig(scratch, format=kind, dpi=120, metadata=unset[kind])
 
 
@@ -69,7 +71,8 @@ def colours(count: int) -> list[Any]:
     """Colours that tell up to twenty things apart, from the first on again after that."""
     import matplotlib
 
-    return list(matplotlib.colormaps["tab10" if count <= 10 else "tab20"].colors)
+    palette = matplotlib.colormaps["tab10" if count <= 10 else "tab20"]
+    return [palette(number) for number in range(palette.N)]
 
 
 def plot_curves(
