@@ -82,7 +82,7 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
     with files.whole(root / "table.md") as scratch:
         scratch.write_text(markdown(lines, finished.values()))
     with files.whole(root / "runs.csv") as scratch:
-        scratch.write_text(results.csv((job.row.name, job.seed, r) for job, r in finished.items()))
+        scratch.write_text(runs_csv((job.row.name, job.seed, r) for job, r in finished.items()))
     figures.plot_quality(lines, root / "plot.svg")
     print(f"\n{(root / 'table.md').read_text()}")
     for job, reason in failed.items():
