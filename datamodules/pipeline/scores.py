@@ -1,12 +1,9 @@
 """What a document is rated by: its language, how much like prose it is, how toxic."""
 
 import functools
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
-
+from datamodules.pipeline import profanity
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import limits_of
 
@@ -90,53 +87,19 @@ _PEOPLE = frozenset(
     "negro turk aussie liberals".split()
 )
 _NAMES = frozenset("Dick Beth Chester Gregory Isaac".split())
-_WORD = re.compile(r"\w\w+")
-
-
-class _Offence:
-    """alt-profanity-check's linear model over TF-IDF, without what sklearn spends on each call."""
-
-    def __init__(self) -> None:
-        from profanity_check.profanity_check import model, vectorizer
-
-        self.columns, self.idf = vectorizer.vocabulary_, vectorizer.idf_
-        folds = model.calibrated_classifiers_
-        self.weights = np.stack([fold.estimator.coef_[0] for fold in folds])
-        self.bias = np.array([fold.estimator.intercept_[0] for fold in folds])
-        curves = [fold.calibrators[0] for fold in folds]
-        self.slope = np.array([curve.a_ for curve in curves])
-        self.shift = np.array([curve.b_ for curve in curves])
-        alone = 1 / (1 + np.exp(self.slope[:, None] * self._margin() + self.shift[:, None]))
-        self.suspect = frozenset(w for w, c in self.columns.items() if alone[:, c].mean() > 0.5)
-
-    def _margin(self) -> np.ndarray:
-        return self.weights + self.bias[:, None]  # a word alone has a TF-IDF of 1
-
-    def probability(self, words: Iterable[str]) -> float:
-        """That a sentence of these lower-case words is offensive."""
-        counts = Counter(self.columns[word] for word in words if word in self.columns)
-        places = np.fromiter(counts, dtype=np.int64, count=len(counts))
-        values = np.fromiter(counts.values(), dtype=float, count=len(counts)) * self.idf[places]
-        length = np.sqrt((values**2).sum()) or 1.0
-        margin = self.weights[:, places] @ values / length + self.bias
-        return float((1 / (1 + np.exp(self.slope * margin + self.shift))).mean())
-
-
-_offence = functools.cache(_Offence)
 
 
 def toxicity_of(page: Page) -> float:
     """Share of sentences that a linear classifier of offensive language is sure of (> 0.9).
 
-    Its weights come with alt-profanity-check. It was trained on English comments, so other
-    languages are not rated (0). Sentences, because a long text dilutes what one of them says; of
-    those only such as hold a word that is suspect by itself. Names and words for people do not
-    count.
+    It was trained on English comments, so other languages are not rated (0). Sentences, because a
+    long text dilutes what one of them says; of those only such as hold a word that is suspect by
+    itself. Names and words for people do not count.
     """
     if page.language != "en":
         return 0.0
-    model = _offence()
-    if model.suspect.isdisjoint(_WORD.findall(page.text.lower())):
+    model = profanity.load()
+    if model.suspect.isdisjoint(profanity.tokenize(page.text.lower())):
         return 0.0
     ends = page.sentence_ends()
     sure = 0
@@ -149,7 +112,7 @@ def toxicity_of(page: Page) -> float:
 def _counted(sentence: str) -> list[str]:
     """Its words in lower case, without names and words for people."""
     words = []
-    for place, word in enumerate(_WORD.findall(sentence)):
+    for place, word in enumerate(profanity.tokenize(sentence)):
         lower = word.lower()
         name = word.istitle() and (place > 0 or word in _NAMES)
         if not name and lower not in _PEOPLE:
