@@ -12,6 +12,7 @@ from random import Random
 
 from datamodules.augmentation.synonyms import wordnet
 from datamodules.augmentation.translation import translated
+from datamodules.optional import require
 
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])")
 _SENTENCE = re.compile(
@@ -48,9 +49,8 @@ def _synonyms(word: str) -> tuple[str, ...]:
 
 @functools.cache
 def _stop_words() -> frozenset[str]:
-    from spacy.lang.en.stop_words import STOP_WORDS
-
-    return frozenset(STOP_WORDS)
+    words = require("spacy.lang.en.stop_words", "corpus", "lists the stop words of English")
+    return frozenset(words.STOP_WORDS)
 
 
 def _cased(word: str, like: str) -> str:

@@ -25,6 +25,7 @@ from datatrove.utils.logging import logger
 from multiprocess import forkserver
 from tqdm import tqdm
 
+from datamodules.optional import require
 from datamodules.pipeline import reading
 from datamodules.pipeline.duplicates import BUCKETS, MINHASH, Exact, Near, Survivors
 from datamodules.pipeline.formatting import Formatting, Manifest
@@ -144,11 +145,7 @@ def _start_forkserver(log: Path) -> None:
 
 
 def _join_ray(workers: int) -> None:
-    try:
-        import ray
-    except ImportError:
-        hint = "it is not installed; pip install 'pretune[ray]'"
-        raise ValueError(f"--executor ray: {hint}") from None
+    ray = require("ray", "ray", "shares the tasks out")
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         local = {} if address else {"num_cpus": workers, "include_dashboard": False}
