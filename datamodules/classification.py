@@ -6,12 +6,12 @@ from typing import Literal
 from jsonargparse.typing import PositiveInt
 
 from datamodules import packaged, tables
-from datamodules.base import LabelledText
+from datamodules.labelled_text import LabelledText
 
 SENTIMENTS = ("negative", "positive")
 
 
-def reviews(source: str) -> tables.Dataset:
+def bundled_reviews(source: str) -> tables.Dataset:
     """The bundled film reviews of one ``source`` (imdb | rotten_tomatoes), split by text hash."""
     from pyarrow import compute, csv
 
@@ -20,7 +20,7 @@ def reviews(source: str) -> tables.Dataset:
     table = csv.read_csv(file, parse_options=options)
     table = table.filter(compute.equal(table["source"], source))
     texts = [re.sub(r"<br\s*/?>", "\n", text) for text in table["text"].to_pylist()]
-    split = tables.Split(texts, None, [int(label) for label in table["label"].to_pylist()])
+    split = tables.TextSplit(texts, None, [int(label) for label in table["label"].to_pylist()])
     return tables.Dataset(tables.split_by_hash(tables.drop_duplicates(split)), SENTIMENTS, [])
 
 
@@ -36,7 +36,7 @@ class RottenTomatoes(LabelledText):
     names = SENTIMENTS
 
     def bundled(self) -> tuple[tables.Dataset, str]:
-        return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
 
 
 class SST2(LabelledText):
@@ -49,7 +49,7 @@ class SST2(LabelledText):
     names = SENTIMENTS
 
     def bundled(self) -> tuple[tables.Dataset, str]:
-        return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
 
 
 class IMDb(LabelledText):
@@ -62,7 +62,7 @@ class IMDb(LabelledText):
         super().__init__(max_length=max_length, **kwargs)
 
     def bundled(self) -> tuple[tables.Dataset, str]:
-        return reviews("imdb"), _bundled_name("imdb")
+        return bundled_reviews("imdb"), _bundled_name("imdb")
 
 
 class TextFiles(LabelledText):
@@ -107,7 +107,7 @@ class Glue(LabelledText):
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         if self.hub_config == "sst2":
-            return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+            return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
         raise ValueError(
             f"--data.task {self.hub_config}: its data are on the hub, no data for it is bundled"
         )

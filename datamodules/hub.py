@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.files import Table
-from datamodules.tables import Dataset, LabelKind, assemble
+from datamodules.tables import Dataset, LabelKind, build_dataset
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -50,7 +50,7 @@ def load(repo: str, name: str | None = None, revision: str | None = None) -> "Da
     """`datasets.load_dataset` with one-line errors; the cached copy if the hub does not answer."""
     title = f"{repo}/{name}" if name else repo
     if not reachable():
-        found = cached(repo, name)
+        found = load_cached(repo, name)
         if found is not None and revision in (None, fingerprint(found)):
             return found
         from huggingface_hub import constants
@@ -80,7 +80,7 @@ def _explained(error: Exception) -> str:
     return reason[:300]
 
 
-def cached(repo: str, name: str | None = None) -> "DatasetDict | None":
+def load_cached(repo: str, name: str | None = None) -> "DatasetDict | None":
     """The newest copy that `load_dataset` left in the local cache; the network is not asked."""
     from huggingface_hub import constants
 
@@ -142,4 +142,4 @@ def to_dataset(
     if names and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
     names = tuple(names) if names else None
-    return assemble(tables, text_column, pair_column, label_column, names, kind)
+    return build_dataset(tables, text_column, pair_column, label_column, names, kind)

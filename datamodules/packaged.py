@@ -105,7 +105,7 @@ PACKAGES = {
 BACKBONES = ("minilm", "smollm2")
 
 
-def named(text: str) -> Package | None:
+def find_package(text: str) -> Package | None:
     """The package whose name and version a text has, such as the origin of a data set."""
     found = (p for p in PACKAGES.values() if f"{p.name} {p.version}" in text)
     return next(found, None)
@@ -123,7 +123,7 @@ def fetch(key: str) -> Path:
     folder = cache_folder() / f"{package.name}-{package.version}-{package.sha256[:8]}"
     if folder.is_dir():
         return folder
-    with building(folder) as scratch:
+    with build_once(folder) as scratch:
         if scratch is not None:
             archive = _download(package, scratch)
             _unpack(archive, package, scratch / "data")
@@ -154,7 +154,7 @@ def pad_id(tokenizer) -> int:
 
 
 @contextlib.contextmanager
-def building(target: Path):
+def build_once(target: Path):
     """Yield a scratch folder beside ``target``, or None if another process has just made it.
 
     The caller moves its finished work to ``target`` with ``os.replace``, so that a killed process
@@ -180,15 +180,15 @@ def _download(package: Package, scratch: Path) -> Path:
     if package.sdist:
         # pip runs a source archive's setup code to learn its name, and nothing turns that off; with
         # a hash it does so only after it has found the archive to be the published one.
-        asked = scratch / "requirements.txt"
-        asked.write_text(f"{wanted} --hash=sha256:{package.sha256}\n")
-        command += [f"--no-binary={package.name}", "--requirement", str(asked)]
+        requirements = scratch / "requirements.txt"
+        requirements.write_text(f"{wanted} --hash=sha256:{package.sha256}\n")
+        command += [f"--no-binary={package.name}", "--requirement", str(requirements)]
     else:
         command += ["--only-binary=:all:", wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     archives = list(scratch.glob("*.tar.gz" if package.sdist else "*.whl"))
     if other := re.search(r"\bGot\s+([0-9a-f]{64})$", done.stderr, re.MULTILINE):
-        raise ValueError(_another("the archive", other[1], package))
+        raise ValueError(_checksum_error("the archive", other[1], package))
     if done.returncode or not archives:
         said = done.stderr.strip().splitlines()
         lines = [line for line in said if line.startswith("ERROR")] or said[-1:]
@@ -198,11 +198,11 @@ def _download(package: Package, scratch: Path) -> Path:
         )
     found = hashlib.sha256(archives[0].read_bytes()).hexdigest()
     if found != package.sha256:
-        raise ValueError(_another(archives[0].name, found, package))
+        raise ValueError(_checksum_error(archives[0].name, found, package))
     return archives[0]
 
 
-def _another(archive: str, found: str, package: Package) -> str:
+def _checksum_error(archive: str, found: str, package: Package) -> str:
     return (
         f"{archive} has SHA-256 {found[:16]}…, expected {package.sha256[:16]}…: not the published "
         f"{package.name}=={package.version}; remove it from PIP_FIND_LINKS or the index that "

@@ -67,7 +67,7 @@ class ShardWriter:
                 self.path.with_name(name).unlink(missing_ok=True)
 
 
-class Split:
+class TokenStream:
     """The shards of a folder, in the order of their names, as one stream of tokens.
 
     Attributes:
@@ -163,9 +163,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def open_split(folder: Path, name: str, manifest: dict[str, Any]) -> Split:
+def open_stream(folder: Path, name: str, manifest: dict[str, Any]) -> TokenStream:
     """A split whose counts are those of the manifest."""
-    split, wanted = Split(folder / name, manifest["token_bytes"]), manifest["splits"][name]
+    split, wanted = TokenStream(folder / name, manifest["token_bytes"]), manifest["splits"][name]
     found = {
         "documents": len(split.document_ends),
         "tokens": len(split),

@@ -35,13 +35,13 @@ def read(
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:
-            asked = source == "hub" or hub.reachable()
-            found = hub.load(repo, config) if asked else hub.cached(repo, config)
+            ask = source == "hub" or hub.reachable()
+            found = hub.load(repo, config) if ask else hub.load_cached(repo, config)
         except ValueError as error:
             if source == "hub":
                 raise
             why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
-            found = hub.cached(repo, config)
+            found = hub.load_cached(repo, config)
         if found is not None:
             return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns, kind)
     splits, name = bundled()

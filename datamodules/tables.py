@@ -17,7 +17,7 @@ LabelKind = Literal["class", "number", "several", "none"]
 
 
 @dataclass(frozen=True)
-class Split:
+class TextSplit:
     """Texts of one split, their second sentences for pairs, and labels (None: unlabelled)."""
 
     texts: list[str]
@@ -35,17 +35,17 @@ class Split:
                 digest.update(b"%d:%b" % (len(data), data))
         return digest.hexdigest()
 
-    def take(self, indices: Sequence[int]) -> "Split":
+    def take(self, indices: Sequence[int]) -> "TextSplit":
         """The examples at the given positions, in that order."""
         columns = (self.texts, self.pairs, self.labels)
-        return Split(*(None if c is None else [c[i] for i in indices] for c in columns))
+        return TextSplit(*(None if c is None else [c[i] for i in indices] for c in columns))
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Splits "train", "validation" and, where there is one, "test", with one-line remarks."""
 
-    splits: dict[str, Split]
+    splits: dict[str, TextSplit]
     label_names: tuple[str, ...]
     notes: list[str]
     kind: LabelKind = "class"
@@ -62,7 +62,7 @@ class Dataset:
         return "test" if "test" in self.splits else "validation"
 
 
-def fewer(dataset: Dataset, rows: int, seed: int) -> Dataset:
+def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
     """The data set with so many training rows, drawn by the seed.
 
     Of one seed, the rows of a smaller number are among those of a larger one.
@@ -74,14 +74,14 @@ def fewer(dataset: Dataset, rows: int, seed: int) -> Dataset:
     return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
 
 
-def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:
+def hash_split(text: str, validation: float = 0.1, test: float = 0.1) -> str:
     """The split a text belongs to, whatever else is in the file; spacing and case do not count."""
     digest = hashlib.sha256(" ".join(text.split()).lower().encode()).digest()
     h = int.from_bytes(digest[:8], "big") / 2**64
     return "test" if h < test else "validation" if h < test + validation else "train"
 
 
-def drop_duplicates(split: Split) -> Split:
+def drop_duplicates(split: TextSplit) -> TextSplit:
     """Each text (or pair) once; where copies disagree on the label, the first one counts."""
     keys = split.texts if split.pairs is None else zip(split.texts, split.pairs, strict=True)
     first: dict = {}
@@ -90,11 +90,13 @@ def drop_duplicates(split: Split) -> Split:
     return split.take(list(first.values()))
 
 
-def split_by_hash(split: Split, validation: float = 0.1, test: float = 0.1) -> dict[str, Split]:
-    """Train, validation and test by `split_of` each text; a part can come out empty."""
+def split_by_hash(
+    split: TextSplit, validation: float = 0.1, test: float = 0.1
+) -> dict[str, TextSplit]:
+    """Train, validation and test by `hash_split` each text; a part can come out empty."""
     indices: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for i, text in enumerate(split.texts):
-        indices[split_of(text, validation, test)].append(i)
+        indices[hash_split(text, validation, test)].append(i)
     return {name: split.take(keep) for name, keep in indices.items()}
 
 
@@ -110,10 +112,10 @@ def read_path(
     path = Path(path).expanduser()
     paths = split_files(path) if path.is_dir() else {"train": path}
     tables = {split: read_table(file) for split, file in paths.items()}
-    return assemble(tables, text_column, pair_column, label_column, label_names, kind)
+    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)
 
 
-def assemble(
+def build_dataset(
     tables: dict[str, Table],
     text_column: str | None = None,
     pair_column: str | None = None,
@@ -128,14 +130,14 @@ def assemble(
     one field are separated by commas, or come as a list.
     """
     if kind == "none":
-        return _finish(
+        return _with_splits(
             tables, {split: None for split in tables}, (), kind, text_column, pair_column
         )
     notes, labels = [], {}
     for split, table in tables.items():
         if split == "test" and label_column not in table.columns:
             continue
-        column = [_READ[kind](value) for value in table.column(label_column, "label_column")]
+        column = [_PARSERS[kind](value) for value in table.column(label_column, "label_column")]
         if split != "test" or any(label not in (None, -1) for label in column):
             labels[split] = column
     if "test" in tables and "test" not in labels:
@@ -148,10 +150,10 @@ def assemble(
         _two_classes(tables["train"], labels["train"])
         names, ids = _classes(labels["train"], label_names)
         encoded = {split: _encode(tables[split], column, ids) for split, column in labels.items()}
-    return _finish(tables, encoded, names, kind, text_column, pair_column, notes)
+    return _with_splits(tables, encoded, names, kind, text_column, pair_column, notes)
 
 
-def _finish(
+def _with_splits(
     tables: dict[str, Table],
     labels: dict[str, list | None],
     names: tuple[str, ...],
@@ -163,7 +165,7 @@ def _finish(
     """Texts to labels that have been read, and the splits that are missing."""
     notes = notes or []
     splits = {
-        split: Split(
+        split: TextSplit(
             _texts(tables[split], text_column, "text_column"),
             None if pair_column is None else _texts(tables[split], pair_column, "pair_column"),
             column,
@@ -171,7 +173,7 @@ def _finish(
         for split, column in labels.items()
     }
     if "validation" not in splits:
-        splits |= _cut(tables["train"], splits, notes)
+        splits |= _missing_splits(tables["train"], splits, notes)
         if kind == "class":
             _two_classes(tables["train"], splits["train"].labels)
     return Dataset(splits, names, notes, kind)
@@ -183,7 +185,9 @@ def _two_classes(table: Table, labels: list) -> None:
         raise table.fault(message, "label_column")
 
 
-def _cut(table: Table, splits: dict[str, Split], notes: list[str]) -> dict[str, Split]:
+def _missing_splits(
+    table: Table, splits: dict[str, TextSplit], notes: list[str]
+) -> dict[str, TextSplit]:
     """Parts of train for the splits that are missing, each text in one part only."""
     unique = drop_duplicates(splits["train"])
     dropped = len(splits["train"].texts) - len(unique.texts)
@@ -212,7 +216,7 @@ def _texts(table: Table, name: str | None, flag: str) -> list[str]:
     return texts
 
 
-def _spelled(value) -> int | float | str | None:
+def _parse_label(value) -> int | float | str | None:
     """What a label says: an integer (1, "1", 1.0), a name, a fraction, or nothing usable."""
     if isinstance(value, str):
         value = value.strip() or None
@@ -225,16 +229,16 @@ def _spelled(value) -> int | float | str | None:
     return int(number) if number.is_integer() else number
 
 
-def _listed(value) -> list[str] | None:
+def _parse_names(value) -> list[str] | None:
     """Several names from a list, or from a text with commas; an empty one is no name at all."""
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list | tuple):
-        return None if value is None or value != value else [str(_spelled(value))]
+        return None if value is None or value != value else [str(_parse_label(value))]
     return [name for part in value if (name := str(part).strip())]
 
 
-_READ = {"class": _spelled, "number": _spelled, "several": _listed}
+_PARSERS = {"class": _parse_label, "number": _parse_label, "several": _parse_names}
 
 
 def _numbers(table: Table, labels: list) -> list[float]:
@@ -272,7 +276,7 @@ def _names_of_rows(
 def _classes(
     labels: list, label_names: tuple[str, ...] | None
 ) -> tuple[tuple[str, ...], dict[int | str, int]]:
-    """Label names in the order of their ids, and the id of each label as `_spelled` gives it."""
+    """Find the label names in the order of their ids, and the id of each parsed label."""
     strings = sum(isinstance(label, str) for label in labels)
     numbers = sum(isinstance(label, (int, float)) for label in labels)
     found = set(labels)
@@ -281,7 +285,7 @@ def _classes(
     if strings > numbers:
         words = sorted(label for label in found if isinstance(label, str))
         names = label_names if set(words) <= set(label_names or ()) else tuple(words)
-        return names, {_spelled(name): i for i, name in enumerate(names)}
+        return names, {_parse_label(name): i for i, name in enumerate(names)}
     count = next(n for n in range(len(found) + 1) if n not in found)
     fits = label_names is not None and count <= len(label_names)
     names = label_names if fits else tuple(str(n) for n in range(count))
@@ -306,6 +310,6 @@ def _encode(table: Table, labels: list, ids: dict[int | str, int]) -> list[int]:
     return encoded
 
 
-def texts_of(path: Path) -> list[str]:
+def read_texts(path: Path) -> list[str]:
     """The texts of one file, without labels."""
     return _texts(read_table(path), None, "source")

@@ -16,11 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
-from datamodules.packaged import building, cache_folder, load_tokenizer, locate, pad_id
-from datamodules.sampling import padded
+from datamodules.packaged import build_once, cache_folder, load_tokenizer, locate, pad_id
+from datamodules.sampling import padded_width
 from datamodules.tables import LabelKind
 
-_FORMAT = 2  # raised when the files below change their meaning
+_FORMAT = 3  # raised when the files below change their meaning
 
 
 @dataclass
@@ -33,7 +33,7 @@ class TokenRows(Dataset):
         starts: where each row starts in ``ids``, and the end of the last, (N + 1,) int64.
         labels: (N,) int64 classes, (N,) float32 numbers, (N, classes) int64 of 0 and 1 for several,
             or empty, (0,).
-        cut: rows that were longer than the limit, (N,) bool.
+        truncated: rows that were longer than the limit, (N,) bool.
         pad: the padding token's id.
         columns: the texts, by name, N each; what was cut of the ids is cut here, too.
     """
@@ -42,7 +42,7 @@ class TokenRows(Dataset):
     types: torch.Tensor
     starts: torch.Tensor
     labels: torch.Tensor
-    cut: torch.Tensor
+    truncated: torch.Tensor
     pad: int
     columns: dict[str, list[str]] = field(default_factory=dict)
 
@@ -54,21 +54,21 @@ class TokenRows(Dataset):
         return self.starts.diff().numpy()
 
     @cached_property
-    def longest(self) -> int:
+    def max_row_length(self) -> int:
         """Tokens of the longest row."""
         return int(self.lengths.max())
 
     def note(self, name: str) -> str:
         """How many rows of the split were cut."""
-        cut = int(self.cut.sum())
-        return f"{cut:,} of {len(self):,} {name} rows were cut at {self.longest} tokens"
+        count = int(self.truncated.sum())
+        return f"{count:,} of {len(self):,} {name} rows were cut at {self.max_row_length} tokens"
 
     def __getitems__(self, rows: list[int]) -> LabelledBatch:
-        """Rows padded to the longest, or a little more: called by the loader with a whole batch."""
+        """Pad these rows to the longest of them, or a little more."""
         index = torch.tensor(rows)
         starts = self.starts[index]
         lengths = self.starts[index + 1] - starts
-        place = torch.arange(padded(lengths.numpy(), self.longest))
+        place = torch.arange(padded_width(lengths.numpy(), self.max_row_length))
         mask = place < lengths[:, None]
         source = (starts[:, None] + place)[mask]
         ids = torch.full(mask.shape, self.pad)
@@ -89,9 +89,9 @@ class TokenRows(Dataset):
             }
         return batch
 
-    def cut_texts(self, texts: list[str], tokenizer) -> list[str]:
+    def truncate_texts(self, texts: list[str], tokenizer) -> list[str]:
         """The texts as far as their tokens go."""
-        whole, kept = list(texts), self.cut.nonzero()[:, 0].tolist()
+        whole, kept = list(texts), self.truncated.nonzero()[:, 0].tolist()
         ids = [self.ids[self.starts[row] : self.starts[row + 1]].tolist() for row in kept]
         for row, text in zip(
             kept, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
@@ -104,8 +104,8 @@ def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
     """Tokens of each split, of its longest row, and rows that were cut."""
     return {
         "tokens": {name: len(rows.ids) for name, rows in splits.items()},
-        "longest": {name: rows.longest for name, rows in splits.items()},
-        "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in splits.items()},
+        "longest": {name: rows.max_row_length for name, rows in splits.items()},
+        "cut_to_max_length": {name: int(rows.truncated.sum()) for name, rows in splits.items()},
     }
 
 
@@ -121,7 +121,7 @@ def label_tensor(labels: Sequence | None, kind: LabelKind, classes: int) -> torc
     return found
 
 
-def tokenise(
+def tokenize_texts(
     name: str,
     texts: Sequence[str],
     pairs: Sequence[str] | None,
@@ -140,7 +140,7 @@ def tokenise(
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:
         raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, positions(name))
+    limit = min(tokenizer.model_max_length, max_positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
     needed = 1 + tokenizer.num_special_tokens_to_add(pair=pairs is not None)
@@ -153,17 +153,19 @@ def tokenise(
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
-    rows = cached(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
+    rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
     return TokenRows(**rows, pad=pad_id(tokenizer))
 
 
-def cached(key: str, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+def cached_tensors(
+    key: str, make: Callable[[], dict[str, torch.Tensor]]
+) -> dict[str, torch.Tensor]:
     """Tensors from the cache if they were made under this key before, else made and kept."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:24]
     file = cache_folder() / "tokens" / f"{digest}.safetensors"
-    found = _kept(file)
+    found = _load_cached(file)
     if found is None:
-        with building(file) as scratch:
+        with build_once(file) as scratch:
             if scratch is not None:
                 save_file(make(), scratch / "rows")
                 os.replace(scratch / "rows", file)
@@ -176,7 +178,7 @@ def _tells_pairs_apart(tokenizer) -> bool:
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
 
 
-def positions(name: str) -> int:
+def max_positions(name: str) -> int:
     """Tokens that the model takes, where its config says so: not every tokenizer knows."""
     from transformers import PretrainedConfig
 
@@ -187,7 +189,7 @@ def positions(name: str) -> int:
     return config.get("max_position_embeddings") or 10**30
 
 
-def _kept(file: Path) -> dict[str, torch.Tensor] | None:
+def _load_cached(file: Path) -> dict[str, torch.Tensor] | None:
     """What an earlier run left. A damaged file is removed, with a note, and made again."""
     try:
         return load_file(file)
@@ -202,14 +204,14 @@ def _kept(file: Path) -> dict[str, torch.Tensor] | None:
 def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
     options = {"add_special_tokens": True, "return_attention_mask": False}
     # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
-    ids, types, lengths, cut, size = [], [], [], [], 10_000
-    typed = pairs is not None and "token_type_ids" in tokenizer.model_input_names
+    ids, types, lengths, truncated, size = [], [], [], [], 10_000
+    with_types = pairs is not None and "token_type_ids" in tokenizer.model_input_names
     if pairs is not None and not _tells_pairs_apart(tokenizer):
         texts, pairs = [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
     for start in range(0, len(texts), size):
         part = slice(start, start + size)
         second = None if pairs is None else list(pairs[part])
-        whole = tokenizer(list(texts[part]), second, return_token_type_ids=typed, **options)
+        whole = tokenizer(list(texts[part]), second, return_token_type_ids=with_types, **options)
         over = [limit is not None and len(row) > limit for row in whole["input_ids"]]
         if any(over):
             whole = tokenizer(
@@ -217,18 +219,18 @@ def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
                 second,
                 truncation=True,
                 max_length=limit,
-                return_token_type_ids=typed,
+                return_token_type_ids=with_types,
                 **options,
             )
         lengths += [len(row) for row in whole["input_ids"]]
         ids.append(np.fromiter((t for row in whole["input_ids"] for t in row), np.int32))
-        if typed:
+        if with_types:
             types.append(np.fromiter((t for row in whole["token_type_ids"] for t in row), np.uint8))
-        cut += over
+        truncated += over
     return {
         "ids": torch.from_numpy(np.concatenate(ids)),
-        "types": torch.from_numpy(np.concatenate(types)) if typed else torch.empty(0).byte(),
+        "types": torch.from_numpy(np.concatenate(types)) if with_types else torch.empty(0).byte(),
         "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])),
         "labels": labels,
-        "cut": torch.tensor(cut, dtype=torch.bool),
+        "truncated": torch.tensor(truncated, dtype=torch.bool),
     }

@@ -7,12 +7,12 @@ from random import Random
 from typing import Any
 
 from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
-from datamodules.tables import Dataset, Split
+from datamodules.tables import Dataset, TextSplit
 
 Method = Callable[[str, Random], str]
 
 
-def copies_of(
+def augmented_copies(
     texts: Sequence[str],
     labels: Sequence | None,
     methods: Sequence[str | Method],
@@ -36,7 +36,7 @@ def copies_of(
         seeds = [f"{seed}/{n}/{place % copies}/{texts[row]}" for place, row in enumerate(rows)]
         randoms = [Random(text) for text in seeds]
         if isinstance(method, BackTranslation):
-            made = method.many(made)
+            made = method.translate_all(made)
         elif isinstance(method, Recombination):
             others = _others(randoms, rows, labels or [None] * len(texts))
             parts = zip(made, randoms, others, strict=True)
@@ -49,7 +49,7 @@ def copies_of(
     return [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
 
 
-def extended(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
+def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
     """A labelled data set whose training texts have changed copies.
 
     Args:
@@ -60,14 +60,14 @@ def extended(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
         raise ValueError("--data.augment: texts in pairs are not augmented; leave it out")
     labels = train.labels and [str(label) for label in train.labels]
     try:
-        made = copies_of(train.texts, labels, methods.split(","), copies, seed)
+        made = augmented_copies(train.texts, labels, methods.split(","), copies, seed)
     except (ValueError, OSError) as error:
         raise ValueError(f"--data.augment: {error}") from error
     texts = [*train.texts, *(text for text, _ in made)]
     if train.labels is not None:
         labels = [*train.labels, *(train.labels[row] for _, row in made)]
     note = f"{len(made):,} training texts were added by {methods.replace(',', ', ')}"
-    splits = dataset.splits | {"train": Split(texts, None, labels)}
+    splits = dataset.splits | {"train": TextSplit(texts, None, labels)}
     return replace(dataset, splits=splits, notes=[*dataset.notes, note])
 
 

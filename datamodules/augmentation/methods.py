@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from datamodules.augmentation.synonyms import wordnet
-from datamodules.augmentation.translation import translated
+from datamodules.augmentation.translation import translate
 from datamodules.optional import require
 
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])")
@@ -144,23 +144,23 @@ class BackTranslation:
     """Into another language and back, sentence by sentence. All copies of a text are the same.
 
     Args:
-        there: a hub id or folder of a translation model, or ``apertium eng-spa``.
-        back: the same, for the way back.
+        forward: a hub id or folder of a translation model, or ``apertium eng-spa``.
+        backward: the same, for the way back.
         batch_size: sentences that a model translates at once.
     """
 
-    there: str = "Helsinki-NLP/opus-mt-en-de"
-    back: str = "Helsinki-NLP/opus-mt-de-en"
+    forward: str = "Helsinki-NLP/opus-mt-en-de"
+    backward: str = "Helsinki-NLP/opus-mt-de-en"
     batch_size: int = 16
 
     def __call__(self, text: str, random: Random) -> str:
-        return self.many([text])[0]
+        return self.translate_all([text])[0]
 
-    def many(self, texts: Sequence[str]) -> list[str]:
+    def translate_all(self, texts: Sequence[str]) -> list[str]:
         pieces = [re.split(f"({_SENTENCE.pattern})", text, flags=re.DOTALL) for text in texts]
         sentences = list(dict.fromkeys(piece for part in pieces for piece in part[1::2]))
-        abroad = translated(self.there, sentences, self.batch_size)
-        back = dict(zip(sentences, translated(self.back, abroad, self.batch_size), strict=True))
+        abroad = translate(self.forward, sentences, self.batch_size)
+        back = dict(zip(sentences, translate(self.backward, abroad, self.batch_size), strict=True))
         return ["".join(back.get(piece, piece) for piece in part) for part in pieces]
 
 

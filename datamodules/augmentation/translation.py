@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 
-def translated(name: str, sentences: list[str], size: int) -> list[str]:
+def translate(name: str, sentences: list[str], size: int) -> list[str]:
     """The sentences in another language, ``size`` of them at once.
 
     Args:

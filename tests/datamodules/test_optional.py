@@ -55,7 +55,7 @@ try:
 except ValueError as error:
     print(error)
 try:
-    datamodules.augmentation.copies_of(["a film"], None, ["synonyms"], 1, 0)
+    datamodules.augmentation.augmented_copies(["a film"], None, ["synonyms"], 1, 0)
 except ValueError as error:
     print(error)
 """

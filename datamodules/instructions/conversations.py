@@ -57,7 +57,7 @@ def conversations(table: Table) -> list[Conversation]:
     for row in range(len(table.rows)):
         record = {name: column[row] for name, column in columns.items()}
         try:
-            found.append(_checked(_messages(record)))
+            found.append(_check_roles(_messages(record)))
         except ValueError as error:
             raise table.fault(str(error), "source", row) from None
     return found
@@ -67,31 +67,31 @@ def _messages(record: dict[str, Any]) -> Iterator[Message]:
     """Of a record in whichever format it has; a file may mix them."""
     there = {name for name, value in record.items() if value is not None}
     if "messages" in there:
-        return _listed(record["messages"], "messages", "role", "content")
+        return _from_turns(record["messages"], "messages", "role", "content")
     if "conversations" in there:
-        return _listed(record["conversations"], "conversations", "from", "value")
+        return _from_turns(record["conversations"], "conversations", "from", "value")
     if "instruction" in there:
         answer = record.get("output") if "output" in there else record.get("response")
-        return _single(record["instruction"], record.get("input"), answer)
+        return _from_instruction(record["instruction"], record.get("input"), answer)
     raise ValueError(f"unknown format: a record has {FORMATS}")
 
 
-def _single(instruction: Any, more: Any, output: Any) -> Iterator[Message]:
-    asked = [_text(part) for part in (instruction, more)]
-    yield Message("user", "\n\n".join(part for part in asked if part.strip()))
+def _from_instruction(instruction: Any, more: Any, output: Any) -> Iterator[Message]:
+    parts = [_text(part) for part in (instruction, more)]
+    yield Message("user", "\n\n".join(part for part in parts if part.strip()))
     yield Message("assistant", _text(output))
 
 
-def _listed(turns: Any, name: str, role: str, content: str) -> Iterator[Message]:
+def _from_turns(turns: Any, name: str, role: str, content: str) -> Iterator[Message]:
     if not isinstance(turns, list) or not turns:
         raise ValueError(f"{name!r} is empty: give it turns or remove the record")
     for number, turn in enumerate(turns, 1):
         if not isinstance(turn, dict) or not {role, content} <= turn.keys():
             raise ValueError(f"unknown format: message {number} needs {role!r} and {content!r}")
-        if (speaker := _ROLES.get(str(turn[role]).lower())) is None:
+        if (known_role := _ROLES.get(str(turn[role]).lower())) is None:
             known = ", ".join(_ROLES)
             raise ValueError(f"message {number}: unknown role {turn[role]!r} (there are {known})")
-        yield Message(speaker, _text(turn[content]))
+        yield Message(known_role, _text(turn[content]))
 
 
 def _text(value: Any) -> str:
@@ -102,7 +102,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _checked(messages: Iterator[Message]) -> Conversation:
+def _check_roles(messages: Iterator[Message]) -> Conversation:
     found = tuple(messages)
     if found[0].role == "system" and not found[0].content.strip():
         found = found[1:]

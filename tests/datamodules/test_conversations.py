@@ -8,7 +8,7 @@ import pytest
 from datamodules import Instructions
 from datamodules.files import read_table
 from datamodules.instructions import bundled, sources
-from datamodules.instructions.records import Message, conversations
+from datamodules.instructions.conversations import Message, conversations
 from tests.chats import chat
 
 
@@ -151,7 +151,7 @@ def test_too_few_records_to_split(tmp_path):
     ],
 )
 def test_what_is_left_out_of_the_bundled_set(question, answer, why):
-    assert bundled.unwanted(chat(question, answer)) == why
+    assert bundled.reason_to_drop(chat(question, answer)) == why
 
 
 def test_the_bundled_set_is_counted_and_loses_its_system_message(tmp_path, monkeypatch):
