@@ -101,8 +101,7 @@ class Glue(LabelledText):
         **kwargs,
     ) -> None:
         text, pair = self.columns_of[task]
-        columns = {"text_column": text_column or text, "pair_column": pair_column or pair}
-        super().__init__(**columns, **kwargs)
+        super().__init__(text_column=text_column or text, pair_column=pair_column or pair, **kwargs)
         self.hub_config = task
 
     def bundled(self) -> tuple[tables.Dataset, str]:

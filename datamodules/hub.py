@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.files import Table
-from datamodules.tables import Dataset, LabelKind, build_dataset
+from datamodules.labels import LabelKind
+from datamodules.tables import Dataset, build_dataset
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -138,8 +139,8 @@ def to_dataset(
             # The columns that are not needed stay unread; an error about columns names them.
             columns = {c: rows[c][:] if c in wanted else [] for c in rows.column_names}
             tables[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
-    names = getattr(found["train"].features.get(label_column), "names", None)
-    if names and kind == "number":
+    label_names = getattr(found["train"].features.get(label_column), "names", None)
+    if label_names and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
-    names = tuple(names) if names else None
-    return build_dataset(tables, text_column, pair_column, label_column, names, kind)
+    label_names = tuple(label_names) if label_names else None
+    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)

@@ -8,6 +8,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from datamodules import sources, tables
 from datamodules.augmentation import augment_dataset
 from datamodules.base import RowDataModule
+from datamodules.labels import LabelKind
 from datamodules.packaged import load_tokenizer
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenize_texts
 
@@ -52,7 +53,7 @@ class LabelledText(RowDataModule):
         text_column: str | None = None,
         pair_column: str | None = None,
         label_column: str = "label",
-        labels: tables.LabelKind = "class",
+        labels: LabelKind = "class",
         train_rows: PositiveInt | None = None,
         augment: str = "none",
         copies: PositiveInt = 1,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +120,7 @@ class LengthBatchSampler(Sampler[list[int]]):
             yield rows[self.slices[number]][self.rank :: self.world_size].tolist()
 
 
-def _identity(batch: dict) -> dict:
+def _identity(batch: Any) -> Any:
     return batch  # the rows come as a padded batch already
 
 
@@ -129,10 +130,12 @@ class ResumableLoader(DataLoader):
     The place is the number of batches handed out, not of those that workers have prefetched.
     """
 
-    def __init__(self, rows, batches: LengthBatchSampler, workers: int = 0) -> None:
+    batch_sampler: LengthBatchSampler
+
+    def __init__(self, rows: Any, sampler: LengthBatchSampler, workers: int = 0) -> None:
         super().__init__(
             rows,
-            batch_sampler=batches,
+            batch_sampler=sampler,
             num_workers=workers,
             collate_fn=_identity,
             pin_memory=torch.cuda.is_available(),

@@ -8,11 +8,11 @@ sentences), both uint64 and in tokens. The first two are what datatrove writes a
 import contextlib
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from datamodules import digests
 
@@ -40,14 +40,15 @@ class ShardWriter:
         self.files = [open(path.with_name(name), "wb") for name in self.names]
         self.tokens = 0
 
-    def add(self, ids: Sequence[int], sentence_ends: Sequence[int]) -> None:
+    def add(self, ids: ArrayLike, sentence_ends: ArrayLike) -> None:
         """A document: its ids, (N,), and the ascending ends of its sentences; the last is N."""
         ends = np.asarray(sentence_ends, dtype="<u8")
-        assert len(ids) and ends[-1] == len(ids) and (np.diff(ends.astype(np.int64)) > 0).all()
+        data = np.asarray(ids)
+        assert len(data) and ends[-1] == len(data) and (np.diff(ends.astype(np.int64)) > 0).all()
         tokens, documents, sentences = self.files
-        tokens.write(np.asarray(ids).astype(self.type).tobytes())
+        tokens.write(data.astype(self.type).tobytes())
         sentences.write((ends + np.uint64(self.tokens)).tobytes())
-        self.tokens += len(ids)
+        self.tokens += len(data)
         documents.write(np.array([self.tokens], dtype="<u8").tobytes())
 
     def __enter__(self) -> "ShardWriter":

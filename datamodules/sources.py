@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datamodules import hub, tables
+from datamodules.labels import LabelKind
 
 Columns = tuple[str | None, str | None, str]  # of the text, of its pair, of the label
 
@@ -16,7 +17,7 @@ def read(
     config: str | None,
     names: tuple[str, ...] | None,
     bundled: Callable[[], tuple[tables.Dataset, str]],
-    kind: tables.LabelKind = "class",
+    kind: LabelKind = "class",
 ) -> tuple[str, str, tables.Dataset]:
     """Kind (hub | bundled | files), origin and splits of what ``--data.source`` asks for.
 

@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
+from datamodules.labels import LabelKind
 from datamodules.packaged import build_once, cache_folder, load_tokenizer, locate, pad_id
 from datamodules.sampling import padded_width
-from datamodules.tables import LabelKind
 
 _FORMAT = 3  # raised when the files below change their meaning
 
@@ -115,8 +115,8 @@ def label_tensor(labels: Sequence | None, kind: LabelKind, classes: int) -> torc
         return torch.empty(0)
     if kind != "several":
         return torch.tensor(labels)
-    found = torch.zeros(len(labels), classes, dtype=torch.int64)
-    for row, named in enumerate(labels):
+    found = torch.zeros(len(labels or ()), classes, dtype=torch.int64)
+    for row, named in enumerate(labels or ()):
         found[row, named] = 1
     return found
 
@@ -154,7 +154,14 @@ def tokenize_texts(
     made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
     rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
-    return TokenRows(**rows, pad=pad_id(tokenizer))
+    return TokenRows(
+        ids=rows["ids"],
+        types=rows["types"],
+        starts=rows["starts"],
+        labels=rows["labels"],
+        truncated=rows["truncated"],
+        pad=pad_id(tokenizer),
+    )
 
 
 def cached_tensors(

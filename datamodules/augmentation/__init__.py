@@ -58,12 +58,13 @@ def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> D
     train = dataset.splits["train"]
     if train.pairs is not None:
         raise ValueError("--data.augment: texts in pairs are not augmented; leave it out")
-    labels = train.labels and [str(label) for label in train.labels]
+    groups = train.labels and [str(label) for label in train.labels]
     try:
-        made = augmented_copies(train.texts, labels, methods.split(","), copies, seed)
+        made = augmented_copies(train.texts, groups, methods.split(","), copies, seed)
     except (ValueError, OSError) as error:
         raise ValueError(f"--data.augment: {error}") from error
     texts = [*train.texts, *(text for text, _ in made)]
+    labels: Any = None  # of the kind that the others have
     if train.labels is not None:
         labels = [*train.labels, *(train.labels[row] for _, row in made)]
     note = f"{len(made):,} training texts were added by {methods.replace(',', ', ')}"

@@ -44,7 +44,7 @@ class Synonyms:
 
 
 def _synonyms(word: str) -> tuple[str, ...]:
-    return () if word.lower() in _stop_words() else wordnet().synonyms(word.lower())
+    return () if word.lower() in _stop_words() else tuple(wordnet().synonyms(word.lower()))
 
 
 @functools.cache

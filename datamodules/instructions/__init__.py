@@ -135,7 +135,14 @@ class Instructions(RowDataModule):
             key,
             lambda: tokenize_conversations(tokenizer, conversations, self.loss_on, self.max_length),
         )
-        found = ConversationRows(**rows, pad=pad_id(tokenizer))
+        found = ConversationRows(
+            ids=rows["ids"],
+            supervised=rows["supervised"],
+            starts=rows["starts"],
+            truncated=rows["truncated"],
+            ended=rows["ended"],
+            pad=pad_id(tokenizer),
+        )
         useful = np.flatnonzero(found.supervised_counts)  # the others would only cost time
         if self.packing:
             packs = pack(found.sizes[useful], self.max_length)

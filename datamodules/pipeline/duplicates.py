@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def _ids(files: list[Path], wanted: set[int]) -> dict[int, tuple[str, str]]:
     return found
 
 
-def _texts(files: list[Path], drops: dict[int, Iterable[int]]) -> Iterator[str]:
+def _texts(files: list[Path], drops: Mapping[int, Iterable[int]]) -> Iterator[str]:
     for task, path in enumerate(files):
         if wanted := set(drops.get(task, ())):
             for number, row in enumerate(read_rows(path, ["text"])):

