@@ -1,7 +1,7 @@
 """The labelled data sets by name."""
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jsonargparse.typing import PositiveInt
 
@@ -82,7 +82,7 @@ class Glue(LabelledText):
     """
 
     hub_repo = "nyu-mll/glue"
-    columns_of = {
+    columns_of: ClassVar[dict[str, tuple[str, str | None]]] = {
         "cola": ("sentence", None),
         "sst2": ("sentence", None),
         "mrpc": ("sentence1", "sentence2"),

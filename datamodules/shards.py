@@ -37,7 +37,8 @@ class ShardWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.type = path, np.dtype(f"<u{token_bytes(vocabulary)}")
         self.names = [f".{path.name}{ending}.{os.getpid()}" for ending in ENDINGS]
-        self.files = [open(path.with_name(name), "wb") for name in self.names]
+        # They stay open from document to document, and __exit__ closes them.
+        self.files = [open(path.with_name(name), "wb") for name in self.names]  # noqa: SIM115
         self.tokens = 0
 
     def add(self, ids: ArrayLike, sentence_ends: ArrayLike) -> None:

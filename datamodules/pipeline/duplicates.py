@@ -201,7 +201,7 @@ class NearDuplicates(PipelineStep):
         found: dict[int, list[tuple[int, int]]] = {}
         for path in sorted((self.work / "minhash" / "clusters").glob("*.clusters")):
             task, data = int(path.name.split(".")[0]), path.read_bytes()
-            pairs = {document: cluster for document, cluster in struct.iter_unpack("<2I", data)}
+            pairs = dict(struct.iter_unpack("<2I", data))
             gone, seen = dropped.get(task, set()), 0
             for number in range(max(pairs, default=-1) + len(gone) + 1):
                 if number in gone:

@@ -201,6 +201,6 @@ def _phones(text: str) -> Iterator[Match]:
         number, end = match[0], match.end()
         start = match.start() + (number[0] == "(" and ")" not in number)
         least = 8 if "/" in number or number[0] == "+" else 9
-        if least <= sum(map(str.isdigit, number)) <= 15:
-            if not _before(_NO_PHONE, text, start) and not _before(_IN_IBAN, text, start):
-                yield Match("phone", start, end)
+        long = least <= sum(map(str.isdigit, number)) <= 15
+        if long and not _before(_NO_PHONE, text, start) and not _before(_IN_IBAN, text, start):
+            yield Match("phone", start, end)

@@ -25,7 +25,7 @@ class Limits:
     max_words: int = 100_000
     min_word_length: float = 3
     max_word_length: float = 10
-    stop_words: frozenset[str] = frozenset("the be to of and that have with".split())
+    stop_words: frozenset[str] = frozenset(["the", "be", "to", "of", "and", "that", "have", "with"])
     min_stop_words: int = 2
     min_sentences: int = 5
     min_line_words: int = 3
@@ -42,7 +42,9 @@ LIMITS = {
     "zh": replace(
         _OTHER,
         max_word_length=5,
-        stop_words=frozenset("的 了 在 是 和 有 不 我 也 就 这 人".split()),
+        stop_words=frozenset(
+            ["的", "了", "在", "是", "和", "有", "不", "我", "也", "就", "这", "人"]
+        ),
         min_stop_words=2,
         short_line=15,
     ),

@@ -83,10 +83,25 @@ def _sentence_lengths(page: Page) -> list[float]:
 # Words for people, which the classifier learned to hold against a text (Dodge et al. 2021 on what
 # such filters take), and first names at the start of a sentence; elsewhere a capital tells a name.
 _PEOPLE = frozenset(
-    "gay homosexual homosexuals homosexuality jew transgender queer queers minorities blacks white "
-    "negro turk aussie liberals".split()
+    [
+        "gay",
+        "homosexual",
+        "homosexuals",
+        "homosexuality",
+        "jew",
+        "transgender",
+        "queer",
+        "queers",
+        "minorities",
+        "blacks",
+        "white",
+        "negro",
+        "turk",
+        "aussie",
+        "liberals",
+    ]
 )
-_NAMES = frozenset("Dick Beth Chester Gregory Isaac".split())
+_NAMES = frozenset(["Dick", "Beth", "Chester", "Gregory", "Isaac"])
 
 
 def toxicity_score(page: Page) -> float:

@@ -91,14 +91,14 @@ def test_marks_that_leave_the_end_token_out_are_kept_and_seen():
 
 def test_a_template_that_changes_what_went_before_is_refused():
     template = chats.CHATML.replace("m['content'] +", "(m['content'] if loop.last else '') +")
-    with pytest.raises(ValueError, match="^--data.template: .* {% generation %}"):
+    with pytest.raises(ValueError, match=r"^--data.template: .* {% generation %}"):
         chat.encode(chats.tokenizer(template), [chats.chat("a", "b", "c", "d")])
 
 
 def test_a_tokenizer_without_a_template_is_offered_ours():
     tokenizer = chats.tokenizer("plain")
     tokenizer.chat_template = None
-    with pytest.raises(ValueError, match="has no chat template; take ours with --data.template"):
+    with pytest.raises(ValueError, match=r"has no chat template; take ours with --data.template"):
         chat.set_chat_template(tokenizer, "tokenizer")
     chat.set_chat_template(tokenizer, "plain")
     assert chat.render_prompt(tokenizer, chats.chat("a")) == "### User:\na\n\n### Assistant:\n"

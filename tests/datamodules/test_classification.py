@@ -106,16 +106,16 @@ def test_glue_without_a_hub_is_not_replaced_by_something_else(monkeypatch):
     monkeypatch.setattr(hub, "reachable", lambda: False)
     monkeypatch.setattr(hub, "load_cached", lambda *args: None)
     for source in ("auto", "bundled"):
-        with pytest.raises(ValueError, match="--data.task mrpc: .* no data for it is bundled"):
+        with pytest.raises(ValueError, match=r"--data.task mrpc: .* no data for it is bundled"):
             Glue(task="mrpc", source=source).dataset  # noqa: B018
 
 
 @pytest.mark.parametrize("source", ["", "auto", "hub", "bundled"])
 def test_text_files_need_a_path(source):
-    with pytest.raises(ValueError, match="--data TextFiles needs --data.source PATH"):
+    with pytest.raises(ValueError, match=r"--data TextFiles needs --data.source PATH"):
         TextFiles(source=source)
 
 
 def test_text_files_that_are_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="--data.source: .*nothing.csv"):
+    with pytest.raises(FileNotFoundError, match=r"--data.source: .*nothing.csv"):
         TextFiles(source=str(tmp_path / "nothing.csv")).dataset  # noqa: B018

@@ -322,7 +322,7 @@ def test_matched_splits_of_mnli_are_the_validation_and_pairs_are_read():
     assert read.notes == ["hub split test_matched has no labels: it is not used"]
     with pytest.raises(ValueError, match=r"hub split train: no column 'sentence' \(there: 'premi"):
         hub.to_dataset(found)
-    with pytest.raises(ValueError, match="no train split .there: test_matched"):
+    with pytest.raises(ValueError, match=r"no train split .there: test_matched"):
         hub.to_dataset(hub_dict(test_matched=unlabelled))
 
 

@@ -1,5 +1,6 @@
 """Rows of conversations: padded or packed, what is learned of them, what stops a run."""
 
+import itertools
 import json
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_packed_rows_hold_the_padded_ones(source, chat_model):
             *(batch["position_ids"][0] == 0).nonzero()[:, 0].tolist(),
             int(batch["attention_mask"].sum()),
         ]
-        for start, stop in zip(begins, begins[1:], strict=False):
+        for start, stop in itertools.pairwise(begins):
             ids = tuple(batch["input_ids"][0, start:stop].tolist())
             assert batch["supervised"][0, start:stop].tolist() == alone[ids]
             assert batch["position_ids"][0, start:stop].tolist() == list(range(stop - start))
@@ -104,7 +105,7 @@ def test_a_cut_record_has_no_end_and_one_with_nothing_to_learn_is_not_served(sou
 
 
 def test_a_run_that_would_learn_nothing_stops(source, chat_model):
-    with pytest.raises(ValueError, match="no token of .* would be learned; .* were cut"):
+    with pytest.raises(ValueError, match=r"no token of .* would be learned; .* were cut"):
         read(source, chat_model, max_length=20)
 
 
@@ -172,9 +173,9 @@ def test_taught_tasks_are_asked_in_turn_and_never_tested(source, chat_model, mon
     assert len({c[0].content.partition("good")[0] for c in taught}) == 3
     (task,) = data.questions()
     assert task.words == ("bad", "good") and task.labels == [0] and len(task.neutral) == 3
-    with pytest.raises(ValueError, match="^--data.unseen imdb: is among --data.tasks"):
+    with pytest.raises(ValueError, match=r"^--data.unseen imdb: is among --data.tasks"):
         Instructions(source, chat_model, max_length=160, tasks="imdb", unseen="imdb")
-    with pytest.raises(ValueError, match="^--data.tasks nonsense: there are rotten_tomatoes"):
+    with pytest.raises(ValueError, match=r"^--data.tasks nonsense: there are rotten_tomatoes"):
         Instructions(source, chat_model, max_length=160, tasks="nonsense")
 
 

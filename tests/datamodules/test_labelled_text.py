@@ -132,7 +132,7 @@ def test_hub_means_the_hub(bert, monkeypatch):
     monkeypatch.setattr(hub, "load", refuse)
     with pytest.raises(ValueError, match="nothing there"):
         Toy(source="hub").dataset  # noqa: B018
-    with pytest.raises(ValueError, match="--data.source hub: .* no hub data set"):
+    with pytest.raises(ValueError, match=r"--data.source hub: .* no hub data set"):
         LabelledText(source="hub").dataset  # noqa: B018
     for source in ("bundled", "auto"):
         with pytest.raises(ValueError, match="no data for LabelledText is bundled"):

@@ -127,7 +127,7 @@ def test_long_rows_are_cut_and_counted(bert):
 
 
 def test_a_limit_above_the_models_is_refused_and_its_own_is_found(bert, tmp_path):
-    with pytest.raises(ValueError, match="--data.max_length 65: .* takes at most 64 tokens$"):
+    with pytest.raises(ValueError, match=r"--data.max_length 65: .* takes at most 64 tokens$"):
         rows_of(bert, max_length=65)
     # A tokenizer that knows no limit, as many on the hub: the model's config has it.
     folder = tmp_path / "unlimited"

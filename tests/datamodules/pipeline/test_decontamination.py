@@ -54,7 +54,7 @@ def test_no_text_and_no_sets(tmp_path, sets):
 
 
 def test_grams_tell_order_and_place():
-    words = "a b c a b d".split()
+    words = ["a", "b", "c", "a", "b", "d"]
     grams = ngram_hashes(words, 2)
     assert len(grams) == 5 and grams[0] == grams[3] and len(np.unique(grams)) == 4
     assert ngram_hashes(["a", "b"], 2)[0] != ngram_hashes(["b", "a"], 2)[0]

@@ -142,7 +142,7 @@ PLACES = (
 )
 
 
-@pytest.mark.parametrize("kind, value", FORMATS)
+@pytest.mark.parametrize(("kind", "value"), FORMATS)
 @pytest.mark.parametrize("place", PLACES)
 def test_each_format_is_masked_and_the_rest_is_as_it_was(kind, value, place):
     start = place.index("{}")
@@ -152,7 +152,7 @@ def test_each_format_is_masked_and_the_rest_is_as_it_was(kind, value, place):
 
 
 @pytest.mark.parametrize("value", DECOYS)
-@pytest.mark.parametrize("place", ("{}", "It was {}.", "({}) and so on", "see: {}, then\nmore"))
+@pytest.mark.parametrize("place", ["{}", "It was {}.", "({}) and so on", "see: {}, then\nmore"])
 def test_what_only_looks_like_it_stays(value, place):
     assert pii.mask(place.format(value)) == (place.format(value), {})
 
@@ -224,8 +224,12 @@ def test_planted_cases_in_real_reviews():
         "a." * 10**5 + "@",
         "@" + "a." * 10**5,
         "1." * 10**5,
-    ]
-    + ["+1 " * 10**5, "(0" * 10**5, "2a00:" * 10**5, "DE89 " * 10**5, "[dot]" * 10**5 + "@a[dot]"],
+        "+1 " * 10**5,
+        "(0" * 10**5,
+        "2a00:" * 10**5,
+        "DE89 " * 10**5,
+        "[dot]" * 10**5 + "@a[dot]",
+    ],
     ids=lambda text: text[:6],
 )
 def test_no_text_takes_long(text):

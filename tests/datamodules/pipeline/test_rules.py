@@ -74,7 +74,8 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(
-    "group, text, rule", [(g, text, rule) for g, cases in SPOILT.items() for text, rule in cases]
+    ("group", "text", "rule"),
+    [(g, text, rule) for g, cases in SPOILT.items() for text, rule in cases],
 )
 def test_each_rule_names_itself(group, text, rule):
     found, _ = broken(text, group)

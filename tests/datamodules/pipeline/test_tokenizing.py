@@ -40,7 +40,7 @@ def test_training_again_gives_the_same(kind, texts):
 
 
 @pytest.mark.parametrize(
-    "kind, vocabulary, message",
+    ("kind", "vocabulary", "message"),
     [
         ("nowhere/nothing", 100, r"^--tokenizer nowhere/nothing: neither bpe, wordpiece, unigram"),
         ("bpe", 100, r"^--vocabulary 100: bpe needs at least 264"),
