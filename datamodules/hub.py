@@ -48,7 +48,7 @@ def reachable(deadline: float = 4.0) -> bool:
 
 
 def load(repo: str, name: str | None = None, revision: str | None = None) -> "DatasetDict":
-    """`datasets.load_dataset` with one-line errors; the cached copy if the hub does not answer."""
+    """Load a data set with one-line errors; the cached copy if the hub does not answer."""
     title = f"{repo}/{name}" if name else repo
     if not reachable():
         found = load_cached(repo, name)
@@ -70,7 +70,7 @@ def load(repo: str, name: str | None = None, revision: str | None = None) -> "Da
 
 
 def _explained(error: Exception) -> str:
-    """What went wrong and, where that is known, what to do about it, in one line."""
+    """Explain an error in one line, with the remedy where that is known."""
     from datasets.exceptions import DatasetNotFoundError
 
     reason = " ".join(str(error).split()) or type(error).__name__
@@ -82,7 +82,7 @@ def _explained(error: Exception) -> str:
 
 
 def load_cached(repo: str, name: str | None = None) -> "DatasetDict | None":
-    """The newest copy that `load_dataset` left in the local cache; the network is not asked."""
+    """Load the newest copy in the local cache, without the network; None if there is none."""
     from huggingface_hub import constants
 
     cache = os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets"
@@ -108,7 +108,7 @@ def load_cached(repo: str, name: str | None = None) -> "DatasetDict | None":
 
 
 def fingerprint(found: "DatasetDict") -> str:
-    """The commit of the hub repository that the data came from; its cache folder is named so."""
+    """The commit of the hub repository, which is the name of the cache folder."""
     first = next(iter(found.values()))
     if not first.cache_files:  # held in memory, by HF_DATASETS_IN_MEMORY_MAX_SIZE
         return first._fingerprint
@@ -116,7 +116,7 @@ def fingerprint(found: "DatasetDict") -> str:
 
 
 def source(repo: str, name: str | None, found: "DatasetDict") -> str:
-    """Where data came from, for the run's records: hub:nyu-mll/glue/sst2@<commit>."""
+    """The source of the data for the run's records: hub:nyu-mll/glue/sst2@<commit>."""
     return f"hub:{repo}/{name}@{fingerprint(found)}" if name else f"hub:{repo}@{fingerprint(found)}"
 
 
@@ -127,7 +127,7 @@ def to_dataset(
     label_column: str = "label",
     kind: LabelKind = "class",
 ) -> Dataset:
-    """Checked splits with the hub's label names; a test split whose labels are -1 is left out."""
+    """Make checked splits with the hub's label names; a test split without labels is left out."""
     if "train" not in found:
         there = ", ".join(found)
         raise ValueError(f"--data.source hub: no train split (there: {there}): use another one")

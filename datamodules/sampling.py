@@ -1,4 +1,4 @@
-"""Which rows make up which batch: like lengths together, a token budget, seed and epoch."""
+"""Batches of rows of like length within a token budget, by seed and epoch; resumable."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -21,7 +21,7 @@ def bucket_width(lengths: np.ndarray) -> np.ndarray:
 
 
 def padded_width(lengths: ArrayLike, max_width: int) -> int:
-    """Tokens that rows of these lengths are padded to: their bucket's width, for few shapes.
+    """The width to which rows of these lengths are padded: their bucket's, so that shapes are few.
 
     On a CPU oneDNN compiles its kernels anew, and keeps them, for each shape that it meets.
     No row becomes longer than ``max_width``, the longest of its split.
@@ -32,7 +32,7 @@ def padded_width(lengths: ArrayLike, max_width: int) -> int:
 def slice_batches(
     widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, world_size: int
 ) -> list:
-    """Cut ascending ``widths`` into slices of at most ``batch_tokens`` padded tokens per rank.
+    """Slice ascending ``widths`` into batches of at most ``batch_tokens`` padded tokens per rank.
 
     A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
     """
@@ -53,7 +53,7 @@ def slice_batches(
 
 
 class LengthBatchSampler(Sampler[list[int]]):
-    """Batches of row numbers for one rank; every row once an epoch, on one rank only.
+    """Samples batches of row numbers for one rank; a row comes once an epoch, on one rank only.
 
     Args:
         lengths: The number of tokens of each row, (N,).
@@ -104,7 +104,7 @@ class LengthBatchSampler(Sampler[list[int]]):
 
     @property
     def start(self) -> int:
-        """Batches of this epoch that were handed out before the run was stopped."""
+        """The number of batches of this epoch that were handed out before the run was stopped."""
         return self.resumed["position"] if self.resumed["epoch"] == self.epoch else 0
 
     def __len__(self) -> int:

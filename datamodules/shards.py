@@ -22,6 +22,7 @@ ENDINGS = ("", ".index", ".sentences")
 
 
 def token_bytes(vocabulary: int) -> int:
+    """The number of bytes of a stored token."""
     return 2 if vocabulary <= 65_536 else 4
 
 
@@ -29,8 +30,8 @@ class ShardWriter:
     """Writes a shard under other names and renames it when it is whole.
 
     Args:
-        path: of the ``.ds`` file.
-        vocabulary: entries of the tokenizer; decides the width of a token.
+        path: The path of the ``.ds`` file.
+        vocabulary: The number of entries of the tokenizer; it decides the width of a token.
     """
 
     def __init__(self, path: Path, vocabulary: int) -> None:
@@ -42,7 +43,7 @@ class ShardWriter:
         self.tokens = 0
 
     def add(self, ids: ArrayLike, sentence_ends: ArrayLike) -> None:
-        """A document: its ids, (N,), and the ascending ends of its sentences; the last is N."""
+        """Add a document: its ids, (N,), and the ascending ends of its sentences, up to N."""
         ends = np.asarray(sentence_ends, dtype="<u8")
         data = np.asarray(ids)
         assert len(data) and ends[-1] == len(data) and (np.diff(ends.astype(np.int64)) > 0).all()
@@ -73,8 +74,8 @@ class TokenStream:
     """The shards of a folder, in the order of their names, as one stream of tokens.
 
     Attributes:
-        document_ends: in tokens of the stream, (documents,) int64.
-        sentence_ends: likewise, (sentences,) int64.
+        document_ends: The ends of the documents in tokens of the stream, (documents,) int64.
+        sentence_ends: The ends of the sentences likewise, (sentences,) int64.
     """
 
     def __init__(self, folder: Path, width: int) -> None:
@@ -109,7 +110,7 @@ class TokenStream:
         return np.concatenate(found)
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""
+        """The tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""
         return self.take(np.arange(start, stop))
 
     def take(self, places: np.ndarray) -> np.ndarray:
@@ -134,7 +135,7 @@ class TokenStream:
 
 
 def fingerprint(folder: Path) -> str:
-    """Of every token, boundary and id: the shards in their order, and the tokenizer."""
+    """A digest of every token and boundary of the shards in their order, and of the tokenizer."""
     shards = [file for split in SPLITS for file in sorted((folder / split).glob("*.ds*"))]
     files = [*shards, folder / "tokenizer" / "tokenizer.json"]
     names = [file.relative_to(folder).as_posix() for file in files]
@@ -146,7 +147,7 @@ def _damaged(file: Path, what: str) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What ``prepare_corpus.py`` says of the corpus; a one-line error where it made none."""
+    """Read the manifest of a corpus; a folder without a finished corpus is a one-line error."""
     file = folder / "manifest.json"
     hint = "make a corpus with experiments/tools/prepare_corpus.py --source SOURCE --out FOLDER"
     if not folder.is_dir():
@@ -166,7 +167,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def open_stream(folder: Path, name: str, manifest: dict[str, Any]) -> TokenStream:
-    """A split whose counts are those of the manifest."""
+    """Open a split, and check its counts by the manifest."""
     split, wanted = TokenStream(folder / name, manifest["token_bytes"]), manifest["splits"][name]
     found = {
         "documents": len(split.document_ends),

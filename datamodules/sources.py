@@ -1,4 +1,4 @@
-"""Where a data set is read from: hub, bundled package or files."""
+"""The sources of a labelled data set: the hub, a bundled package, or files."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,14 +19,16 @@ def read(
     bundled: Callable[[], tuple[tables.Dataset, str]],
     kind: LabelKind = "class",
 ) -> tuple[str, str, tables.Dataset]:
-    """Kind (hub | bundled | files), origin and splits of what ``--data.source`` asks for.
+    """Read the data set of ``--data.source``, with its kind (hub | bundled | files) and origin.
 
     Args:
         source: auto | hub | bundled, or a path.
-        repo: of the hub, with its ``config``; None where there is none.
-        names: of classes that files give as integers.
-        bundled: reads what the package index carries and names it.
-        kind: of the labels that are wanted.
+        columns: The columns of the text, of its pair and of the label.
+        repo: The repository on the hub; None if there is none.
+        config: The configuration of the repository.
+        names: The names of the classes that files give as integers.
+        bundled: Reads the bundled data, and names them.
+        kind: The kind of labels that is wanted.
     """
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")

@@ -191,7 +191,7 @@ def _with_splits(
 def _missing_splits(
     table: Table, splits: dict[str, TextSplit], notes: list[str]
 ) -> dict[str, TextSplit]:
-    """Parts of train for the splits that are missing, each text in one part only."""
+    """Split train for the splits that are missing, each text into one part only."""
     unique = drop_duplicates(splits["train"])
     dropped = len(splits["train"].texts) - len(unique.texts)
     if dropped:

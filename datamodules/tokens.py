@@ -1,4 +1,4 @@
-"""Texts to token ids, once: rows on disk by the fingerprint of all that they depend on."""
+"""Texts to token ids, kept in a cache by the fingerprint of all on which they depend."""
 
 import hashlib
 import json
@@ -28,14 +28,14 @@ class TokenRows(Dataset):
     """N tokenised rows, one after the other in flat arrays.
 
     Attributes:
-        ids: token ids of all rows, (sum of lengths,) int32.
+        ids: The token ids of all rows, (sum of lengths,) int32.
         types: 0 for the first text of a pair and 1 for the second, or empty, (…,) uint8.
-        starts: where each row starts in ``ids``, and the end of the last, (N + 1,) int64.
-        labels: (N,) int64 classes, (N,) float32 numbers, (N, classes) int64 of 0 and 1 for several,
-            or empty, (0,).
-        truncated: rows that were longer than the limit, (N,) bool.
-        pad: the padding token's id.
-        columns: the texts, by name, N each; what was cut of the ids is cut here, too.
+        starts: The start of each row in ``ids``, and the end of the last, (N + 1,) int64.
+        labels: The labels: (N,) int64 classes, (N,) float32 numbers, (N, classes) int64 of 0 and 1
+            for several, or empty, (0,).
+        truncated: A mask of the rows that were longer than the limit, (N,) bool.
+        pad: The id of the padding token.
+        columns: The texts by name, N each, truncated as the ids are.
     """
 
     ids: torch.Tensor
@@ -55,11 +55,11 @@ class TokenRows(Dataset):
 
     @cached_property
     def max_row_length(self) -> int:
-        """Tokens of the longest row."""
+        """The number of tokens of the longest row."""
         return int(self.lengths.max())
 
     def note(self, name: str) -> str:
-        """How many rows of the split were cut."""
+        """A remark on the number of truncated rows."""
         count = int(self.truncated.sum())
         return f"{count:,} of {len(self):,} {name} rows were cut at {self.max_row_length} tokens"
 
@@ -90,7 +90,7 @@ class TokenRows(Dataset):
         return batch
 
     def truncate_texts(self, texts: list[str], tokenizer) -> list[str]:
-        """The texts as far as their tokens go."""
+        """Truncate the texts of truncated rows, which end where their tokens end."""
         whole, kept = list(texts), self.truncated.nonzero()[:, 0].tolist()
         ids = [self.ids[self.starts[row] : self.starts[row + 1]].tolist() for row in kept]
         for row, text in zip(
@@ -101,7 +101,7 @@ class TokenRows(Dataset):
 
 
 def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
-    """Tokens of each split, of its longest row, and rows that were cut."""
+    """The numbers of tokens, of tokens of the longest row, and of truncated rows of each split."""
     return {
         "tokens": {name: len(rows.ids) for name, rows in splits.items()},
         "longest": {name: rows.max_row_length for name, rows in splits.items()},
@@ -110,7 +110,7 @@ def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
 
 
 def label_tensor(labels: Sequence | None, kind: LabelKind, classes: int) -> torch.Tensor:
-    """The labels of a split as ``TokenRows`` has them."""
+    """Convert the labels of a split to the tensor of ``TokenRows``."""
     if kind == "none":
         return torch.empty(0)
     if kind != "several":
@@ -129,13 +129,15 @@ def tokenize_texts(
     fingerprint: str,
     max_length: int | None,
 ) -> TokenRows:
-    """Token rows of one split, from the cache if these very texts were tokenised this way before.
+    """Tokenise a split, or take it from the cache if it was tokenised in this way before.
 
     Args:
-        name: of the tokenizer's backbone.
-        labels: as in ``TokenRows``.
-        fingerprint: of texts, pairs and labels; see ``tables.Dataset``.
-        max_length: rows are cut to this many tokens; the tokenizer's limit if None.
+        name: The backbone whose tokenizer is used.
+        texts: The N texts.
+        pairs: The N second texts, or None.
+        labels: The labels as in ``TokenRows``.
+        fingerprint: The digest of texts, pairs and labels; see ``tables.TextSplit``.
+        max_length: The number of tokens to which rows are truncated; the tokenizer's limit if None.
     """
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:
@@ -167,7 +169,7 @@ def tokenize_texts(
 def cached_tensors(
     key: str, make: Callable[[], dict[str, torch.Tensor]]
 ) -> dict[str, torch.Tensor]:
-    """Tensors from the cache if they were made under this key before, else made and kept."""
+    """Take tensors from the cache by their key, or make and keep them."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:24]
     file = cache_folder() / "tokens" / f"{digest}.safetensors"
     found = _load_cached(file)
@@ -181,12 +183,12 @@ def cached_tensors(
 
 
 def _tells_pairs_apart(tokenizer) -> bool:
-    """Whether something stands between two texts; decoders' tokenizers only join them."""
+    """Whether a special token stands between two texts; decoders' tokenizers only join them."""
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
 
 
 def max_positions(name: str) -> int:
-    """Tokens that the model takes, where its config says so: not every tokenizer knows."""
+    """The number of tokens that the model takes, by its config: not every tokenizer knows it."""
     from transformers import PretrainedConfig
 
     try:
@@ -197,7 +199,7 @@ def max_positions(name: str) -> int:
 
 
 def _load_cached(file: Path) -> dict[str, torch.Tensor] | None:
-    """What an earlier run left. A damaged file is removed, with a note, and made again."""
+    """Load the tensors of an earlier run; a damaged file is removed, with a note."""
     try:
         return load_file(file)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""More training texts from those there are."""
+"""Augmentation: changed copies of training texts."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,16 +19,18 @@ def augmented_copies(
     copies: int,
     seed: int,
 ) -> list[tuple[str, int]]:
-    """New texts, each with the place of the text that it was made of.
+    """Make changed copies of texts, each with the place of the text that it was made of.
 
-    Of each text its copies, each changed by all methods one after the other. A copy depends on the
-    text, its number and the seed, not on the other rows (of recombination's on those of its label).
-    What no method changes is left out.
+    All methods change each copy one after the other. A copy depends on the text, its number and
+    the seed, not on the other rows (by recombination also on those of its label). A copy that no
+    method changes is left out.
 
     Args:
-        labels: of the texts, where recombination has to heed them.
-        methods: names of ``METHODS`` or methods with settings of their own.
-        copies: of each text.
+        texts: The N texts.
+        labels: The N labels, if recombination is to stay within a label.
+        methods: Names of ``METHODS``, or methods with settings of their own.
+        copies: The number of copies of each text.
+        seed: The seed of all draws.
     """
     rows = [row for row in range(len(texts)) for _ in range(copies)]
     made = [texts[row] for row in rows]
@@ -50,10 +52,10 @@ def augmented_copies(
 
 
 def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
-    """A labelled data set whose training texts have changed copies.
+    """Add changed copies of the training texts to a labelled data set.
 
     Args:
-        methods: names joined by commas.
+        methods: Names of methods, joined by commas.
     """
     train = dataset.splits["train"]
     if train.pairs is not None:
@@ -84,7 +86,7 @@ def _methods(methods: Iterable[str | Method]) -> list[Method]:
 def _others(
     randoms: Sequence[Random], rows: Sequence[int], labels: Sequence
 ) -> Iterator[int | None]:
-    """For each row another one of its label, if there is one."""
+    """Draw another row of the same label for each row, or None if there is no other."""
     groups: dict[Any, list[int]] = {}
     for row, label in enumerate(labels):
         groups.setdefault(label, []).append(row)

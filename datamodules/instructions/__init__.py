@@ -1,4 +1,4 @@
-"""Instructions with their responses: read, tokenised once, served by token budget."""
+"""Instructions with their responses as a data module."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The bundled instructions, less what would teach noise."""
+"""The bundled instructions, without the records that would teach noise."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ _PLACEHOLDER = re.compile(r"noinput|[<\[](nopace|no input|input|output)[>\]]", r
 
 
 def instructlab() -> tuple[list[Conversation], Counter[str], str]:
-    """Conversations, how many were left out and why, and the name of the package.
+    """Read the conversations; with them come counts of reasons to drop, and the package's name.
 
     The 24,545 generated records share one system message, about another model: it is left out, so
     that a template's own takes its place. Lists in them are numbered "1\\." for Markdown's sake.
@@ -35,7 +35,7 @@ def instructlab() -> tuple[list[Conversation], Counter[str], str]:
 
 
 def reason_to_drop(conversation: Conversation) -> str | None:
-    """Why a record teaches noise, or None: placeholders, other scripts, no words, great length."""
+    """The reason to drop a record, or None: placeholders, other scripts, no words, great length."""
     text = "\n".join(message.content for message in conversation)
     if _PLACEHOLDER.search(text):
         return "with a placeholder such as <noinput>"

@@ -1,4 +1,4 @@
-"""Conversations as token ids, by a chat template, and which of the tokens are responses."""
+"""Conversations to token ids by a chat template, with a mask of the responses."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _GENERATION_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class Encoded(NamedTuple):
-    """Tokens of one conversation."""
+    """The tokens of one conversation."""
 
     ids: list[int]
     supervised: list[bool]  # of each token: whether it is to be learned
@@ -49,19 +49,19 @@ def set_chat_template(tokenizer, template: str, flag: str = "--data.template") -
 
 
 def render_prompt(tokenizer, conversation: Conversation) -> str:
-    """What the model gets before it answers, the beginning of its turn included."""
+    """Render the text that the model answers, with the beginning of its own turn."""
     return _render(tokenizer, conversation, ask=True)
 
 
 def prompt_ids(tokenizer, conversation: Conversation) -> list[int]:
-    """The same as token ids."""
+    """Encode the text of ``render_prompt``."""
     return tokenizer(render_prompt(tokenizer, conversation), add_special_tokens=False)["input_ids"]
 
 
 def encode(
     tokenizer, conversations: Sequence[Conversation], loss_on: LossTokens = "responses"
 ) -> list[Encoded]:
-    """Tokens of each conversation, and which of them are learned.
+    """Encode conversations, with a mask of the tokens that count in the loss.
 
     A template says with ``{% generation %}`` which of its text the assistant makes. Where it does
     not, that is each response and the special token that follows it. With ``all`` every token is
@@ -83,7 +83,7 @@ def encode(
 
 
 class _Span(NamedTuple):
-    """What the assistant says: characters from start to stop, and perhaps one token more."""
+    """The characters of a response, from start to stop; perhaps one token more belongs to it."""
 
     start: int
     stop: int
@@ -104,7 +104,7 @@ def _apply_template(tokenizer, conversation: Conversation, **options):
 
 
 def _spans_by_marks(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
-    """By the template's own marks."""
+    """Find the responses by the template's own marks."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     rendered: Any = render_jinja_template(
@@ -118,7 +118,7 @@ def _spans_by_marks(tokenizer, conversation: Conversation) -> tuple[str, list[_S
 
 
 def _spans_by_search(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
-    """Where each response stands in the text: behind all that is asked before it."""
+    """Find each response in the text, behind the prompt before it."""
     whole, spans = _render(tokenizer, conversation), []
     for turn, message in enumerate(conversation):
         if message.role != "assistant":
@@ -154,6 +154,6 @@ def _supervised(ids: list, offsets: list, spans: list[_Span], special: set) -> t
 
 
 def _inside(offset: tuple[int, int], span: _Span) -> bool:
-    """Some tokenizers leave a token's leading space out of its offsets: then they are empty."""
+    """Whether a token is in a span. Some tokenizers omit its leading space: it may be empty."""
     start, stop = offset
     return start < span.stop and (stop > span.start or start >= span.start)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from datamodules.files import Table
 
 FORMATS = "messages, conversations, or instruction (with input) and output"
-# What ShareGPT's dumps and their kin call those who speak.
+# The names of the roles in ShareGPT's dumps and similar files.
 _ROLES = {
     "system": "system",
     "user": "user",
@@ -18,7 +18,7 @@ _ROLES = {
 
 
 class Message(NamedTuple):
-    """What one role says in a turn: system, user or assistant."""
+    """The message of one role: system, user or assistant."""
 
     role: str
     content: str
@@ -29,25 +29,26 @@ Conversation = tuple[Message, ...]
 
 
 def as_chat(conversation: Conversation) -> list[dict[str, str]]:
-    """The form that chat templates take."""
+    """Convert a conversation to the form that chat templates take."""
     return [message._asdict() for message in conversation]
 
 
 def responses(conversation: Conversation) -> list[str]:
+    """The messages of the assistant."""
     return [message.content for message in conversation if message.role == "assistant"]
 
 
 def question(conversation: Conversation) -> str:
-    """What the user says first, by which a conversation is known."""
+    """The first message of the user, by which a conversation is known."""
     return next(message.content for message in conversation if message.role == "user")
 
 
 def conversations(table: Table) -> list[Conversation]:
-    """All rows of a table.
+    """Read a conversation from each row of a table.
 
     Raises:
-        ValueError: of an unknown format, a record without a response, or roles out of order, with
-            file and row.
+        ValueError: For an unknown format, a record without a response, or roles out of order, with
+            the file and row.
     """
     columns = table.columns
     if not {"messages", "conversations", "instruction"} & columns.keys():
@@ -64,7 +65,7 @@ def conversations(table: Table) -> list[Conversation]:
 
 
 def _messages(record: dict[str, Any]) -> Iterator[Message]:
-    """Of a record in whichever format it has; a file may mix them."""
+    """Read the messages of a record in any of the formats; a file may mix them."""
     there = {name for name, value in record.items() if value is not None}
     if "messages" in there:
         return _from_turns(record["messages"], "messages", "role", "content")

@@ -1,4 +1,4 @@
-"""Labelled tasks in words: some to be taught, others to see what of it carries over."""
+"""Labelled tasks as instructions: some are taught, others test what carries over to them."""
 
 import itertools
 import re
@@ -35,10 +35,15 @@ class LabelledTask(NamedTuple):
 
 
 class Questions(NamedTuple):
-    """Questions of one task with the words that may answer each, and which of them is right.
+    """The questions of a task with the words that may answer them.
 
-    ``neutral`` ask of texts that say nothing: what a model prefers there is its own leaning, by
-    which its answers are corrected (Zhao et al. 2021).
+    Attributes:
+        name: The name of the task.
+        prompts: The questions as prompts.
+        neutral: The same question about texts that say nothing. A model's preference there is its
+            bias, by which its answers are calibrated (Zhao et al. 2021).
+        words: The answer for each class.
+        labels: The right class of each question.
     """
 
     name: str
@@ -96,7 +101,7 @@ TASKS = {
 
 
 def parse_tasks(names: str, flag: str) -> list[str]:
-    """Names joined by commas, or none, checked."""
+    """Split names joined by commas, or none, and check them."""
     found = [name.strip() for name in names.split(",") if names != "none"]
     for name in found:
         if name not in TASKS:
@@ -105,7 +110,7 @@ def parse_tasks(names: str, flag: str) -> list[str]:
 
 
 def training_conversations(name: str, count: int, seed: int) -> list[Conversation]:
-    """So many rows of the training split as conversations, each asked in one of the ways."""
+    """Draw training rows as conversations; the templates take turns."""
     task, templates = TASKS[name], itertools.cycle(TASKS[name].templates)
     rows = _sample(task.read("train"), count, seed)
     return [
@@ -118,10 +123,10 @@ def training_conversations(name: str, count: int, seed: int) -> list[Conversatio
 
 
 def questions(name: str, count: int, render: Callable[[str], str]) -> Questions:
-    """So many rows of the test split, the same in every run.
+    """Draw questions from the test split, the same in every run.
 
     Args:
-        render: makes a question the text that the model gets.
+        render: Renders a question as a prompt.
     """
     task = TASKS[name]
     rows = _sample(task.read("test"), count, 0)
@@ -142,6 +147,6 @@ def _sample(rows: Sequence, count: int, seed: int) -> list:
 
 
 def _first_words(text: str, words: int) -> str:
-    """The first words, spacing and lines as they are."""
+    """The first words of a text with its spacing and lines."""
     spaced = re.findall(r"\S+\s*", text.strip())
     return "".join(spaced[:words]).strip() + " …" * (len(spaced) > words)

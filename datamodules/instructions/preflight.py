@@ -1,4 +1,4 @@
-"""What will be learned, shown before the first step; a run that would learn nothing stops here."""
+"""A check of the tokens to learn before the first step, and a table of them."""
 
 from datamodules.instructions.rows import ConversationRows
 
@@ -9,7 +9,7 @@ def check(train: ConversationRows) -> None:
     """Stop a run in which no token is learned, or none that ends a response.
 
     Raises:
-        ValueError: with the reason.
+        ValueError: With the reason.
     """
     if not train.supervised.any():
         truncated = int(train.truncated.sum())
@@ -34,7 +34,7 @@ def check(train: ConversationRows) -> None:
 
 
 def table(splits: dict[str, ConversationRows]) -> str:
-    """Rows, and what of them is learned, a line for each split."""
+    """Make a table of rows and learned tokens, a line for each split."""
     heads = ("records", "rows", "tokens", "learned", "learn nothing", "cut", "cut, end learned")
     lines = [("", *heads)]
     for name, rows in splits.items():
@@ -60,9 +60,9 @@ def table(splits: dict[str, ConversationRows]) -> str:
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:
-    """The first record that was not cut, as the model sees it, with what is learned in colour.
+    """Show the first whole record as the model sees it, with the learned tokens marked.
 
-    Without colour it stands between « and ».
+    The mark is a colour, or « and » without colour.
     """
     whole = (~rows.truncated & rows.ended).nonzero()[:, 0].tolist() or [0]
     ids, supervised = rows.tokens(whole[0])

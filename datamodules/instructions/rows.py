@@ -1,4 +1,4 @@
-"""Tokenised conversations as rows: one a row, or several packed behind one another."""
+"""Tokenised conversations as rows of one conversation each, or packed with several."""
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ class ConversationRows(Dataset):
     """N tokenised conversations in flat arrays, served in R rows.
 
     Attributes:
-        ids: token ids of all conversations, (sum of lengths,) int32.
-        supervised: the tokens to learn, (sum of lengths,) bool.
-        starts: where each begins in ``ids``, and the end of the last, (N + 1,) int64.
-        truncated: those longer than the limit, (N,) bool.
-        ended: those whose last response has its end token, and learns it, (N,) bool.
-        pad: the padding token's id.
-        packs: numbers of the conversations of each row; one each if None.
-        packed: whether a row may hold several.
+        ids: The token ids of all conversations, (sum of lengths,) int32.
+        supervised: A mask of the tokens to learn, (sum of lengths,) bool.
+        starts: The start of each in ``ids``, and the end of the last, (N + 1,) int64.
+        truncated: A mask of those that were longer than the limit, (N,) bool.
+        ended: A mask of those whose last response learns its end token, (N,) bool.
+        pad: The id of the padding token.
+        packs: The numbers of the conversations of each row; one each if None.
+        packed: Whether a row may hold several.
     """
 
     ids: torch.Tensor
@@ -44,12 +44,12 @@ class ConversationRows(Dataset):
 
     @property
     def sizes(self) -> np.ndarray:
-        """Tokens of each conversation, (N,)."""
+        """The number of tokens of each conversation, (N,)."""
         return self.starts.diff().numpy()
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each row, (R,)."""
+        """The number of tokens of each row, (R,)."""
         if self.packs is None:
             return self.sizes
         sizes = self.sizes
@@ -57,17 +57,17 @@ class ConversationRows(Dataset):
 
     @cached_property
     def max_row_length(self) -> int:
-        """Tokens of the longest row."""
+        """The number of tokens of the longest row."""
         return int(self.lengths.max())
 
     @property
     def supervised_counts(self) -> np.ndarray:
-        """Supervised tokens of each conversation, (N,)."""
+        """The number of supervised tokens of each conversation, (N,)."""
         total = np.concatenate([[0], np.cumsum(self.supervised.numpy())])
         return np.diff(total[self.starts.numpy()])
 
     def tokens(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Ids of one conversation and which of them are supervised."""
+        """The ids of one conversation and the mask of those that are supervised."""
         part = slice(int(self.starts[number]), int(self.starts[number + 1]))
         return self.ids[part], self.supervised[part]
 
@@ -101,7 +101,7 @@ class ConversationRows(Dataset):
 
 
 def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
-    """Numbers of the conversations that share a row of ``room`` tokens.
+    """Pack conversations by their sizes, (N,), into rows of ``room`` tokens; gives their numbers.
 
     Best fit, the longest first: each goes where it leaves the least room.
     """
@@ -123,7 +123,7 @@ def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
 def tokenize_conversations(
     tokenizer, conversations: Sequence[Conversation], loss_on: chat.LossTokens, limit: int
 ) -> dict[str, torch.Tensor]:
-    """The tensors of ``ConversationRows``, each conversation cut to ``limit`` tokens."""
+    """Make the tensors of ``ConversationRows``, each conversation truncated to ``limit`` tokens."""
     ids, supervised, sizes, truncated, ended = [], [], [], [], []
     for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
         for one in chat.encode(tokenizer, conversations[start : start + 1000], loss_on):

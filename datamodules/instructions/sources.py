@@ -1,4 +1,4 @@
-"""Where conversations are read from: the bundled set, a hub data set, or files."""
+"""The sources of conversations: the bundled set, a hub data set, or files."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from datamodules.instructions.conversations import Conversation, conversations, 
 
 
 class ConversationSplits(NamedTuple):
-    """Conversations of each split, and what to say of them."""
+    """The conversations of each split with their source and remarks for the user."""
 
     kind: str  # bundled | hub | files
     origin: str
@@ -19,7 +19,7 @@ class ConversationSplits(NamedTuple):
 
 
 def read(source: str) -> ConversationSplits:
-    """What ``--data.source`` asks for. Without a validation split, train is cut by hash."""
+    """Read the conversations of ``--data.source``; train is split by hash if it stands alone."""
     if source in ("auto", "bundled"):  # nothing on the hub is their original
         found, dropped, name = instructlab()
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common())
@@ -49,7 +49,7 @@ def _tables(found) -> dict[str, Table]:
 def _complete(
     kind: str, origin: str, splits: dict[str, list[Conversation]], notes: list[str]
 ) -> ConversationSplits:
-    """Validation and test, where they are missing, by a hash of what the user says first.
+    """Make missing validation and test splits by a hash of the first message of the user.
 
     So a question is in one split only, however often and with whatever answers it comes.
     """
