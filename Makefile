@@ -25,7 +25,7 @@ bench: .venv/bench-installed data/imdb/manifest.json
 	$(BIN)/python -m experiments.benchmarks.filter_rules --record
 	$(BIN)/python -m experiments.benchmarks.scaling --record
 
-data/imdb/manifest.json: | .venv/run-installed
+data/imdb/manifest.json: | .venv/bench-installed
 	$(BIN)/python experiments/tools/prepare_corpus.py --source imdb --out data/imdb
 
 .venv/bin/python:

@@ -48,8 +48,8 @@ class Answers(BeforeAndAfter):
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         data = trainer.datamodule
-        records, tokenizer = data.references(self.references), data.speaker
-        asked = [data.asked(text) for text in self.prompts] + [ids for _, ids, _ in records]
+        records, tokenizer = data.references(self.references), data.chat_tokenizer
+        asked = [data.prompt_ids(text) for text in self.prompts] + [ids for _, ids, _ in records]
         with pl_module.precision():
             said = pl_module.task.generate(pl_module.model, tokenizer, asked, self.tokens)
         # What is compared is as long as an answer may be.
@@ -93,7 +93,7 @@ class Answers(BeforeAndAfter):
 def _loss(trainer: Trainer, module: LightningModule) -> float:
     """Mean over the learned tokens of the test records."""
     total = count = 0.0
-    for batch in trainer.datamodule.whole_test():
+    for batch in trainer.datamodule.unsharded_test_dataloader():
         batch = {name: value.to(module.device) for name, value in batch.items()}
         batch = module.task.prepare(batch, training=False)
         size = float(module.task.size(batch))

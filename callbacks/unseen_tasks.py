@@ -21,9 +21,9 @@ class UnseenTasks(BeforeAndAfter):
             with pl_module.precision():
                 scores, leaning = (
                     pl_module.task.answer_scores(
-                        pl_module.model, data.speaker, asked, task.words
+                        pl_module.model, data.chat_tokenizer, prompts, task.words
                     ).float()
-                    for asked in (task.asked, task.neutral)
+                    for prompts in (task.prompts, task.neutral)
                 )
             guesses = (scores - leaning.mean(0)).argmax(1).tolist()
             right[task.name] = [

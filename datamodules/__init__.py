@@ -1,4 +1,4 @@
-"""Every DataModule by name; loaded when asked for, as the corpus pipeline needs no Lightning."""
+"""All data modules by name, loaded at their first use: the corpus pipeline needs no Lightning."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -1,130 +1,136 @@
-"""Labelled text: read, tokenised once, served in batches of like length."""
+"""The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
+import numpy as np
+from lightning.pytorch import LightningDataModule
 
-from datamodules import sources, tables
-from datamodules.augmentation import extended
-from datamodules.packaged import load_tokenizer
-from datamodules.serving import Serving
-from datamodules.tokens import TokenRows, label_tensor, lengths, tokenise
+from datamodules.sampling import LengthBatchSampler, ResumableLoader
 
 
-class LabelledText(Serving):
-    """Texts, or pairs of texts, with a label each. A subclass says where they come from.
-
-    Args:
-        source: auto | hub | bundled, or a folder or file (tsv, csv, jsonl, parquet, txt).
-        tokenizer: of the backbone: a bundled name, a hub id or a folder.
-        batch_tokens: padded tokens per batch and device; rows of like length share a batch.
-        batch_size: rows per batch and device instead of a token budget.
-        max_length: tokens after which a text is cut; the tokenizer's own limit if not given.
-        text_column: of files; "sentence" or "text" if not given.
-        pair_column: of files, for the second text of a pair.
-        label_column: of files: integers from 0, or names; numbers for a regression; names separated
-            by commas, or a list, for several at once.
-        labels: class | number | several | none; the task's on the command line.
-        train_rows: as many of the training rows, drawn by the seed; all if not given.
-        augment: ways to change copies of training texts, joined by commas: synonyms, deletion,
-            swap, sentence_shuffle, recombination, back_translation; or none.
-        copies: of each training text, where it is augmented.
-        seed: of the order of the rows; the run's seed if not given.
-        workers: processes that assemble batches; 0 does it in the training process.
-    """
-
-    hub_repo: str | None = None
-    hub_config: str | None = None
-    names: tuple[str, ...] | None = None  # of classes that files give as integers, where known
-
-    def __init__(
-        self,
-        source: str = "auto",
-        tokenizer: str = "minilm",
-        batch_tokens: PositiveInt = 768,
-        batch_size: PositiveInt | None = None,
-        max_length: PositiveInt | None = None,
-        text_column: str | None = None,
-        pair_column: str | None = None,
-        label_column: str = "label",
-        labels: tables.LabelKind = "class",
-        train_rows: PositiveInt | None = None,
-        augment: str = "none",
-        copies: PositiveInt = 1,
-        seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
-    ) -> None:
-        super().__init__(seed, batch_tokens, batch_size, workers)
-        self.source, self.tokenizer, self.max_length = source, tokenizer, max_length
-        self.columns, self.labels = (text_column, pair_column, label_column), labels
-        self.train_rows = train_rows
-        self.augment, self.copies = augment, copies
-        self.origin, self.kind = "", ""
-        self._dataset: tables.Dataset | None = None
-
-    def bundled(self) -> tuple[tables.Dataset, str]:
-        """The data that the package index carries and its name. Overridden where there is some."""
-        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
+class Rows(Protocol):
+    """The tokenised rows of a split."""
 
     @property
-    def dataset(self) -> tables.Dataset:
-        """Texts and labels of all splits, read at the first use."""
-        if self._dataset is None:
-            asked = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
-            self.kind, self.origin, self._dataset = sources.read(*asked, self.bundled, self.labels)
-            if self.train_rows:
-                self._dataset = tables.fewer(self._dataset, self.train_rows, self.seed)
-            if self.augment != "none":
-                self._dataset = extended(self._dataset, self.augment, self.copies, self.seed)
-        return self._dataset
+    def lengths(self) -> np.ndarray:
+        """The number of tokens of each row, (N,)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitems__(self, rows: list[int], /) -> Mapping[str, Any]:
+        """A batch of these rows."""
+
+
+class RowDataModule(LightningDataModule):
+    """A data module whose rows lie in ``_rows``; its place in an epoch is part of the checkpoint.
+
+    A subclass fills ``_rows`` by split in ``prepare_data`` or ``setup``, and overrides ``facts``,
+    ``notes`` and the properties below.
+    """
+
+    batches: type[LengthBatchSampler] = LengthBatchSampler
+    _rows: Mapping[str, Rows]
+
+    def __init__(
+        self, seed: int, batch_tokens: int | None, batch_size: int | None, workers: int
+    ) -> None:
+        super().__init__()
+        self.seed, self.workers = seed, workers
+        self.batch_tokens, self.batch_size = batch_tokens, batch_size
+        self._train: ResumableLoader | None = None
+        self._resumed: dict | None = None
+        self._planned_world_size: int | None = None  # devices of the run that is resumed
+        # A module may replace it: the tokens that it feeds its model for rows of such lengths,
+        # (N,) to (N,). By these the batches are made.
+        self.num_input_tokens: Callable[[np.ndarray], np.ndarray] = np.asarray
 
     @property
     def fingerprint(self) -> str:
-        return self.dataset.fingerprint
+        """A digest of all texts, which a resumed run must find again."""
+        raise NotImplementedError
+
+    @property
+    def origin(self) -> str:
+        """The source of the data, in words."""
+        raise NotImplementedError
 
     @property
     def test_split(self) -> str:
-        return self.dataset.test_split
+        """The split that the test runs on."""
+        raise NotImplementedError
 
-    @property
-    def label_names(self) -> list[str]:
-        return list(self.dataset.label_names)
-
-    def texts_of(self, split: str) -> dict[str, list[str]]:
-        """The texts of a split by name, as batches have them. Needs ``setup``."""
-        return self._rows[split].columns
-
-    def prepare_data(self) -> None:
-        """Tokenise into the cache: one process does it, the others wait."""
-        for split in self.dataset.splits:
-            if split not in self._rows:
-                self._rows[split] = self._load(split)
-
-    def _load(self, split: str) -> TokenRows:
-        rows = self.dataset.splits[split]
-        labels = label_tensor(rows.labels, self.labels, len(self.label_names))
-        asked = (rows.fingerprint, self.max_length)
-        found = tokenise(self.tokenizer, rows.texts, rows.pairs, labels, *asked)
-        if rows.pairs is not None:
-            return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
-        cut = found.cut.any()
-        texts = found.cut_texts(rows.texts, load_tokenizer(self.tokenizer)) if cut else rows.texts
-        return replace(found, columns={"text": texts})
+    def facts(self) -> dict[str, Any]:
+        """The facts about the data that the run's config and result record. Needs ``setup``."""
+        raise NotImplementedError
 
     def notes(self) -> list[str]:
-        """What the user should know of the data, a line each. Needs ``setup``."""
-        cut = [rows.note(name) for name, rows in self._rows.items() if rows.cut.any()]
-        return [*self.dataset.notes, *cut]
+        """The remarks on the data that the user should read, a line each. Needs ``setup``."""
+        raise NotImplementedError
 
-    def facts(self) -> dict:
-        """What the run's config and result say of the data. Needs ``setup``."""
-        return {
-            "source": self.kind,
-            "origin": self.origin,
-            "fingerprint": self.dataset.fingerprint,
-            "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
-            **lengths(self._rows),
-            "test_split": self.dataset.test_split,
-            "labels": self.label_names,
-            "pairs": self.dataset.splits["train"].pairs is not None,
-        }
+    def max_row_length(self) -> int:
+        """The number of tokens of the longest row of all splits. Needs ``setup``."""
+        return max(int(rows.lengths.max()) for rows in self._rows.values())
+
+    def setup(self, stage: str) -> None:
+        self.prepare_data()  # from the cache, in the processes that waited
+
+    def _loader(self, split: str, shuffle: bool, shared: bool = True) -> ResumableLoader:
+        trainer, rows = self.trainer, self._rows[split]
+        rank, world_size = (
+            (trainer.global_rank, trainer.world_size) if trainer and shared else (0, 1)
+        )
+        sampler = self.batches(
+            self.num_input_tokens(rows.lengths),
+            None if self.batch_size else self.batch_tokens,
+            self.batch_size,
+            shuffle,
+            self.seed,
+            rank,
+            world_size,
+            planned_world_size=self._planned_world_size if split == "train" else None,
+        )
+        return ResumableLoader(rows, sampler, workers=self.workers)
+
+    def train_dataloader(self) -> ResumableLoader:
+        self._train = self._loader("train", shuffle=True)
+        if self._resumed:
+            self._train.load_state_dict(self._resumed)
+            self._resumed = None
+        return self._train
+
+    def val_dataloader(self) -> ResumableLoader | list:
+        return self._loader("validation", shuffle=False)
+
+    def test_dataloader(self) -> ResumableLoader:
+        return self._loader(self.test_split, shuffle=False)
+
+    def unsharded_test_dataloader(self) -> ResumableLoader:
+        """A loader of all test rows, also where several devices share the test."""
+        return self._loader(self.test_split, shuffle=False, shared=False)
+
+    def state_dict(self) -> dict:
+        """The place in the epoch, for the checkpoint.
+
+        Lightning makes the loader before it has read the checkpoint, if an optimizer asks for the
+        number of steps, and then forgets the loader's own state.
+        """
+        return {"fingerprint": self.fingerprint} | self._place()
+
+    def _place(self) -> dict:
+        if not self._train:
+            return {}
+        devices = self._train.batch_sampler.planned_world_size
+        return {"train": self._train.state_dict(), "devices": devices}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        if state_dict["fingerprint"] != self.fingerprint:
+            raise ValueError(
+                f"--data.source {getattr(self, 'source', '')}: {self.origin} is not what the run "
+                f"was trained on; give it the data it had, or begin a new run"
+            )
+        self._resume(state_dict)
+
+    def _resume(self, state_dict: dict) -> None:
+        self._resumed = state_dict.get("train")
+        self._planned_world_size = state_dict.get("devices")

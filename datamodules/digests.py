@@ -1,4 +1,4 @@
-"""Content digests of files and folders: of names and bytes, computed once per change of a file."""
+"""Digests of files and folders by their names and bytes, computed once per change of a file."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ LARGE = 2**24  # bytes, from which a file's digests are remembered: smaller ones
 
 
 class Digest(NamedTuple):
-    """Of one file: its bytes, SHA-256 in hex, and MD5 in base64 as W&B's manifests have it."""
+    """The size of a file, its SHA-256 in hex, and its MD5 in base64 as in W&B's manifests."""
 
     size: int
     sha256: str
@@ -22,14 +22,14 @@ class Digest(NamedTuple):
 
 
 def contents(folder: Path, without: Iterable[str] = ()) -> list[str]:
-    """Names of the plain files below a folder, relative to it and sorted; hidden ones left out."""
+    """The sorted relative names of the plain files below a folder, without hidden ones."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     seen = (path.as_posix() for path in found if not any(p.startswith(".") for p in path.parts))
     return sorted(set(seen).difference(without))
 
 
 def of_files(root: Path, names: Iterable[str]) -> dict[str, Digest]:
-    """Digests of files below ``root`` by name, in the order given."""
+    """The digests of files below ``root`` by name, in the given order."""
     place = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
     memory = cache_folder() / "digests" / f"{place}.json"
     known, found, fresh = _read(memory), {}, False

@@ -13,21 +13,27 @@ STEMS = {"train": ("train",), "validation": ("dev", "validation"), "test": ("tes
 
 @dataclass(frozen=True)
 class Table:
-    """Columns as a file spells them; `rows` holds the row number that an error names."""
+    """The columns of a file.
+
+    Attributes:
+        name: The path of the file, for errors.
+        columns: The values of each column as the file spells them, N each.
+        rows: The N row numbers that errors name.
+    """
 
     name: str
     columns: dict[str, Sequence]
     rows: Sequence[int]
 
     def column(self, name: str, flag: str) -> Sequence:
-        """A column by name; a missing one is an error that names those that are there."""
+        """A column by name; if it is missing, the error names the others."""
         if name not in self.columns:
             there = ", ".join(f"{column!r}" for column in self.columns)
             raise self.fault(f"no column {name!r} (there: {there}): name one of them", flag)
         return self.columns[name]
 
     def fault(self, message: str, flag: str, index: int | None = None) -> ValueError:
-        """The one-line error about example `index`, or about the whole table."""
+        """Make the one-line error about example ``index``, or about the whole table."""
         return _fault(self.name, message, flag, None if index is None else self.rows[index])
 
 
@@ -37,7 +43,7 @@ def _fault(name, message: str, flag: str = "source", row: int | None = None) -> 
 
 
 def split_files(folder: Path) -> dict[str, Path]:
-    """The file of each split in a folder; none or two for one split is an error."""
+    """Find the file of each split in a folder; none or two for one split is an error."""
     entries = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     there = ", ".join(p.name for p in entries[:8]) + ", ..." * (len(entries) > 8) or "no files"
     files = {}
@@ -58,7 +64,7 @@ def split_files(folder: Path) -> dict[str, Path]:
 
 
 def read_table(path: Path) -> Table:
-    """All columns of one file. An unknown format and an unreadable file or row are errors."""
+    """Read all columns of a file. An unknown format and an unreadable file or row are errors."""
     if not path.exists():
         message = "there is no such file or folder: check the path"
         raise FileNotFoundError(str(_fault(path, message)))
@@ -135,7 +141,7 @@ def _columns(path: Path, records: Iterator[tuple[int, list[str]]]) -> Table:
 
 
 def _json(path: Path) -> Table:
-    """One array, as Alpaca's and ShareGPT's files are, or lines."""
+    """Read one array, as Alpaca's and ShareGPT's files are, or JSON lines."""
     text = _text(path)
     if not text.lstrip().startswith("["):
         return _jsonl(path)

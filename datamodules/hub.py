@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.files import Table
-from datamodules.tables import Dataset, LabelKind, assemble
+from datamodules.labels import LabelKind
+from datamodules.tables import Dataset, build_dataset
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -34,7 +35,7 @@ def reachable(deadline: float = 4.0) -> bool:
     def ask() -> None:
         try:
             statuses.append(get_session().head(constants.ENDPOINT, timeout=deadline).status_code)
-        except Exception:  # noqa: BLE001 - whatever went wrong, there was no answer
+        except Exception:
             return
 
     # No timeout reaches into a name look-up that hangs, so a thread does the asking; a daemon
@@ -47,10 +48,10 @@ def reachable(deadline: float = 4.0) -> bool:
 
 
 def load(repo: str, name: str | None = None, revision: str | None = None) -> "DatasetDict":
-    """`datasets.load_dataset` with one-line errors; the cached copy if the hub does not answer."""
+    """Load a data set with one-line errors; the cached copy if the hub does not answer."""
     title = f"{repo}/{name}" if name else repo
     if not reachable():
-        found = cached(repo, name)
+        found = load_cached(repo, name)
         if found is not None and revision in (None, fingerprint(found)):
             return found
         from huggingface_hub import constants
@@ -69,7 +70,7 @@ def load(repo: str, name: str | None = None, revision: str | None = None) -> "Da
 
 
 def _explained(error: Exception) -> str:
-    """What went wrong and, where that is known, what to do about it, in one line."""
+    """Explain an error in one line, with the remedy where that is known."""
     from datasets.exceptions import DatasetNotFoundError
 
     reason = " ".join(str(error).split()) or type(error).__name__
@@ -80,8 +81,8 @@ def _explained(error: Exception) -> str:
     return reason[:300]
 
 
-def cached(repo: str, name: str | None = None) -> "DatasetDict | None":
-    """The newest copy that `load_dataset` left in the local cache; the network is not asked."""
+def load_cached(repo: str, name: str | None = None) -> "DatasetDict | None":
+    """Load the newest copy in the local cache, without the network; None if there is none."""
     from huggingface_hub import constants
 
     cache = os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets"
@@ -107,7 +108,7 @@ def cached(repo: str, name: str | None = None) -> "DatasetDict | None":
 
 
 def fingerprint(found: "DatasetDict") -> str:
-    """The commit of the hub repository that the data came from; its cache folder is named so."""
+    """The commit of the hub repository, which is the name of the cache folder."""
     first = next(iter(found.values()))
     if not first.cache_files:  # held in memory, by HF_DATASETS_IN_MEMORY_MAX_SIZE
         return first._fingerprint
@@ -115,7 +116,7 @@ def fingerprint(found: "DatasetDict") -> str:
 
 
 def source(repo: str, name: str | None, found: "DatasetDict") -> str:
-    """Where data came from, for the run's records: hub:nyu-mll/glue/sst2@<commit>."""
+    """The source of the data for the run's records: hub:nyu-mll/glue/sst2@<commit>."""
     return f"hub:{repo}/{name}@{fingerprint(found)}" if name else f"hub:{repo}@{fingerprint(found)}"
 
 
@@ -126,7 +127,7 @@ def to_dataset(
     label_column: str = "label",
     kind: LabelKind = "class",
 ) -> Dataset:
-    """Checked splits with the hub's label names; a test split whose labels are -1 is left out."""
+    """Make checked splits with the hub's label names; a test split without labels is left out."""
     if "train" not in found:
         there = ", ".join(found)
         raise ValueError(f"--data.source hub: no train split (there: {there}): use another one")
@@ -138,8 +139,8 @@ def to_dataset(
             # The columns that are not needed stay unread; an error about columns names them.
             columns = {c: rows[c][:] if c in wanted else [] for c in rows.column_names}
             tables[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
-    names = getattr(found["train"].features.get(label_column), "names", None)
-    if names and kind == "number":
+    label_names = getattr(found["train"].features.get(label_column), "names", None)
+    if label_names and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
-    names = tuple(names) if names else None
-    return assemble(tables, text_column, pair_column, label_column, names, kind)
+    label_names = tuple(label_names) if label_names else None
+    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)

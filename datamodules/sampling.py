@@ -1,7 +1,8 @@
-"""Which rows make up which batch: like lengths together, a token budget, seed and epoch."""
+"""Batches of rows of like length within a token budget, by seed and epoch; resumable."""
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch.utils.data import DataLoader, Sampler
 
 
-def width_of(lengths: np.ndarray) -> np.ndarray:
+def bucket_width(lengths: np.ndarray) -> np.ndarray:
     """Round each length up to a bucket whose width is at most 1/16 of it.
 
     Rows of one bucket change places from epoch to epoch; the list of widths does not, and so the
@@ -19,47 +20,51 @@ def width_of(lengths: np.ndarray) -> np.ndarray:
     return -(-lengths // step) * step
 
 
-def padded(lengths: ArrayLike, longest: int) -> int:
-    """Tokens that rows of these lengths are padded to: their bucket's width, for few shapes.
+def padded_width(lengths: ArrayLike, max_width: int) -> int:
+    """The width to which rows of these lengths are padded: their bucket's, so that shapes are few.
 
     On a CPU oneDNN compiles its kernels anew, and keeps them, for each shape that it meets.
-    No row becomes longer than ``longest``, the longest of its split.
+    No row becomes longer than ``max_width``, the longest of its split.
     """
-    return min(int(width_of(np.asarray(lengths)).max()), longest)
+    return min(int(bucket_width(np.asarray(lengths)).max()), max_width)
 
 
-def cut(widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, ranks: int) -> list:
-    """Cut ascending ``widths`` into slices of at most ``batch_tokens`` padded tokens per rank.
+def slice_batches(
+    widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, world_size: int
+) -> list:
+    """Slice ascending ``widths`` into batches of at most ``batch_tokens`` padded tokens per rank.
 
     A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
     """
     edges = [0]
     if batch_size:  # no loop over rows, of which a corpus has millions
-        edges = list(range(0, len(widths), batch_size * ranks))
+        edges = list(range(0, len(widths), batch_size * world_size))
     for place in range(0 if batch_size else len(widths)):
         rows = place - edges[-1] + 1
-        if -(-rows // ranks) * widths[place] > batch_tokens and rows > ranks:
+        if -(-rows // world_size) * widths[place] > batch_tokens and rows > world_size:
             edges.append(place)
     edges.append(len(widths))
     # Each rank needs a row of each slice: a last slice of fewer takes some from those before it.
     for number in range(len(edges) - 2, 0, -1):
-        edges[number] = min(edges[number], edges[number + 1] - ranks)
-    if len(edges) > 2 and edges[1] < ranks:
+        edges[number] = min(edges[number], edges[number + 1] - world_size)
+    if len(edges) > 2 and edges[1] < world_size:
         del edges[1]
     return [slice(*pair) for pair in pairwise(edges)]
 
 
-class LengthBatches(Sampler[list[int]]):
-    """Batches of row numbers for one rank; every row once an epoch, on one rank only.
+class LengthBatchSampler(Sampler[list[int]]):
+    """Samples batches of row numbers for one rank; a row comes once an epoch, on one rank only.
 
     Args:
-        lengths: tokens per row, (N,).
-        batch_tokens: padded tokens that a batch may hold on each rank.
-        batch_size: rows per batch instead; exactly one of the two is given.
-        shuffle: by ``seed`` and epoch; without it rows come in ascending length.
-        rank: this process, of ``ranks``.
-        cut_for: devices that the batches are cut for, if others than ``ranks``: a resumed run
-            keeps its batches, and so its curve, on however many devices it goes on.
+        lengths: The number of tokens of each row, (N,).
+        batch_tokens: The number of padded tokens that a batch may hold on each rank.
+        batch_size: The number of rows of a batch; exactly one of these two is given.
+        shuffle: Whether to shuffle by ``seed`` and epoch; without it rows come in ascending length.
+        seed: The seed of the order.
+        rank: The number of this process.
+        world_size: The number of processes.
+        planned_world_size: The number of processes that the batches are made for, if it is not
+            ``world_size``: a resumed run keeps its batches, and so its curve, on other devices.
     """
 
     def __init__(
@@ -70,22 +75,26 @@ class LengthBatches(Sampler[list[int]]):
         shuffle: bool,
         seed: int = 0,
         rank: int = 0,
-        ranks: int = 1,
-        cut_for: int | None = None,
+        world_size: int = 1,
+        planned_world_size: int | None = None,
     ) -> None:
         assert (batch_tokens is None) != (batch_size is None)
-        if len(lengths) < ranks:
+        if len(lengths) < world_size:
             raise ValueError(
-                f"--trainer.devices: {ranks} devices cannot share a split of {len(lengths)} rows"
+                f"--trainer.devices: {world_size} devices cannot share a split of {len(lengths)} "
+                f"rows"
             )
-        self.widths = width_of(np.asarray(lengths, dtype=np.int64))
-        self.shuffle, self.seed, self.rank, self.ranks = shuffle, seed, rank, ranks
-        self.cut_for = cut_for or ranks
-        self.slices = cut(np.sort(self.widths), batch_tokens, batch_size, self.cut_for)
-        if (fewest := min(part.stop - part.start for part in self.slices)) < ranks:
+        self.widths = bucket_width(np.asarray(lengths, dtype=np.int64))
+        self.shuffle, self.seed, self.rank, self.world_size = shuffle, seed, rank, world_size
+        self.planned_world_size = planned_world_size or world_size
+        self.slices = slice_batches(
+            np.sort(self.widths), batch_tokens, batch_size, self.planned_world_size
+        )
+        if (fewest := min(part.stop - part.start for part in self.slices)) < world_size:
             raise ValueError(
-                f"--trainer.devices: the run's batches were cut for {self.cut_for}, and {ranks} "
-                f"devices cannot share one of {fewest} rows: go on with {fewest} at most"
+                f"--trainer.devices: the run's batches were cut for {self.planned_world_size}, and "
+                f"{world_size} devices cannot share one of {fewest} rows: go on with {fewest} at "
+                f"most"
             )
         self.epoch, self.resumed = 0, {"epoch": 0, "position": 0}
         self.sampler = self  # where Lightning looks for set_epoch
@@ -95,7 +104,7 @@ class LengthBatches(Sampler[list[int]]):
 
     @property
     def start(self) -> int:
-        """Batches of this epoch that were handed out before the run was stopped."""
+        """The number of batches of this epoch that were handed out before the run was stopped."""
         return self.resumed["position"] if self.resumed["epoch"] == self.epoch else 0
 
     def __len__(self) -> int:
@@ -108,25 +117,27 @@ class LengthBatches(Sampler[list[int]]):
         rows = np.lexsort((ties, self.widths))
         order = random.permutation(len(self)) if self.shuffle else np.arange(len(self))
         for number in order[start:]:
-            yield rows[self.slices[number]][self.rank :: self.ranks].tolist()
+            yield rows[self.slices[number]][self.rank :: self.world_size].tolist()
 
 
-def _as_it_is(batch: dict) -> dict:
+def _identity(batch: Any) -> Any:
     return batch  # the rows come as a padded batch already
 
 
 class ResumableLoader(DataLoader):
-    """A DataLoader over :class:`LengthBatches` whose place in the epoch is part of the checkpoint.
+    """A DataLoader whose place in the epoch is part of the checkpoint.
 
-    What counts is batches handed out, not batches that workers have prefetched.
+    The place is the number of batches handed out, not of those that workers have prefetched.
     """
 
-    def __init__(self, rows, batches: LengthBatches, workers: int = 0) -> None:
+    batch_sampler: LengthBatchSampler
+
+    def __init__(self, rows: Any, sampler: LengthBatchSampler, workers: int = 0) -> None:
         super().__init__(
             rows,
-            batch_sampler=batches,
+            batch_sampler=sampler,
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
             generator=torch.Generator(),  # or each epoch would draw from the global generator

@@ -8,11 +8,11 @@ sentences), both uint64 and in tokens. The first two are what datatrove writes a
 import contextlib
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from datamodules import digests
 
@@ -22,6 +22,7 @@ ENDINGS = ("", ".index", ".sentences")
 
 
 def token_bytes(vocabulary: int) -> int:
+    """The number of bytes of a stored token."""
     return 2 if vocabulary <= 65_536 else 4
 
 
@@ -29,25 +30,27 @@ class ShardWriter:
     """Writes a shard under other names and renames it when it is whole.
 
     Args:
-        path: of the ``.ds`` file.
-        vocabulary: entries of the tokenizer; decides the width of a token.
+        path: The path of the ``.ds`` file.
+        vocabulary: The number of entries of the tokenizer; it decides the width of a token.
     """
 
     def __init__(self, path: Path, vocabulary: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.type = path, np.dtype(f"<u{token_bytes(vocabulary)}")
         self.names = [f".{path.name}{ending}.{os.getpid()}" for ending in ENDINGS]
-        self.files = [open(path.with_name(name), "wb") for name in self.names]
+        # They stay open from document to document, and __exit__ closes them.
+        self.files = [open(path.with_name(name), "wb") for name in self.names]  # noqa: SIM115
         self.tokens = 0
 
-    def add(self, ids: Sequence[int], sentence_ends: Sequence[int]) -> None:
-        """A document: its ids, (N,), and the ascending ends of its sentences; the last is N."""
+    def add(self, ids: ArrayLike, sentence_ends: ArrayLike) -> None:
+        """Add a document: its ids, (N,), and the ascending ends of its sentences, up to N."""
         ends = np.asarray(sentence_ends, dtype="<u8")
-        assert len(ids) and ends[-1] == len(ids) and (np.diff(ends.astype(np.int64)) > 0).all()
+        data = np.asarray(ids)
+        assert len(data) and ends[-1] == len(data) and (np.diff(ends.astype(np.int64)) > 0).all()
         tokens, documents, sentences = self.files
-        tokens.write(np.asarray(ids).astype(self.type).tobytes())
+        tokens.write(data.astype(self.type).tobytes())
         sentences.write((ends + np.uint64(self.tokens)).tobytes())
-        self.tokens += len(ids)
+        self.tokens += len(data)
         documents.write(np.array([self.tokens], dtype="<u8").tobytes())
 
     def __enter__(self) -> "ShardWriter":
@@ -67,12 +70,12 @@ class ShardWriter:
                 self.path.with_name(name).unlink(missing_ok=True)
 
 
-class Split:
+class TokenStream:
     """The shards of a folder, in the order of their names, as one stream of tokens.
 
     Attributes:
-        document_ends: in tokens of the stream, (documents,) int64.
-        sentence_ends: likewise, (sentences,) int64.
+        document_ends: The ends of the documents in tokens of the stream, (documents,) int64.
+        sentence_ends: The ends of the sentences likewise, (sentences,) int64.
     """
 
     def __init__(self, folder: Path, width: int) -> None:
@@ -107,7 +110,7 @@ class Split:
         return np.concatenate(found)
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""
+        """The tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""
         return self.take(np.arange(start, stop))
 
     def take(self, places: np.ndarray) -> np.ndarray:
@@ -132,7 +135,7 @@ class Split:
 
 
 def fingerprint(folder: Path) -> str:
-    """Of every token, boundary and id: the shards in their order, and the tokenizer."""
+    """A digest of every token and boundary of the shards in their order, and of the tokenizer."""
     shards = [file for split in SPLITS for file in sorted((folder / split).glob("*.ds*"))]
     files = [*shards, folder / "tokenizer" / "tokenizer.json"]
     names = [file.relative_to(folder).as_posix() for file in files]
@@ -144,7 +147,7 @@ def _damaged(file: Path, what: str) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What ``prepare_corpus.py`` says of the corpus; a one-line error where it made none."""
+    """Read the manifest of a corpus; a folder without a finished corpus is a one-line error."""
     file = folder / "manifest.json"
     hint = "make a corpus with experiments/tools/prepare_corpus.py --source SOURCE --out FOLDER"
     if not folder.is_dir():
@@ -163,9 +166,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def open_split(folder: Path, name: str, manifest: dict[str, Any]) -> Split:
-    """A split whose counts are those of the manifest."""
-    split, wanted = Split(folder / name, manifest["token_bytes"]), manifest["splits"][name]
+def open_stream(folder: Path, name: str, manifest: dict[str, Any]) -> TokenStream:
+    """Open a split, and check its counts by the manifest."""
+    split, wanted = TokenStream(folder / name, manifest["token_bytes"]), manifest["splits"][name]
     found = {
         "documents": len(split.document_ends),
         "tokens": len(split),

@@ -1,10 +1,11 @@
-"""Where a data set is read from: hub, bundled package or files."""
+"""The sources of a labelled data set: the hub, a bundled package, or files."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from datamodules import hub, tables
+from datamodules.labels import LabelKind
 
 Columns = tuple[str | None, str | None, str]  # of the text, of its pair, of the label
 
@@ -16,16 +17,18 @@ def read(
     config: str | None,
     names: tuple[str, ...] | None,
     bundled: Callable[[], tuple[tables.Dataset, str]],
-    kind: tables.LabelKind = "class",
+    kind: LabelKind = "class",
 ) -> tuple[str, str, tables.Dataset]:
-    """Kind (hub | bundled | files), origin and splits of what ``--data.source`` asks for.
+    """Read the data set of ``--data.source``, with its kind (hub | bundled | files) and origin.
 
     Args:
         source: auto | hub | bundled, or a path.
-        repo: of the hub, with its ``config``; None where there is none.
-        names: of classes that files give as integers.
-        bundled: reads what the package index carries and names it.
-        kind: of the labels that are wanted.
+        columns: The columns of the text, of its pair and of the label.
+        repo: The repository on the hub; None if there is none.
+        config: The configuration of the repository.
+        names: The names of the classes that files give as integers.
+        bundled: Reads the bundled data, and names them.
+        kind: The kind of labels that is wanted.
     """
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")
@@ -35,13 +38,13 @@ def read(
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:
-            asked = source == "hub" or hub.reachable()
-            found = hub.load(repo, config) if asked else hub.cached(repo, config)
+            ask = source == "hub" or hub.reachable()
+            found = hub.load(repo, config) if ask else hub.load_cached(repo, config)
         except ValueError as error:
             if source == "hub":
                 raise
             why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
-            found = hub.cached(repo, config)
+            found = hub.load_cached(repo, config)
         if found is not None:
             return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns, kind)
     splits, name = bundled()

@@ -1,28 +1,36 @@
-"""Labelled text: tables to checked splits, class ids, numbers and label names."""
+"""Labelled text: tables to checked splits of texts with their labels."""
 
 import hashlib
-import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from datamodules.files import Table, read_table, split_files
-
-# What a row brings: the id of its class, a number, the ids of several classes, or nothing.
-LabelKind = Literal["class", "number", "several", "none"]
+from datamodules.labels import (
+    LabelKind,
+    Labels,
+    check_two_classes,
+    encode_labels,
+    read_labels,
+)
 
 
 @dataclass(frozen=True)
-class Split:
-    """Texts of one split, their second sentences for pairs, and labels (None: unlabelled)."""
+class TextSplit:
+    """The texts of one split with their labels.
+
+    Attributes:
+        texts: The text of each row, or the first text of each pair.
+        pairs: The second text of each pair; None if the texts are single.
+        labels: The label of each row; None without labels.
+    """
 
     texts: list[str]
     pairs: list[str] | None
-    labels: list[int] | list[float] | list[list[int]] | None
+    labels: Labels | None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -35,35 +43,46 @@ class Split:
                 digest.update(b"%d:%b" % (len(data), data))
         return digest.hexdigest()
 
-    def take(self, indices: Sequence[int]) -> "Split":
+    def take(self, indices: Sequence[int]) -> "TextSplit":
         """The examples at the given positions, in that order."""
-        columns = (self.texts, self.pairs, self.labels)
-        return Split(*(None if c is None else [c[i] for i in indices] for c in columns))
+        pairs, labels = self.pairs, self.labels
+        return TextSplit(
+            [self.texts[i] for i in indices],
+            None if pairs is None else [pairs[i] for i in indices],
+            None if labels is None else [labels[i] for i in indices],  # type: ignore[arg-type]  # of the one kind
+        )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Splits "train", "validation" and, where there is one, "test", with one-line remarks."""
+    """The splits of a data set.
 
-    splits: dict[str, Split]
+    Attributes:
+        splits: "train", "validation" and, where there is one, "test".
+        label_names: The names of the classes in the order of their ids.
+        notes: Remarks for the user, a line each.
+        kind: The kind of the labels.
+    """
+
+    splits: dict[str, TextSplit]
     label_names: tuple[str, ...]
     notes: list[str]
     kind: LabelKind = "class"
 
     @property
     def fingerprint(self) -> str:
-        """Of every text and label of every split."""
+        """A digest of every text and label of every split."""
         prints = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
         return hashlib.sha256(prints.encode()).hexdigest()[:16]
 
     @property
     def test_split(self) -> str:
-        """Where the files hold no labelled test rows, the test is on the validation rows."""
+        """The split for the test: the validation rows where no test rows have labels."""
         return "test" if "test" in self.splits else "validation"
 
 
-def fewer(dataset: Dataset, rows: int, seed: int) -> Dataset:
-    """The data set with so many training rows, drawn by the seed.
+def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
+    """Draw training rows by the seed.
 
     Of one seed, the rows of a smaller number are among those of a larger one.
     """
@@ -74,27 +93,31 @@ def fewer(dataset: Dataset, rows: int, seed: int) -> Dataset:
     return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
 
 
-def split_of(text: str, validation: float = 0.1, test: float = 0.1) -> str:
-    """The split a text belongs to, whatever else is in the file; spacing and case do not count."""
+def hash_split(text: str, validation: float = 0.1, test: float = 0.1) -> str:
+    """The split of a text by its hash, whatever else is in the file; not by spacing and case."""
     digest = hashlib.sha256(" ".join(text.split()).lower().encode()).digest()
     h = int.from_bytes(digest[:8], "big") / 2**64
     return "test" if h < test else "validation" if h < test + validation else "train"
 
 
-def drop_duplicates(split: Split) -> Split:
-    """Each text (or pair) once; where copies disagree on the label, the first one counts."""
-    keys = split.texts if split.pairs is None else zip(split.texts, split.pairs, strict=True)
-    first: dict = {}
+def drop_duplicates(split: TextSplit) -> TextSplit:
+    """Keep each text (or pair) once; where copies disagree on the label, the first one counts."""
+    keys: Iterable[Hashable] = split.texts
+    if split.pairs is not None:
+        keys = zip(split.texts, split.pairs, strict=True)
+    first: dict[Hashable, int] = {}
     for i, key in enumerate(keys):
         first.setdefault(key, i)
     return split.take(list(first.values()))
 
 
-def split_by_hash(split: Split, validation: float = 0.1, test: float = 0.1) -> dict[str, Split]:
-    """Train, validation and test by `split_of` each text; a part can come out empty."""
+def split_by_hash(
+    split: TextSplit, validation: float = 0.1, test: float = 0.1
+) -> dict[str, TextSplit]:
+    """Split into train, validation and test by ``hash_split``; a part can come out empty."""
     indices: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for i, text in enumerate(split.texts):
-        indices[split_of(text, validation, test)].append(i)
+        indices[hash_split(text, validation, test)].append(i)
     return {name: split.take(keep) for name, keep in indices.items()}
 
 
@@ -106,14 +129,14 @@ def read_path(
     label_names: tuple[str, ...] | None = None,
     kind: LabelKind = "class",
 ) -> Dataset:
-    """Read a folder of train, dev or validation, and test files, or one file split by text hash."""
+    """Read a folder of train, dev or validation, and test files, or split one file by text hash."""
     path = Path(path).expanduser()
     paths = split_files(path) if path.is_dir() else {"train": path}
     tables = {split: read_table(file) for split, file in paths.items()}
-    return assemble(tables, text_column, pair_column, label_column, label_names, kind)
+    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)
 
 
-def assemble(
+def build_dataset(
     tables: dict[str, Table],
     text_column: str | None = None,
     pair_column: str | None = None,
@@ -121,49 +144,37 @@ def assemble(
     label_names: tuple[str, ...] | None = None,
     kind: LabelKind = "class",
 ) -> Dataset:
-    """Checked splits from one table each; without validation, train is cut by text hash.
+    """Make checked splits of one table each; without validation, train is split by text hash.
 
-    Class ids follow `label_names` where they fit what is found, else integers 0..n-1 stay as they
-    are and names are numbered in sorted order. The classes are those of train. Several names in
-    one field are separated by commas, or come as a list.
+    Class ids follow ``label_names`` where these fit the data. Otherwise integers 0..n-1 stay as
+    they are, and names are numbered in sorted order. The classes are those of train. Several names
+    in one field are separated by commas, or come as a list.
+
+    Raises:
+        ValueError: For a text or label that cannot be used, with its file and row.
     """
     if kind == "none":
-        return _finish(
-            tables, {split: None for split in tables}, (), kind, text_column, pair_column
-        )
-    notes, labels = [], {}
-    for split, table in tables.items():
-        if split == "test" and label_column not in table.columns:
-            continue
-        column = [_READ[kind](value) for value in table.column(label_column, "label_column")]
-        if split != "test" or any(label not in (None, -1) for label in column):
-            labels[split] = column
+        unlabelled = dict.fromkeys(tables)
+        return _with_splits(tables, unlabelled, (), kind, text_column, pair_column, [])
+    notes, labels = [], read_labels(tables, label_column, kind)
     if "test" in tables and "test" not in labels:
         notes.append(f"{Path(tables['test'].name).name} has no labels: it is not used")
-    if kind == "number":
-        names, encoded = (), {s: _numbers(tables[s], column) for s, column in labels.items()}
-    elif kind == "several":
-        names, encoded = _names_of_rows(tables, labels)
-    else:
-        _two_classes(tables["train"], labels["train"])
-        names, ids = _classes(labels["train"], label_names)
-        encoded = {split: _encode(tables[split], column, ids) for split, column in labels.items()}
-    return _finish(tables, encoded, names, kind, text_column, pair_column, notes)
+    names, encoded = encode_labels(tables, labels, kind, label_names)
+    return _with_splits(tables, encoded, names, kind, text_column, pair_column, notes)
 
 
-def _finish(
+def _with_splits(
     tables: dict[str, Table],
-    labels: dict[str, list | None],
+    labels: Mapping[str, Labels | None],
     names: tuple[str, ...],
     kind: LabelKind,
     text_column: str | None,
     pair_column: str | None,
-    notes: list[str] | None = None,
+    notes: list[str],
 ) -> Dataset:
-    """Texts to labels that have been read, and the splits that are missing."""
-    notes = notes or []
+    """Join the texts to their labels, and make the splits that are missing."""
     splits = {
-        split: Split(
+        split: TextSplit(
             _texts(tables[split], text_column, "text_column"),
             None if pair_column is None else _texts(tables[split], pair_column, "pair_column"),
             column,
@@ -171,20 +182,16 @@ def _finish(
         for split, column in labels.items()
     }
     if "validation" not in splits:
-        splits |= _cut(tables["train"], splits, notes)
+        splits |= _missing_splits(tables["train"], splits, notes)
         if kind == "class":
-            _two_classes(tables["train"], splits["train"].labels)
+            check_two_classes(tables["train"], splits["train"].labels or [])
     return Dataset(splits, names, notes, kind)
 
 
-def _two_classes(table: Table, labels: list) -> None:
-    if len(set(labels)) == 1 and labels[0] is not None:
-        message = f"train holds one class only (label {labels[0]!r}): give text of two or more"
-        raise table.fault(message, "label_column")
-
-
-def _cut(table: Table, splits: dict[str, Split], notes: list[str]) -> dict[str, Split]:
-    """Parts of train for the splits that are missing, each text in one part only."""
+def _missing_splits(
+    table: Table, splits: dict[str, TextSplit], notes: list[str]
+) -> dict[str, TextSplit]:
+    """Split train for the splits that are missing, each text into one part only."""
     unique = drop_duplicates(splits["train"])
     dropped = len(splits["train"].texts) - len(unique.texts)
     if dropped:
@@ -212,100 +219,6 @@ def _texts(table: Table, name: str | None, flag: str) -> list[str]:
     return texts
 
 
-def _spelled(value) -> int | float | str | None:
-    """What a label says: an integer (1, "1", 1.0), a name, a fraction, or nothing usable."""
-    if isinstance(value, str):
-        value = value.strip() or None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return value if isinstance(value, str) else None
-    if not math.isfinite(number):
-        return value if isinstance(value, str) else None  # "nan" may be a name, NaN is a gap
-    return int(number) if number.is_integer() else number
-
-
-def _listed(value) -> list[str] | None:
-    """Several names from a list, or from a text with commas; an empty one is no name at all."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, list | tuple):
-        return None if value is None or value != value else [str(_spelled(value))]
-    return [name for part in value if (name := str(part).strip())]
-
-
-_READ = {"class": _spelled, "number": _spelled, "several": _listed}
-
-
-def _numbers(table: Table, labels: list) -> list[float]:
-    for i, label in enumerate(labels):
-        if not isinstance(label, int | float):
-            found = "no label" if label is None else f"label {label!r} is not a number"
-            message = f"{found}: a regression needs one in every row"
-            raise table.fault(message, "label_column", i)
-    return [float(label) for label in labels]
-
-
-def _names_of_rows(
-    tables: dict[str, Table], labels: dict[str, list[list[str] | None]]
-) -> tuple[tuple[str, ...], dict[str, list[list[int]]]]:
-    """The names of train, sorted, and the ids of each row's names."""
-    for split, column in labels.items():
-        if None in column:
-            message = "no usable labels (names separated by commas, or a list): fill them in"
-            raise tables[split].fault(message, "label_column", column.index(None))
-    names = tuple(sorted({name for row in labels["train"] for name in row}))
-    if len(names) < 2:
-        message = f"train holds {len(names)} different labels: give two or more"
-        raise tables["train"].fault(message, "label_column")
-    ids = {name: number for number, name in enumerate(names)}
-    for split, column in labels.items():
-        for i, row in enumerate(column):
-            if unknown := [name for name in row if name not in ids]:
-                message = f"label {unknown[0]!r} is outside the set ({', '.join(names[:8])})"
-                raise tables[split].fault(message, "label_column", i)
-    return names, {
-        split: [sorted({ids[n] for n in row}) for row in c] for split, c in labels.items()
-    }
-
-
-def _classes(
-    labels: list, label_names: tuple[str, ...] | None
-) -> tuple[tuple[str, ...], dict[int | str, int]]:
-    """Label names in the order of their ids, and the id of each label as `_spelled` gives it."""
-    strings = sum(isinstance(label, str) for label in labels)
-    numbers = sum(isinstance(label, (int, float)) for label in labels)
-    found = set(labels)
-    # Only the more frequent kind counts, and integers only up to the first gap: a stray "yes" or
-    # 7 in a column of 0 and 1 is then reported with its row and does not become a class.
-    if strings > numbers:
-        words = sorted(label for label in found if isinstance(label, str))
-        names = label_names if set(words) <= set(label_names or ()) else tuple(words)
-        return names, {_spelled(name): i for i, name in enumerate(names)}
-    count = next(n for n in range(len(found) + 1) if n not in found)
-    fits = label_names is not None and count <= len(label_names)
-    names = label_names if fits else tuple(str(n) for n in range(count))
-    return names, {i: i for i in range(len(names))}
-
-
-def _encode(table: Table, labels: list, ids: dict[int | str, int]) -> list[int]:
-    encoded = [ids.get(label) for label in labels]
-    if None in encoded:
-        i = encoded.index(None)
-        known = ", ".join(str(label) for label in list(ids)[:8]) + ", ..." * (len(ids) > 8)
-        if labels[i] is None:
-            message = "no usable label (an integer or a name): fill it in or remove the row"
-        elif isinstance(labels[i], float):
-            message = f"label {labels[i]} is not an integer: give classes, 0..n-1 or names"
-        elif not ids or isinstance(next(iter(ids)), int):
-            rule = f"integers run from 0 without gaps{', here ' * bool(ids)}{known}"
-            message = f"label {labels[i]!r} is outside the set ({rule})"
-        else:
-            message = f"label {labels[i]!r} is outside the set ({known})"
-        raise table.fault(message, "label_column", i)
-    return encoded
-
-
-def texts_of(path: Path) -> list[str]:
-    """The texts of one file, without labels."""
+def read_texts(path: Path) -> list[str]:
+    """Read the texts of one file, without labels."""
     return _texts(read_table(path), None, "source")

@@ -1,4 +1,4 @@
-"""Texts to token ids, once: rows on disk by the fingerprint of all that they depend on."""
+"""Texts to token ids, kept in a cache by the fingerprint of all on which they depend."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
-from datamodules.packaged import building, cache_folder, load_tokenizer, locate, pad_id
-from datamodules.sampling import padded
-from datamodules.tables import LabelKind
+from datamodules.labels import LabelKind
+from datamodules.packaged import build_once, cache_folder, load_tokenizer, locate, pad_id
+from datamodules.sampling import padded_width
 
-_FORMAT = 2  # raised when the files below change their meaning
+_FORMAT = 3  # raised when the files below change their meaning
 
 
 @dataclass
@@ -28,21 +28,21 @@ class TokenRows(Dataset):
     """N tokenised rows, one after the other in flat arrays.
 
     Attributes:
-        ids: token ids of all rows, (sum of lengths,) int32.
+        ids: The token ids of all rows, (sum of lengths,) int32.
         types: 0 for the first text of a pair and 1 for the second, or empty, (…,) uint8.
-        starts: where each row starts in ``ids``, and the end of the last, (N + 1,) int64.
-        labels: (N,) int64 classes, (N,) float32 numbers, (N, classes) int64 of 0 and 1 for several,
-            or empty, (0,).
-        cut: rows that were longer than the limit, (N,) bool.
-        pad: the padding token's id.
-        columns: the texts, by name, N each; what was cut of the ids is cut here, too.
+        starts: The start of each row in ``ids``, and the end of the last, (N + 1,) int64.
+        labels: The labels: (N,) int64 classes, (N,) float32 numbers, (N, classes) int64 of 0 and 1
+            for several, or empty, (0,).
+        truncated: A mask of the rows that were longer than the limit, (N,) bool.
+        pad: The id of the padding token.
+        columns: The texts by name, N each, truncated as the ids are.
     """
 
     ids: torch.Tensor
     types: torch.Tensor
     starts: torch.Tensor
     labels: torch.Tensor
-    cut: torch.Tensor
+    truncated: torch.Tensor
     pad: int
     columns: dict[str, list[str]] = field(default_factory=dict)
 
@@ -54,21 +54,21 @@ class TokenRows(Dataset):
         return self.starts.diff().numpy()
 
     @cached_property
-    def longest(self) -> int:
-        """Tokens of the longest row."""
+    def max_row_length(self) -> int:
+        """The number of tokens of the longest row."""
         return int(self.lengths.max())
 
     def note(self, name: str) -> str:
-        """How many rows of the split were cut."""
-        cut = int(self.cut.sum())
-        return f"{cut:,} of {len(self):,} {name} rows were cut at {self.longest} tokens"
+        """A remark on the number of truncated rows."""
+        count = int(self.truncated.sum())
+        return f"{count:,} of {len(self):,} {name} rows were cut at {self.max_row_length} tokens"
 
     def __getitems__(self, rows: list[int]) -> LabelledBatch:
-        """Rows padded to the longest, or a little more: called by the loader with a whole batch."""
+        """Pad these rows to the longest of them, or a little more."""
         index = torch.tensor(rows)
         starts = self.starts[index]
         lengths = self.starts[index + 1] - starts
-        place = torch.arange(padded(lengths.numpy(), self.longest))
+        place = torch.arange(padded_width(lengths.numpy(), self.max_row_length))
         mask = place < lengths[:, None]
         source = (starts[:, None] + place)[mask]
         ids = torch.full(mask.shape, self.pad)
@@ -89,9 +89,9 @@ class TokenRows(Dataset):
             }
         return batch
 
-    def cut_texts(self, texts: list[str], tokenizer) -> list[str]:
-        """The texts as far as their tokens go."""
-        whole, kept = list(texts), self.cut.nonzero()[:, 0].tolist()
+    def truncate_texts(self, texts: list[str], tokenizer) -> list[str]:
+        """Truncate the texts of truncated rows, which end where their tokens end."""
+        whole, kept = list(texts), self.truncated.nonzero()[:, 0].tolist()
         ids = [self.ids[self.starts[row] : self.starts[row + 1]].tolist() for row in kept]
         for row, text in zip(
             kept, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
@@ -101,27 +101,27 @@ class TokenRows(Dataset):
 
 
 def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
-    """Tokens of each split, of its longest row, and rows that were cut."""
+    """The numbers of tokens, of tokens of the longest row, and of truncated rows of each split."""
     return {
         "tokens": {name: len(rows.ids) for name, rows in splits.items()},
-        "longest": {name: rows.longest for name, rows in splits.items()},
-        "cut_to_max_length": {name: int(rows.cut.sum()) for name, rows in splits.items()},
+        "longest": {name: rows.max_row_length for name, rows in splits.items()},
+        "cut_to_max_length": {name: int(rows.truncated.sum()) for name, rows in splits.items()},
     }
 
 
 def label_tensor(labels: Sequence | None, kind: LabelKind, classes: int) -> torch.Tensor:
-    """The labels of a split as ``TokenRows`` has them."""
+    """Convert the labels of a split to the tensor of ``TokenRows``."""
     if kind == "none":
         return torch.empty(0)
     if kind != "several":
         return torch.tensor(labels)
-    found = torch.zeros(len(labels), classes, dtype=torch.int64)
-    for row, named in enumerate(labels):
+    found = torch.zeros(len(labels or ()), classes, dtype=torch.int64)
+    for row, named in enumerate(labels or ()):
         found[row, named] = 1
     return found
 
 
-def tokenise(
+def tokenize_texts(
     name: str,
     texts: Sequence[str],
     pairs: Sequence[str] | None,
@@ -129,18 +129,20 @@ def tokenise(
     fingerprint: str,
     max_length: int | None,
 ) -> TokenRows:
-    """Token rows of one split, from the cache if these very texts were tokenised this way before.
+    """Tokenise a split, or take it from the cache if it was tokenised in this way before.
 
     Args:
-        name: of the tokenizer's backbone.
-        labels: as in ``TokenRows``.
-        fingerprint: of texts, pairs and labels; see ``tables.Dataset``.
-        max_length: rows are cut to this many tokens; the tokenizer's limit if None.
+        name: The backbone whose tokenizer is used.
+        texts: The N texts.
+        pairs: The N second texts, or None.
+        labels: The labels as in ``TokenRows``.
+        fingerprint: The digest of texts, pairs and labels; see ``tables.TextSplit``.
+        max_length: The number of tokens to which rows are truncated; the tokenizer's limit if None.
     """
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:
         raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, positions(name))
+    limit = min(tokenizer.model_max_length, max_positions(name))
     if max_length is not None and max_length > limit:
         raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
     needed = 1 + tokenizer.num_special_tokens_to_add(pair=pairs is not None)
@@ -153,17 +155,26 @@ def tokenise(
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
-    rows = cached(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
-    return TokenRows(**rows, pad=pad_id(tokenizer))
+    rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
+    return TokenRows(
+        ids=rows["ids"],
+        types=rows["types"],
+        starts=rows["starts"],
+        labels=rows["labels"],
+        truncated=rows["truncated"],
+        pad=pad_id(tokenizer),
+    )
 
 
-def cached(key: str, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Tensors from the cache if they were made under this key before, else made and kept."""
+def cached_tensors(
+    key: str, make: Callable[[], dict[str, torch.Tensor]]
+) -> dict[str, torch.Tensor]:
+    """Take tensors from the cache by their key, or make and keep them."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:24]
     file = cache_folder() / "tokens" / f"{digest}.safetensors"
-    found = _kept(file)
+    found = _load_cached(file)
     if found is None:
-        with building(file) as scratch:
+        with build_once(file) as scratch:
             if scratch is not None:
                 save_file(make(), scratch / "rows")
                 os.replace(scratch / "rows", file)
@@ -172,12 +183,12 @@ def cached(key: str, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, t
 
 
 def _tells_pairs_apart(tokenizer) -> bool:
-    """Whether something stands between two texts; decoders' tokenizers only join them."""
+    """Whether a special token stands between two texts; decoders' tokenizers only join them."""
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
 
 
-def positions(name: str) -> int:
-    """Tokens that the model takes, where its config says so: not every tokenizer knows."""
+def max_positions(name: str) -> int:
+    """The number of tokens that the model takes, by its config: not every tokenizer knows it."""
     from transformers import PretrainedConfig
 
     try:
@@ -187,8 +198,8 @@ def positions(name: str) -> int:
     return config.get("max_position_embeddings") or 10**30
 
 
-def _kept(file: Path) -> dict[str, torch.Tensor] | None:
-    """What an earlier run left. A damaged file is removed, with a note, and made again."""
+def _load_cached(file: Path) -> dict[str, torch.Tensor] | None:
+    """Load the tensors of an earlier run; a damaged file is removed, with a note."""
     try:
         return load_file(file)
     except FileNotFoundError:
@@ -202,14 +213,14 @@ def _kept(file: Path) -> dict[str, torch.Tensor] | None:
 def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
     options = {"add_special_tokens": True, "return_attention_mask": False}
     # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
-    ids, types, lengths, cut, size = [], [], [], [], 10_000
-    typed = pairs is not None and "token_type_ids" in tokenizer.model_input_names
+    ids, types, lengths, truncated, size = [], [], [], [], 10_000
+    with_types = pairs is not None and "token_type_ids" in tokenizer.model_input_names
     if pairs is not None and not _tells_pairs_apart(tokenizer):
         texts, pairs = [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
     for start in range(0, len(texts), size):
         part = slice(start, start + size)
         second = None if pairs is None else list(pairs[part])
-        whole = tokenizer(list(texts[part]), second, return_token_type_ids=typed, **options)
+        whole = tokenizer(list(texts[part]), second, return_token_type_ids=with_types, **options)
         over = [limit is not None and len(row) > limit for row in whole["input_ids"]]
         if any(over):
             whole = tokenizer(
@@ -217,18 +228,18 @@ def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
                 second,
                 truncation=True,
                 max_length=limit,
-                return_token_type_ids=typed,
+                return_token_type_ids=with_types,
                 **options,
             )
         lengths += [len(row) for row in whole["input_ids"]]
         ids.append(np.fromiter((t for row in whole["input_ids"] for t in row), np.int32))
-        if typed:
+        if with_types:
             types.append(np.fromiter((t for row in whole["token_type_ids"] for t in row), np.uint8))
-        cut += over
+        truncated += over
     return {
         "ids": torch.from_numpy(np.concatenate(ids)),
-        "types": torch.from_numpy(np.concatenate(types)) if typed else torch.empty(0).byte(),
+        "types": torch.from_numpy(np.concatenate(types)) if with_types else torch.empty(0).byte(),
         "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])),
         "labels": labels,
-        "cut": torch.tensor(cut, dtype=torch.bool),
+        "truncated": torch.tensor(truncated, dtype=torch.bool),
     }

@@ -3,8 +3,8 @@
 import tokenizers
 import transformers
 
-from datamodules.instructions.chat import PLAIN
-from datamodules.instructions.records import Conversation, Message
+from datamodules.instructions.chat import PLAIN_TEMPLATE
+from datamodules.instructions.conversations import Conversation, Message
 
 SPECIAL = ["</s>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>"]
 SPECIAL += ["<|end_header_id|>", "<|begin|>"]
@@ -19,7 +19,7 @@ HEADERS = """{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %
 + '<|eot_id|>' }}{% endfor %}\
 {% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}\
 {% endif %}"""
-TEMPLATES = {"plain": PLAIN, "chatml": CHATML, "headers": HEADERS}
+TEMPLATES = {"plain": PLAIN_TEMPLATE, "chatml": CHATML, "headers": HEADERS}
 
 
 def tokenizer(template: str):

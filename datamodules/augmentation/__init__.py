@@ -1,4 +1,4 @@
-"""More training texts from those there are."""
+"""Augmentation: changed copies of training texts."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,28 +7,30 @@ from random import Random
 from typing import Any
 
 from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
-from datamodules.tables import Dataset, Split
+from datamodules.tables import Dataset, TextSplit
 
 Method = Callable[[str, Random], str]
 
 
-def copies_of(
+def augmented_copies(
     texts: Sequence[str],
     labels: Sequence | None,
     methods: Sequence[str | Method],
     copies: int,
     seed: int,
 ) -> list[tuple[str, int]]:
-    """New texts, each with the place of the text that it was made of.
+    """Make changed copies of texts, each with the place of the text that it was made of.
 
-    Of each text its copies, each changed by all methods one after the other. A copy depends on the
-    text, its number and the seed, not on the other rows (of recombination's on those of its label).
-    What no method changes is left out.
+    All methods change each copy one after the other. A copy depends on the text, its number and
+    the seed, not on the other rows (by recombination also on those of its label). A copy that no
+    method changes is left out.
 
     Args:
-        labels: of the texts, where recombination has to heed them.
-        methods: names of ``METHODS`` or methods with settings of their own.
-        copies: of each text.
+        texts: The N texts.
+        labels: The N labels, if recombination is to stay within a label.
+        methods: Names of ``METHODS``, or methods with settings of their own.
+        copies: The number of copies of each text.
+        seed: The seed of all draws.
     """
     rows = [row for row in range(len(texts)) for _ in range(copies)]
     made = [texts[row] for row in rows]
@@ -36,7 +38,7 @@ def copies_of(
         seeds = [f"{seed}/{n}/{place % copies}/{texts[row]}" for place, row in enumerate(rows)]
         randoms = [Random(text) for text in seeds]
         if isinstance(method, BackTranslation):
-            made = method.many(made)
+            made = method.translate_all(made)
         elif isinstance(method, Recombination):
             others = _others(randoms, rows, labels or [None] * len(texts))
             parts = zip(made, randoms, others, strict=True)
@@ -49,25 +51,26 @@ def copies_of(
     return [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
 
 
-def extended(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
-    """A labelled data set whose training texts have changed copies.
+def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
+    """Add changed copies of the training texts to a labelled data set.
 
     Args:
-        methods: names joined by commas.
+        methods: Names of methods, joined by commas.
     """
     train = dataset.splits["train"]
     if train.pairs is not None:
         raise ValueError("--data.augment: texts in pairs are not augmented; leave it out")
-    labels = train.labels and [str(label) for label in train.labels]
+    groups = train.labels and [str(label) for label in train.labels]
     try:
-        made = copies_of(train.texts, labels, methods.split(","), copies, seed)
+        made = augmented_copies(train.texts, groups, methods.split(","), copies, seed)
     except (ValueError, OSError) as error:
         raise ValueError(f"--data.augment: {error}") from error
     texts = [*train.texts, *(text for text, _ in made)]
+    labels: Any = None  # of the kind that the others have
     if train.labels is not None:
         labels = [*train.labels, *(train.labels[row] for _, row in made)]
     note = f"{len(made):,} training texts were added by {methods.replace(',', ', ')}"
-    splits = dataset.splits | {"train": Split(texts, None, labels)}
+    splits = dataset.splits | {"train": TextSplit(texts, None, labels)}
     return replace(dataset, splits=splits, notes=[*dataset.notes, note])
 
 
@@ -83,7 +86,7 @@ def _methods(methods: Iterable[str | Method]) -> list[Method]:
 def _others(
     randoms: Sequence[Random], rows: Sequence[int], labels: Sequence
 ) -> Iterator[int | None]:
-    """For each row another one of its label, if there is one."""
+    """Draw another row of the same label for each row, or None if there is no other."""
     groups: dict[Any, list[int]] = {}
     for row, label in enumerate(labels):
         groups.setdefault(label, []).append(row)

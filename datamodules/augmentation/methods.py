@@ -1,4 +1,4 @@
-"""Ways to change a text: its words, the order of its sentences, half of it, or by translation.
+"""Methods that change a text: its words, the order of its sentences, a half of it, or all of it.
 
 Synonyms, deletion and swaps follow EDA (Wei & Zou 2019, arXiv:1901.11196), recombination instance
 crossover (Luque 2019, arXiv:1909.11241), back-translation Sennrich et al. (2016, arXiv:1511.06709).
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from random import Random
 
 from datamodules.augmentation.synonyms import wordnet
-from datamodules.augmentation.translation import translated
+from datamodules.augmentation.translation import translate
+from datamodules.optional import require
 
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])")
 _SENTENCE = re.compile(
@@ -25,7 +26,7 @@ def _count(share: float, words: int) -> int:
 
 @dataclass(frozen=True)
 class Synonyms:
-    """Changes a share of the words, at least one, for WordNet synonyms; stop words stay.
+    """Replaces a share of the words, at least one, by WordNet synonyms; stop words stay.
 
     Only words in their dictionary form are changed, so that grammar mostly survives.
     """
@@ -43,14 +44,13 @@ class Synonyms:
 
 
 def _synonyms(word: str) -> tuple[str, ...]:
-    return () if word.lower() in _stop_words() else wordnet().synonyms(word.lower())
+    return () if word.lower() in _stop_words() else tuple(wordnet().synonyms(word.lower()))
 
 
 @functools.cache
 def _stop_words() -> frozenset[str]:
-    from spacy.lang.en.stop_words import STOP_WORDS
-
-    return frozenset(STOP_WORDS)
+    words = require("spacy.lang.en.stop_words", "corpus", "lists the stop words of English")
+    return frozenset(words.STOP_WORDS)
 
 
 def _cased(word: str, like: str) -> str:
@@ -78,7 +78,7 @@ class Deletion:
 
 @dataclass(frozen=True)
 class Swap:
-    """Lets two words change places, for a share of the words, at least once."""
+    """Swaps two words, once for each word of a share, at least once."""
 
     share: float = 0.1
 
@@ -102,7 +102,7 @@ def _swap(parts: list[str], places: list[int], random: Random) -> None:
 
 @dataclass(frozen=True)
 class SentenceShuffle:
-    """Puts the sentences into another order; what is between them stays."""
+    """Puts the sentences into another order; the white space between them stays in its place."""
 
     def __call__(self, text: str, random: Random) -> str:
         spans = [match.span() for match in _SENTENCE.finditer(text)]
@@ -121,7 +121,7 @@ class SentenceShuffle:
 
 @dataclass(frozen=True)
 class Recombination:
-    """The first half of a text and the second half of another of the same label.
+    """Joins the first half of a text and the second half of another of the same label.
 
     Halves are of sentences, or of words where a text is one sentence. What comes out depends on
     the other rows, unlike with the other methods.
@@ -141,26 +141,27 @@ def _halves(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class BackTranslation:
-    """Into another language and back, sentence by sentence. All copies of a text are the same.
+    """Translates into another language and back, by sentences. All copies of a text are the same.
 
     Args:
-        there: a hub id or folder of a translation model, or ``apertium eng-spa``.
-        back: the same, for the way back.
-        batch_size: sentences that a model translates at once.
+        forward: A hub id or folder of a translation model, or ``apertium eng-spa``.
+        backward: The same for the way back.
+        batch_size: The number of sentences that a model translates at once.
     """
 
-    there: str = "Helsinki-NLP/opus-mt-en-de"
-    back: str = "Helsinki-NLP/opus-mt-de-en"
+    forward: str = "Helsinki-NLP/opus-mt-en-de"
+    backward: str = "Helsinki-NLP/opus-mt-de-en"
     batch_size: int = 16
 
     def __call__(self, text: str, random: Random) -> str:
-        return self.many([text])[0]
+        return self.translate_all([text])[0]
 
-    def many(self, texts: Sequence[str]) -> list[str]:
+    def translate_all(self, texts: Sequence[str]) -> list[str]:
+        """Translate many texts there and back, each sentence once."""
         pieces = [re.split(f"({_SENTENCE.pattern})", text, flags=re.DOTALL) for text in texts]
         sentences = list(dict.fromkeys(piece for part in pieces for piece in part[1::2]))
-        abroad = translated(self.there, sentences, self.batch_size)
-        back = dict(zip(sentences, translated(self.back, abroad, self.batch_size), strict=True))
+        abroad = translate(self.forward, sentences, self.batch_size)
+        back = dict(zip(sentences, translate(self.backward, abroad, self.batch_size), strict=True))
         return ["".join(back.get(piece, piece) for piece in part) for part in pieces]
 
 

@@ -9,7 +9,7 @@ _PARTS = {"1": "noun", "2": "verb", "3": "adj", "4": "adv", "5": "adj"}  # numbe
 
 
 class WordNet:
-    """A folder with the files index.*, data.* and cntlist.rev (wndb(5WN), senseidx(5WN))."""
+    """The nouns, verbs, adjectives and adverbs of a folder in WordNet's format (wndb(5WN))."""
 
     def __init__(self, folder: Path) -> None:
         counts = _counts(folder / "cntlist.rev")
@@ -23,12 +23,12 @@ class WordNet:
                     self._senses[lemma] = (count, synsets[number])
 
     def synonyms(self, lemma: str) -> list[str]:
-        """Other single words, in lower case, for the most frequent sense of the lemma."""
+        """The other single words, in lower case, for the most frequent sense of the lemma."""
         return [word for word in self._senses.get(lemma, (0, ()))[1] if word != lemma]
 
 
 def _synsets(data: Path) -> dict[str, tuple[str, ...]]:
-    """Single words by the number of their set: its place in the published file."""
+    """The single words of each synset by its number, which is its place in the published file."""
     found = {}
     for line in data.read_text(encoding="utf-8").splitlines():
         if not line.startswith(" "):
@@ -39,7 +39,7 @@ def _synsets(data: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _first_senses(index: Path) -> list[tuple[str, str]]:
-    """Senses are in order of use: the first of the places that end a line."""
+    """Each lemma with its most used synset: the first of the numbers that end its line."""
     found = []
     for line in index.read_text(encoding="utf-8").splitlines():
         fields = line.split()
@@ -49,7 +49,7 @@ def _first_senses(index: Path) -> list[tuple[str, str]]:
 
 
 def _counts(file: Path) -> dict[tuple[str, str], int]:
-    """How often the first sense of a lemma as a part of speech was met in tagged texts."""
+    """The count of the first sense of each lemma and part of speech in tagged texts."""
     counts = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         key, number, count = line.split()

@@ -1,4 +1,4 @@
-"""Sentences into another language: by any sequence-to-sequence model, or by Apertium."""
+"""Machine translation by any sequence-to-sequence model, or by Apertium."""
 
 import functools
 import shutil
@@ -6,11 +6,11 @@ import subprocess
 from typing import Any
 
 
-def translated(name: str, sentences: list[str], size: int) -> list[str]:
-    """The sentences in another language, ``size`` of them at once.
+def translate(name: str, sentences: list[str], size: int) -> list[str]:
+    """Translate sentences, ``size`` of them at once.
 
     Args:
-        name: a hub id or folder of a translation model, or apertium and a pair.
+        name: A hub id or folder of a translation model, or apertium and a language pair.
     """
     kind, _, pair = name.partition(" ")
     if kind == "apertium":

@@ -1,17 +1,17 @@
-"""Conversations as token ids, by a chat template, and which of the tokens are responses."""
+"""Conversations to token ids by a chat template, with a mask of the responses."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from datamodules.instructions.records import Conversation, as_chat
+from datamodules.instructions.conversations import Conversation, as_chat
 
-Learn = Literal["responses", "all"]
+LossTokens = Literal["responses", "all"]
 
 # Ours, for tokenizers without one: plain words, so that no token is new, and the end of a text,
 # which every decoder knows, at the end of a response.
-PLAIN = """\
+PLAIN_TEMPLATE = """\
 {% for message in messages %}\
 {% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}\
 {% elif message['role'] == 'user' %}{{ '### User:\\n' + message['content'] + '\\n\\n' }}\
@@ -20,23 +20,23 @@ PLAIN = """\
 {% endfor %}\
 {% if add_generation_prompt %}{{ '### Assistant:\\n' }}{% endif %}"""
 
-_MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_GENERATION_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class Encoded(NamedTuple):
-    """Tokens of one conversation."""
+    """The tokens of one conversation."""
 
     ids: list[int]
     supervised: list[bool]  # of each token: whether it is to be learned
     end: int  # place of the token that ends the last response, where it is learned; else -1
 
 
-def dress(tokenizer, template: str, flag: str = "--data.template") -> None:
+def set_chat_template(tokenizer, template: str, flag: str = "--data.template") -> None:
     """Give the tokenizer the template: tokenizer (its own), plain (ours), or a file of Jinja."""
     if template == "plain":
         if tokenizer.eos_token is None:
             raise ValueError(f"{flag} plain: the tokenizer has no end-of-text token")
-        tokenizer.chat_template = PLAIN
+        tokenizer.chat_template = PLAIN_TEMPLATE
     elif template != "tokenizer":
         if not (file := Path(template).expanduser()).is_file():
             raise ValueError(f"{flag} {template}: neither tokenizer, plain nor a file")
@@ -48,40 +48,42 @@ def dress(tokenizer, template: str, flag: str = "--data.template") -> None:
         )
 
 
-def text(tokenizer, conversation: Conversation) -> str:
-    """What the model gets before it answers, the beginning of its turn included."""
+def render_prompt(tokenizer, conversation: Conversation) -> str:
+    """Render the text that the model answers, with the beginning of its own turn."""
     return _render(tokenizer, conversation, ask=True)
 
 
-def prompt(tokenizer, conversation: Conversation) -> list[int]:
-    """The same as token ids."""
-    return tokenizer(text(tokenizer, conversation), add_special_tokens=False)["input_ids"]
+def prompt_ids(tokenizer, conversation: Conversation) -> list[int]:
+    """Encode the text of ``render_prompt``."""
+    return tokenizer(render_prompt(tokenizer, conversation), add_special_tokens=False)["input_ids"]
 
 
 def encode(
-    tokenizer, conversations: Sequence[Conversation], learn: Learn = "responses"
+    tokenizer, conversations: Sequence[Conversation], loss_on: LossTokens = "responses"
 ) -> list[Encoded]:
-    """Tokens of each conversation, and which of them are learned.
+    """Encode conversations, with a mask of the tokens that count in the loss.
 
     A template says with ``{% generation %}`` which of its text the assistant makes. Where it does
     not, that is each response and the special token that follows it. With ``all`` every token is
     learned but the first, before which there is nothing.
     """
-    spans = _marked if _MARKED.search(tokenizer.chat_template) else _found
+    spans = (
+        _spans_by_marks if _GENERATION_MARK.search(tokenizer.chat_template) else _spans_by_search
+    )
     texts, places = zip(*(spans(tokenizer, c) for c in conversations), strict=True)
     batch = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
     special, encoded = set(tokenizer.all_special_ids), []
     pairs = zip(batch["input_ids"], batch["offset_mapping"], strict=True)
     for (ids, offsets), place in zip(pairs, places, strict=True):
-        supervised, end = _learned(ids, offsets, place, special)
-        if learn == "all":
+        supervised, end = _supervised(ids, offsets, place, special)
+        if loss_on == "all":
             supervised = [True] * len(ids)
         encoded.append(Encoded(ids, [False, *supervised[1:]], end))
     return encoded
 
 
 class _Span(NamedTuple):
-    """What the assistant says: characters from start to stop, and perhaps one token more."""
+    """The characters of a response, from start to stop; perhaps one token more belongs to it."""
 
     start: int
     stop: int
@@ -89,10 +91,10 @@ class _Span(NamedTuple):
 
 
 def _render(tokenizer, conversation: Conversation, ask: bool = False) -> str:
-    return _applied(tokenizer, conversation, tokenize=False, add_generation_prompt=ask)
+    return _apply_template(tokenizer, conversation, tokenize=False, add_generation_prompt=ask)
 
 
-def _applied(tokenizer, conversation: Conversation, **options):
+def _apply_template(tokenizer, conversation: Conversation, **options):
     import jinja2
 
     try:
@@ -101,21 +103,22 @@ def _applied(tokenizer, conversation: Conversation, **options):
         raise ValueError(f"--data.template: {' '.join(str(error).split())}") from None
 
 
-def _marked(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
-    """By the template's own marks."""
+def _spans_by_marks(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
+    """Find the responses by the template's own marks."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    (text,), (spans,) = render_jinja_template(
+    rendered: Any = render_jinja_template(
         [as_chat(conversation)],
         chat_template=tokenizer.chat_template,
         return_assistant_tokens_mask=True,
         **tokenizer.special_tokens_map,
     )
+    (text,), (spans,) = rendered
     return text, [_Span(start, stop, True) for start, stop in spans]
 
 
-def _found(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
-    """Where each response stands in the text: behind all that is asked before it."""
+def _spans_by_search(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
+    """Find each response in the text, behind the prompt before it."""
     whole, spans = _render(tokenizer, conversation), []
     for turn, message in enumerate(conversation):
         if message.role != "assistant":
@@ -134,7 +137,7 @@ def _found(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
     return whole, spans
 
 
-def _learned(ids: list, offsets: list, spans: list[_Span], special: set) -> tuple[list, int]:
+def _supervised(ids: list, offsets: list, spans: list[_Span], special: set) -> tuple[list, int]:
     supervised, end, place = [False] * len(ids), -1, 0
     for span in spans:
         end = -1
@@ -151,6 +154,6 @@ def _learned(ids: list, offsets: list, spans: list[_Span], special: set) -> tupl
 
 
 def _inside(offset: tuple[int, int], span: _Span) -> bool:
-    """Some tokenizers leave a token's leading space out of its offsets: then they are empty."""
+    """Whether a token is in a span. Some tokenizers omit its leading space: it may be empty."""
     start, stop = offset
     return start < span.stop and (stop > span.start or start >= span.start)

@@ -1,4 +1,4 @@
-"""What will be learned, shown before the first step; a run that would learn nothing stops here."""
+"""A check of the tokens to learn before the first step, and a table of them."""
 
 from datamodules.instructions.rows import ConversationRows
 
@@ -9,22 +9,22 @@ def check(train: ConversationRows) -> None:
     """Stop a run in which no token is learned, or none that ends a response.
 
     Raises:
-        ValueError: with the reason.
+        ValueError: With the reason.
     """
     if not train.supervised.any():
-        cut = int(train.cut.sum())
+        truncated = int(train.truncated.sum())
         raise ValueError(
             f"--data.max_length: no token of {len(train.sizes):,} training records would be "
             + (
-                f"learned; {cut:,} were cut before their response ended"
-                if cut
+                f"learned; {truncated:,} were cut before their response ended"
+                if truncated
                 else "learned: the template marks none"
             )
         )
     if not train.ended.any():
         why = (
             "all were cut before it; a larger --data.max_length"
-            if train.cut.all()
+            if train.truncated.all()
             else "the template has none, or not among what is learned; see --data.template"
         )
         raise ValueError(
@@ -34,19 +34,19 @@ def check(train: ConversationRows) -> None:
 
 
 def table(splits: dict[str, ConversationRows]) -> str:
-    """Rows, and what of them is learned, a line for each split."""
+    """Make a table of rows and learned tokens, a line for each split."""
     heads = ("records", "rows", "tokens", "learned", "learn nothing", "cut", "cut, end learned")
     lines = [("", *heads)]
     for name, rows in splits.items():
-        learned = rows.learned
+        learned = rows.supervised_counts
         cells = (
             f"{len(rows.sizes):,}",
             f"{len(rows):,}",
             f"{len(rows.ids):,}",
             f"{100 * learned.sum() / max(1, len(rows.ids)):.1f} %",
             f"{(learned == 0).sum():,}",
-            f"{int(rows.cut.sum()):,}",
-            f"{int((rows.cut & rows.ended).sum()):,}",
+            f"{int(rows.truncated.sum()):,}",
+            f"{int((rows.truncated & rows.ended).sum()):,}",
         )
         lines.append((name, *cells))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -60,11 +60,11 @@ def table(splits: dict[str, ConversationRows]) -> str:
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:
-    """The first record that was not cut, as the model sees it, with what is learned in colour.
+    """Show the first whole record as the model sees it, with the learned tokens marked.
 
-    Without colour it stands between « and ».
+    The mark is a colour, or « and » without colour.
     """
-    whole = (~rows.cut & rows.ended).nonzero()[:, 0].tolist() or [0]
+    whole = (~rows.truncated & rows.ended).nonzero()[:, 0].tolist() or [0]
     ids, supervised = rows.tokens(whole[0])
     begin, end = (_LEARNED, _PLAIN) if colour else ("«", "»")
     parts, at = [], 0

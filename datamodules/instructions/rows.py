@@ -1,4 +1,4 @@
-"""Tokenised conversations as rows: one a row, or several packed behind one another."""
+"""Tokenised conversations as rows of one conversation each, or packed with several."""
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import InstructionBatch
 from datamodules.instructions import chat
-from datamodules.instructions.records import Conversation
-from datamodules.sampling import padded
+from datamodules.instructions.conversations import Conversation
+from datamodules.sampling import padded_width
 
 
 @dataclass
@@ -20,20 +20,20 @@ class ConversationRows(Dataset):
     """N tokenised conversations in flat arrays, served in R rows.
 
     Attributes:
-        ids: token ids of all conversations, (sum of lengths,) int32.
-        supervised: the tokens to learn, (sum of lengths,) bool.
-        starts: where each begins in ``ids``, and the end of the last, (N + 1,) int64.
-        cut: those longer than the limit, (N,) bool.
-        ended: those whose last response has its end token, and learns it, (N,) bool.
-        pad: the padding token's id.
-        packs: numbers of the conversations of each row; one each if None.
-        packed: whether a row may hold several.
+        ids: The token ids of all conversations, (sum of lengths,) int32.
+        supervised: A mask of the tokens to learn, (sum of lengths,) bool.
+        starts: The start of each in ``ids``, and the end of the last, (N + 1,) int64.
+        truncated: A mask of those that were longer than the limit, (N,) bool.
+        ended: A mask of those whose last response learns its end token, (N,) bool.
+        pad: The id of the padding token.
+        packs: The numbers of the conversations of each row; one each if None.
+        packed: Whether a row may hold several.
     """
 
     ids: torch.Tensor
     supervised: torch.Tensor
     starts: torch.Tensor
-    cut: torch.Tensor
+    truncated: torch.Tensor
     ended: torch.Tensor
     pad: int
     packs: list[list[int]] | None = None
@@ -44,38 +44,41 @@ class ConversationRows(Dataset):
 
     @property
     def sizes(self) -> np.ndarray:
-        """Tokens of each conversation, (N,)."""
+        """The number of tokens of each conversation, (N,)."""
         return self.starts.diff().numpy()
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each row, (R,)."""
+        """The number of tokens of each row, (R,)."""
         if self.packs is None:
             return self.sizes
         sizes = self.sizes
         return np.array([sizes[pack].sum() for pack in self.packs])
 
     @cached_property
-    def longest(self) -> int:
-        """Tokens of the longest row."""
+    def max_row_length(self) -> int:
+        """The number of tokens of the longest row."""
         return int(self.lengths.max())
 
     @property
-    def learned(self) -> np.ndarray:
-        """Supervised tokens of each conversation, (N,)."""
+    def supervised_counts(self) -> np.ndarray:
+        """The number of supervised tokens of each conversation, (N,)."""
         total = np.concatenate([[0], np.cumsum(self.supervised.numpy())])
         return np.diff(total[self.starts.numpy()])
 
     def tokens(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Ids of one conversation and which of them are supervised."""
+        """The ids of one conversation and the mask of those that are supervised."""
         part = slice(int(self.starts[number]), int(self.starts[number + 1]))
         return self.ids[part], self.supervised[part]
 
     def __getitems__(self, rows: list[int]) -> InstructionBatch:
-        """Rows padded to the longest, or a little more: called by the loader with a whole batch."""
+        """Pad these rows to the longest of them, or a little more."""
         members = [[row] for row in rows] if self.packs is None else [self.packs[r] for r in rows]
         sizes = self.sizes
-        shape = len(rows), padded([int(sizes[pack].sum()) for pack in members], self.longest)
+        shape = (
+            len(rows),
+            padded_width([int(sizes[pack].sum()) for pack in members], self.max_row_length),
+        )
         ids_BT, mask_BT = torch.full(shape, self.pad), torch.zeros(shape, dtype=torch.int64)
         supervised_BT = torch.zeros(shape, dtype=torch.bool)
         # Padding goes on counting: a start of its own would be one more conversation.
@@ -98,7 +101,7 @@ class ConversationRows(Dataset):
 
 
 def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
-    """Numbers of the conversations that share a row of ``room`` tokens.
+    """Pack conversations by their sizes, (N,), into rows of ``room`` tokens; gives their numbers.
 
     Best fit, the longest first: each goes where it leaves the least room.
     """
@@ -117,22 +120,22 @@ def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
     return packs
 
 
-def tokenise(
-    tokenizer, conversations: Sequence[Conversation], learn: chat.Learn, limit: int
+def tokenize_conversations(
+    tokenizer, conversations: Sequence[Conversation], loss_on: chat.LossTokens, limit: int
 ) -> dict[str, torch.Tensor]:
-    """The tensors of ``ConversationRows``, each conversation cut to ``limit`` tokens."""
-    ids, supervised, sizes, cut, ended = [], [], [], [], []
+    """Make the tensors of ``ConversationRows``, each conversation truncated to ``limit`` tokens."""
+    ids, supervised, sizes, truncated, ended = [], [], [], [], []
     for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
-        for one in chat.encode(tokenizer, conversations[start : start + 1000], learn):
+        for one in chat.encode(tokenizer, conversations[start : start + 1000], loss_on):
             ids.append(np.array(one.ids[:limit], np.int32))
             supervised.append(np.array(one.supervised[:limit], bool))
             sizes.append(len(ids[-1]))
-            cut.append(len(one.ids) > limit)
+            truncated.append(len(one.ids) > limit)
             ended.append(0 <= one.end < limit)
     return {
         "ids": torch.from_numpy(np.concatenate(ids)),
         "supervised": torch.from_numpy(np.concatenate(supervised)),
         "starts": torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])),
-        "cut": torch.tensor(cut),
+        "truncated": torch.tensor(truncated),
         "ended": torch.tensor(ended),
     }

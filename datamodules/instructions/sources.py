@@ -1,4 +1,4 @@
-"""Where conversations are read from: the bundled set, a hub data set, or files."""
+"""The sources of conversations: the bundled set, a hub data set, or files."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from datamodules import hub, tables
 from datamodules.files import Table, read_table, split_files
 from datamodules.instructions.bundled import instructlab
-from datamodules.instructions.records import Conversation, conversations, question
+from datamodules.instructions.conversations import Conversation, conversations, question
 
 
-class Found(NamedTuple):
-    """Conversations of each split, and what to say of them."""
+class ConversationSplits(NamedTuple):
+    """The conversations of each split with their source and remarks for the user."""
 
     kind: str  # bundled | hub | files
     origin: str
@@ -18,8 +18,8 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-def read(source: str) -> Found:
-    """What ``--data.source`` asks for. Without a validation split, train is cut by hash."""
+def read(source: str) -> ConversationSplits:
+    """Read the conversations of ``--data.source``; train is split by hash if it stands alone."""
     if source in ("auto", "bundled"):  # nothing on the hub is their original
         found, dropped, name = instructlab()
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common())
@@ -48,8 +48,8 @@ def _tables(found) -> dict[str, Table]:
 
 def _complete(
     kind: str, origin: str, splits: dict[str, list[Conversation]], notes: list[str]
-) -> Found:
-    """Validation and test, where they are missing, by a hash of what the user says first.
+) -> ConversationSplits:
+    """Make missing validation and test splits by a hash of the first message of the user.
 
     So a question is in one split only, however often and with whatever answers it comes.
     """
@@ -61,7 +61,7 @@ def _complete(
         share = {"validation": 0.1, "test": 0.0 if "test" in unique else 0.1}
         train, unique["train"] = unique["train"], []
         for conversation in train:
-            split = tables.split_of(question(conversation), **share)
+            split = tables.hash_split(question(conversation), **share)
             unique.setdefault(split, []).append(conversation)
         for split in ("train", "validation"):
             if not unique.get(split):
@@ -71,4 +71,4 @@ def _complete(
                 )
         sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in unique.items())
         notes.append(f"{name} was split by a hash of the questions: {sizes}")
-    return Found(kind, origin, {s: rows for s, rows in unique.items() if rows}, notes)
+    return ConversationSplits(kind, origin, {s: rows for s, rows in unique.items() if rows}, notes)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.pipeline.normal import grams_of, words_of
+from datamodules.pipeline.normalization import ngram_hashes, normalized_words
 
 LENGTHS = (8, 9, 10, 11, 12, 13)
 
 
-class Contamination:
+class ContaminationIndex:
     """Finds texts of evaluation sets in documents, whatever their case and punctuation.
 
     A document is contaminated if it holds 13 words in a row of such a text (Brown et al. 2020), or
@@ -31,10 +31,10 @@ class Contamination:
         owners: dict[int, list[np.ndarray]] = {n: [] for n in LENGTHS}
         for number, texts in enumerate(sets.values()):
             for text in texts:
-                words = words_of(text)
+                words = normalized_words(text)
                 length = min(len(words), LENGTHS[-1])
                 if length in found:
-                    grams = grams_of(words, length)
+                    grams = ngram_hashes(words, length)
                     found[length].append(grams)
                     owners[length].append(np.full(len(grams), number, dtype=np.uint8))
         arrays = {"names": np.array(list(sets))}
@@ -43,13 +43,13 @@ class Contamination:
             arrays[f"grams{n}"], first = np.unique(grams, return_index=True)
             arrays[f"sets{n}"] = np.concatenate([*owners[n], np.empty(0, np.uint8)])[first]
         with open(file, "wb") as target:
-            np.savez(target, **arrays)
+            np.savez(target, allow_pickle=False, **arrays)
 
     def find(self, text: str) -> tuple[str, str] | None:
         """The first overlap, as normalised words, and the set that it is of."""
-        words = words_of(text)
+        words = normalized_words(text)
         for length, (known, owners) in self.tables.items():
-            grams = grams_of(words, length)
+            grams = ngram_hashes(words, length)
             if not len(grams) or not len(known):
                 continue
             places = np.searchsorted(known, grams)

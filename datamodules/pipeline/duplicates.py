@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.dedup import MinhashConfig
 from datatrove.utils.hashing import HashConfig
 
-from datamodules.pipeline.normal import count_words, grams_of, words_of
-from datamodules.pipeline.records import REMOVED, Counts, Rows, read, write_json
-from datamodules.pipeline.screening import kept_files
+from datamodules.pipeline.filtering import kept_files
+from datamodules.pipeline.normalization import count_words, ngram_hashes, normalized_words
 from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.stage_files import REMOVED, Counts, ParquetRows, read_rows, write_json
 
 SHINGLE = 5
 BUCKETS = 14  # of 8 hashes: similarity 0.75 is found with probability 0.77, 0.8 with 0.92
@@ -25,8 +25,8 @@ MINHASH = MinhashConfig(
 )
 
 
-class Drops:
-    """Row numbers of kept files that a stage dropped, one small file per stage."""
+class DroppedRows:
+    """DocumentRow numbers of kept files that a stage dropped, one small file per stage."""
 
     @staticmethod
     def save(path: Path, drops: dict[int, list[int]]) -> None:
@@ -42,7 +42,7 @@ class Drops:
         return found
 
 
-class Exact(PipelineStep):
+class ExactDuplicates(PipelineStep):
     """Documents whose text was there before, white space aside: the first stays. One task."""
 
     name, type = "exact duplicates", "DEDUP"
@@ -74,15 +74,15 @@ class Exact(PipelineStep):
             drops.setdefault(task, []).append(gone - int(starts[task]))
         ids = _ids(files, {row for pair in pairs for row in pair})
         counts = Counts("exact duplicates")
-        with Rows(self.work / "removed" / "exact.parquet", REMOVED) as removed:
+        with ParquetRows(self.work / "removed" / "exact.parquet", REMOVED) as removed:
             for (gone, stays), text in zip(pairs, _texts(files, drops), strict=True):
-                row = Row(*ids[gone], text)
+                row = DocumentRow(*ids[gone], text)
                 _record(removed, counts, "exact duplicates", row, 1.0, 1.0, ids[stays][0])
-        Drops.save(self.work / "drops" / "exact.json", drops)
+        DroppedRows.save(self.work / "drops" / "exact.json", drops)
         counts.save(self.work / "counts" / "exact.json")
 
 
-class Row:
+class DocumentRow:
     """A document as the audit and the comparison need it."""
 
     def __init__(self, id: str, source: str, text: str) -> None:
@@ -99,23 +99,29 @@ def _digests(path: Path) -> np.ndarray:
 def _ids(files: list[Path], wanted: set[int]) -> dict[int, tuple[str, str]]:
     found, number = {}, 0
     for path in files:
-        for row in read(path, ["id", "source"]):
+        for row in read_rows(path, ["id", "source"]):
             if number in wanted:
                 found[number] = (row["id"], row["source"])
             number += 1
     return found
 
 
-def _texts(files: list[Path], drops: dict[int, Iterable[int]]) -> Iterator[str]:
+def _texts(files: list[Path], drops: Mapping[int, Iterable[int]]) -> Iterator[str]:
     for task, path in enumerate(files):
         if wanted := set(drops.get(task, ())):
-            for number, row in enumerate(read(path, ["text"])):
+            for number, row in enumerate(read_rows(path, ["text"])):
                 if number in wanted:
                     yield row["text"]
 
 
 def _record(
-    removed: Rows, counts: Counts, stage: str, row: Row, value: float, limit: float, stays: str
+    removed: ParquetRows,
+    counts: Counts,
+    stage: str,
+    row: DocumentRow,
+    value: float,
+    limit: float,
+    stays: str,
 ) -> None:
     rule = stage.removesuffix("s").replace(" ", "_")
     counts.removed[f"{stage}/{rule}"] += 1
@@ -145,7 +151,7 @@ def _nothing_left(work: Path) -> str:
     )
 
 
-class Survivors(PipelineStep):
+class KeptDocuments(PipelineStep):
     """The kept documents less those that were dropped since, for the task's part of them."""
 
     name, type = "survivors", "READER"
@@ -155,13 +161,13 @@ class Survivors(PipelineStep):
         self.work = settings.work
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        dropped = Drops.load(self.work).get(rank, set())
-        for number, row in enumerate(read(kept_files(self.work)[rank], ["id", "text"])):
+        dropped = DroppedRows.load(self.work).get(rank, set())
+        for number, row in enumerate(read_rows(kept_files(self.work)[rank], ["id", "text"])):
             if number not in dropped:
                 yield Document(row["text"], row["id"])
 
 
-class Near(PipelineStep):
+class NearDuplicates(PipelineStep):
     """Of each MinHash cluster the longest stays, and what is like it goes. One task.
 
     A cluster joins documents that share a bucket, or share one with a third: a chain whose ends may
@@ -179,15 +185,15 @@ class Near(PipelineStep):
         counts = Counts("near duplicates")
         earlier = self.work / "drops" / "exact.json"
         (self.work / "drops" / "near.json").unlink(missing_ok=True)  # of a run that was stopped
-        dropped = Drops.load(self.work) if earlier.exists() else {}
+        dropped = DroppedRows.load(self.work) if earlier.exists() else {}
         clusters = self._clusters(dropped)
         drops: dict[int, list[int]] = {}
-        with Rows(self.work / "removed" / "near.parquet", REMOVED) as removed:
+        with ParquetRows(self.work / "removed" / "near.parquet", REMOVED) as removed:
             for members in self._with_texts(clusters):
                 for (task, number), row, value, stays in self._copies(members):
                     drops.setdefault(task, []).append(number)
                     _record(removed, counts, "near duplicates", row, value, self.least, stays)
-        Drops.save(self.work / "drops" / "near.json", drops)
+        DroppedRows.save(self.work / "drops" / "near.json", drops)
         counts.save(self.work / "counts" / "near.json")
 
     def _clusters(self, dropped: dict[int, set[int]]) -> list[list[tuple[int, int]]]:
@@ -195,7 +201,7 @@ class Near(PipelineStep):
         found: dict[int, list[tuple[int, int]]] = {}
         for path in sorted((self.work / "minhash" / "clusters").glob("*.clusters")):
             task, data = int(path.name.split(".")[0]), path.read_bytes()
-            pairs = {document: cluster for document, cluster in struct.iter_unpack("<2I", data)}
+            pairs = dict(struct.iter_unpack("<2I", data))
             gone, seen = dropped.get(task, set()), 0
             for number in range(max(pairs, default=-1) + len(gone) + 1):
                 if number in gone:
@@ -207,26 +213,26 @@ class Near(PipelineStep):
 
     def _with_texts(
         self, clusters: list[list[tuple[int, int]]]
-    ) -> Iterator[list[tuple[tuple[int, int], Row]]]:
+    ) -> Iterator[list[tuple[tuple[int, int], DocumentRow]]]:
         """The clusters' documents, a few thousand clusters in memory at a time."""
         files = kept_files(self.work)
         for start in range(0, len(clusters), 2000):
             part = clusters[start : start + 2000]
             wanted = {member for members in part for member in members}
-            rows: dict[tuple[int, int], Row] = {}
+            rows: dict[tuple[int, int], DocumentRow] = {}
             for task in sorted({task for task, _ in wanted}):
-                for number, row in enumerate(read(files[task], ["id", "source", "text"])):
+                for number, row in enumerate(read_rows(files[task], ["id", "source", "text"])):
                     if (task, number) in wanted:
-                        rows[task, number] = Row(**row)
+                        rows[task, number] = DocumentRow(**row)
             yield from ([(place, rows[place]) for place in members] for members in part)
 
     def _copies(
-        self, members: list[tuple[tuple[int, int], Row]]
-    ) -> Iterator[tuple[tuple[int, int], Row, float, str]]:
+        self, members: list[tuple[tuple[int, int], DocumentRow]]
+    ) -> Iterator[tuple[tuple[int, int], DocumentRow, float, str]]:
         members = sorted(members, key=lambda member: (-len(member[1].text), member[0]))
         stay: list[tuple[np.ndarray, str]] = []
         for place, row in members:
-            shingles = np.unique(grams_of(words_of(row.text), SHINGLE))
+            shingles = np.unique(ngram_hashes(normalized_words(row.text), SHINGLE))
             alike = [(jaccard(shingles, other), id) for other, id in stay]
             value, nearest = max(alike, default=(0.0, ""))
             if value >= self.least:

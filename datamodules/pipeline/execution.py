@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.dedup import (
     MinhashDedupBuckets,
@@ -25,13 +26,20 @@ from datatrove.utils.logging import logger
 from multiprocess import forkserver
 from tqdm import tqdm
 
+from datamodules.optional import require
 from datamodules.pipeline import reading
-from datamodules.pipeline.duplicates import BUCKETS, MINHASH, Exact, Near, Survivors
+from datamodules.pipeline.duplicates import (
+    BUCKETS,
+    MINHASH,
+    ExactDuplicates,
+    KeptDocuments,
+    NearDuplicates,
+)
+from datamodules.pipeline.filtering import DocumentFilter
 from datamodules.pipeline.formatting import Formatting, Manifest
-from datamodules.pipeline.normal import PlainWords
-from datamodules.pipeline.records import write_json
-from datamodules.pipeline.screening import Screening
+from datamodules.pipeline.normalization import NormalizedWords
 from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.stage_files import write_json
 from datamodules.pipeline.tokenizing import Tokenizer
 
 _LOADED = ["__main__", "datamodules.pipeline.execution"]  # once, for all worker processes
@@ -50,21 +58,21 @@ def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
     """From raw documents to the manifest."""
     work, tasks = settings.work, settings.tasks
     names = settings.text_column, settings.id_column
-    read = reading.Reading(
+    read = reading.DocumentReader(
         settings.source, names, settings.unreadable == "stop", work / "progress" / "screen"
     )
-    found = [Stage("screen", [read, Screening(settings, read)], tasks)]
-    found.append(Stage("exact duplicates", [Exact(settings)], 1))
+    found = [Stage("screen", [read, DocumentFilter(settings, read)], tasks)]
+    found.append(Stage("exact duplicates", [ExactDuplicates(settings)], 1))
     if settings.near_duplicates < 1:
         places = [str(work / "minhash" / name) for name in ("signatures", "buckets", "clusters")]
-        signatures = MinhashDedupSignature(places[0], MINHASH, language=PlainWords())
+        signatures = MinhashDedupSignature(places[0], MINHASH, language=NormalizedWords())
         buckets = MinhashDedupBuckets(places[0], places[1], config=MINHASH)
         cluster = MinhashDedupCluster(places[1], places[2], config=MINHASH, save_cluster_id=True)
         found += [
-            Stage("signatures", [Survivors(settings), signatures], tasks),
+            Stage("signatures", [KeptDocuments(settings), signatures], tasks),
             Stage("buckets", [buckets], BUCKETS),
             Stage("clusters", [cluster], 1),
-            Stage("near duplicates", [Near(settings)], 1),
+            Stage("near duplicates", [NearDuplicates(settings)], 1),
         ]
     found += [
         Stage("tokenizer", [Tokenizer(settings)], 1),
@@ -74,8 +82,8 @@ def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
     return found
 
 
-class _Quiet:
-    """What datatrove tells while it works goes to the task's log only."""
+class _Quiet(PipelineExecutor):
+    """An executor whose messages go to the task's log only."""
 
     def _run_for_rank(self, rank: int, *args: Any, **kwargs: Any) -> Any:
         with contextlib.redirect_stderr(io.StringIO()):
@@ -109,7 +117,7 @@ def run(settings: Settings, plan: list[Stage]) -> None:
             try:
                 executor(stage.steps, **options).run()
             except (ValueError, OSError) as error:
-                raise _plain(error, logs) from error
+                raise _as_own_error(error, logs) from error
         missing = stage.tasks - len(list((logs / "completions").glob("*")))
         if missing:
             raise RuntimeError(
@@ -117,9 +125,10 @@ def run(settings: Settings, plan: list[Stage]) -> None:
             )
 
 
-def _plain(error: Exception, logs: Path) -> Exception:
+def _as_own_error(error: Exception, logs: Path) -> Exception:
     """The error of a worker as one of this process, so that it is read as ours."""
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError) and error.errno in full:
         return OSError(error.errno, os.strerror(error.errno), error.filename or str(logs.parent))
     return ValueError(str(error).strip().split("\n")[0])
 
@@ -144,11 +153,7 @@ def _start_forkserver(log: Path) -> None:
 
 
 def _join_ray(workers: int) -> None:
-    try:
-        import ray
-    except ImportError:
-        hint = "it is not installed; pip install 'pretune[ray]'"
-        raise ValueError(f"--executor ray: {hint}") from None
+    ray = require("ray", "ray", "shares the tasks out")
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         local = {} if address else {"num_cpus": workers, "include_dashboard": False}
@@ -216,18 +221,18 @@ def _activate() -> str | None:
     return str(script) if script.exists() else None
 
 
-def claim(settings: Settings, origin: str) -> bool:
+def claim_folder(settings: Settings, origin: str) -> bool:
     """Take the output folder, or go on in it; returns whether the corpus is finished.
 
     A folder that holds another corpus, or something else, is an error.
     """
     folder, file = settings.folder, settings.folder / "settings.json"
-    asked = settings.essence() | {"origin": origin}
+    wanted = settings.content_settings() | {"origin": origin}
     if file.exists():
         there = json.loads(file.read_text())
-        if there != asked:
-            keys = [key for key in asked if there.get(key) != asked[key]]
-            differs = ", ".join(f"{key} {there.get(key)!r}, not {asked[key]!r}" for key in keys)
+        if there != wanted:
+            keys = [key for key in wanted if there.get(key) != wanted[key]]
+            differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)
             raise ValueError(
                 f"--out {settings.out}: holds another corpus ({differs}); give another folder, or "
                 f"remove that one"
@@ -238,5 +243,5 @@ def claim(settings: Settings, origin: str) -> bool:
             f"--out {settings.out}: is there already and holds no corpus; give another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(file, asked)
+    write_json(file, wanted)
     return False

@@ -11,13 +11,20 @@ import pyarrow.parquet as pq
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.batching import batched
 
-from datamodules.augmentation import copies_of
+from datamodules.augmentation import augmented_copies
 from datamodules.packaged import pad_id
-from datamodules.pipeline.duplicates import Drops
+from datamodules.pipeline.duplicates import DroppedRows
+from datamodules.pipeline.filtering import kept_files, remaining_rows
 from datamodules.pipeline.pages import Page
-from datamodules.pipeline.records import DOCUMENT, REMOVED, Counts, Rows, read, write_json
-from datamodules.pipeline.screening import kept_files, without
 from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.stage_files import (
+    DOCUMENT,
+    REMOVED,
+    Counts,
+    ParquetRows,
+    read_rows,
+    write_json,
+)
 from datamodules.pipeline.tokenizing import end_of_document
 from datamodules.shards import FORMAT, SPLITS, ShardWriter, fingerprint, token_bytes
 
@@ -25,7 +32,7 @@ COUNTS = ("documents", "tokens", "sentences", "bytes")  # of each split
 _PACKAGES = ("datatrove", "tokenizers", "transformers", "spacy", "ftfy", "resiliparse")
 
 
-def split_of(digest: bytes, share: float) -> str:
+def digest_split(digest: bytes, share: float) -> str:
     """By the hash of the text: the same text is always on the same side."""
     return SPLITS[int.from_bytes(digest[:8], "little") < share * 2**64]
 
@@ -48,13 +55,15 @@ class Formatting(PipelineStep):
         self._encode.no_truncation()
         self._encode.no_padding()
         self._end = end_of_document(tokenizer)
-        name, size = f"{rank:05d}", vocabulary_of(tokenizer)
+        name, size = f"{rank:05d}", vocabulary_size(tokenizer)
         counts = {split: dict.fromkeys(COUNTS, 0) for split in SPLITS}
         shards = {split: ShardWriter(folder / split / f"{name}.ds", size) for split in SPLITS}
-        dropped = Drops.load(settings.work).get(rank, set())
-        rows = (row for _, row in without(read(kept_files(settings.work)[rank]), dropped))
+        dropped = DroppedRows.load(settings.work).get(rank, set())
+        rows = (
+            row for _, row in remaining_rows(read_rows(kept_files(settings.work)[rank]), dropped)
+        )
         with (
-            Rows(folder / "documents" / f"{name}.parquet", DOCUMENT) as documents,
+            ParquetRows(folder / "documents" / f"{name}.parquet", DOCUMENT) as documents,
             shards["train"],
             shards["validation"],
         ):
@@ -73,11 +82,11 @@ class Formatting(PipelineStep):
         methods = self.settings.listed("augment")
         for part in batched(rows, 256):
             for row in part:
-                row["split"] = split_of(row["digest"], self.settings.validation)
+                row["split"] = digest_split(row["digest"], self.settings.validation)
             yield from part
             trained = [row for row in part if methods and row["split"] == "train"]
             texts = [row["text"] for row in trained]
-            for text, place in copies_of(texts, None, methods, 1, self.settings.seed):
+            for text, place in augmented_copies(texts, None, methods, 1, self.settings.seed):
                 row = trained[place]
                 page = Page.of(text, row["language"])
                 changed = {
@@ -98,7 +107,7 @@ class Formatting(PipelineStep):
             yield ids, ends
 
 
-def vocabulary_of(tokenizer: Any) -> int:
+def vocabulary_size(tokenizer: Any) -> int:
     """One more than the largest id."""
     return max(tokenizer.get_vocab().values()) + 1
 
@@ -133,8 +142,8 @@ class Manifest(PipelineStep):
             )
         counts = Counts.sum(sorted((work / "counts").glob("*.json")))
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        size = vocabulary_of(tokenizer)
-        with Rows(folder / "removed.parquet", REMOVED) as removed:
+        size = vocabulary_size(tokenizer)
+        with ParquetRows(folder / "removed.parquet", REMOVED) as removed:
             for path in sorted((work / "removed").glob("*.parquet")):
                 with pq.ParquetFile(path) as file:
                     for batch in file.iter_batches():
@@ -158,7 +167,7 @@ class Manifest(PipelineStep):
                 "removed": dict(counts.removed.most_common()),
                 "edits": dict(counts.edits.most_common()),
                 "unreadable": {"count": counts.unreadable_count, "first": counts.unreadable[:20]},
-                "settings": self.settings.essence(),
+                "settings": self.settings.content_settings(),
                 "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             },
         )

@@ -45,7 +45,7 @@ class Page:
     def split(self) -> None:
         """Make the lines of the text, by the language."""
         parts = self.text.split("\n")
-        self.lines = [line for part in parts for line in splitter(self.language)(part)]
+        self.lines = [line for part in parts for line in line_splitter(self.language)(part)]
 
     @functools.cached_property
     def words(self) -> list[str]:
@@ -73,7 +73,7 @@ def _is_punctuation(word: str) -> bool:
     return all(character in PUNCTUATION_SET for character in word)
 
 
-class _SpaCy:
+class _SpacyTokenizer:
     """Words and sentence ends by spaCy's rules for the language, each text parsed once.
 
     The rule for sentences is that of spaCy's sentencizer, on arrays instead of tokens.
@@ -108,7 +108,7 @@ class _SpaCy:
         return words, [*ends, len(text)]
 
 
-class _Other:
+class _DatatroveTokenizer:
     """The same by any other tokenizer of datatrove's."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
@@ -120,7 +120,7 @@ class _Other:
 
 
 @functools.cache
-def splitter(language: str):
+def line_splitter(language: str):
     """What makes lines of a part of a text, with datatrove's tokenizer of that language."""
     if language not in _known():
         names = ", ".join(sorted(name for name in _known() if len(name) == 2))
@@ -128,7 +128,7 @@ def splitter(language: str):
     try:
         tokenizer = load_word_tokenizer(_NAMES.get(language, language))
         known = isinstance(tokenizer, SpaCyTokenizer) and language != "ja"  # it has limits
-        parse = _SpaCy(tokenizer.language) if known else _Other(tokenizer)
+        parse = _SpacyTokenizer(tokenizer.language) if known else _DatatroveTokenizer(tokenizer)
         parse("a")
     except (ImportError, OSError, LookupError) as error:
         reason = " ".join(str(error).split())

@@ -85,7 +85,7 @@ _NO_PHONE = re.compile(
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     """Personal data in ``text[start:end]``."""
 
     kind: str
@@ -93,7 +93,7 @@ class Found:
     end: int
 
 
-def find(text: str) -> list[Found]:
+def find(text: str) -> list[Match]:
     """All that is there, from left to right and without overlap."""
     candidates, kept = list(_candidates(text)), []
     taken = bytearray(len(text) if candidates else 0)
@@ -118,7 +118,7 @@ def mask(text: str, kinds: Collection[str] = KINDS) -> tuple[str, Counter[str]]:
     return text, counts
 
 
-def _candidates(text: str) -> Iterator[Found]:
+def _candidates(text: str) -> Iterator[Match]:
     """In the order in which they are believed where they overlap."""
     if any(sign in text for sign in _SIGNS):
         yield from _emails(text)
@@ -129,13 +129,13 @@ def _candidates(text: str) -> Iterator[Found]:
         yield from _phones(text)
 
 
-def _emails(text: str) -> Iterator[Found]:
+def _emails(text: str) -> Iterator[Match]:
     for at in _AT.finditer(text):
         first = max(0, at.start() - 64)
         local = _LOCAL.search(text[first : at.start()])
         domain = _DOMAIN.match(text, at.end())
         if local and domain:
-            yield Found("email", first + local.start(), domain.end())
+            yield Match("email", first + local.start(), domain.end())
 
 
 def _plain(number: str) -> str:
@@ -146,16 +146,16 @@ def _before(pattern: re.Pattern[str], text: str, start: int) -> bool:
     return pattern.search(text[max(0, start - 40) : start]) is not None
 
 
-def _ibans(text: str) -> Iterator[Found]:
+def _ibans(text: str) -> Iterator[Match]:
     for head in _IBAN.finditer(text):
         rest = rf"(?:[ \xa0-]?[A-Z0-9]){{{_LENGTHS.get(head[0][:2], 99) - 4}}}(?![A-Za-z0-9])"
         if match := re.compile(rest).match(text, head.end()):
             number = "".join(str(int(c, 36)) for c in _plain(match[0]) + head[0])
             if int(number) % 97 == 1:
-                yield Found("iban", head.start(), match.end())
+                yield Match("iban", head.start(), match.end())
 
 
-def _cards(text: str) -> Iterator[Found]:
+def _cards(text: str) -> Iterator[Match]:
     """In a run of groups of digits, each longest part that is a card's number."""
     for run in _CARD.finditer(text):
         groups, last = [group.span() for group in _GROUP.finditer(text, *run.span())], 0
@@ -163,7 +163,7 @@ def _cards(text: str) -> Iterator[Found]:
             ends = [end for _, end in groups[n : n + 6] if is_card(_plain(text[start:end]))]
             if ends and start >= last and not _before(_IN_IBAN, text, start):
                 last = ends[-1]
-                yield Found("card", start, last)
+                yield Match("card", start, last)
 
 
 def is_card(digits: str) -> bool:
@@ -174,17 +174,17 @@ def is_card(digits: str) -> bool:
     return sum(map(int, doubled)) % 10 == 0
 
 
-def _addresses(text: str) -> Iterator[Found]:
+def _addresses(text: str) -> Iterator[Match]:
     for match in _IPV4.finditer(text):
         start, address = match.start(), match[0]
         # Nearly all that have four small numbers are versions and sections.
         small = max(map(int, address.split("."))) < 32 and address not in _SMALL
         named = not small or _before(_ADDRESS, text, start)
         if named and not _before(_NO_ADDRESS, text, start) and _is_public(IPv4Address, address):
-            yield Found("ip", start, match.end())
+            yield Match("ip", start, match.end())
     for match in _IPV6.finditer(text) if ":" in text else ():
         if _is_public(IPv6Address, match[0]):
-            yield Found("ip", *match.span())
+            yield Match("ip", *match.span())
 
 
 def _is_public(kind: type[IPv4Address] | type[IPv6Address], text: str) -> bool:
@@ -196,11 +196,11 @@ def _is_public(kind: type[IPv4Address] | type[IPv6Address], text: str) -> bool:
     return public or any(address in network for network in _EXAMPLES)
 
 
-def _phones(text: str) -> Iterator[Found]:
+def _phones(text: str) -> Iterator[Match]:
     for match in _PHONE.finditer(text):
         number, end = match[0], match.end()
         start = match.start() + (number[0] == "(" and ")" not in number)
         least = 8 if "/" in number or number[0] == "+" else 9
-        if least <= sum(map(str.isdigit, number)) <= 15:
-            if not _before(_NO_PHONE, text, start) and not _before(_IN_IBAN, text, start):
-                yield Found("phone", start, end)
+        long = least <= sum(map(str.isdigit, number)) <= 15
+        if long and not _before(_NO_PHONE, text, start) and not _before(_IN_IBAN, text, start):
+            yield Match("phone", start, end)

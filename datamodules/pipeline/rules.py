@@ -14,7 +14,7 @@ from datatrove.utils.text import TERMINAL_PUNCTUATION
 
 from datamodules.pipeline.pages import Line, Page
 
-Measured = Iterator[tuple[str, float, float, bool]]
+Measurements = Iterator[tuple[str, float, float, bool]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Limits:
     max_words: int = 100_000
     min_word_length: float = 3
     max_word_length: float = 10
-    stop_words: frozenset[str] = frozenset("the be to of and that have with".split())
+    stop_words: frozenset[str] = frozenset(["the", "be", "to", "of", "and", "that", "have", "with"])
     min_stop_words: int = 2
     min_sentences: int = 5
     min_line_words: int = 3
@@ -42,7 +42,9 @@ LIMITS = {
     "zh": replace(
         _OTHER,
         max_word_length=5,
-        stop_words=frozenset("的 了 在 是 和 有 不 我 也 就 这 人".split()),
+        stop_words=frozenset(
+            ["的", "了", "在", "是", "和", "有", "不", "我", "也", "就", "这", "人"]
+        ),
         min_stop_words=2,
         short_line=15,
     ),
@@ -53,7 +55,7 @@ def limits_of(language: str) -> Limits:
     return LIMITS.get(language, _OTHER)
 
 
-def gopher_repetition(page: Page, limits: Limits) -> Measured:
+def gopher_repetition(page: Page, limits: Limits) -> Measurements:
     """Rae et al. 2021, table A1: lines, paragraphs and word n-grams that occur again."""
     size = len(page.text)
     for name, parts in (
@@ -106,7 +108,7 @@ def _covered(words: list[str], n: int) -> int:
     return characters
 
 
-def gopher_quality(page: Page, limits: Limits) -> Measured:
+def gopher_quality(page: Page, limits: Limits) -> Measurements:
     """Rae et al. 2021, A.1.1: length, word length, symbols, bullets, ellipses, stop words."""
     words, real, text = page.words, page.real_words, page.text
     count = len(real)
@@ -135,7 +137,7 @@ _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _POLICY = re.compile("terms of use|privacy policy|cookie policy|uses? (of )?cookies")
 
 
-def c4(page: Page, limits: Limits) -> Measured:
+def c4(page: Page, limits: Limits) -> Measurements:
     """Raffel et al. 2020: leaves out lines that are no prose, and pages with little of it."""
     kept = []
     for line in page.lines:
@@ -171,12 +173,12 @@ def _without(line: Line, text: str) -> Line:
         start = len(line.text) - len(line.text.lstrip())
         ends = [min(len(text), end - start) for end in line.ends]
         return Line(text, line.words, sorted({*ends[:-1], len(text)}))
-    from datamodules.pipeline.pages import splitter
+    from datamodules.pipeline.pages import line_splitter
 
-    return next(splitter("en")(text), line)  # citations are English
+    return next(line_splitter("en")(text), line)  # citations are English
 
 
-def fineweb(page: Page, limits: Limits) -> Measured:
+def fineweb(page: Page, limits: Limits) -> Measurements:
     """Penedo et al. 2024: lists, menus and repeated lines that the others let through."""
     lines = [line.text for line in page.lines]
     share = sum(line.endswith(tuple(TERMINAL_PUNCTUATION)) for line in lines) / max(1, len(lines))

@@ -1,19 +1,16 @@
 """What a document is rated by: its language, how much like prose it is, how toxic."""
 
 import functools
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
-
+from datamodules.pipeline import profanity
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import limits_of
 
 _PIECE = 400  # characters: enough for the model to be sure, few enough to see a change of language
 
 
-def language_of(text: str) -> tuple[str, float]:
+def detect_language(text: str) -> tuple[str, float]:
     """Two-letter code of the language that most of the text is in, and the share that is in it.
 
     By the compressed fastText model lid.176 (Joulin et al. 2016), which comes with its package,
@@ -55,7 +52,7 @@ def _detector():
     return detect
 
 
-def quality_of(page: Page) -> float:
+def quality_score(page: Page) -> float:
     """0 to 1, the mean of five shares that are high in edited prose and can be looked at.
 
     Lines that end a sentence; words made of letters; sentences of 5 to 50 words; different words
@@ -86,57 +83,38 @@ def _sentence_lengths(page: Page) -> list[float]:
 # Words for people, which the classifier learned to hold against a text (Dodge et al. 2021 on what
 # such filters take), and first names at the start of a sentence; elsewhere a capital tells a name.
 _PEOPLE = frozenset(
-    "gay homosexual homosexuals homosexuality jew transgender queer queers minorities blacks white "
-    "negro turk aussie liberals".split()
+    [
+        "gay",
+        "homosexual",
+        "homosexuals",
+        "homosexuality",
+        "jew",
+        "transgender",
+        "queer",
+        "queers",
+        "minorities",
+        "blacks",
+        "white",
+        "negro",
+        "turk",
+        "aussie",
+        "liberals",
+    ]
 )
-_NAMES = frozenset("Dick Beth Chester Gregory Isaac".split())
-_WORD = re.compile(r"\w\w+")
+_NAMES = frozenset(["Dick", "Beth", "Chester", "Gregory", "Isaac"])
 
 
-class _Offence:
-    """alt-profanity-check's linear model over TF-IDF, without what sklearn spends on each call."""
-
-    def __init__(self) -> None:
-        from profanity_check.profanity_check import model, vectorizer
-
-        self.columns, self.idf = vectorizer.vocabulary_, vectorizer.idf_
-        folds = model.calibrated_classifiers_
-        self.weights = np.stack([fold.estimator.coef_[0] for fold in folds])
-        self.bias = np.array([fold.estimator.intercept_[0] for fold in folds])
-        curves = [fold.calibrators[0] for fold in folds]
-        self.slope = np.array([curve.a_ for curve in curves])
-        self.shift = np.array([curve.b_ for curve in curves])
-        alone = 1 / (1 + np.exp(self.slope[:, None] * self._margin() + self.shift[:, None]))
-        self.suspect = frozenset(w for w, c in self.columns.items() if alone[:, c].mean() > 0.5)
-
-    def _margin(self) -> np.ndarray:
-        return self.weights + self.bias[:, None]  # a word alone has a TF-IDF of 1
-
-    def probability(self, words: Iterable[str]) -> float:
-        """That a sentence of these lower-case words is offensive."""
-        counts = Counter(self.columns[word] for word in words if word in self.columns)
-        places = np.fromiter(counts, dtype=np.int64, count=len(counts))
-        values = np.fromiter(counts.values(), dtype=float, count=len(counts)) * self.idf[places]
-        length = np.sqrt((values**2).sum()) or 1.0
-        margin = self.weights[:, places] @ values / length + self.bias
-        return float((1 / (1 + np.exp(self.slope * margin + self.shift))).mean())
-
-
-_offence = functools.cache(_Offence)
-
-
-def toxicity_of(page: Page) -> float:
+def toxicity_score(page: Page) -> float:
     """Share of sentences that a linear classifier of offensive language is sure of (> 0.9).
 
-    Its weights come with alt-profanity-check. It was trained on English comments, so other
-    languages are not rated (0). Sentences, because a long text dilutes what one of them says; of
-    those only such as hold a word that is suspect by itself. Names and words for people do not
-    count.
+    It was trained on English comments, so other languages are not rated (0). Sentences, because a
+    long text dilutes what one of them says; of those only such as hold a word that is suspect by
+    itself. Names and words for people do not count.
     """
     if page.language != "en":
         return 0.0
-    model = _offence()
-    if model.suspect.isdisjoint(_WORD.findall(page.text.lower())):
+    model = profanity.load()
+    if model.suspect.isdisjoint(profanity.tokenize(page.text.lower())):
         return 0.0
     ends = page.sentence_ends()
     sure = 0
@@ -149,7 +127,7 @@ def toxicity_of(page: Page) -> float:
 def _counted(sentence: str) -> list[str]:
     """Its words in lower case, without names and words for people."""
     words = []
-    for place, word in enumerate(_WORD.findall(sentence)):
+    for place, word in enumerate(profanity.tokenize(sentence)):
         lower = word.lower()
         name = word.istitle() and (place > 0 or word in _NAMES)
         if not name and lower not in _PEOPLE:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from datamodules.augmentation.methods import METHODS
 from datamodules.pipeline import pii, rules
-from datamodules.pipeline.pages import splitter
+from datamodules.pipeline.pages import line_splitter
 
 TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers made from the corpus
 # What may differ between two calls that make the same corpus.
-_OF_THE_MACHINE = ("out", "workers", "executor", "partition", "time_limit", "unreadable")
+_EXECUTION = ("out", "workers", "executor", "partition", "time_limit", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Settings:
         self._known("pii", pii.KINDS)
         self._known("augment", tuple(METHODS))
         for language in self.listed("languages"):
-            splitter(language)
+            line_splitter(language)
 
     def _known(self, name: str, names: tuple[str, ...]) -> None:
         for word in self.listed(name):
@@ -125,7 +125,7 @@ class Settings:
         """What lies between the stages; it goes when the corpus is whole."""
         return self.folder / "work"
 
-    def essence(self) -> dict[str, Any]:
+    def content_settings(self) -> dict[str, Any]:
         """What decides how the corpus comes out, as JSON has it."""
-        kept = {k: v for k, v in asdict(self).items() if k not in _OF_THE_MACHINE}
+        kept = {k: v for k, v in asdict(self).items() if k not in _EXECUTION}
         return json.loads(json.dumps(kept))

@@ -12,10 +12,10 @@ from tokenizers import Tokenizer as Fast
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from datamodules import packaged
-from datamodules.pipeline.duplicates import Drops
-from datamodules.pipeline.records import read
-from datamodules.pipeline.screening import kept_files, without
+from datamodules.pipeline.duplicates import DroppedRows
+from datamodules.pipeline.filtering import kept_files, remaining_rows
 from datamodules.pipeline.settings import TRAINED, Settings
+from datamodules.pipeline.stage_files import read_rows
 
 # Padding, unknown, start and end (autoregressive), mask (masked, replaced token), and what stands
 # before and between segments (sentence pairs, permutation).
@@ -55,11 +55,11 @@ class Tokenizer(PipelineStep):
 
 def _sample(work: Path) -> Iterator[str]:
     """All texts, or of a large corpus every n-th."""
-    files, dropped = kept_files(work), Drops.load(work)
+    files, dropped = kept_files(work), DroppedRows.load(work)
     size = sum(path.stat().st_size for path in files) * 3  # compressed to about a third
     step = -(-size // _CHARACTERS)
     for task, path in enumerate(files):
-        for number, row in without(read(path, ["text"]), dropped.get(task, set())):
+        for number, row in remaining_rows(read_rows(path, ["text"]), dropped.get(task, set())):
             if number % step == 0:
                 yield row["text"]
 

@@ -128,7 +128,7 @@ class FineTuningModule(LightningModule):
 
     def setup(self, stage: str) -> None:
         if self.trainer.datamodule is not None:
-            self.trainer.datamodule.cost = self.cost
+            self.trainer.datamodule.num_input_tokens = self.cost
         if self.trainer.precision == "bf16-mixed":
             halve(self.model)
 

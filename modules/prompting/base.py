@@ -80,7 +80,7 @@ class PromptingModule(LightningModule):
     def setup(self, stage: str) -> None:
         if self.trainer.datamodule is not None:
             self.meet(self.trainer.datamodule)
-            self.data.cost = self.cost
+            self.data.num_input_tokens = self.cost
         if self.trainer.precision == "bf16-mixed":
             halve(self.model)
 

@@ -68,7 +68,7 @@ class InContext(PromptingModule):
             classes = len(self.task.labels) if self.selection == "balanced" else 0
             drawn = demonstrations.draw(self.labels, self.shots, classes, self.seed)
             self.chosen = demonstrations.ordered(drawn, self.labels, self.order)
-        self._fit(data.longest())
+        self._fit(data.max_row_length())
 
     def longest_lead(self) -> int:
         return self._longest

@@ -17,7 +17,7 @@ import transformers
 from trl import SFTConfig, SFTTrainer
 from trl.chat_template_utils import get_training_chat_template
 
-from datamodules.instructions.records import as_chat
+from datamodules.instructions.conversations import as_chat
 from tests import chats
 
 MARKED = chats.CHATML.replace(
@@ -76,7 +76,7 @@ def record(template: str) -> list[dict[str, list[int]]]:
 
 
 if __name__ == "__main__":
-    templates = {"plain": chats.PLAIN, "chatml": MARKED, "headers": known("llama3")}
+    templates = {"plain": chats.PLAIN_TEMPLATE, "chatml": MARKED, "headers": known("llama3")}
     templates["qwen2_5"] = known("qwen2_5")
     held = {"trl": version("trl"), "templates": {n: record(t) for n, t in templates.items()}}
     Path(__file__).with_name("trl_masks.json").write_text(json.dumps(held) + "\n")

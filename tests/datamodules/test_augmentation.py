@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from datamodules import TextFiles
-from datamodules.augmentation import copies_of, methods, synonyms, translation
+from datamodules.augmentation import augmented_copies, methods, synonyms, translation
 from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
 
 TEXT = (
@@ -45,7 +45,7 @@ def write_wordnet(folder: Path) -> None:
 
 def augmented(texts, labels, methods, copies, seed):
     """The copies, and the labels of what they were made of."""
-    made = copies_of(texts, labels, methods, copies, seed)
+    made = augmented_copies(texts, labels, methods, copies, seed)
     return [text for text, _ in made], [labels[row] for _, row in made if labels is not None]
 
 
@@ -84,7 +84,7 @@ def test_stop_words_stay(monkeypatch):
     assert made == "The movie of a lengthy film"
 
 
-@pytest.mark.parametrize("share", (0.0, 0.1, 0.9, 1.0))
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
 def test_deletion_gives_a_shorter_subsequence(share):
     for seed in range(20):
         made = METHODS["deletion"](share)(TEXT, Random(seed)).split()
@@ -94,8 +94,8 @@ def test_deletion_gives_a_shorter_subsequence(share):
     assert METHODS["deletion"](1.0)("alone", Random(0)) == "alone"
 
 
-@pytest.mark.parametrize("text", (TEXT, "one two", "a b a"))
-@pytest.mark.parametrize("share", (0.1, 1.0))
+@pytest.mark.parametrize("text", [TEXT, "one two", "a b a"])
+@pytest.mark.parametrize("share", [0.1, 1.0])
 def test_swap_keeps_the_words(text, share):
     for seed in range(20):
         made = METHODS["swap"](share)(text, Random(seed))
@@ -155,7 +155,8 @@ def test_methods_follow_each_other():
 
 
 def test_an_unknown_method_names_those_that_exist():
-    with pytest.raises(ValueError, match="augmentation swop: there are .*; did you mean swap") as e:
+    message = r"augmentation swop: there are .*; did you mean swap"
+    with pytest.raises(ValueError, match=message) as e:
         augmented([TEXT], None, ["swop"], 1, 0)
     assert "\n" not in str(e.value) and all(name in str(e.value) for name in METHODS)
 
@@ -183,7 +184,7 @@ def test_apertium_there_and_back(apertium):
 
 
 def test_apertium_without_the_pair_or_at_all(apertium, monkeypatch, tmp_path):
-    with pytest.raises(ValueError, match="Mode eng-xxx does not exist; is .*apertium-eng-xxx"):
+    with pytest.raises(ValueError, match=r"Mode eng-xxx does not exist; is .*apertium-eng-xxx"):
         BackTranslation("apertium eng-xxx")("A tea.", Random(0))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match="install the Debian package apertium-eng-spa") as error:
@@ -193,7 +194,12 @@ def test_apertium_without_the_pair_or_at_all(apertium, monkeypatch, tmp_path):
 
 def save_translator(folder: Path) -> str:
     """A T5 of one layer with random weights."""
-    words = ["<pad>", "</s>", "<unk>", *"the movie was long we began to watch a b c d .".split()]
+    words = [
+        "<pad>",
+        "</s>",
+        "<unk>",
+        *["the", "movie", "was", "long", "we", "began", "to", "watch", "a", "b", "c", "d", "."],
+    ]
     fast = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>")
     )
@@ -211,10 +217,8 @@ def save_translator(folder: Path) -> str:
 def test_a_model_there_and_back(tmp_path, monkeypatch):
     folder = save_translator(tmp_path / "t5")
     calls = []
-    translated = translation.translated
-    monkeypatch.setattr(
-        methods, "translated", lambda *args: calls.append(args) or translated(*args)
-    )
+    translated = translation.translate
+    monkeypatch.setattr(methods, "translate", lambda *args: calls.append(args) or translated(*args))
     method = BackTranslation(folder, folder, batch_size=2)
     made, labels = augmented(["a b. c d.", "We began."], [0, 1], [method], 1, 0)
     assert len(made) == len(labels) == 2
@@ -255,7 +259,7 @@ def test_a_data_module_s_training_texts_get_copies(reviews, bert):
 
 
 @pytest.mark.parametrize(
-    "options, message",
+    ("options", "message"),
     [
         ({"augment": "swop"}, "--data.augment: augmentation swop: there are .*did you mean swap"),
         ({"augment": "swap", "pair_column": "pair"}, "--data.augment: texts in pairs"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.instructions import chat
-from datamodules.instructions.records import responses
+from datamodules.instructions.conversations import responses
 from tests import chats
 
 RECORDED = json.loads(Path(__file__).with_name("trl_masks.json").read_text())
@@ -81,7 +81,7 @@ def test_a_response_that_reads_like_a_header_is_a_response():
 
 
 def test_marks_that_leave_the_end_token_out_are_kept_and_seen():
-    template = chats.PLAIN.replace(
+    template = chats.PLAIN_TEMPLATE.replace(
         "+ eos_token }}{% endgeneration %}", "}}{% endgeneration %}{{ eos_token }}"
     )
     tokenizer = chats.tokenizer(template)
@@ -91,17 +91,17 @@ def test_marks_that_leave_the_end_token_out_are_kept_and_seen():
 
 def test_a_template_that_changes_what_went_before_is_refused():
     template = chats.CHATML.replace("m['content'] +", "(m['content'] if loop.last else '') +")
-    with pytest.raises(ValueError, match="^--data.template: .* {% generation %}"):
+    with pytest.raises(ValueError, match=r"^--data.template: .* {% generation %}"):
         chat.encode(chats.tokenizer(template), [chats.chat("a", "b", "c", "d")])
 
 
 def test_a_tokenizer_without_a_template_is_offered_ours():
     tokenizer = chats.tokenizer("plain")
     tokenizer.chat_template = None
-    with pytest.raises(ValueError, match="has no chat template; take ours with --data.template"):
-        chat.dress(tokenizer, "tokenizer")
-    chat.dress(tokenizer, "plain")
-    assert chat.text(tokenizer, chats.chat("a")) == "### User:\na\n\n### Assistant:\n"
+    with pytest.raises(ValueError, match=r"has no chat template; take ours with --data.template"):
+        chat.set_chat_template(tokenizer, "tokenizer")
+    chat.set_chat_template(tokenizer, "plain")
+    assert chat.render_prompt(tokenizer, chats.chat("a")) == "### User:\na\n\n### Assistant:\n"
 
 
 def test_a_prompt_is_how_the_whole_begins():
@@ -109,6 +109,6 @@ def test_a_prompt_is_how_the_whole_begins():
         tokenizer = chats.tokenizer(template)
         for conversation in chats.CHATS:
             (whole,) = chat.encode(tokenizer, [conversation])
-            asked = chat.prompt(tokenizer, conversation[:-1])
+            asked = chat.prompt_ids(tokenizer, conversation[:-1])
             assert whole.ids[: len(asked)] == asked
             assert not whole.supervised[len(asked) - 1] and whole.supervised[len(asked)]

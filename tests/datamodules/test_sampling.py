@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.sampling import LengthBatches, ResumableLoader, padded, width_of
+from datamodules.sampling import LengthBatchSampler, ResumableLoader, bucket_width, padded_width
 from datamodules.tokens import TokenRows
 
 
@@ -15,7 +15,9 @@ def lengths_of(rows: int, seed: int = 0) -> np.ndarray:
 def epochs(lengths, ranks=1, count=3, **settings) -> list[list[list[list[int]]]]:
     """Batches by epoch and rank."""
     settings = {"batch_tokens": 256, "batch_size": None, "shuffle": True, **settings}
-    samplers = [LengthBatches(lengths, rank=r, ranks=ranks, **settings) for r in range(ranks)]
+    samplers = [
+        LengthBatchSampler(lengths, rank=r, world_size=ranks, **settings) for r in range(ranks)
+    ]
     found = []
     for epoch in range(count):
         for sampler in samplers:
@@ -51,7 +53,7 @@ def test_every_row_once_an_epoch_on_one_rank_and_within_the_budget(case, ranks, 
         assert len({len(batches) for batches in by_rank}) == 1
         for batch in (batch for batches in by_rank for batch in batches):
             assert batch
-            within = len(batch) * width_of(lengths[batch]).max() <= 256
+            within = len(batch) * bucket_width(lengths[batch]).max() <= 256
             # 7 rows over 2 or 3 ranks, or 3 rows over 2, cannot come one to a batch.
             uneven = len(batch) == 2 and len(lengths) % ranks and case == "all too long"
             assert within or len(batch) == 1 or uneven
@@ -67,9 +69,9 @@ def test_random_cases(ranks):
             assert sorted(rows) == list(range(len(lengths))), seed
             assert len({len(batches) for batches in by_rank}) == 1
             # Room for one row of the widest to spare: only where too few are left to share.
-            small = width_of(lengths).min() * 2 <= 64
+            small = bucket_width(lengths).min() * 2 <= 64
             for batch in (batch for batches in by_rank for batch in batches):
-                within = len(batch) * width_of(lengths[batch]).max() <= 64
+                within = len(batch) * bucket_width(lengths[batch]).max() <= 64
                 assert batch and (within or len(batch) == 1 or not small or len(rows) < 3 * ranks)
 
 
@@ -90,7 +92,7 @@ def test_the_budget_is_used_and_like_lengths_share_a_batch():
 
 def test_widths_cover_their_lengths_by_a_sixteenth_at_most():
     lengths = np.arange(1, 5_000)
-    widths = width_of(lengths)
+    widths = bucket_width(lengths)
     assert (widths >= lengths).all() and (widths <= lengths * 17 / 16).all()
     assert (np.diff(widths) >= 0).all() and len(np.unique(widths)) < 200
 
@@ -102,7 +104,7 @@ def test_order_is_a_function_of_seed_and_epoch():
     assert one[0] != one[1] != one[2] and one != other
     assert {frozenset(b) for b in one[0][0]} != {frozenset(b) for b in one[1][0]}  # and the company
     assert len({len(ranks[0]) for ranks in one}) == 1
-    shapes = [sorted((len(b), width_of(lengths[b]).max()) for b in ranks[0]) for ranks in one]
+    shapes = [sorted((len(b), bucket_width(lengths[b]).max()) for b in ranks[0]) for ranks in one]
     assert shapes[0] == shapes[1] == shapes[2]
     still = epochs(lengths, shuffle=False)
     assert still[0] == still[1]
@@ -113,7 +115,7 @@ def test_ranks_agree_on_the_shape_of_each_batch():
     lengths = lengths_of(2_000)
     for first, second in zip(*epochs(lengths, ranks=2, count=1)[0], strict=True):
         assert 0 <= len(first) - len(second) <= 1
-        widest = [int(width_of(lengths[batch]).max()) for batch in (first, second)]
+        widest = [int(bucket_width(lengths[batch]).max()) for batch in (first, second)]
         assert max(widest) <= 1.5 * min(widest) + 2
 
 
@@ -135,19 +137,19 @@ def rows_of(lengths) -> TokenRows:
 def test_every_epoch_has_the_same_few_shapes():
     """As each is a set of kernels that oneDNN compiles and keeps."""
     lengths = lengths_of(2_000)
-    rows, batches = rows_of(lengths), LengthBatches(lengths, 1024, None, shuffle=True)
+    rows, batches = rows_of(lengths), LengthBatchSampler(lengths, 1024, None, shuffle=True)
     shapes = []
     for epoch in range(3):
         batches.set_epoch(epoch)
         made = [rows.__getitems__(batch)["input_ids"] for batch in batches]
         shapes.append({tuple(ids.shape) for ids in made})
     assert shapes[0] == shapes[1] == shapes[2]
-    assert padded(np.array([33, 20]), 100) == 34 and padded(np.array([33]), 33) == 33
+    assert padded_width(np.array([33, 20]), 100) == 34 and padded_width(np.array([33]), 33) == 33
 
 
 def loader_of(workers: int) -> ResumableLoader:
     lengths = lengths_of(40)
-    batches = LengthBatches(lengths, 256, None, shuffle=True, seed=3)
+    batches = LengthBatchSampler(lengths, 256, None, shuffle=True, seed=3)
     return ResumableLoader(rows_of(lengths), batches, workers)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datamodules.tables import Split, drop_duplicates, read_path, split_by_hash, split_of
+from datamodules.tables import TextSplit, drop_duplicates, hash_split, read_path, split_by_hash
 
 TRAIN = "sentence\tlabel\na fine film \t1\nit is dull\t0\n"
 DEV = "sentence\tlabel\nsplendid\t1\n"
@@ -37,7 +37,7 @@ def test_glue_folder_keeps_lone_quotes_and_leaves_out_the_unlabelled_test(tmp_pa
     assert found.splits["train"].texts[2:] == ['the " of it', '"quoted" twice']
     assert found.splits["train"].texts[0] == "a fine film "  # GLUE's trailing space is kept
     assert found.splits["train"].labels == [1, 0, 0, 1]
-    assert found.splits["validation"] == Split(["splendid"], None, [1])
+    assert found.splits["validation"] == TextSplit(["splendid"], None, [1])
     assert found.label_names == ("0", "1")
     assert found.notes == ["test.tsv has no labels: it is not used"]
 
@@ -69,7 +69,7 @@ def test_every_format_returns_what_was_written(tmp_path, kind, labels):
     rows_as(kind, tmp_path / f"train.{kind}", texts, labels)
     rows_as(kind, tmp_path / f"validation.{kind}", texts[:1], labels[:1])
     found = read_path(tmp_path)
-    assert found.splits["train"] == Split(texts, None, [1, 0, 1])
+    assert found.splits["train"] == TextSplit(texts, None, [1, 0, 1])
     assert found.splits["validation"].labels == [1]
     assert found.label_names == (("no", "yes") if labels[0] == "yes" else ("0", "1"))
 
@@ -77,7 +77,7 @@ def test_every_format_returns_what_was_written(tmp_path, kind, labels):
 def test_windows_line_ends_byte_order_mark_and_blank_lines(tmp_path):
     train = ("\ufeff" + TRAIN + "\n\n").replace("\n", "\r\n")
     found = read_path(folder(tmp_path, train_tsv=train, dev_tsv=DEV))
-    assert found.splits["train"] == Split(["a fine film ", "it is dull"], None, [1, 0])
+    assert found.splits["train"] == TextSplit(["a fine film ", "it is dull"], None, [1, 0])
 
 
 def test_pairs_and_columns_by_name(tmp_path):
@@ -86,7 +86,7 @@ def test_pairs_and_columns_by_name(tmp_path):
     found = read_path(
         folder(tmp_path, train_tsv=train, dev_tsv=dev), "question", "sentence", "gold"
     )
-    assert found.splits["train"] == Split(["why", "how"], ["so", "no"], [0, 1])
+    assert found.splits["train"] == TextSplit(["why", "how"], ["so", "no"], [0, 1])
     assert found.label_names == ("entailment", "not_entailment")
 
 
@@ -108,7 +108,7 @@ def test_split_of_is_the_published_hash_and_ignores_spacing_and_case():
         digest = hashlib.sha256(f"review {i}".encode()).digest()
         h = int.from_bytes(digest[:8], "big") / 2**64
         expected = "test" if h < 0.1 else "validation" if h < 0.3 else "train"
-        assert split_of(text, validation=0.2) == expected == split_of(f"  REVIEW\n{i} ", 0.2)
+        assert hash_split(text, validation=0.2) == expected == hash_split(f"  REVIEW\n{i} ", 0.2)
 
 
 def test_one_file_is_split_without_duplicates_and_a_text_never_moves(tmp_path):
@@ -117,17 +117,17 @@ def test_one_file_is_split_without_duplicates_and_a_text_never_moves(tmp_path):
     found = read_path(tmp_path / "a.jsonl")
     where = {t: name for name, part in found.splits.items() for t in part.texts}
     assert len(where) == sum(len(part.texts) for part in found.splits.values()) == 400
-    assert {split_of(t) for t in where} == {"train", "validation", "test"}
-    assert all(split_of(t) == name for t, name in where.items())
+    assert {hash_split(t) for t in where} == {"train", "validation", "test"}
+    assert all(hash_split(t) == name for t, name in where.items())
     assert 20 <= len(found.splits["validation"].texts) <= 60
     assert "7 duplicate texts" in found.notes[0] and "split by text hash" in found.notes[1]
 
 
 def test_of_duplicates_the_first_label_counts_and_pairs_differ_by_either_text():
-    kept = drop_duplicates(Split(["a", "b", "a"], None, [1, 0, 0]))
-    assert kept == Split(["a", "b"], None, [1, 0])
-    pairs = Split(["a", "a", "a"], ["x", "y", "x"], [0, 1, 1])
-    assert drop_duplicates(pairs) == Split(["a", "a"], ["x", "y"], [0, 1])
+    kept = drop_duplicates(TextSplit(["a", "b", "a"], None, [1, 0, 0]))
+    assert kept == TextSplit(["a", "b"], None, [1, 0])
+    pairs = TextSplit(["a", "a", "a"], ["x", "y", "x"], [0, 1, 1])
+    assert drop_duplicates(pairs) == TextSplit(["a", "a"], ["x", "y"], [0, 1])
     parts = split_by_hash(drop_duplicates(pairs))  # both have the text "a": in one part together
     assert sorted(len(part.texts) for part in parts.values()) == [0, 0, 2]
 
@@ -291,7 +291,7 @@ def test_a_file_too_small_to_be_split_and_one_whose_train_part_has_one_class(tmp
     with pytest.raises(ValueError, match=r"--data\.source: .*2 different texts are too few"):
         read_path(tmp_path / "a.csv")
     texts = [f"text {i}" for i in range(60)]
-    labels = [0 if split_of(t) == "train" else 1 for t in texts]
+    labels = [0 if hash_split(t) == "train" else 1 for t in texts]
     rows_as("csv", tmp_path / "a.csv", texts, labels)
     with pytest.raises(ValueError, match=r"--data\.label_column: .*one class only"):
         read_path(tmp_path / "a.csv")

@@ -8,7 +8,7 @@ import transformers
 
 from datamodules import tokens
 from datamodules.packaged import cache_folder
-from datamodules.tables import Split
+from datamodules.tables import TextSplit
 from tests.conftest import WORDS, save_wordpiece
 
 TEXTS = ["a gripping film", "dull", "the best film of the year"]
@@ -35,8 +35,10 @@ def encoded(monkeypatch) -> list[int]:
 
 
 def rows_of(name, texts=TEXTS, pairs=None, labels=LABELS, max_length=None):
-    split = Split(list(texts), pairs, list(labels))
-    return tokens.tokenise(name, texts, pairs, torch.tensor(labels), split.fingerprint, max_length)
+    split = TextSplit(list(texts), pairs, list(labels))
+    return tokens.tokenize_texts(
+        name, texts, pairs, torch.tensor(labels), split.fingerprint, max_length
+    )
 
 
 def cached() -> list[str]:
@@ -47,7 +49,7 @@ def test_rows_are_what_the_tokenizer_makes_of_each_text(backbone):
     tokenizer = transformers.AutoTokenizer.from_pretrained(backbone)
     for pairs in (None, PAIRS):
         rows = rows_of(backbone, pairs=pairs)
-        assert len(rows) == 3 and not rows.cut.any()
+        assert len(rows) == 3 and not rows.truncated.any()
         batch = rows.__getitems__([2, 0])
         assert batch["index"].tolist() == [2, 0] and batch["labels"].tolist() == [1, 1]
         length = batch["input_ids"].shape[1]
@@ -80,7 +82,7 @@ def test_chunks_do_not_show(bert, monkeypatch):
 def test_the_same_texts_are_tokenised_once(bert, encoded):
     first, second = rows_of(bert), rows_of(bert)
     assert encoded == [3] and len(cached()) == 1
-    for name in ("ids", "types", "starts", "labels", "cut"):
+    for name in ("ids", "types", "starts", "labels", "truncated"):
         assert torch.equal(getattr(first, name), getattr(second, name))
     assert first.pad == second.pad
 
@@ -114,18 +116,18 @@ def test_anything_else_has_a_place_of_its_own(bert, llama, tmp_path, encoded):
 
 def test_long_rows_are_cut_and_counted(bert):
     rows = rows_of(bert, max_length=5)
-    assert rows.lengths.tolist() == [5, 3, 5] and rows.cut.tolist() == [False, False, True]
+    assert rows.lengths.tolist() == [5, 3, 5] and rows.truncated.tolist() == [False, False, True]
     tokenizer = transformers.AutoTokenizer.from_pretrained(bert)
     wanted = tokenizer(TEXTS[2], truncation=True, max_length=5)["input_ids"]
     assert rows.__getitems__([2])["input_ids"][0].tolist() == wanted
     exact = rows_of(bert, max_length=8)
-    assert exact.lengths.max() == 8 and not exact.cut.any()
+    assert exact.lengths.max() == 8 and not exact.truncated.any()
     long = rows_of(bert, ["film " * 500], labels=[0])
-    assert long.lengths.tolist() == [64] and long.cut.tolist() == [True]
+    assert long.lengths.tolist() == [64] and long.truncated.tolist() == [True]
 
 
 def test_a_limit_above_the_models_is_refused_and_its_own_is_found(bert, tmp_path):
-    with pytest.raises(ValueError, match="--data.max_length 65: .* takes at most 64 tokens$"):
+    with pytest.raises(ValueError, match=r"--data.max_length 65: .* takes at most 64 tokens$"):
         rows_of(bert, max_length=65)
     # A tokenizer that knows no limit, as many on the hub: the model's config has it.
     folder = tmp_path / "unlimited"
@@ -134,7 +136,7 @@ def test_a_limit_above_the_models_is_refused_and_its_own_is_found(bert, tmp_path
     tokenizer.model_max_length = 10**30
     tokenizer.save_pretrained(folder)
     rows = rows_of(folder, ["film " * 500], labels=[0])
-    assert rows.lengths.tolist() == [64] and rows.cut.tolist() == [True]
+    assert rows.lengths.tolist() == [64] and rows.truncated.tolist() == [True]
 
 
 def test_a_run_that_dies_half_way_leaves_nothing(bert, monkeypatch):

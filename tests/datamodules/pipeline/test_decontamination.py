@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from datamodules.pipeline.decontamination import Contamination
-from datamodules.pipeline.normal import digest_of, grams_of, words_of
+from datamodules.pipeline.decontamination import ContaminationIndex
+from datamodules.pipeline.normalization import ngram_hashes, normalized_words, text_digest
 
 LONG = (
     "It's a slow-moving, rather touching film about two old men who mend boats and hardly ever "
@@ -16,8 +16,8 @@ CHINESE = "这部电影讲述了两个修船的老人的故事他们几乎从不
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     file = tmp_path_factory.mktemp("sets") / "sets.npz"
-    Contamination.save({"long": [LONG, CHINESE], "short": [SHORT, TINY]}, file)
-    return Contamination(file)
+    ContaminationIndex.save({"long": [LONG, CHINESE], "short": [SHORT, TINY]}, file)
+    return ContaminationIndex(file)
 
 
 def test_a_test_sentence_with_other_punctuation_and_case_is_found(sets):
@@ -28,7 +28,7 @@ def test_a_test_sentence_with_other_punctuation_and_case_is_found(sets):
 
 
 def test_twelve_words_of_a_long_text_are_a_common_phrase(sets):
-    words = words_of(LONG)
+    words = normalized_words(LONG)
     assert sets.find(" ".join(words[:12])) is None
     assert sets.find(" ".join(words[3:16])) is not None
 
@@ -49,17 +49,17 @@ def test_chinese_counts_by_characters(sets):
 
 def test_no_text_and_no_sets(tmp_path, sets):
     assert sets.find("") is None
-    Contamination.save({"none": []}, tmp_path / "none.npz")
-    assert Contamination(tmp_path / "none.npz").find(LONG) is None
+    ContaminationIndex.save({"none": []}, tmp_path / "none.npz")
+    assert ContaminationIndex(tmp_path / "none.npz").find(LONG) is None
 
 
 def test_grams_tell_order_and_place():
-    words = "a b c a b d".split()
-    grams = grams_of(words, 2)
+    words = ["a", "b", "c", "a", "b", "d"]
+    grams = ngram_hashes(words, 2)
     assert len(grams) == 5 and grams[0] == grams[3] and len(np.unique(grams)) == 4
-    assert grams_of(["a", "b"], 2)[0] != grams_of(["b", "a"], 2)[0]
-    assert len(grams_of(["a"], 2)) == 0
+    assert ngram_hashes(["a", "b"], 2)[0] != ngram_hashes(["b", "a"], 2)[0]
+    assert len(ngram_hashes(["a"], 2)) == 0
 
 
 def test_a_digest_is_of_the_words_with_their_case_and_punctuation():
-    assert digest_of("a  b\nc") == digest_of("a b c") != digest_of("a b C")
+    assert text_digest("a  b\nc") == text_digest("a b c") != text_digest("a b C")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from datamodules.pipeline.duplicates import jaccard
-from datamodules.pipeline.normal import grams_of, words_of
-from datamodules.pipeline.records import read
+from datamodules.pipeline.normalization import ngram_hashes, normalized_words
+from datamodules.pipeline.stage_files import read_rows
 from experiments.benchmarks.deduplication_recall import cases, removed, score
 
 
 def shingles(text):
-    return np.unique(grams_of(words_of(text), 5))
+    return np.unique(ngram_hashes(normalized_words(text), 5))
 
 
 def test_jaccard_against_sets_of_words():
@@ -28,11 +28,11 @@ def test_five_hundred_planted(tmp_path):
     precision, recall = score(taken, planted)
     assert precision > 0.99 and recall > 0.97
     assert taken["exact"] == Counter(planted.values())["exact"]
-    audit = list(read(tmp_path / "out" / "removed.parquet"))
+    audit = list(read_rows(tmp_path / "out" / "removed.parquet"))
     stayed = {
         row["id"]
         for path in sorted((tmp_path / "out" / "documents").glob("*.parquet"))
-        for row in read(path, ["id"])
+        for row in read_rows(path, ["id"])
     }
     texts = {row["id"]: row["text"] for row in rows}
     assert len(audit) + len(stayed) == len(rows)

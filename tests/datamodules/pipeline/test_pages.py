@@ -1,9 +1,9 @@
 import pytest
 from datatrove.utils.word_tokenizers import load_word_tokenizer
 
-from datamodules.classification import reviews
+from datamodules.classification import bundled_reviews
 from datamodules.pipeline.cleaning import clean
-from datamodules.pipeline.pages import Page, splitter
+from datamodules.pipeline.pages import Page, line_splitter
 
 CHINESE = "这部电影讲述了一个年轻人离开村庄的故事。演员表演得很好！你看过吗？我看过。"
 TEXTS = [
@@ -22,7 +22,7 @@ def test_words_and_sentences_are_those_of_spacy(text):
 
 @pytest.mark.slow
 def test_also_on_real_reviews():
-    for text in reviews("imdb").splits["test"].texts[:300]:
+    for text in bundled_reviews("imdb").splits["test"].texts[:300]:
         for line in clean(text).split("\n"):
             if line.strip():
                 compare(line, "en")
@@ -64,4 +64,4 @@ def test_a_line_longer_than_the_parser_takes():
 
 def test_an_unknown_language_lists_the_known():
     with pytest.raises(ValueError, match=r"--languages xq: no word tokenizer; there are .*en.*zh"):
-        splitter("xq")
+        line_splitter("xq")

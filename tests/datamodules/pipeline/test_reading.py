@@ -12,7 +12,7 @@ def read(source, tmp_path, tasks=1, stop=False, names=("text", "id")):
     """All documents and the faults, as ``tasks`` tasks read them."""
     found, faults = [], []
     for rank in range(tasks):
-        step = reading.Reading(str(source), names, stop, tmp_path / "progress")
+        step = reading.DocumentReader(str(source), names, stop, tmp_path / "progress")
         found += step.run(None, rank, tasks)
         faults += step.unreadable
         assert step.unreadable_count == len(step.unreadable)
@@ -151,7 +151,7 @@ def test_a_source_without_documents(source, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_bundled_reviews_have_provenance(tmp_path):
-    step = reading.Reading("imdb", ("text", "id"), False, tmp_path)
+    step = reading.DocumentReader("imdb", ("text", "id"), False, tmp_path)
     documents = list(step.run(None, 3, 5000))
     assert len(documents) == 5 and documents[0].id == "imdb/3"
     assert documents[0].metadata["licence"] == "MIT"

@@ -7,7 +7,7 @@ from datatrove.pipeline.filters import (
     GopherRepetitionFilter,
 )
 
-from datamodules.classification import reviews
+from datamodules.classification import bundled_reviews
 from datamodules.pipeline.cleaning import clean
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import GROUPS, limits_of
@@ -74,7 +74,8 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(
-    "group, text, rule", [(g, text, rule) for g, cases in SPOILT.items() for text, rule in cases]
+    ("group", "text", "rule"),
+    [(g, text, rule) for g, cases in SPOILT.items() for text, rule in cases],
 )
 def test_each_rule_names_itself(group, text, rule):
     found, _ = broken(text, group)
@@ -101,7 +102,7 @@ def test_chinese_prose_stays():
 @pytest.mark.slow
 def test_what_is_kept_agrees_with_datatrove():
     filters = {group: make() for group, make in DATATROVE.items()}
-    agree, texts = 0, [clean(text) for text in reviews("imdb").splits["test"].texts[:1000]]
+    agree, texts = 0, [clean(text) for text in bundled_reviews("imdb").splits["test"].texts[:1000]]
     for text in texts:
         document, theirs = Document(text, "0"), True
         for step in filters.values():

@@ -1,7 +1,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from datamodules.classification import reviews
+from datamodules.classification import bundled_reviews
 from datamodules.pipeline import tokenizing
 from datamodules.pipeline.tokenizing import SPECIAL, train
 
@@ -11,7 +11,7 @@ CHINESE = ["这部电影讲述了一个年轻人离开村庄的故事。", "演�
 
 @pytest.fixture(scope="module")
 def texts():
-    return reviews("rotten_tomatoes").splits["train"].texts[:400]
+    return bundled_reviews("rotten_tomatoes").splits["train"].texts[:400]
 
 
 @pytest.mark.parametrize("kind", tokenizing.TRAINED)
@@ -40,7 +40,7 @@ def test_training_again_gives_the_same(kind, texts):
 
 
 @pytest.mark.parametrize(
-    "kind, vocabulary, message",
+    ("kind", "vocabulary", "message"),
     [
         ("nowhere/nothing", 100, r"^--tokenizer nowhere/nothing: neither bpe, wordpiece, unigram"),
         ("bpe", 100, r"^--vocabulary 100: bpe needs at least 264"),

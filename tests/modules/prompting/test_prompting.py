@@ -275,8 +275,8 @@ def test_a_budget_of_tokens_counts_those_of_the_prompt(llama, reviews):
         validated(module, data)
         assert sum(rows for rows, _ in seen) == 8
         assert all(rows * width <= 150 or rows == 1 for rows, width in seen), seen
-        assert max(width for _, width in seen) > data.longest() + shots * 5
-        data.cost = None
+        assert max(width for _, width in seen) > data.max_row_length() + shots * 5
+        data.num_input_tokens = None
 
 
 def test_tokens_are_those_of_the_prompts(llama, reviews):

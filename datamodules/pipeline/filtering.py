@@ -8,11 +8,11 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datamodules.pipeline import cleaning, pii, rules, scores
-from datamodules.pipeline.decontamination import Contamination
-from datamodules.pipeline.normal import count_words, digest_of
+from datamodules.pipeline.decontamination import ContaminationIndex
+from datamodules.pipeline.normalization import count_words, text_digest
 from datamodules.pipeline.pages import Page
-from datamodules.pipeline.records import DOCUMENT, REMOVED, Counts, Rows
 from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.stage_files import DOCUMENT, REMOVED, Counts, ParquetRows
 
 _BROKEN = 0.01  # share of characters that an encoding lost
 _EXCERPT = 300
@@ -27,7 +27,7 @@ class Reason(NamedTuple):
     detail: str = ""
 
 
-class Screening(PipelineStep):
+class DocumentFilter(PipelineStep):
     """Documents in, ``kept/`` and ``removed/`` out, one file of each per task.
 
     Args:
@@ -43,17 +43,17 @@ class Screening(PipelineStep):
         self.languages = settings.listed("languages")
         self.groups = {name: rules.GROUPS[name] for name in settings.listed("rules")}
         self.kinds = tuple(settings.listed("pii"))
-        self.contamination: Contamination | None = None
+        self.contamination: ContaminationIndex | None = None
         self.counts = Counts()
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> None:
         work = self.settings.work
         sets = work / "contamination.npz"
-        self.contamination = Contamination(sets) if sets.exists() else None
+        self.contamination = ContaminationIndex(sets) if sets.exists() else None
         name = f"{rank:05d}"
         with (
-            Rows(work / "kept" / f"{name}.parquet", DOCUMENT) as kept,
-            Rows(work / "removed" / f"{name}.parquet", REMOVED) as removed,
+            ParquetRows(work / "kept" / f"{name}.parquet", DOCUMENT) as kept,
+            ParquetRows(work / "removed" / f"{name}.parquet", REMOVED) as removed,
         ):
             for document in data:
                 self._screen(document, kept, removed)
@@ -61,10 +61,10 @@ class Screening(PipelineStep):
         self.counts.unreadable_count = self.reading.unreadable_count
         self.counts.save(work / "counts" / f"{name}.json")
 
-    def _screen(self, document: Document, kept: Rows, removed: Rows) -> None:
+    def _screen(self, document: Document, kept: ParquetRows, removed: ParquetRows) -> None:
         facts, counts = document.metadata, self.counts
         source = {"id": document.id, "source": facts["source"]}
-        counts.inputs += int.from_bytes(digest_of(document.text), "little")
+        counts.inputs += int.from_bytes(text_digest(document.text), "little")
         page = Page(document.text, "")
         size = _size(page.text)
         for stage, reasons in self._stages(page, facts.get("html")):
@@ -86,7 +86,7 @@ class Screening(PipelineStep):
             licence=facts.get("licence"),
             language=page.language,
             quality=page.quality,
-            digest=digest_of(text),
+            digest=text_digest(text),
             sentence_ends=page.sentence_ends(),
             text=text,
         )
@@ -98,7 +98,7 @@ class Screening(PipelineStep):
             yield "personal data", self._mask(page)
         yield "language", self._language(page)
         for name, group in self.groups.items():
-            yield name, self._broken(page, group)
+            yield name, self._apply_rules(page, group)
         yield "quality", self._quality(page)
         if self.settings.toxicity < 1:
             yield "safety", self._safety(page)
@@ -126,7 +126,7 @@ class Screening(PipelineStep):
         least = self.settings.language_probability
         page.language = self.languages[0]
         if least > 0:
-            language, probability = scores.language_of(page.text)
+            language, probability = scores.detect_language(page.text)
             if language not in self.languages:
                 # Whatever it is, it is too little of what is wanted.
                 yield Reason("language", 0, least, f"{language} {probability:.2f}")
@@ -135,22 +135,23 @@ class Screening(PipelineStep):
             page.language = language
         page.split()
 
-    def _broken(self, page: Page, group) -> Iterator[Reason]:
+    def _apply_rules(self, page: Page, group) -> Iterator[Reason]:
         for rule, value, limit, broken in group(page, rules.limits_of(page.language)):
             if broken:
                 yield Reason(rule, float(value), float(limit))
 
     def _quality(self, page: Page) -> Iterator[Reason]:
-        page.quality = scores.quality_of(page)
+        page.quality = scores.quality_score(page)
         if page.quality < self.settings.quality:
             yield Reason("quality", page.quality, self.settings.quality)
 
     def _safety(self, page: Page) -> Iterator[Reason]:
-        share = scores.toxicity_of(page)
+        share = scores.toxicity_score(page)
         if share > self.settings.toxicity:
             yield Reason("toxicity", share, self.settings.toxicity)
 
     def _overlap(self, page: Page) -> Iterator[Reason]:
+        assert self.contamination is not None
         if found := self.contamination.find(page.text):
             overlap, name = found
             words = len(overlap.split())
@@ -161,7 +162,7 @@ def _size(text: str) -> tuple[int, int]:
     return count_words(text), len(text.encode("utf-8", "surrogatepass"))
 
 
-def without(rows: Iterable[dict[str, Any]], dropped: set[int]) -> Iterator[tuple[int, dict]]:
+def remaining_rows(rows: Iterable[dict[str, Any]], dropped: set[int]) -> Iterator[tuple[int, dict]]:
     """The rows of a kept file, numbered, less those that a later stage dropped."""
     for number, row in enumerate(rows):
         if number not in dropped:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from datamodules.files import Table
 
 FORMATS = "messages, conversations, or instruction (with input) and output"
-# What ShareGPT's dumps and their kin call those who speak.
+# The names of the roles in ShareGPT's dumps and similar files.
 _ROLES = {
     "system": "system",
     "user": "user",
@@ -18,7 +18,7 @@ _ROLES = {
 
 
 class Message(NamedTuple):
-    """What one role says in a turn: system, user or assistant."""
+    """The message of one role: system, user or assistant."""
 
     role: str
     content: str
@@ -29,25 +29,26 @@ Conversation = tuple[Message, ...]
 
 
 def as_chat(conversation: Conversation) -> list[dict[str, str]]:
-    """The form that chat templates take."""
+    """Convert a conversation to the form that chat templates take."""
     return [message._asdict() for message in conversation]
 
 
 def responses(conversation: Conversation) -> list[str]:
+    """The messages of the assistant."""
     return [message.content for message in conversation if message.role == "assistant"]
 
 
 def question(conversation: Conversation) -> str:
-    """What the user says first, by which a conversation is known."""
+    """The first message of the user, by which a conversation is known."""
     return next(message.content for message in conversation if message.role == "user")
 
 
 def conversations(table: Table) -> list[Conversation]:
-    """All rows of a table.
+    """Read a conversation from each row of a table.
 
     Raises:
-        ValueError: of an unknown format, a record without a response, or roles out of order, with
-            file and row.
+        ValueError: For an unknown format, a record without a response, or roles out of order, with
+            the file and row.
     """
     columns = table.columns
     if not {"messages", "conversations", "instruction"} & columns.keys():
@@ -57,41 +58,41 @@ def conversations(table: Table) -> list[Conversation]:
     for row in range(len(table.rows)):
         record = {name: column[row] for name, column in columns.items()}
         try:
-            found.append(_checked(_messages(record)))
+            found.append(_check_roles(_messages(record)))
         except ValueError as error:
             raise table.fault(str(error), "source", row) from None
     return found
 
 
 def _messages(record: dict[str, Any]) -> Iterator[Message]:
-    """Of a record in whichever format it has; a file may mix them."""
+    """Read the messages of a record in any of the formats; a file may mix them."""
     there = {name for name, value in record.items() if value is not None}
     if "messages" in there:
-        return _listed(record["messages"], "messages", "role", "content")
+        return _from_turns(record["messages"], "messages", "role", "content")
     if "conversations" in there:
-        return _listed(record["conversations"], "conversations", "from", "value")
+        return _from_turns(record["conversations"], "conversations", "from", "value")
     if "instruction" in there:
         answer = record.get("output") if "output" in there else record.get("response")
-        return _single(record["instruction"], record.get("input"), answer)
+        return _from_instruction(record["instruction"], record.get("input"), answer)
     raise ValueError(f"unknown format: a record has {FORMATS}")
 
 
-def _single(instruction: Any, more: Any, output: Any) -> Iterator[Message]:
-    asked = [_text(part) for part in (instruction, more)]
-    yield Message("user", "\n\n".join(part for part in asked if part.strip()))
+def _from_instruction(instruction: Any, more: Any, output: Any) -> Iterator[Message]:
+    parts = [_text(part) for part in (instruction, more)]
+    yield Message("user", "\n\n".join(part for part in parts if part.strip()))
     yield Message("assistant", _text(output))
 
 
-def _listed(turns: Any, name: str, role: str, content: str) -> Iterator[Message]:
+def _from_turns(turns: Any, name: str, role: str, content: str) -> Iterator[Message]:
     if not isinstance(turns, list) or not turns:
         raise ValueError(f"{name!r} is empty: give it turns or remove the record")
     for number, turn in enumerate(turns, 1):
         if not isinstance(turn, dict) or not {role, content} <= turn.keys():
             raise ValueError(f"unknown format: message {number} needs {role!r} and {content!r}")
-        if (speaker := _ROLES.get(str(turn[role]).lower())) is None:
+        if (known_role := _ROLES.get(str(turn[role]).lower())) is None:
             known = ", ".join(_ROLES)
             raise ValueError(f"message {number}: unknown role {turn[role]!r} (there are {known})")
-        yield Message(speaker, _text(turn[content]))
+        yield Message(known_role, _text(turn[content]))
 
 
 def _text(value: Any) -> str:
@@ -102,7 +103,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _checked(messages: Iterator[Message]) -> Conversation:
+def _check_roles(messages: Iterator[Message]) -> Conversation:
     found = tuple(messages)
     if found[0].role == "system" and not found[0].content.strip():
         found = found[1:]

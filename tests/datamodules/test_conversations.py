@@ -1,6 +1,7 @@
 """Three formats read alike; every mistake names file and row."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from datamodules import Instructions
 from datamodules.files import read_table
 from datamodules.instructions import bundled, sources
-from datamodules.instructions.records import Message, conversations
+from datamodules.instructions.conversations import Message, conversations
 from tests.chats import chat
 
 
@@ -87,10 +88,10 @@ MISTAKES = {
 def test_mistakes_name_file_and_row(said, tmp_path):
     records = MISTAKES[said]
     file = write(tmp_path, *records)
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
         conversations(read_table(file))
     line = str(caught.value)
-    assert line.startswith(f"--data.source: {file}") and said in line and "\n" not in line
+    assert line.startswith(f"--data.source: {file}") and "\n" not in line
     if "columns" not in line:
         assert f"row {len(records)}" in line
 
@@ -151,7 +152,7 @@ def test_too_few_records_to_split(tmp_path):
     ],
 )
 def test_what_is_left_out_of_the_bundled_set(question, answer, why):
-    assert bundled.unwanted(chat(question, answer)) == why
+    assert bundled.reason_to_drop(chat(question, answer)) == why
 
 
 def test_the_bundled_set_is_counted_and_loses_its_system_message(tmp_path, monkeypatch):

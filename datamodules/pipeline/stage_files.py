@@ -39,7 +39,7 @@ REMOVED = pa.schema(
 _CHARACTERS = 4_000_000  # of text held back before it is written
 
 
-class Rows:
+class ParquetRows:
     """Writes a Parquet file row by row; it has its name only when it is whole."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -61,7 +61,7 @@ class Rows:
         self.writer.write_table(pa.table(columns, schema=self.schema))
         self.rows, self.size = [], 0
 
-    def __enter__(self) -> "Rows":
+    def __enter__(self) -> "ParquetRows":
         return self
 
     def __exit__(self, kind: type | None, *rest: Any) -> None:
@@ -75,7 +75,7 @@ class Rows:
             self.scratch.unlink(missing_ok=True)
 
 
-def read(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Rows of a Parquet file, a few megabytes of it in memory."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=256, columns=columns):

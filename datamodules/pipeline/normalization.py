@@ -10,7 +10,7 @@ from datatrove.utils.word_tokenizers import WordTokenizer
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it is lost modulo 2**64
 
 
-def words_of(text: str) -> list[str]:
+def normalized_words(text: str) -> list[str]:
     """Lower-case words without punctuation; characters of Chinese and Japanese one by one."""
     words = text.lower().translate(PUNCTUATION_TRANS).replace("’", " ").split()
     if text.isascii():
@@ -29,7 +29,7 @@ def count_words(text: str) -> int:
     return len([part for word in text.split() for part in (word if _is_cjk(word) else [word])])
 
 
-def digest_of(text: str) -> bytes:
+def text_digest(text: str) -> bytes:
     """16 bytes that are the same for texts that differ in white space only."""
     return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
 
@@ -39,7 +39,7 @@ def _hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
 
 
-def grams_of(words: list[str], length: int) -> np.ndarray:
+def ngram_hashes(words: list[str], length: int) -> np.ndarray:
     """A 64-bit hash of each ``length`` words in a row, (max(0, N - length + 1),) uint64."""
     count = len(words) - length + 1
     if count <= 0:
@@ -51,11 +51,11 @@ def grams_of(words: list[str], length: int) -> np.ndarray:
     return grams
 
 
-class PlainWords(WordTokenizer):
-    """``words_of`` for MinHash, which has simplified the text before: no need to parse it again."""
+class NormalizedWords(WordTokenizer):
+    """The tokenizer for MinHash, which has simplified the text before: nothing is parsed twice."""
 
     def word_tokenize(self, text: str) -> list[str]:
-        return words_of(text)
+        return normalized_words(text)
 
     def sent_tokenize(self, text: str) -> list[str]:
         raise NotImplementedError

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from datamodules import SST2, RottenTomatoes, TextFiles, hub, tables
-from datamodules.base import LabelledText
+from datamodules.labelled_text import LabelledText
 from tests import tiny
 
 
@@ -51,13 +51,13 @@ def test_the_fingerprint_is_of_the_content(bert, reviews, tmp_path):
 
 def test_every_change_of_a_split_changes_its_fingerprint():
     splits = [
-        tables.Split(["ab", "c"], None, [0, 1]),
-        tables.Split(["a", "bc"], None, [0, 1]),
-        tables.Split(["ab", "c"], None, [1, 0]),
-        tables.Split(["ab", "c"], ["x", "y"], [0, 1]),
-        tables.Split(["ab", "c"], ["xy", ""], [0, 1]),
-        tables.Split(["c", "ab"], None, [0, 1]),
-        tables.Split(["ab", "c", "0", "1"], None, None),
+        tables.TextSplit(["ab", "c"], None, [0, 1]),
+        tables.TextSplit(["a", "bc"], None, [0, 1]),
+        tables.TextSplit(["ab", "c"], None, [1, 0]),
+        tables.TextSplit(["ab", "c"], ["x", "y"], [0, 1]),
+        tables.TextSplit(["ab", "c"], ["xy", ""], [0, 1]),
+        tables.TextSplit(["c", "ab"], None, [0, 1]),
+        tables.TextSplit(["ab", "c", "0", "1"], None, None),
     ]
     assert len({split.fingerprint for split in splits}) == len(splits)
 
@@ -96,33 +96,33 @@ class Toy(LabelledText):
     hub_repo, names = "toys/reviews", ("no", "yes")
 
     def bundled(self):
-        split = tables.Split(["a film", "dull"], None, [0, 1])
+        split = tables.TextSplit(["a film", "dull"], None, [0, 1])
         splits = {"train": split, "validation": split, "test": split}
         return tables.Dataset(splits, ("no", "yes"), ["as it comes"]), "toy 1.0"
 
 
 def test_auto_without_a_hub_takes_the_bundled_data_and_says_so(bert, monkeypatch):
     monkeypatch.setattr(hub, "reachable", lambda: False)
-    monkeypatch.setattr(hub, "cached", lambda *args: None)
+    monkeypatch.setattr(hub, "load_cached", lambda *args: None)
     data = Toy(tokenizer=bert)
     data.prepare_data()
     data.setup("fit")
-    assert (data.kind, data.origin) == ("bundled", "toy 1.0")
+    assert (data.source_kind, data.origin) == ("bundled", "toy 1.0")
     note, other = data.notes()
     assert "the hub does not answer" in note and "toys/reviews" in note and "toy 1.0" in note
     assert "--data.source hub" in note and "\n" not in note and other == "as it comes"
-    asked = Toy(tokenizer=bert, source="bundled")
-    assert asked.dataset.notes == ["as it comes"] and asked.kind == "bundled"
+    bundled = Toy(tokenizer=bert, source="bundled")
+    assert bundled.dataset.notes == ["as it comes"] and bundled.source_kind == "bundled"
 
 
 def test_auto_without_a_hub_takes_its_cache_first(bert, monkeypatch):
     kept, read = object(), tables.Dataset({}, ("no", "yes"), [])
     monkeypatch.setattr(hub, "reachable", lambda: False)
-    monkeypatch.setattr(hub, "cached", lambda *args: kept)
+    monkeypatch.setattr(hub, "load_cached", lambda *args: kept)
     monkeypatch.setattr(hub, "source", lambda repo, config, found: f"hub:{repo}@1")
     monkeypatch.setattr(hub, "to_dataset", lambda found, *columns: read)
     data = Toy(tokenizer=bert)
-    assert data.dataset is read and (data.kind, data.origin) == ("hub", "hub:toys/reviews@1")
+    assert data.dataset is read and (data.source_kind, data.origin) == ("hub", "hub:toys/reviews@1")
 
 
 def test_hub_means_the_hub(bert, monkeypatch):
@@ -132,7 +132,7 @@ def test_hub_means_the_hub(bert, monkeypatch):
     monkeypatch.setattr(hub, "load", refuse)
     with pytest.raises(ValueError, match="nothing there"):
         Toy(source="hub").dataset  # noqa: B018
-    with pytest.raises(ValueError, match="--data.source hub: .* no hub data set"):
+    with pytest.raises(ValueError, match=r"--data.source hub: .* no hub data set"):
         LabelledText(source="hub").dataset  # noqa: B018
     for source in ("bundled", "auto"):
         with pytest.raises(ValueError, match="no data for LabelledText is bundled"):
@@ -172,11 +172,11 @@ def test_auto_takes_the_bundled_data_where_a_gateway_answers_in_the_hubs_place(m
 
     monkeypatch.setattr(hub, "reachable", lambda: True)
     monkeypatch.setattr(hub, "load", refuses)
-    monkeypatch.setattr(hub, "cached", lambda *args: None)
-    rows = tables.Split(["good", "bad"], None, [1, 0])
+    monkeypatch.setattr(hub, "load_cached", lambda *args: None)
+    rows = tables.TextSplit(["good", "bad"], None, [1, 0])
     splits = tables.Dataset({"train": rows, "validation": rows}, ("no", "yes"), [])
     monkeypatch.setattr(SST2, "bundled", lambda self: (splits, "toys"))
     data = SST2(source="auto")
-    assert "407 Proxy" in data.dataset.notes[0] and data.kind == "bundled"
+    assert "407 Proxy" in data.dataset.notes[0] and data.source_kind == "bundled"
     with pytest.raises(ValueError, match="407"):
         SST2(source="hub").dataset  # noqa: B018

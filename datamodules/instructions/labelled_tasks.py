@@ -1,43 +1,53 @@
-"""Labelled tasks in words: some to be taught, others to see what of it carries over."""
+"""Labelled tasks as instructions: some are taught, others test what carries over to them."""
 
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from datamodules import packaged
-from datamodules.classification import reviews
-from datamodules.instructions.records import Conversation, Message
+from datamodules.classification import bundled_reviews
+from datamodules.instructions.conversations import Conversation, Message
 
 NEUTRAL = ("N/A", "", "[MASK]")
 Rows = list[tuple[str, int]]  # texts and their classes
 
 
 class LabelledTask(NamedTuple):
-    """Ways to ask for the class of a ``{text}``, and the word that answers for each class.
+    """Ways to ask for the class of a text, and the word that answers for each class.
 
-    ``begin`` is how an answer begins, where it is not taught: a model that has not learned to
-    answer with the word alone would begin so.
+    Attributes:
+        templates: Questions with a place for the ``{text}``.
+        answer_prefix: The beginning of an answer, for a task that is not taught: a model that has
+            not learned to answer with the word alone would begin so.
+        words: The answer for each class.
+        max_words: The number of words of a text that the question shows.
+        read: Reads a split, train or test.
     """
 
     templates: tuple[str, ...]
-    begin: str
+    answer_prefix: str
     words: tuple[str, ...]
-    longest: int  # words of a text that are shown
-    read: Callable[[str], Rows]  # of a split: train | test
+    max_words: int
+    read: Callable[[str], Rows]
 
 
 class Questions(NamedTuple):
-    """Questions of one task with the words that may answer each, and which of them is right.
+    """The questions of a task with the words that may answer them.
 
-    ``neutral`` ask of texts that say nothing: what a model prefers there is its own leaning, by
-    which its answers are corrected (Zhao et al. 2021).
+    Attributes:
+        name: The name of the task.
+        prompts: The questions as prompts.
+        neutral: The same question about texts that say nothing. A model's preference there is its
+            bias, by which its answers are calibrated (Zhao et al. 2021).
+        words: The answer for each class.
+        labels: The right class of each question.
     """
 
     name: str
-    asked: list[str]
+    prompts: list[str]
     neutral: list[str]
     words: tuple[str, ...]
     labels: list[int]
@@ -45,8 +55,9 @@ class Questions(NamedTuple):
 
 def _reviews(source: str) -> Callable[[str], Rows]:
     def read(split: str) -> Rows:
-        rows = reviews(source).splits[split]
-        return list(zip(rows.texts, rows.labels, strict=True))
+        rows = bundled_reviews(source).splits[split]
+        labels: Any = rows.labels  # classes
+        return list(zip(rows.texts, labels, strict=True))
 
     return read
 
@@ -89,8 +100,8 @@ TASKS = {
 }
 
 
-def named(names: str, flag: str) -> list[str]:
-    """Names joined by commas, or none, checked."""
+def parse_tasks(names: str, flag: str) -> list[str]:
+    """Split names joined by commas, or none, and check them."""
     found = [name.strip() for name in names.split(",") if names != "none"]
     for name in found:
         if name not in TASKS:
@@ -98,43 +109,44 @@ def named(names: str, flag: str) -> list[str]:
     return found
 
 
-def taught(name: str, count: int, seed: int) -> list[Conversation]:
-    """So many rows of the training split as conversations, each asked in one of the ways."""
+def training_conversations(name: str, count: int, seed: int) -> list[Conversation]:
+    """Draw training rows as conversations; the templates take turns."""
     task, templates = TASKS[name], itertools.cycle(TASKS[name].templates)
-    rows = _draw(task.read("train"), count, seed)
+    rows = _sample(task.read("train"), count, seed)
     return [
         (
-            Message("user", next(templates).format(text=_short(text, task.longest))),
+            Message("user", next(templates).format(text=_first_words(text, task.max_words))),
             Message("assistant", task.words[label]),
         )
         for text, label in rows
     ]
 
 
-def questions(name: str, count: int, speak: Callable[[str], str]) -> Questions:
-    """So many rows of the test split, the same in every run.
+def questions(name: str, count: int, render: Callable[[str], str]) -> Questions:
+    """Draw questions from the test split, the same in every run.
 
     Args:
-        speak: makes a question the text that the model gets.
+        render: Renders a question as a prompt.
     """
     task = TASKS[name]
-    rows = _draw(task.read("test"), count, 0)
-    asked, neutral = (
+    rows = _sample(task.read("test"), count, 0)
+    prompts, neutral = (
         [
-            speak(task.templates[0].format(text=_short(text, task.longest))) + task.begin
+            render(task.templates[0].format(text=_first_words(text, task.max_words)))
+            + task.answer_prefix
             for text in texts
         ]
         for texts in ([text for text, _ in rows], NEUTRAL)
     )
-    return Questions(name, asked, neutral, task.words, [label for _, label in rows])
+    return Questions(name, prompts, neutral, task.words, [label for _, label in rows])
 
 
-def _draw(rows: Sequence, count: int, seed: int) -> list:
+def _sample(rows: Sequence, count: int, seed: int) -> list:
     order = np.random.default_rng(seed).permutation(len(rows))
     return [rows[number] for number in order[:count]]
 
 
-def _short(text: str, words: int) -> str:
-    """The first words, spacing and lines as they are."""
+def _first_words(text: str, words: int) -> str:
+    """The first words of a text with its spacing and lines."""
     spaced = re.findall(r"\S+\s*", text.strip())
     return "".join(spaced[:words]).strip() + " …" * (len(spaced) > words)

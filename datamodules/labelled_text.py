@@ -1,0 +1,144 @@
+"""Labelled text: read, tokenised once, served in batches of like length."""
+
+from dataclasses import replace
+from typing import Any
+
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+from datamodules import sources, tables
+from datamodules.augmentation import augment_dataset
+from datamodules.base import RowDataModule
+from datamodules.labels import LabelKind
+from datamodules.packaged import load_tokenizer
+from datamodules.tokens import TokenRows, label_tensor, lengths, tokenize_texts
+
+
+class LabelledText(RowDataModule):
+    """Texts, or pairs of texts, with a label each. A subclass says where they come from.
+
+    Args:
+        source: The data to read: auto | hub | bundled, or a folder or file (tsv, csv, jsonl,
+            parquet, txt).
+        tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
+        batch_tokens: Number of padded tokens per batch and device; rows of like length share a
+            batch.
+        batch_size: Number of rows per batch and device, instead of a token budget.
+        max_length: Number of tokens to which a text is truncated; the tokenizer's limit by default.
+        text_column: Column of a file that holds the text; "sentence" or "text" by default.
+        pair_column: Column of a file that holds the second text of a pair.
+        label_column: Column of a file that holds the label: integers from 0, or names; numbers for
+            a regression; a list, or names separated by commas, for several labels at once.
+        labels: Kind of the labels: class | number | several | none. The task sets it on the command
+            line.
+        train_rows: Number of training rows to draw by the seed; all by default.
+        augment: Methods that change copies of training texts, joined by commas: synonyms, deletion,
+            swap, sentence_shuffle, recombination, back_translation; or none.
+        copies: Number of copies of each training text that augmentation adds.
+        seed: Seed of the order of the rows; the run's seed by default.
+        workers: Number of processes that assemble batches; 0 uses the training process.
+    """
+
+    hub_repo: str | None = None
+    hub_config: str | None = None
+    names: tuple[str, ...] | None = None  # of the classes that files give as integers
+    _rows: dict[str, TokenRows]
+
+    def __init__(
+        self,
+        source: str = "auto",
+        tokenizer: str = "minilm",
+        batch_tokens: PositiveInt = 768,
+        batch_size: PositiveInt | None = None,
+        max_length: PositiveInt | None = None,
+        text_column: str | None = None,
+        pair_column: str | None = None,
+        label_column: str = "label",
+        labels: LabelKind = "class",
+        train_rows: PositiveInt | None = None,
+        augment: str = "none",
+        copies: PositiveInt = 1,
+        seed: NonNegativeInt = 0,
+        workers: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(seed, batch_tokens, batch_size, workers)
+        self.source, self.tokenizer, self.max_length = source, tokenizer, max_length
+        self.columns, self.labels = (text_column, pair_column, label_column), labels
+        self.train_rows = train_rows
+        self.augment, self.copies = augment, copies
+        self.source_kind, self._origin = "", ""  # known when the data are read
+        self._dataset: tables.Dataset | None = None
+        self._rows = {}
+
+    def bundled(self) -> tuple[tables.Dataset, str]:
+        """Read the bundled data, and name them. A subclass overrides it if there are some."""
+        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
+
+    @property
+    def dataset(self) -> tables.Dataset:
+        """Texts and labels of all splits, read at the first use."""
+        if self._dataset is None:
+            args = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
+            found = sources.read(*args, self.bundled, self.labels)
+            self.source_kind, self._origin, dataset = found
+            if self.train_rows:
+                dataset = tables.subsample(dataset, self.train_rows, self.seed)
+            if self.augment != "none":
+                dataset = augment_dataset(dataset, self.augment, self.copies, self.seed)
+            self._dataset = dataset
+        return self._dataset
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint
+
+    @property
+    def test_split(self) -> str:
+        return self.dataset.test_split
+
+    @property
+    def label_names(self) -> list[str]:
+        """The names of the classes in the order of their ids."""
+        return list(self.dataset.label_names)
+
+    def texts_of(self, split: str) -> dict[str, list[str]]:
+        """The texts of a split by name, as in its batches. Needs ``setup``."""
+        return self._rows[split].columns
+
+    def prepare_data(self) -> None:
+        """Tokenise into the cache: one process tokenises while the others wait."""
+        for split in self.dataset.splits:
+            if split not in self._rows:
+                self._rows[split] = self._load(split)
+
+    def _load(self, split: str) -> TokenRows:
+        rows = self.dataset.splits[split]
+        labels = label_tensor(rows.labels, self.labels, len(self.label_names))
+        found = tokenize_texts(
+            self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length
+        )
+        if rows.pairs is not None:
+            return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
+        texts = rows.texts
+        if found.truncated.any():
+            texts = found.truncate_texts(texts, load_tokenizer(self.tokenizer))
+        return replace(found, columns={"text": texts})
+
+    def notes(self) -> list[str]:
+        truncated = [r.note(name) for name, r in self._rows.items() if r.truncated.any()]
+        return [*self.dataset.notes, *truncated]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "source": self.source_kind,
+            "origin": self.origin,
+            "fingerprint": self.dataset.fingerprint,
+            "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
+            **lengths(self._rows),
+            "test_split": self.dataset.test_split,
+            "labels": self.label_names,
+            "pairs": self.dataset.splits["train"].pairs is not None,
+        }
