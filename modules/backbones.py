@@ -99,6 +99,16 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
+def context_length(model: torch.nn.Module) -> int | None:
+    """How many positions a backbone has, if it has a limit."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    for module in model.modules():
+        # RoBERTa and its kin count positions from behind the padding's number.
+        if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
+            return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return limit
+
+
 def attention() -> str:
     """Plain attention on a CPU, where the backward pass of the fused one takes several times as
     long at the lengths of sentences and of our rows."""

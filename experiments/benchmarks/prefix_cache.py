@@ -34,7 +34,7 @@ def main() -> None:
         module.model.bfloat16()
     data = SST2(source="bundled", tokenizer=asked.backbone)
     data.setup("validate")
-    module.meet(data)
+    module.attach_datamodule(data)
     lead, texts = module.lead(module.chosen), data.texts_of("validation")["text"]
     texts = sorted(texts[:: len(texts) // asked.rows][: asked.rows], key=len)
     prompts = [task.prompt({"text": text}, lead) for text in texts]

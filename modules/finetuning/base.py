@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
@@ -16,6 +16,7 @@ from modules.accumulation import Shares
 from modules.finetuning import checkpoints
 from modules.finetuning.freezing import halve, precision
 from modules.finetuning.targets import trained_layers
+from modules.linking import Link
 from modules.tasks import Classification, Task, plain, restore, stored
 from modules.tasks.base import Lengths
 
@@ -35,6 +36,11 @@ class FineTuningModule(LightningModule):
         warmup: share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
     """
+
+    trains: ClassVar[bool] = True
+    final_split: ClassVar[Literal["val", "test"]] = "test"  # the rows of the final evaluation
+    default_task: ClassVar[str | None] = "Classification"
+    links: ClassVar[tuple[Link, ...]] = (Link("model.backbone", "data.tokenizer"),)
 
     def __init__(
         self,
@@ -74,6 +80,17 @@ class FineTuningModule(LightningModule):
     def adapt(self, model: nn.Module) -> nn.Module:
         """Which parameters exist and which of them train. Overridden by every strategy."""
         raise NotImplementedError
+
+    def configure_data(self, data: Any) -> None:
+        """Change the data module before its ``setup``: nothing by default."""
+
+    def check_data(self, data: Any) -> None:
+        """Refuse, after their ``setup``, data that the task or the strategy cannot read."""
+        self.task.check(list(data.texts_of("train")))
+
+    def prompt_description(self) -> str:
+        """The prompt that the task puts around a text, for people to read; empty without one."""
+        return self.task.asks()
 
     def cost(self, lengths: Lengths) -> Lengths:
         """Tokens that the model reads for rows of so many tokens."""

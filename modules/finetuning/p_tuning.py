@@ -1,6 +1,6 @@
 """P-tuning."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
@@ -50,7 +50,6 @@ class PTuning(FineTuningModule):
         )
         return prompts.put_before(model, config, "--model.tokens")
 
-    @property
-    def longest_text(self) -> int | None:
-        """How many tokens of a text fit behind the prompt."""
-        return prompts.longest_text(self.model)
+    def check_data(self, data: Any) -> None:
+        super().check_data(data)
+        prompts.check_texts_fit(self, data)

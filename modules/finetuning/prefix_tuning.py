@@ -1,6 +1,7 @@
 """Prefix tuning."""
 
 import inspect
+from typing import Any
 
 import peft
 import torch
@@ -63,10 +64,9 @@ class PrefixTuning(FineTuningModule):
             model.prompt_encoder["default"].embedding.weight.data = start
         return model
 
-    @property
-    def longest_text(self) -> int | None:
-        """How many tokens of a text fit behind the prompt."""
-        return prompts.longest_text(self.model)
+    def check_data(self, data: Any) -> None:
+        super().check_data(data)
+        prompts.check_texts_fit(self, data)
 
 
 @torch.no_grad()

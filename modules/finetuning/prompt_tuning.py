@@ -1,6 +1,6 @@
 """Prompt tuning."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import peft
 import torch
@@ -71,7 +71,6 @@ class PromptTuning(FineTuningModule):
             return vectors(torch.tensor((ids * self._tokens)[: self._tokens]))
         return vectors(prompts.draw(tokenizer, self._tokens))
 
-    @property
-    def longest_text(self) -> int | None:
-        """How many tokens of a text fit behind the prompt."""
-        return prompts.longest_text(self.model)
+    def check_data(self, data: Any) -> None:
+        super().check_data(data)
+        prompts.check_texts_fit(self, data)

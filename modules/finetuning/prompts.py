@@ -1,23 +1,18 @@
 """What trained prompts share: the room that they leave in the context for a text."""
 
+from typing import Any
+
 import peft
 import torch
 from torch import Tensor, nn
 
-
-def context(model: nn.Module) -> int | None:
-    """How many positions a backbone has, if it has a limit."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    for module in model.modules():
-        # RoBERTa and its kin count positions from behind the padding's number.
-        if isinstance(module, nn.Embedding) and module.num_embeddings == limit:
-            return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return limit
+from modules.backbones import context_length
+from modules.finetuning.base import FineTuningModule
 
 
-def longest_text(model: nn.Module) -> int | None:
+def max_text_tokens(model: nn.Module) -> int | None:
     """How many tokens of a text fit behind the prompt, if there is a limit."""
-    config, positions = getattr(model, "active_peft_config", None), context(model)
+    config, positions = getattr(model, "active_peft_config", None), context_length(model)
     if not getattr(config, "is_prompt_learning", False) or positions is None:
         return None
     return positions - config.num_virtual_tokens
@@ -25,7 +20,7 @@ def longest_text(model: nn.Module) -> int | None:
 
 def put_before(model: nn.Module, config: peft.PeftConfig, flag: str) -> peft.PeftModel:
     """The model with a trained prompt, which refuses texts that do not fit behind it."""
-    tokens, positions = config.num_virtual_tokens, context(model)
+    tokens, positions = config.num_virtual_tokens, context_length(model)
     if positions is not None and tokens >= positions:
         kind = model.config.model_type
         raise ValueError(f"{flag} {tokens}: leaves no room in {kind}'s {positions} positions")
@@ -36,6 +31,26 @@ def put_before(model: nn.Module, config: peft.PeftConfig, flag: str) -> peft.Pef
     return model
 
 
+def check_texts_fit(module: FineTuningModule, data: Any) -> None:
+    """Refuse data with a text that does not fit behind the prompt.
+
+    Raises:
+        ValueError: for a longer text, and for rows of several records packed together, of which
+            only the first would have the prompt before it.
+    """
+    if getattr(data, "packing", False):
+        raise ValueError(
+            f"--data.packing: the prompt of {type(module).__name__} stands before a row, and not "
+            f"before each record in it; without it"
+        )
+    longest, room = data.longest(), max_text_tokens(module.model)
+    if room is not None and longest > (room := room - module.task.overhead):
+        raise ValueError(
+            f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
+            f"{longest}; a shorter prompt, or --data.max_length {room}"
+        )
+
+
 def draw(tokenizer, tokens: int) -> Tensor:
     """Numbers of ordinary tokens, at random; with replacement, as peft and Lester et al."""
     ordinary = sorted({*tokenizer.get_vocab().values()} - {*tokenizer.all_special_ids})
@@ -43,10 +58,10 @@ def draw(tokenizer, tokens: int) -> Tensor:
 
 
 def _refuse_long_texts(model: nn.Module, args: tuple, inputs: dict) -> None:
-    longest, ids = longest_text(model), inputs.get("input_ids")
+    longest, ids = max_text_tokens(model), inputs.get("input_ids")
     length = 0 if ids is None else ids.shape[1]
     if longest is not None and length > longest:
         raise ValueError(
             f"--data.max_length: a text of {length} tokens, where the prompt leaves {longest} of "
-            f"{context(model)} positions"
+            f"{context_length(model)} positions"
         )

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
@@ -14,6 +14,7 @@ from datamodules.packaged import load_tokenizer
 from modules import optimization
 from modules.accumulation import Shares, guesses
 from modules.finetuning.targets import trained_layers
+from modules.linking import Link
 from modules.pretraining import architectures
 from modules.tasks import plain
 
@@ -36,6 +37,14 @@ class PretrainingModule(LightningModule):
         bytes_per_token: of the validation text; the data's on the command line.
     """
 
+    trains: ClassVar[bool] = True
+    final_split: ClassVar[Literal["val", "test"]] = "val"  # a corpus has no rows for a test
+    default_task: ClassVar[str | None] = None  # the objective is all there is to do
+    links: ClassVar[tuple[Link, ...]] = (
+        Link("data.row_tokens", "model.row_tokens"),
+        Link("data.tokenizer", "model.tokenizer", built=True),
+        Link("data.bytes_per_token", "model.bytes_per_token", built=True),
+    )
     family_of_objective = "modernbert"
     auto_class = "AutoModelForMaskedLM"
     needs: tuple[str, ...] = ()  # special tokens, as the tokenizer names them
@@ -99,6 +108,17 @@ class PretrainingModule(LightningModule):
     def accepted(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Those that the architecture takes: not every one tells segments apart by type."""
         return {name: value for name, value in inputs.items() if name in self._takes}
+
+    def configure_data(self, data: Any) -> None:
+        """Have the data module serve the rows that the objective needs, before its ``setup``."""
+        data.suit(self.rows)
+
+    def check_data(self, data: Any) -> None:
+        """Refuse data that do not fit, after their ``setup``; a corpus fits every objective."""
+
+    def prompt_description(self) -> str:
+        """A pre-trained network gets no prompt."""
+        return ""
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """What the objective makes of clean rows, on their device; it draws from ``generator``."""

@@ -1,6 +1,6 @@
 """What every way to ask shares: all but what stands before a row's own prompt."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torchmetrics import MeanMetric
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
 from modules.finetuning.freezing import halve, precision
+from modules.linking import Link
 from modules.prompting import scoring
 from modules.prompting.prefixes import SharedPrefix
 from modules.tasks import PromptedClassification, Task, restore
@@ -33,6 +34,14 @@ class PromptingModule(LightningModule):
             nothing (contextual calibration, Zhao et al. 2021); texts by their mean over 128
             training texts, whose labels are not read (batch calibration, Zhou et al. 2023).
     """
+
+    trains: ClassVar[bool] = False
+    final_split: ClassVar[Literal["val", "test"]] = "test"
+    default_task: ClassVar[str | None] = "PromptedClassification"
+    links: ClassVar[tuple[Link, ...]] = (
+        Link("model.backbone", "data.tokenizer"),
+        Link("seed_everything", "model.seed"),
+    )
 
     def __init__(
         self,
@@ -73,13 +82,25 @@ class PromptingModule(LightningModule):
         """Tokens of the longest one."""
         return 0
 
-    def meet(self, data: LightningDataModule) -> None:
+    def configure_data(self, data: Any) -> None:
+        """Change the data module before its ``setup``: nothing by default."""
+
+    def check_data(self, data: Any) -> None:
+        """Refuse, after their ``setup``, data that the task cannot read; keep what fits."""
+        self.task.check(list(data.texts_of("train")))
+        self.attach_datamodule(data)
+
+    def prompt_description(self) -> str:
+        """The prompt that the task puts around a text, for people to read."""
+        return self.task.asks()
+
+    def attach_datamodule(self, data: LightningDataModule) -> None:
         """Take the training split to draw from, and refuse what does not fit. Needs its setup."""
         self.data = data
 
     def setup(self, stage: str) -> None:
         if self.trainer.datamodule is not None:
-            self.meet(self.trainer.datamodule)
+            self.attach_datamodule(self.trainer.datamodule)
             self.data.cost = self.cost
         if self.trainer.precision == "bf16-mixed":
             halve(self.model)

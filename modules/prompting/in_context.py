@@ -48,10 +48,10 @@ class InContext(PromptingModule):
     def _near(self) -> bool:
         return self.selection in ("bm25", "embeddings")
 
-    def meet(self, data: LightningDataModule) -> None:
+    def attach_datamodule(self, data: LightningDataModule) -> None:
         if data is self.data:
             return
-        super().meet(data)
+        super().attach_datamodule(data)
         columns, self.labels = data.texts_of("train"), data.dataset.splits["train"].labels
         names = self.task.template.columns
         self.task.check(list(columns))

@@ -8,7 +8,7 @@ from torchmetrics import Accuracy, F1Score, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer, pad_id
-from modules.finetuning.prompts import context
+from modules.backbones import context_length
 from modules.prompting import scoring
 from modules.prompting.library import TEMPLATES
 from modules.prompting.templates import Prompt, Template, words_of
@@ -76,7 +76,7 @@ class PromptedClassification(Task):
         model, self.masked = language_models.build(self, backbone, dropout)
         self.tokenizer = load_tokenizer(backbone)
         self._check_words(backbone)
-        self.room = min(context(model) or 10**9, self.tokenizer.model_max_length)
+        self.room = min(context_length(model) or 10**9, self.tokenizer.model_max_length)
         (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], cut=False)
         self._rows, self.overhead = len(empty.rows), empty.length
         if self.overhead >= self.room:

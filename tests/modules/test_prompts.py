@@ -175,7 +175,7 @@ def test_each_virtual_token_gets_a_gradient_and_in_each_layer(strategy, pooling,
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
     module = tiny.make(strategy, backbone, tokens=50).eval()
-    assert module.longest_text == 14
+    assert prompts.max_text_tokens(module.model) == 14
     for length, fits in ((14, True), (15, False)):
         ids = torch.full((2, length), 7)
         batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
@@ -190,7 +190,7 @@ def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
             tiny.make(strategy, backbone, tokens=tokens)
         assert "\n" not in str(error.value)
     roberta = tiny.make(strategy, save_backbone("roberta", tmp_path), tokens=50)
-    assert roberta.longest_text == 14
+    assert prompts.max_text_tokens(roberta.model) == 14
 
 
 @pytest.mark.parametrize(

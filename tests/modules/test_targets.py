@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from modules.finetuning.prompts import context
+from modules.backbones import context_length
 from modules.finetuning.targets import (
     feedforward_ends,
     keys_and_values,
@@ -112,7 +112,7 @@ def test_an_architecture_without_linear_layers_is_named_in_one_line(targets):
 @pytest.mark.parametrize("kind", FIELDS)
 def test_the_context_is_as_long_as_the_longest_text_that_the_model_takes(kind):
     model = model_of(kind).eval()
-    assert context(model) == 64
+    assert context_length(model) == 64
     with torch.no_grad():
         model(torch.randint(2, 300, (1, 64)))
     if any("position_embeddings" in n or ".wpe." in n for n, _ in model.named_parameters()):

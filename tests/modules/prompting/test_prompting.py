@@ -166,7 +166,7 @@ def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path)
 def test_the_instruction_comes_once_and_first(llama, reviews):
     module = InContext(backbone=llama, task=task(instruction="Say what it is."), shots=2)
     module.task.room = 1000
-    module.meet(tiny.read(reviews, llama))
+    module.attach_datamodule(tiny.read(reviews, llama))
     (lead,) = module.leads({"index": torch.tensor([0])})
     prompt = module.task.prompt({"text": "warm"}, lead)
     assert prompt.before.count("Say what it is.") == 1
@@ -234,7 +234,7 @@ def test_seeds_draw_other_examples_and_the_same_seed_the_same(llama, reviews):
     chosen = []
     for seed in (0, 1, 0):
         module = InContext(backbone=llama, task=task(), shots=2, seed=seed)
-        module.meet(data)
+        module.attach_datamodule(data)
         chosen.append(module.chosen)
     assert chosen[0] == chosen[2] != chosen[1]
 
@@ -353,14 +353,14 @@ def test_more_shots_than_fit_say_how_many_do(llama, reviews):
     with pytest.raises(
         ValueError, match=r"^--model.shots 20: (\d+) fit into the 64 tokens"
     ) as stop:
-        module.meet(data)
+        module.attach_datamodule(data)
     fit = int(str(stop.value).split()[2])
     if fit:
-        InContext(backbone=llama, task=task(), shots=fit).meet(data)
+        InContext(backbone=llama, task=task(), shots=fit).attach_datamodule(data)
     with pytest.raises(ValueError, match=f"shots {fit + 1}: {fit} fit"):
-        InContext(backbone=llama, task=task(), shots=fit + 1).meet(data)
+        InContext(backbone=llama, task=task(), shots=fit + 1).attach_datamodule(data)
     with pytest.raises(ValueError, match="--model.shots 25: 24 training rows"):
-        InContext(backbone=llama, task=task(), shots=25).meet(data)
+        InContext(backbone=llama, task=task(), shots=25).attach_datamodule(data)
 
 
 def test_an_encoder_without_a_mask_token_is_refused(cloze, tmp_path):
