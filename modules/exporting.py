@@ -15,6 +15,7 @@ from modules import backbones
 from modules.finetuning.base import FineTuningModule
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.card import write as write_pretrained
+from modules.registry import registered
 from modules.tasks import Task
 
 _FULL = """from transformers import pipeline
@@ -69,7 +70,7 @@ def load(folder: Path | str) -> FineTuningModule:
     if not (folder / "module.json").is_file():
         raise ValueError(f"{folder} holds no module.json: see its README.md for what loads it")
     made = json.loads((folder / "module.json").read_text())
-    known = {strategy.__name__: strategy for strategy in FineTuningModule.__subclasses__()}
+    known = registered(FineTuningModule)
     if made["module"] not in known:
         raise ValueError(f"{folder} is of {made['module']}, a strategy that is not imported here")
     arguments = {**made["arguments"], "backbone": str(folder / "base")}

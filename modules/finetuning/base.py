@@ -17,11 +17,13 @@ from modules.finetuning import checkpoints
 from modules.finetuning.freezing import halve, precision
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
-from modules.tasks import Classification, Task, plain, restore, stored
+from modules.registry import Registered
+from modules.tasks import Task, from_dict, to_builtin, to_dict
 from modules.tasks.base import Lengths
+from modules.tasks.classification import Classification
 
 
-class FineTuningModule(LightningModule):
+class FineTuningModule(Registered, LightningModule):
     """A pretrained backbone adapted to a task. A strategy overrides :meth:`adapt`.
 
     Weights are fp32. While a bf16-mixed trainer holds the module, its frozen matrices are bf16,
@@ -53,11 +55,11 @@ class FineTuningModule(LightningModule):
         schedule: optimization.Schedule = "linear",
     ) -> None:
         super().__init__()
-        self.task = restore(task or Classification())
+        self.task = from_dict(task or Classification())
         # The validation metric that chooses the checkpoint, and which way.
         self.monitor, self.mode = self.task.monitor, self.task.mode
         self.save_hyperparameters(ignore=["task"])
-        self.hparams.update(plain({**self.hparams, "task": stored(self.task)}))
+        self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
         self.metrics = nn.ModuleDict(

@@ -16,10 +16,11 @@ from modules.accumulation import Shares, guesses
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.pretraining import architectures
-from modules.tasks import plain
+from modules.registry import Registered
+from modules.tasks import to_builtin
 
 
-class PretrainingModule(LightningModule):
+class PretrainingModule(Registered, LightningModule):
     """A network trained on clean rows. An objective overrides corrupt and losses.
 
     Args:
@@ -71,7 +72,7 @@ class PretrainingModule(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.hparams.update(plain(dict(self.hparams)))
+        self.hparams.update(to_builtin(dict(self.hparams)))
         self.tokenizer = load_tokenizer(tokenizer)
         architectures.require(self.tokenizer, self.needs, type(self).__name__)
         self.model = self.build().train()

@@ -14,15 +14,17 @@ from modules.finetuning.freezing import halve, precision
 from modules.linking import Link
 from modules.prompting import scoring
 from modules.prompting.prefixes import SharedPrefix
-from modules.tasks import PromptedClassification, Task, restore
+from modules.registry import Registered
+from modules.tasks import Task, from_dict
 from modules.tasks.base import Lengths
+from modules.tasks.prompted_classification import PromptedClassification
 
 # The three over which Zhao et al. 2021 average.
 _CONTENT_FREE = ("N/A", "[MASK]", "")
 _TEXTS = 128  # unlabelled texts that stand for all
 
 
-class PromptingModule(LightningModule):
+class PromptingModule(Registered, LightningModule):
     """A language model that is asked; nothing trains. ``trainer.validate`` and ``test`` run it.
 
     A subclass overrides :meth:`leads`: what stands before a row's prompt.
@@ -51,7 +53,7 @@ class PromptingModule(LightningModule):
     ) -> None:
         super().__init__()
         self.task, self.origin, self.calibration = (
-            restore(task or PromptedClassification()),
+            from_dict(task or PromptedClassification()),
             backbone,
             calibration,
         )

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from datamodules.batches import LabelledBatch
+from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
 Lengths = TypeVar("Lengths", np.ndarray, Tensor)  # (rows,)
 
 
-class Task:
+class Task(Registered):
     """Head, loss and metrics over one kind of batch.
 
     ``auto_class`` and ``pipeline`` are its names in transformers, ``peft_type`` that in peft;

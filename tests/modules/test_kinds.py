@@ -5,10 +5,12 @@ import inspect
 import pytest
 
 from datamodules import Corpus, Instructions, TextFiles
-from modules import CausalLM, InContext, LoRA, NextSentencePrediction, PromptTuning, ZeroShot, tasks
+from modules import CausalLM, InContext, LoRA, NextSentencePrediction, PromptTuning, ZeroShot
 from modules.finetuning.base import FineTuningModule
 from modules.pretraining.base import PretrainingModule
 from modules.prompting.base import PromptingModule
+from modules.registry import registered
+from modules.tasks import Task
 from tests import stories, tiny
 
 BASES = [PretrainingModule, FineTuningModule, PromptingModule]
@@ -34,7 +36,7 @@ def test_links_name_what_exists(base):
 
 @pytest.mark.parametrize("base", BASES)
 def test_the_default_task_is_a_task(base):
-    assert base.default_task is None or base.default_task in tasks.TASKS
+    assert base.default_task is None or base.default_task in registered(Task)
     assert ("task" in arguments(base)) == bool(base.default_task)
 
 
