@@ -32,7 +32,7 @@ class Serving(LightningDataModule):
         self._resumed: dict | None = None
         self._cut_for: int | None = None  # devices of the run that is resumed
         # What a module makes of a row of so many tokens, which is what a batch has to hold.
-        self.cost: Callable[[np.ndarray], np.ndarray] = np.asarray
+        self.num_input_tokens: Callable[[np.ndarray], np.ndarray] = np.asarray
 
     def longest(self) -> int:
         """Tokens of the longest row of all splits. Needs ``setup``."""
@@ -45,7 +45,7 @@ class Serving(LightningDataModule):
         trainer, rows = self.trainer, self._rows[split]
         ranks = (trainer.global_rank, trainer.world_size) if trainer and shared else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
-        costs, cut_for = self.cost(rows.lengths), self._cut_for if split == "train" else None
+        costs, cut_for = self.num_input_tokens(rows.lengths), self._cut_for if split == "train" else None
         batches = self.batches(
             costs, budget, self.batch_size, shuffle, self.seed, *ranks, cut_for=cut_for
         )

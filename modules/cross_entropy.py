@@ -11,13 +11,16 @@ _ENTRIES = {"cpu": 1 << 23}
 _ENTRIES_ELSEWHERE = 1 << 28
 
 
-def whole_steps(rows_NH: Tensor) -> Tensor:
-    """On a CPU with rows of zeros at the end, so that few numbers of rows occur; else as it is."""
+def pad_to_multiple(rows_NH: Tensor) -> Tensor:
+    """Pad (N, H) with rows of zeros to a multiple of 64 on a CPU; elsewhere return it as it is.
+
+    So few different numbers of rows occur.
+    """
     return functional.pad(rows_NH, (0, 0, 0, -len(rows_NH) % _STEP.get(rows_NH.device.type, 1)))
 
 
 class _Chunked(torch.autograd.Function):
-    """Gradients are made in the forward pass, while a chunk's probabilities are at hand."""
+    """Makes the gradients in the forward pass, while a chunk's probabilities are at hand."""
 
     @staticmethod
     def forward(ctx, hidden_NH, weight_VH, bias_V, targets_N, learns):
@@ -45,7 +48,7 @@ class _Chunked(torch.autograd.Function):
             for start in range(0, len(inputs), max(1, rows)):
                 part = slice(start, start + rows)
                 count = len(targets_N[part])
-                part_NH = whole_steps(inputs[part])
+                part_NH = pad_to_multiple(inputs[part])
                 goal_N = functional.pad(targets_N[part], (0, len(part_NH) - count))
                 p_NV = logits_NV[: len(part_NH)]
                 if bias is None:
@@ -81,21 +84,25 @@ class _Chunked(torch.autograd.Function):
         return *(None if made is None else made * grad for made in ctx.grads), None, None
 
 
-def cross_entropy(
+def chunked_cross_entropy(
     hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, targets_N: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sum of the tokens' cross-entropies, and how many have the highest logit.
+    """Sum the cross-entropies of N tokens without the logits of all of them in memory.
 
-    As ``functional.cross_entropy(hidden @ weight.T + bias, targets, reduction="sum")``, in the
-    matrix precision of autocast and fp32 sums, with (chunk, V) in place of (N, V) in memory. Where
-    gradients are wanted under autocast, a token's value is rounded by up to 0.004 either way: the
-    gradients are of probabilities of that precision anyhow. Without them it is exact.
+    The result is that of ``functional.cross_entropy(hidden @ weight.T + bias, targets,
+    reduction="sum")``, in the matrix precision of autocast and with fp32 sums. Logits take
+    (chunk, V) in place of (N, V). Where gradients are wanted under autocast, a token's value is
+    rounded by up to 0.004 either way: the gradients are of probabilities of that precision anyhow.
+    Without gradients it is exact.
 
     Args:
-        hidden_NH: (N, H) inputs of the output layer.
-        weight_VH: (V, H) its matrix.
-        bias_V: (V,) or None.
-        targets_N: (N,) int64.
+        hidden_NH: inputs of the output layer.
+        weight_VH: its matrix.
+        bias_V: its bias, or None.
+        targets_N: the right tokens, int64.
+
+    Returns:
+        The sum, and the number of tokens whose logit is the highest.
     """
     # Inside a Function there is no telling whether anybody will ask for gradients.
     return _Chunked.apply(hidden_NH, weight_VH, bias_V, targets_N, torch.is_grad_enabled())

@@ -17,17 +17,17 @@ _CLASSES: dict[str, type] = {}
 class Registered:
     """A class whose subclasses are found by name.
 
-    A name with an underscore at the start stays out, and so does a class defined inside a function,
-    which nothing else could import.
+    These stay out: a class with the argument ``abstract=True``, one whose name begins with an
+    underscore, and one defined inside a function, which nothing else could import.
 
     Raises:
         ValueError: where two classes have one name: the command line and checkpoints know a class
             by it.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if Registered in cls.__bases__ or cls.__name__.startswith("_") or _is_local(cls):
+        if abstract or cls.__name__.startswith("_") or "<locals>" in cls.__qualname__:
             return
         other = _CLASSES.get(cls.__name__)
         # A notebook defines its class again whenever the cell runs.
@@ -48,10 +48,6 @@ def import_submodules(package: ModuleType) -> None:
     """Import every file of a package, so that the classes in it are registered."""
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-
-
-def _is_local(cls: type) -> bool:
-    return "<locals>" in cls.__qualname__
 
 
 def _path(cls: type) -> str:

@@ -1,4 +1,4 @@
-"""Which of a backbone's own parameters train, and which do not."""
+"""Freezing a backbone's own parameters, and the precision of those that are frozen."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,7 +10,11 @@ from modules.finetuning.targets import head_modules
 
 
 def train_only(model: nn.Module, wanted: Callable[[str], bool] = lambda name: False) -> nn.Module:
-    """Freeze all but the task's head and the parameters whose names are ``wanted``."""
+    """Freeze all but the task's head and the parameters whose names are ``wanted``.
+
+    Returns:
+        The same model.
+    """
     heads = head_modules(model)
     for name, parameter in model.named_parameters():
         whole = any(f".{head}." in f".{name}." for head in heads)
@@ -19,14 +23,14 @@ def train_only(model: nn.Module, wanted: Callable[[str], bool] = lambda name: Fa
 
 
 def frozen_matrices(model: nn.Module) -> Iterator[nn.Parameter]:
-    """What a matrix product or a look-up reads and no optimizer moves, biases too."""
+    """Yield the frozen parameters of linear layers and embeddings, biases too."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             yield from (p for p in module.parameters(recurse=False) if not p.requires_grad)
 
 
-def halve(model: nn.Module) -> None:
-    """Keep the frozen matrices in bf16, which spares their conversion at every step."""
+def cast_frozen_to_bf16(model: nn.Module) -> None:
+    """Cast the frozen matrices to bf16, which spares their conversion at every step."""
     for parameter in frozen_matrices(model):
         parameter.data = parameter.data.bfloat16()
     for module in model.modules():
@@ -34,7 +38,7 @@ def halve(model: nn.Module) -> None:
             module.cast_input_dtype_enabled = False
 
 
-def precision(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:
-    """Autocast where frozen matrices have been left in bf16, also when no trainer is there."""
+def autocast(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:
+    """Autocast where frozen matrices have been left in bf16, also without a trainer."""
     half = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
     return torch.autocast(device.type, torch.bfloat16) if half else contextlib.nullcontext()

@@ -1,5 +1,7 @@
 """Full fine-tuning of the upper layers."""
 
+from typing import Any
+
 from jsonargparse.typing import NonNegativeInt, PositiveFloat
 from torch import nn
 
@@ -8,23 +10,23 @@ from modules.finetuning.targets import layer_groups
 
 
 class PartialFreezing(FineTuningModule):
-    """Embeddings and the lowest layers stay as they are, the rest trains (Lee et al. 2019).
+    """Freezes embeddings and the lowest layers, and trains the rest (Lee et al. 2019).
 
     No gradient goes below the lowest layer that trains, which saves time and memory. The frozen
     layers' dropout stays as configured: they are what they are in full fine-tuning, so that a
     comparison differs in nothing else. ``--model.backbone_dropout 0`` turns all of it off.
 
     Args:
-        frozen_layers: how many, from the bottom; 0 freezes the embeddings only. Half of them, if
-            not given.
-        learning_rate: the highest of the schedule.
+        frozen_layers: number of layers from the bottom; 0 freezes the embeddings only. Half of the
+            layers if not given.
+        learning_rate: highest learning rate of the schedule.
     """
 
     def __init__(
         self,
         frozen_layers: NonNegativeInt | None = None,
         learning_rate: PositiveFloat = 1e-4,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._frozen_layers = frozen_layers
         super().__init__(learning_rate=learning_rate, **kwargs)

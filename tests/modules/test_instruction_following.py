@@ -10,7 +10,7 @@ from lightning.pytorch import Callback
 
 from datamodules import Instructions
 from modules import FullFineTuning, InstructionFollowing, LoRA, backbones
-from modules.answering import ends
+from modules.generation import stop_token_ids
 from tests import chats, tiny
 from tests.experiments.chatting import save_speaker
 
@@ -43,14 +43,14 @@ def make(speaker, strategy=FullFineTuning, **settings):
 
 def sums(module, batch) -> tuple[float, int]:
     batch = module.task.prepare(batch, training=False)
-    return float(tiny.logits(module, batch)[0]), int(module.task.size(batch))
+    return float(tiny.logits(module, batch)[0]), int(module.task.num_targets(batch))
 
 
 def gradients(module, batches) -> dict[str, torch.Tensor]:
     """Of the mean over all learned tokens."""
     module.zero_grad()
     batches = [module.task.prepare(batch, training=False) for batch in batches]
-    count = sum(module.task.size(batch) for batch in batches)
+    count = sum(module.task.num_targets(batch) for batch in batches)
     for batch in batches:
         (module(batch)[0] / count).backward()
     return {n: p.grad.clone() for n, p in module.named_parameters() if p.grad is not None}
@@ -215,7 +215,7 @@ def test_answers_do_not_depend_on_those_beside_them(speaker):
 )
 def test_what_ends_an_answer(template, wanted):
     tokenizer = chats.tokenizer(template)
-    assert tokenizer.convert_ids_to_tokens(ends(tokenizer)) == wanted
+    assert tokenizer.convert_ids_to_tokens(stop_token_ids(tokenizer)) == wanted
 
 
 def test_an_encoder_is_refused(bert):

@@ -25,7 +25,7 @@ from modules import Classification, FullFineTuning, MaskedLM
 
 
 class HalfMasked{number}(MaskedLM):
-    """Masks every other token on average."""
+    """MaskSampler every other token on average."""
 
     def __init__(self, probability: float = 0.5, **kwargs) -> None:
         super().__init__(probability=probability, **kwargs)

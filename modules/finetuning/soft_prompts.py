@@ -1,4 +1,4 @@
-"""What trained prompts share: the room that they leave in the context for a text."""
+"""Soft prompts: attaching one to a model, and the room that it leaves for a text."""
 
 from typing import Any
 
@@ -8,18 +8,23 @@ from torch import Tensor, nn
 
 from modules.backbones import context_length
 from modules.finetuning.base import FineTuningModule
+from modules.protocols import TextData
 
 
-def max_text_tokens(model: nn.Module) -> int | None:
-    """How many tokens of a text fit behind the prompt, if there is a limit."""
+def max_text_tokens(model: Any) -> int | None:
+    """Return the number of tokens of a text that fit behind the prompt; None without a limit."""
     config, positions = getattr(model, "active_peft_config", None), context_length(model)
     if not getattr(config, "is_prompt_learning", False) or positions is None:
         return None
     return positions - config.num_virtual_tokens
 
 
-def put_before(model: nn.Module, config: peft.PeftConfig, flag: str) -> peft.PeftModel:
-    """The model with a trained prompt, which refuses texts that do not fit behind it."""
+def attach_soft_prompt(model: Any, config: Any, flag: str) -> peft.PeftModel:
+    """Return a peft model with a soft prompt, which refuses texts that do not fit behind it.
+
+    Raises:
+        ValueError: for a prompt that fills the context.
+    """
     tokens, positions = config.num_virtual_tokens, context_length(model)
     if positions is not None and tokens >= positions:
         kind = model.config.model_type
@@ -31,7 +36,7 @@ def put_before(model: nn.Module, config: peft.PeftConfig, flag: str) -> peft.Pef
     return model
 
 
-def check_texts_fit(module: FineTuningModule, data: Any) -> None:
+def check_texts_fit(module: FineTuningModule, data: TextData) -> None:
     """Refuse data with a text that does not fit behind the prompt.
 
     Raises:
@@ -51,8 +56,8 @@ def check_texts_fit(module: FineTuningModule, data: Any) -> None:
         )
 
 
-def draw(tokenizer, tokens: int) -> Tensor:
-    """Numbers of ordinary tokens, at random; with replacement, as peft and Lester et al."""
+def random_token_ids(tokenizer: Any, tokens: int) -> Tensor:
+    """Draw ids of ordinary tokens, with replacement, as peft and Lester et al. do: (tokens,)."""
     ordinary = sorted({*tokenizer.get_vocab().values()} - {*tokenizer.all_special_ids})
     return torch.tensor(ordinary)[torch.randint(len(ordinary), (tokens,))]
 
