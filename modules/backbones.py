@@ -141,7 +141,9 @@ def weight_files(backbone: str) -> list[Path]:
     """
     from transformers.utils import cached_file
 
-    folder = Path(cached_file(resolve(backbone), "config.json")).parent
+    file = cached_file(resolve(backbone), "config.json")
+    assert file is not None  # cached_file raises where there is none
+    folder = Path(file).parent
     for pattern in ("model*.safetensors*", "pytorch_model*.bin*"):
         if files := sorted(folder.glob(pattern)):
             return files

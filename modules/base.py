@@ -1,11 +1,16 @@
 """What a module says of itself to whatever runs it."""
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from lightning.pytorch import LightningModule
+from torch import nn
 
 from modules.linking import Link
 from modules.registry import Registered
+
+Stage = Literal["train", "val", "test"]
+M = TypeVar("M", bound=nn.Module)
 
 
 class PretuneModule(Registered, LightningModule, abstract=True):
@@ -29,6 +34,11 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     mode: Literal["min", "max"]
     origin: str
 
+    @property
+    def datamodule(self) -> Any:
+        """The data module of the run; None without one."""
+        return getattr(self.trainer, "datamodule", None)
+
     def configure_data(self, data: Any) -> None:
         """Change the data module before its ``setup``; nothing by default."""
 
@@ -42,3 +52,8 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""
         return ""
+
+
+def module_dict(modules: Mapping[str, M]) -> Mapping[str, M]:
+    """Make an ``nn.ModuleDict`` that keeps the type of what is in it."""
+    return cast(Mapping[str, M], nn.ModuleDict(dict(modules)))

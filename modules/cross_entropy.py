@@ -30,7 +30,7 @@ class _Chunked(torch.autograd.Function):
         inputs, weight = hidden_NH.to(dtype), weight_VH.to(dtype)
         bias = None if bias_V is None else bias_V.to(dtype)
         wanted = [learns and need for need in ctx.needs_input_grad[:3]]
-        grads = [
+        grads: list[Tensor | None] = [
             torch.zeros_like(t, dtype=t.dtype if number == 0 else torch.float32) if want else None
             for number, (t, want) in enumerate(
                 zip((hidden_NH, weight_VH, bias_V), wanted, strict=True)
@@ -66,15 +66,15 @@ class _Chunked(torch.autograd.Function):
                 loss += (total_N - goal_logit_N.float())[:count].sum()
                 right += (goal_logit_N >= top_N)[:count].sum()
                 # The gradient of the logits is p - 1 at the target and p elsewhere.
-                if wanted[0]:
-                    grads[0][part] = (p_NV @ weight - weight[goal_N])[:count]
-                if wanted[1]:  # rows that were added are zeros
-                    grads[1] += torch.mm(p_NV.T, part_NH, out=made_VH)
-                    grads[1].index_add_(0, goal_N, part_NH.float(), alpha=-1)
-                if wanted[2]:
+                if (grad_NH := grads[0]) is not None:
+                    grad_NH[part] = (p_NV @ weight - weight[goal_N])[:count]
+                if (grad_VH := grads[1]) is not None:  # rows that were added are zeros
+                    grad_VH += torch.mm(p_NV.T, part_NH, out=made_VH)
+                    grad_VH.index_add_(0, goal_N, part_NH.float(), alpha=-1)
+                if (grad_V := grads[2]) is not None:
                     real_N1 = (torch.arange(len(p_NV), device=p_NV.device) < count)[:, None]
-                    grads[2] += (p_NV.T @ real_N1.to(dtype))[:, 0]  # a faster sum(0)
-                    grads[2].index_add_(0, goal_N, real_N1[:, 0].float(), alpha=-1)
+                    grad_V += (p_NV.T @ real_N1.to(dtype))[:, 0]  # a faster sum(0)
+                    grad_V.index_add_(0, goal_N, real_N1[:, 0].float(), alpha=-1)
         ctx.grads = grads
         ctx.mark_non_differentiable(right)
         return loss, right

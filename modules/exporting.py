@@ -8,7 +8,7 @@ from typing import Any
 
 import peft
 import safetensors.torch
-from torch import nn
+from transformers import PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
 from modules import backbones
@@ -153,17 +153,17 @@ def _save_own(module: FineTuningModule, scratch: Path) -> None:
     _save_base(base, module.hparams["backbone"], scratch / "base")
 
 
-def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) -> None:
+def _save_adapter(model: peft.PeftModel, backbone: str, scratch: Path, base: Path) -> None:
     # peft builds the base from this path, so its config must carry the labels.
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base)
     # Nothing is added to the embeddings; left to itself, peft asks the hub whether there is.
-    model.save_pretrained(scratch, save_embedding_layers=False)
+    model.save_pretrained(str(scratch), save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
-    _save_base(model.get_base_model(), backbone, scratch / "base")
+    _save_base(backbones.unwrap(model), backbone, scratch / "base")
 
 
-def _save_base(model: nn.Module, backbone: str, base: Path) -> None:
+def _save_base(model: PreTrainedModel, backbone: str, base: Path) -> None:
     base.mkdir()
     model.config.save_pretrained(base)
     for file in backbones.weight_files(backbone):

@@ -3,12 +3,13 @@
 from typing import Any, Literal
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 
 Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
 
 
-def configure_optimizers(module: Any) -> dict[str, Any]:
+def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
     """Configure AdamW and its schedule by the module's hyperparameters.
 
     Where a callback has set ``module.param_group_fn``, it takes the optimizer's parameter groups

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.bottleneck import Bottleneck, attach_parallel, sublayers
@@ -48,7 +49,7 @@ class Adapter(FineTuningModule):
         self._rest = (nonlinearity, scale or (4.0 if placement == "parallel" else 1.0))
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         train_only(model)
         width = model.config.get_text_config().hidden_size
         size = self._size or width // self._factor

@@ -8,6 +8,7 @@ import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules, linear_layers, norm_layers, transposed
@@ -49,7 +50,7 @@ class Peft(FineTuningModule):
         self._config, self._settings = config, settings or {}
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         name, flag = self._config, f"--model.config {self._config}"
         if name not in CONFIGS:
             near = {known.lower(): known for known in CONFIGS}
@@ -64,7 +65,10 @@ class Peft(FineTuningModule):
         for setting in self._settings.keys() - (own - {"modules_to_save"}):
             known = ", ".join(sorted(own - {"modules_to_save"}))
             raise ValueError(f"--model.settings.{setting}: {name} has {known}")
-        settings = {"task_type": self.task.peft_type, "modules_to_save": head_modules(model)}
+        settings: dict[str, Any] = {
+            "task_type": self.task.peft_type,
+            "modules_to_save": head_modules(model),
+        }
         if name == "LNTuningConfig":
             settings["target_modules"] = norm_layers(model)
         elif "target_modules" in fields and name not in _OTHER_TARGETS:

@@ -1,18 +1,20 @@
 """The base of every fine-tuning strategy: all but which parameters exist and which train."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
+from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import TokenWeightedAccumulation
-from modules.base import PretuneModule
+from modules.base import PretuneModule, Stage, module_dict
 from modules.finetuning import checkpoints
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.finetuning.targets import trained_layers
@@ -41,6 +43,9 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     default_task = "Classification"
     links = (Link("model.backbone", "data.tokenizer"),)
+    model: Any  # of transformers, or a peft model, which hands its attributes on
+    metrics: Mapping[str, MetricCollection]
+    mean_losses: Mapping[str, MeanMetric]
 
     def __init__(
         self,
@@ -59,11 +64,10 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
-        self.metrics = nn.ModuleDict(
-            {f"{stage}_metrics": self.task.metrics(stage) for stage in ("train", "val", "test")}
-        )
+        stages: tuple[Stage, ...] = ("train", "val", "test")
+        self.metrics = module_dict({f"{s}_metrics": self.task.metrics(s) for s in stages})
         # Metrics too: Lightning's own mean over devices rounds a number of rows that is uneven.
-        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in ("val", "test")})
+        self.mean_losses = module_dict({stage: MeanMetric() for stage in ("val", "test")})
         # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
         # it for a while, which changes nothing here.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -71,7 +75,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         """Add parameters to the model, and set which of them train. Every strategy overrides it."""
         raise NotImplementedError
 
@@ -113,19 +117,19 @@ class FineTuningModule(PretuneModule, abstract=True):
         batch = self.task.prepare(batch, training)
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        values, mean = metrics, loss
+        mean: Tensor | MeanMetric = loss
         if training:
             values = metrics(logits.detach(), batch["labels"])  # of this batch
         else:  # Lightning computes them over all batches
             metrics.update(logits, batch["labels"])
-            mean = self.losses[stage]
+            values, mean = dict(metrics.items()), self.mean_losses[stage]
             mean.update(loss, size)
         self.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
         named = {f"{stage}/{name}": value for name, value in values.items()}
         self.log_dict(named, prog_bar=training, batch_size=1)
         return {"loss": loss, "logits": logits.detach(), "size": size}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
@@ -134,8 +138,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
-        if self.trainer.datamodule is not None:
-            self.trainer.datamodule.num_input_tokens = self.num_input_tokens
+        if (data := self.datamodule) is not None:
+            data.num_input_tokens = self.num_input_tokens
         if self.trainer.precision == "bf16-mixed":
             cast_frozen_to_bf16(self.model)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.freezing import train_only
@@ -28,7 +29,7 @@ class BitFit(FineTuningModule):
     ) -> None:
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         if not any(_is_bias(name) for name, _ in model.base_model.named_parameters()):
             raise ValueError(
                 f"--model BitFit: {model.config.model_type} has no biases to train; try LoRA"

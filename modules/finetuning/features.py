@@ -16,7 +16,8 @@ Row = dict[str, Tensor]  # input_ids and, for pairs, token_type_ids: (T,) withou
 
 def unpadded_rows(batch: LabelledBatch) -> list[Row]:
     """Return the batch's rows on the CPU, each without its padding."""
-    ids = {name: batch[name].cpu() for name in ("input_ids", "token_type_ids") if name in batch}
+    names: tuple[Literal["input_ids", "token_type_ids"], ...] = ("input_ids", "token_type_ids")
+    ids = {name: batch[name].cpu() for name in names if name in batch}
     lengths = batch["attention_mask"].sum(1).tolist()
     return [{n: i[row, :length] for n, i in ids.items()} for row, length in enumerate(lengths)]
 

@@ -4,12 +4,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.targets import head_modules
 
 
-def train_only(model: nn.Module, wanted: Callable[[str], bool] = lambda name: False) -> nn.Module:
+def train_only(
+    model: PreTrainedModel, wanted: Callable[[str], bool] = lambda name: False
+) -> PreTrainedModel:
     """Freeze all but the task's head and the parameters whose names are ``wanted``.
 
     Returns:
@@ -34,7 +38,7 @@ def cast_frozen_to_bf16(model: nn.Module) -> None:
     for parameter in frozen_matrices(model):
         parameter.data = parameter.data.bfloat16()
     for module in model.modules():
-        if hasattr(module, "cast_input_dtype_enabled"):  # peft's, to fp32: autocast takes it back
+        if isinstance(module, BaseTunerLayer):  # casts to fp32, which autocast takes back
             module.cast_input_dtype_enabled = False
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from jsonargparse.typing import PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 
@@ -18,5 +19,5 @@ class FullFineTuning(FineTuningModule):
     def __init__(self, learning_rate: PositiveFloat = 1e-4, **kwargs: Any) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         return model.requires_grad_(True)

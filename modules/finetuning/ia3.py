@@ -5,6 +5,7 @@ from typing import Any
 import peft
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import (
@@ -46,7 +47,7 @@ class IA3(FineTuningModule):
         kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         outputs = self._named(model, "targets", self._targets, key_value_layers)
         inputs = self._named(model, "feedforward", self._feedforward, feedforward_outputs)
         config = peft.IA3Config(
@@ -59,7 +60,7 @@ class IA3(FineTuningModule):
         return peft.get_peft_model(model, config)
 
     @staticmethod
-    def _named(model: nn.Module, flag: str, typed: str | list[str] | None, find) -> list[str]:
+    def _named(model: PreTrainedModel, flag: str, typed: str | list[str] | None, find) -> list[str]:
         if typed is not None:
             return linear_layers(model, typed, f"--model.{flag}")
         if found := find(model):

@@ -1,10 +1,11 @@
 """Linear probing."""
 
-from typing import Any
+from typing import Any, Literal, cast
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
 from modules.finetuning.base import FineTuningModule
@@ -41,7 +42,7 @@ class LinearProbe(FineTuningModule):
         self._features: dict[bytes, Tensor] = {}  # (H,) of each text met so far
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         if self.task.peft_type != "SEQ_CLS":
             kind = type(self.task).__name__
             raise ValueError(f"--model LinearProbe: takes one vector a text, which {kind} has not")
@@ -57,21 +58,25 @@ class LinearProbe(FineTuningModule):
 
     def _logits(self, batch: LabelledBatch, features_BH: Tensor) -> Tensor:
         """Return the head's logits, as if each text were one token that is encoded already."""
-        first = {name: batch[name][:, :1] for name in ("attention_mask", *unpadded_rows(batch)[0])}
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        tensors: dict[str, Any] = dict(batch)
+        first = {name: held[:, :1] for name, held in tensors.items() if name in names}
         with replace_encoder_output(self.model.base_model, features_BH[:, None]):
-            return super().forward({**batch, **first})
+            return super().forward(cast(LabelledBatch, {**tensors, **first}))
 
     @torch.no_grad()
     def _encode(self, rows: dict[bytes, Row]) -> None:
         """Encode texts, to the same last bit after a resume, whatever texts share the batch."""
         config, training = self.model.config.get_text_config(), self.model.training
         longest = getattr(config, "max_position_embeddings", 1 << 30)
-        native = "last" if hasattr(self.model, "score") else "first"  # a decoder's head is score
-        place = "mean" if self.task.pooling == "mean" else native
+        place: Literal["first", "last", "mean"] = "mean"
+        if self.task.pooling != "mean":  # a decoder's head is score
+            place = "last" if hasattr(self.model, "score") else "first"
         seen: list[Tensor] = []
         self.model.eval()
-        for keys, chunk in chunks(rows, longest, config.pad_token_id or 0):
-            chunk = {name: value.to(self.device) for name, value in chunk.items()}
+        for keys, padded in chunks(rows, longest, config.pad_token_id or 0):
+            on_device = {name: value.to(self.device) for name, value in padded.items()}
+            chunk = cast(LabelledBatch, on_device)
             hook = self.model.base_model.register_forward_hook(lambda *a: seen.append(a[2][0]))
             logits = super().forward(chunk)
             hook.remove()

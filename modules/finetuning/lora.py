@@ -5,7 +5,7 @@ from typing import Any, Literal
 import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
-from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules, linear_layers, transposed
@@ -48,10 +48,10 @@ class LoRA(FineTuningModule):
         self._targets, self._pissa = targets, initialization == "pissa"
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module, **settings) -> peft.PeftModel:
+    def adapt(self, model: PreTrainedModel, **settings) -> peft.PeftModel:
         names, rank = linear_layers(model, self._targets), self._lora["r"]
         for name in names:
-            if rank > min(shape := tuple(model.get_submodule(name).weight.shape)):
+            if rank > min(shape := tuple(model.get_parameter(f"{name}.weight").shape)):
                 raise ValueError(f"--model.rank {rank}: more than {name} can have, {shape}")
         config = peft.LoraConfig(
             task_type=self.task.peft_type,

@@ -1,10 +1,11 @@
 """P-tuning."""
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
@@ -39,8 +40,8 @@ class PTuning(FineTuningModule):
         self._tokens, self._encoder, self._size = tokens, encoder, encoder_size
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
-        columns = model.get_input_embeddings().embedding_dim
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
+        columns = cast(nn.Embedding, model.get_input_embeddings()).embedding_dim
         config = peft.PromptEncoderConfig(
             task_type=self.task.peft_type,
             num_virtual_tokens=self._tokens,

@@ -4,6 +4,7 @@ from typing import Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import layer_groups
@@ -31,7 +32,7 @@ class PartialFreezing(FineTuningModule):
         self._frozen_layers = frozen_layers
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         groups = layer_groups(model)
         layers = [group for group in groups if group.startswith("layer.")]
         frozen = len(layers) // 2 if self._frozen_layers is None else self._frozen_layers

@@ -7,12 +7,13 @@ import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import DynamicCache, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
 from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
+from modules.prompting.prefix_cache import keys_and_values
 from modules.protocols import TextData
 
 
@@ -46,7 +47,7 @@ class PrefixTuning(FineTuningModule):
         kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         kind = model.config.model_type
         if "past_key_values" not in inspect.signature(model.base_model.forward).parameters:
             raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")
@@ -58,13 +59,13 @@ class PrefixTuning(FineTuningModule):
             modules_to_save=head_modules(model),
         )
         ids = soft_prompts.random_token_ids(load_tokenizer(self.hparams["backbone"]), self._tokens)
-        model = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
+        prompted = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
         start = _of_words(model, ids)
-        if start.shape[1] != 2 * config.num_layers * config.token_dim:
+        if start.shape[1] != 2 * (config.num_layers or 0) * (config.token_dim or 0):
             raise ValueError(f"--model PrefixTuning: peft does not know the shape of {kind}'s keys")
         if not self._projection:
-            model.prompt_encoder["default"].embedding.weight.data = start
-        return model
+            soft_prompts.embedding(prompted).data = start
+        return prompted
 
     def check_data(self, data: TextData) -> None:
         super().check_data(data)
@@ -72,10 +73,10 @@ class PrefixTuning(FineTuningModule):
 
 
 @torch.no_grad()
-def _of_words(model: peft.PeftModel, ids: Tensor) -> Tensor:
+def _of_words(model: PreTrainedModel, ids: Tensor) -> Tensor:
     """Return keys and values of ``ids`` in the backbone: (tokens, layers * 2 * heads * columns)."""
     cache = DynamicCache()
-    model.get_base_model().base_model(ids[None], past_key_values=cache, use_cache=True)
+    model.base_model(ids[None], past_key_values=cache, use_cache=True)
     # Each layer's are (1, heads, tokens, columns).
-    pairs = [(layer.keys[0], layer.values[0]) for layer in cache.layers]
+    pairs = [(keys[0], values[0]) for keys, values in keys_and_values(cache)]
     return torch.stack([part.transpose(0, 1) for pair in pairs for part in pair], 1).flatten(1)

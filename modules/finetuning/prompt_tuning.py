@@ -1,11 +1,12 @@
 """Prompt tuning."""
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
 from modules.finetuning import soft_prompts
@@ -45,8 +46,8 @@ class PromptTuning(FineTuningModule):
         kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
-        vectors = model.get_input_embeddings()
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
+        vectors = cast(nn.Embedding, model.get_input_embeddings())
         config = peft.PromptTuningConfig(
             task_type=self.task.peft_type,
             num_virtual_tokens=self._tokens,
@@ -55,12 +56,12 @@ class PromptTuning(FineTuningModule):
             modules_to_save=head_modules(model),
         )
         start = self._start(vectors, load_tokenizer(self.hparams["backbone"]))
-        model = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
-        model.prompt_encoder["default"].embedding.weight.data = start
-        return model
+        prompted = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
+        soft_prompts.embedding(prompted).data = start
+        return prompted
 
     @torch.no_grad()
-    def _start(self, vectors: nn.Module, tokenizer) -> Tensor:
+    def _start(self, vectors: nn.Embedding, tokenizer: Any) -> Tensor:
         """Return the prompt at first, (tokens, columns)."""
         if self._initialization == "random":
             # Lester et al. draw from [-0.5, 0.5], for T5's much longer vectors.

@@ -13,7 +13,8 @@ from modules.protocols import TextData
 
 def max_text_tokens(model: Any) -> int | None:
     """Return the number of tokens of a text that fit behind the prompt; None without a limit."""
-    config, positions = getattr(model, "active_peft_config", None), context_length(model)
+    config: Any = getattr(model, "active_peft_config", None)
+    positions = context_length(model)
     if not getattr(config, "is_prompt_learning", False) or positions is None:
         return None
     return positions - config.num_virtual_tokens
@@ -54,6 +55,11 @@ def check_texts_fit(module: FineTuningModule, data: TextData) -> None:
             f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
             f"{longest}; a shorter prompt, or --data.max_length {room}"
         )
+
+
+def embedding(model: peft.PeftModel) -> nn.Parameter:
+    """Return the parameter of the prompt that :func:`attach_soft_prompt` attached."""
+    return model.get_parameter("prompt_encoder.default.embedding.weight")
 
 
 def random_token_ids(tokenizer: Any, tokens: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Layers of a transformer by their part in it, found by structure rather than by model."""
 
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 # What architectures call them. The second row makes queries as well, in one matrix.
@@ -8,7 +9,7 @@ _KEYS_AND_VALUES = "key value k v k_proj v_proj k_lin v_lin key_proj value_proj 
 _KEYS_AND_VALUES += " c_attn query_key_value qkv_proj Wqkv qkv in_proj"
 
 
-def head_modules(model: nn.Module) -> list[str]:
+def head_modules(model: PreTrainedModel) -> list[str]:
     """Return the names of the parts that the task adds: every strategy trains them whole.
 
     They are the top-level heads, and a pooler if the backbone's files hold none: weights that are
@@ -24,7 +25,7 @@ def head_modules(model: nn.Module) -> list[str]:
     return heads
 
 
-def _outside(model: nn.Module) -> list[str]:
+def _outside(model: PreTrainedModel) -> list[str]:
     """Return the names of top-level parts with parameters, other than the backbone."""
     prefix, parts = model.base_model_prefix, model.named_children()
     return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
@@ -39,7 +40,7 @@ def _all_new(module: nn.Module, path: str, new: list[str]) -> list[str]:
     return [found for name, part in parts for found in _all_new(part, f"{path}.{name}", new)]
 
 
-def in_head(model: nn.Module, name: str) -> bool:
+def in_head(model: PreTrainedModel, name: str) -> bool:
     """Tell whether a module or parameter belongs to a head rather than to the backbone."""
     top = name.split(".")[0]
     return top in _outside(model) or any(f".{h}." in f".{name}." for h in head_modules(model))
@@ -57,7 +58,11 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
         return {"head": [name for name, _ in model.named_parameters()]}
     outer = [entry for entry in lists if not any(entry[0].startswith(f"{n}.") for n, _ in lists)]
     path, blocks = max(outer, key=lambda entry: len(entry[1]))
-    groups = {"embeddings": [], **{f"layer.{n}": [] for n in range(len(blocks))}, "head": []}
+    groups: dict[str, list[str]] = {
+        "embeddings": [],
+        **{f"layer.{n}": [] for n in range(len(blocks))},
+        "head": [],
+    }
     place = "embeddings"
     for name, _ in model.named_parameters():
         if name.startswith(f"{path}."):
@@ -79,7 +84,7 @@ def trained_layers(
 
 
 def linear_layers(
-    model: nn.Module, targets: str | list[str], flag: str = "--model.targets"
+    model: PreTrainedModel, targets: str | list[str], flag: str = "--model.targets"
 ) -> list[str]:
     """Return full names of the backbone's linear layers, GPT-2's Conv1D too.
 
@@ -123,19 +128,19 @@ def transposed(model: nn.Module, names: list[str]) -> bool:
     return any(isinstance(model.get_submodule(name), Conv1D) for name in names)
 
 
-def norm_layers(model: nn.Module) -> list[str]:
+def norm_layers(model: PreTrainedModel) -> list[str]:
     """Return full names of the backbone's normalisation layers, of whatever kind."""
     kinds = [(n, type(m).__name__.lower()) for n, m in model.named_modules() if n]
     return [n for n, kind in kinds if kind.endswith("norm") and not in_head(model, n)]
 
 
-def key_value_layers(model: nn.Module) -> list[str]:
+def key_value_layers(model: PreTrainedModel) -> list[str]:
     """Return full names of the linear layers in attention that make keys or values."""
     names, known = linear_layers(model, "all-linear"), _KEYS_AND_VALUES.split()
     return [n for n in names if in_attention(n) and n.rpartition(".")[2] in known]
 
 
-def feedforward_outputs(model: nn.Module) -> list[str]:
+def feedforward_outputs(model: PreTrainedModel) -> list[str]:
     """Return full names of each feed-forward block's last matrix.
 
     A feed-forward block is two or three matrices outside attention.

@@ -79,7 +79,7 @@ def make_config(
             heads // narrow,
             _intermediate_size(family, width) // less,
         )
-        named = dict(zip(_FAMILIES[family], numbers, strict=True))
+        named: dict[str, Any] = dict(zip(_FAMILIES[family], numbers, strict=True))
         named |= _family_settings(
             family, layers, width, max(tokens, MIN_POSITIONS), tokenizer.pad_token_id
         )
@@ -177,11 +177,12 @@ def _family_settings(
         return {"embedding_size": width, "max_position_embeddings": positions, **groups}
     if family == "llama":
         return {"max_position_embeddings": positions, "tie_word_embeddings": True}
-    return {
+    rest: dict[str, dict[str, Any]] = {
         "gpt2": {"n_positions": positions},
         "bert": {"max_position_embeddings": positions},
         "t5": {"num_decoder_layers": layers, "decoder_start_token_id": padding},
-    }.get(family, {})
+    }
+    return rest.get(family, {})
 
 
 def _read_config(size: str, vocabulary: int) -> PretrainedConfig:

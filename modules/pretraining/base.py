@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
@@ -56,6 +58,7 @@ class PretrainingModule(PretuneModule, abstract=True):
     main_loss: ClassVar[str]  # the name of the loss that perplexity is of
     loss_weights: dict[str, float] = {}  # in the sum of the losses; 1 where not named
     monitor, mode = "val/loss", "min"
+    model: PreTrainedModel
 
     def __init__(
         self,
@@ -77,7 +80,8 @@ class PretrainingModule(PretuneModule, abstract=True):
         self.hparams.update(to_builtin(dict(self.hparams)))
         self.tokenizer = load_tokenizer(tokenizer)
         architectures.require_tokens(self.tokenizer, self.required_tokens, type(self).__name__)
-        self.model = self.build().train()
+        self.model = self.build()
+        self.model.train()
         new = f"a new {self.model.config.model_type} ({self.hparams['size']})"
         self.origin = self.hparams["backbone"] or new
         self._takes = inspect.signature(self.model.forward).parameters
@@ -85,7 +89,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
 
-    def build(self) -> nn.Module:
+    def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
         if (backbone := self.hparams["backbone"]) is None:
             return architectures.from_config(self.auto_class, self.network_config())
@@ -102,7 +106,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         """Return the tokens of the longest row, with the special tokens that are added."""
         return self.hparams["row_tokens"] + 3 * self.add_special_tokens
 
-    def export_model(self) -> nn.Module:
+    def export_model(self) -> PreTrainedModel:
         """Return the network to export, for fine-tuning to load."""
         return self.model
 
@@ -159,5 +163,5 @@ class PretrainingModule(PretuneModule, abstract=True):
             found["head"] = [*found.get("head", []), *beside]
         return found
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)

@@ -50,7 +50,7 @@ class CausalLM(PretrainingModule):
     default_family, auto_class = "modernbert-decoder", "AutoModelForCausalLM"
     add_special_tokens, main_loss = False, "causal_loss"
 
-    def __init__(self, document_masking: bool = False, **kwargs) -> None:
+    def __init__(self, document_masking: bool = False, **kwargs: Any) -> None:
         self._document_masking = document_masking
         super().__init__(**kwargs)
 
@@ -67,6 +67,6 @@ class CausalLM(PretrainingModule):
             inputs["position_ids"] = positions_in_documents(documents_BT)
         return {"inputs": inputs, "target_mask": there_BT, "targets": targets_BT[there_BT]}
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
         loss, accuracy, _ = lm_loss(self.model, **example)
         return {"causal_loss": loss, "accuracy": accuracy}

@@ -1,5 +1,7 @@
 """Masked language modeling."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor
@@ -24,12 +26,12 @@ class MaskedLM(PretrainingModule):
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs
+        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
         return {
@@ -38,6 +40,6 @@ class MaskedLM(PretrainingModule):
             "targets": ids_BT[chosen_BT],
         }
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
         loss, accuracy, _ = lm_loss(self.model, **example)
         return {"mlm_loss": loss, "accuracy": accuracy}

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.mask_sampler import MaskSampler
@@ -78,7 +79,8 @@ def make_pairs(
         for no, yes in zip(wrong, (ids_BT, first_B, second_BT, second_B), strict=True)
     ]
     parts[3] = parts[3].minimum(ids_BT.shape[1] - parts[1])
-    ids, mask, types = join_segments(*parts, tokenizer)
+    first, first_B, second, second_B = parts
+    ids, mask, types = join_segments(first, first_B, second, second_B, tokenizer)
     inputs = {"input_ids": ids, "attention_mask": mask.long(), "token_type_ids": types}
     return inputs, false_B.long().where(pair_B, -100)
 
@@ -102,9 +104,9 @@ class PairObjective(Protocol):
     """What the functions below read of an objective with pairs."""
 
     tokenizer: Any
-    model: nn.Module
+    model: PreTrainedModel
     mask_sampler: MaskSampler
-    pair_head: nn.Module
+    pair_head: PairHead
 
     def filter_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Keep those that the architecture takes."""

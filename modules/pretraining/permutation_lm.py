@@ -1,5 +1,7 @@
 """Permutation language modeling."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor
@@ -26,13 +28,15 @@ class PermutationLM(PretrainingModule):
     default_family, auto_class = "xlnet", "AutoModelForCausalLM"
     required_tokens, main_loss = ("cls_token", "sep_token"), "permutation_loss"
 
-    def __init__(self, probability: ClosedUnitInterval = 1 / 6, **kwargs) -> None:
+    special: Tensor
+
+    def __init__(self, probability: ClosedUnitInterval = 1 / 6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._probability = float(probability)
         special = torch.tensor(sorted(self.tokenizer.all_special_ids))
         self.register_buffer("special", special, persistent=False)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         spans_BT, _ = masking.choose_spans(ids_BT, self._probability, generator, masking.UNIFORM)
         targets_BT = spans_BT & mask_BT & ~torch.isin(ids_BT, self.special)
@@ -47,6 +51,6 @@ class PermutationLM(PretrainingModule):
         }
         return {"inputs": inputs, "target_mask": real_BN, "targets": ids_BT[targets_BT]}
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
         loss, accuracy, _ = lm_loss(self.model, **example)
         return {"permutation_loss": loss, "accuracy": accuracy}

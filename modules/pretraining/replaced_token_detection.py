@@ -1,9 +1,12 @@
 """Replaced-token detection."""
 
+from typing import Any, cast
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.cross_entropy import pad_to_multiple
@@ -32,13 +35,13 @@ class ReplacedTokenDetection(PretrainingModule):
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "generator_loss"
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, weight: NonNegativeFloat = 50.0, **kwargs
+        self, probability: ClosedUnitInterval = 0.15, weight: NonNegativeFloat = 50.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.mask_sampler = MaskSampler(self.tokenizer, float(probability))
         self.loss_weights = {"detection_loss": float(weight)}
 
-    def build(self) -> nn.Module:
+    def build(self) -> PreTrainedModel:
         """Build the discriminator, which fine-tuning takes, and the generator beside it."""
         config = self.network_config()
         if self.hparams["backbone"] is not None:
@@ -54,14 +57,15 @@ class ReplacedTokenDetection(PretrainingModule):
         self.generator.tie_weights()
         return model
 
-    def export_model(self) -> nn.Module:
+    def export_model(self) -> PreTrainedModel:
         """Export the discriminator: with ELECTRA's own head, or else the encoder alone.
 
         The head of another family has a single output, which no other task could take.
         """
-        return self.model if self.model.config.model_type == "electra" else self.model.base_model
+        whole = self.model.config.model_type == "electra"
+        return self.model if whole else cast(PreTrainedModel, self.model.base_model)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         sampler, draws = (
             self.mask_sampler,
@@ -77,7 +81,7 @@ class ReplacedTokenDetection(PretrainingModule):
             "draws": draws[2][chosen_BT],
         }
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
         ids_BT, places_BT = example["original"], example["target_mask"]
         mask_BT, targets_N = example["attention_mask"], ids_BT[places_BT]
         inputs = {"input_ids": example["seen"], "attention_mask": mask_BT}

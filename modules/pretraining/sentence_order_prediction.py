@@ -1,8 +1,11 @@
 """ALBERT's objective: masked tokens, and whether two segments are in their order."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval
-from torch import Tensor, nn
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
@@ -24,18 +27,18 @@ class SentenceOrderPrediction(PretrainingModule):
     row_kind = "pairs"
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs
+        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
 
-    def build(self) -> nn.Module:
+    def build(self) -> PreTrainedModel:
         model = super().build()
         self.pair_head = PairHead(model.config.hidden_size, model.config.initializer_range)
         return model
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         return corrupt_pairs(self, batch, generator, swap=True)
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
         return pair_losses(self, example, "sop")

@@ -1,9 +1,12 @@
 """Span corruption."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.masking import noise_spans
@@ -23,16 +26,18 @@ class SpanCorruption(PretrainingModule):
     default_family, auto_class = "t5", "AutoModelForSeq2SeqLM"
     required_tokens, main_loss, add_special_tokens = ("eos_token",), "span_loss", False
 
+    sentinels: Tensor
+
     def __init__(
         self,
         noise_density: ClosedUnitInterval = 0.15,
         mean_noise_span_length: PositiveFloat = 3.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._density, self._mean_length = float(noise_density), float(mean_noise_span_length)
         super().__init__(**kwargs)
 
-    def build(self) -> nn.Module:
+    def build(self) -> PreTrainedModel:
         """Build the network, with as many sentinels as the longest row can have spans."""
         most = 1 + round(self.hparams["row_tokens"] * self._density / self._mean_length)
         names = [f"<extra_id_{number}>" for number in range(most)]
@@ -42,7 +47,7 @@ class SpanCorruption(PretrainingModule):
         self._pad = 0 if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         return super().build()
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
         settings = ids_BT.shape[1], self._density, self._mean_length, generator
         noise_BT = noise_spans(mask_BT.sum(1), *settings) & mask_BT
@@ -63,6 +68,6 @@ class SpanCorruption(PretrainingModule):
             "targets": targets[targets_mask],
         }
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
         loss, accuracy, _ = lm_loss(self.model, **example)
         return {"span_loss": loss, "accuracy": accuracy}

@@ -1,15 +1,16 @@
 """The base of every way of prompting: all but the demonstrations before a row's own prompt."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanMetric
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
-from modules.base import PretuneModule
+from modules.base import PretuneModule, Stage, module_dict
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
 from modules.prompting import scoring
@@ -65,10 +66,9 @@ class PromptingModule(PretuneModule, abstract=True):
                 f"--model.backbone {backbone}: has no trained language model head to answer with "
                 f"(its files lack {self.model.new_parameters[0]}); try smollm2, or fine-tune it"
             )
-        self.metrics = nn.ModuleDict(
-            {f"{stage}_metrics": self.task.metrics(stage) for stage in ("val", "test")}
-        )
-        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in ("val", "test")})
+        stages: tuple[Stage, ...] = ("val", "test")
+        self.metrics = module_dict({f"{s}_metrics": self.task.metrics(s) for s in stages})
+        self.mean_losses = module_dict({stage: MeanMetric() for stage in stages})
         self.prefix_cache = None if self.task.masked else PrefixCache()
         self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by prefix
         self.seed = 0
@@ -95,9 +95,9 @@ class PromptingModule(PretuneModule, abstract=True):
         self.data = data
 
     def setup(self, stage: str) -> None:
-        if self.trainer.datamodule is not None:
-            self.attach_datamodule(self.trainer.datamodule)
-            self.trainer.datamodule.num_input_tokens = self.num_input_tokens
+        if (data := self.datamodule) is not None:
+            self.attach_datamodule(data)
+            data.num_input_tokens = self.num_input_tokens
         if self.trainer.precision == "bf16-mixed":
             cast_frozen_to_bf16(self.model)
 
@@ -126,13 +126,13 @@ class PromptingModule(PretuneModule, abstract=True):
         logits, metrics = self(batch), self.metrics[f"{stage}_metrics"]
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
         metrics.update(logits, batch["labels"])
-        self.losses[stage].update(loss, size)
+        self.mean_losses[stage].update(loss, size)
         self.log_dict({f"{stage}/{n}": value for n, value in metrics.items()}, batch_size=1)
-        self.log(f"{stage}/loss", self.losses[stage], batch_size=1)
+        self.log(f"{stage}/loss", self.mean_losses[stage], batch_size=1)
         return {"loss": loss, "logits": logits, "size": size}
 
     @torch.no_grad()
-    def _scores(self, batch: scoring.PromptBatch) -> Tensor:
+    def _scores(self, batch: Mapping[str, Any]) -> Tensor:
         with autocast(self.model, self.device):
             return self.task.logits(self.model, batch, self.prefix_cache)
 

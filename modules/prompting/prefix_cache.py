@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import CacheLayerMixin, DynamicLayer
 
 from modules.backbones import unwrap
 
@@ -59,11 +59,21 @@ class PrefixCache:
             last = {"logits_to_keep": 1} if takes_argument(model, "logits_to_keep") else {}
             model(input_ids=ids_P[None], past_key_values=cache, use_cache=True, **last)
             self.ids, shared = ids_P.clone(), len(ids_P)
-            self.layers = [(layer.keys, layer.values) for layer in cache.layers]
+            self.layers = keys_and_values(cache)
         elif self.ids is not None and shared < len(self.ids):
             self.ids = self.ids[:shared]
             self.layers = [(k[:, :, :shared], v[:, :, :shared]) for k, v in self.layers]
         return shared
+
+
+def keys_and_values(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
+    """Return the keys and values of each layer, (B, heads, T, columns)."""
+    found = []
+    for layer in cache.layers:
+        assert isinstance(layer, CacheLayerMixin) and layer.keys is not None
+        assert layer.values is not None
+        found.append((layer.keys, layer.values))
+    return found
 
 
 def takes_argument(model: Any, argument: str) -> bool:

@@ -116,7 +116,8 @@ def collate(
 ) -> PromptBatch:
     """Collate prompts of the same number of answers to one batch, padded on the right."""
     answers = 1 + max(answer for *_, answer in encoded[0].targets)
-    rows, targets = [], []
+    rows: list[list[int]] = []
+    targets: list[tuple[int, int, int, int]] = []
     for number, prompt in enumerate(encoded):
         for row, place, token, answer in prompt.targets:
             targets.append((len(rows) + row, place, token, number * answers + answer))
@@ -217,7 +218,8 @@ def label_scores(
     found = torch.empty(len(encoded), len(words))
     device, cache = next(model.parameters()).device, PrefixCache()
     while order:
-        part, rows = [], 0
+        part: list[int] = []
+        rows = 0
         while order:
             rows += len(encoded[order[0]].rows)
             if part and rows * encoded[order[0]].length > batch_tokens:
