@@ -45,7 +45,8 @@ class Serving(LightningDataModule):
         trainer, rows = self.trainer, self._rows[split]
         ranks = (trainer.global_rank, trainer.world_size) if trainer and shared else (0, 1)
         budget = None if self.batch_size else self.batch_tokens
-        costs, cut_for = self.num_input_tokens(rows.lengths), self._cut_for if split == "train" else None
+        costs = self.num_input_tokens(rows.lengths)
+        cut_for = self._cut_for if split == "train" else None
         batches = self.batches(
             costs, budget, self.batch_size, shuffle, self.seed, *ranks, cut_for=cut_for
         )

@@ -59,12 +59,12 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
 def ours(asked: argparse.Namespace, packing: bool) -> Measured:
     import lightning
 
-    from callbacks import Cost, StepSeed
+    from callbacks import StepSeed, ThroughputMonitor
     from modules import InstructionFollowing, LoRA
     from modules.backbones import native_bf16
 
     lightning.seed_everything(0, verbose=False)
-    data, cost = data_of(asked, packing), Cost()
+    data, cost = data_of(asked, packing), ThroughputMonitor()
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone="smollm2", task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
     precision = "bf16-mixed" if native_bf16() else "32-true"

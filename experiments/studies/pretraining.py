@@ -180,11 +180,11 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     add("--corpus", help="of prepare_corpus.py; the bundled film reviews if not given")
     add("--output", default="outputs", help="folder that keeps it all (outputs)")
     asked = parser.parse_args()
-    from modules.backbones import meant  # with torch, which --help does without
+    from modules.backbones import did_you_mean  # with torch, which --help does without
     from modules.pretraining.architectures import SIZES
 
     if asked.size not in SIZES:
-        hint = meant(asked.size, SIZES)
+        hint = did_you_mean(asked.size, SIZES)
         raise ValueError(f"--size {asked.size}: there are {', '.join(SIZES)}{hint}")
     at_least_one(asked, "seeds", "pretrainings", "jobs", "budget")
     for unknown in set(asked.only) - set(names):

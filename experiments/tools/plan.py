@@ -63,14 +63,14 @@ class _Vocabulary:
 
 def plan(asked: argparse.Namespace) -> str:
     """The lines for what was asked on plan.py's command line."""
-    from callbacks.utilization import PEAKS
+    from callbacks.mfu import PEAKS
     from modules.pretraining import architectures
 
     device = _device(asked.gpu)
     _check(asked)
     words = _Vocabulary(asked.vocabulary)
     try:
-        config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
+        config = architectures.make_config(asked.family, asked.size, words, asked.row_tokens, 0.0)
     except ValueError as error:  # it names pretrain.py's flags
         said = str(error).replace("--model.", "--").replace("--data.row_tokens", "--row-tokens")
         raise ValueError(said) from error
@@ -132,12 +132,12 @@ def _span(hours: float) -> str:
 
 
 def _device(name: str) -> str:
-    from modules.backbones import meant
+    from modules.backbones import did_you_mean
 
     word = name.lower().replace(" ", "").replace("-", "")
     if word not in cost_model.NAMES:
         known = ", ".join(cost_model.NAMES)
-        raise ValueError(f"--gpu {name}: there are {known}{meant(word, cost_model.NAMES)}")
+        raise ValueError(f"--gpu {name}: there are {known}{did_you_mean(word, cost_model.NAMES)}")
     return cost_model.NAMES[word]
 
 

@@ -75,9 +75,9 @@ def select(runs: list[Run], filters: list[Filter]) -> list[Run]:
 def check_known(name: str, known: set[str], flag: str = "") -> None:
     """Refuse what none of the runs has, and say what is near."""
     if name not in known:
-        from modules.backbones import meant  # with all of torch
+        from modules.backbones import did_you_mean  # with all of torch
 
-        raise ValueError(f"{flag}{name}: no run has that{meant(name, known)}")
+        raise ValueError(f"{flag}{name}: no run has that{did_you_mean(name, known)}")
 
 
 def _few(values: Iterable[str], most: int = 8) -> list[str]:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -38,8 +37,9 @@ def cast_frozen_to_bf16(model: nn.Module) -> None:
     for parameter in frozen_matrices(model):
         parameter.data = parameter.data.bfloat16()
     for module in model.modules():
-        if isinstance(module, BaseTunerLayer):  # casts to fp32, which autocast takes back
-            module.cast_input_dtype_enabled = False
+        if hasattr(module, "cast_input_dtype_enabled"):  # peft's, to fp32: autocast takes it back
+            # nn.Module declares every attribute as a tensor or a module.
+            module.cast_input_dtype_enabled = False  # type: ignore[assignment]
 
 
 def autocast(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:

@@ -13,7 +13,7 @@ from datamodules.packaged import load_tokenizer
 from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
-from modules.prompting.prefix_cache import keys_and_values
+from modules.prompting.prefix_cache import cached_layers
 from modules.protocols import TextData
 
 
@@ -78,5 +78,5 @@ def _of_words(model: PreTrainedModel, ids: Tensor) -> Tensor:
     cache = DynamicCache()
     model.base_model(ids[None], past_key_values=cache, use_cache=True)
     # Each layer's are (1, heads, tokens, columns).
-    pairs = [(keys[0], values[0]) for keys, values in keys_and_values(cache)]
+    pairs = [(keys[0], values[0]) for keys, values in cached_layers(cache)]
     return torch.stack([part.transpose(0, 1) for pair in pairs for part in pair], 1).flatten(1)

@@ -59,14 +59,14 @@ class PrefixCache:
             last = {"logits_to_keep": 1} if takes_argument(model, "logits_to_keep") else {}
             model(input_ids=ids_P[None], past_key_values=cache, use_cache=True, **last)
             self.ids, shared = ids_P.clone(), len(ids_P)
-            self.layers = keys_and_values(cache)
+            self.layers = cached_layers(cache)
         elif self.ids is not None and shared < len(self.ids):
             self.ids = self.ids[:shared]
             self.layers = [(k[:, :, :shared], v[:, :, :shared]) for k, v in self.layers]
         return shared
 
 
-def keys_and_values(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
+def cached_layers(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
     """Return the keys and values of each layer, (B, heads, T, columns)."""
     found = []
     for layer in cache.layers:
