@@ -1,27 +1,27 @@
-"""Every callback by name."""
+"""Every callback by name: ``from callbacks import StepSeed``."""
 
-from callbacks.answers import Answers
-from callbacks.cost import Cost
 from callbacks.discriminative_lr import DiscriminativeLearningRates
-from callbacks.finite import StopOnNaN
-from callbacks.last import LastCheckpoint
+from callbacks.generation_samples import GenerationSamples
+from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.layerwise_unfreezing import LayerwiseUnfreezing
+from callbacks.mfu import MFUMonitor
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
-from callbacks.randomness import StepSeed
+from callbacks.step_seed import StepSeed
+from callbacks.stop_on_nan import StopOnNaN
+from callbacks.throughput import ThroughputMonitor
 from callbacks.unseen_tasks import UnseenTasks
-from callbacks.utilization import Utilization
 
 __all__ = [
-    "Answers",
-    "Cost",
     "DiscriminativeLearningRates",
+    "GenerationSamples",
     "LastCheckpoint",
     "LayerwiseUnfreezing",
+    "MFUMonitor",
     "Predictions",
     "Progress",
     "StepSeed",
     "StopOnNaN",
+    "ThroughputMonitor",
     "UnseenTasks",
-    "Utilization",
 ]

@@ -1,4 +1,4 @@
-"""What a run changed: the same measure before its first step and of its test."""
+"""The base of callbacks that measure the same before and after a run."""
 
 import sys
 from typing import Any
@@ -9,18 +9,21 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class BeforeAndAfter(Callback):
     """Measures before the first step and at the end of the test; survives a resume.
 
-    A subclass has ``measure`` and ``conclude``.
+    A subclass overrides ``measure`` and ``conclude``.
     """
 
     def __init__(self) -> None:
         self.before: dict[str, Any] = {}
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Plain values, for the checkpoint. Only the first of several devices is asked."""
+        """Return the measures as plain values, for the checkpoint.
+
+        Only the first of several devices calls it.
+        """
         raise NotImplementedError
 
     def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:
-        """Log what ``before`` and ``after`` come to."""
+        """Log the measures ``before`` and ``after``."""
         raise NotImplementedError
 
     def _measured(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A learning rate for each layer."""
+"""Discriminative learning rates: one for each layer."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class DiscriminativeLearningRates(Callback):
-    """The head has the module's rate, each layer below ``decay`` times that of the one above.
+    """Gives the head the module's learning rate, and each layer less than the one above it.
 
     Howard & Ruder (2018) divide by 2.6 (a decay of 0.385) for a recurrent network; for
     transformers 0.9 and the like are usual (Clark et al. 2020). Any schedule applies on top. Each
     group shows by its name, such as ``learning_rate/layer.3/decay``, where rates are logged.
 
     Args:
-        decay: rate of a layer / rate of the layer above it.
+        layer_decay: learning rate of a layer / learning rate of the layer above it.
     """
 
-    def __init__(self, decay: PositiveFloat = 0.9) -> None:
-        self.decay = decay
+    def __init__(self, layer_decay: PositiveFloat = 0.9) -> None:
+        self.layer_decay = layer_decay
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit":
@@ -28,16 +28,16 @@ class DiscriminativeLearningRates(Callback):
                 f"--trainer.callbacks DiscriminativeLearningRates: {type(pl_module).__name__} does "
                 f"not tell its layers"
             )
-        pl_module.regroup = lambda groups: self._split(groups, pl_module.layers())
+        pl_module.param_group_fn = lambda groups: self._split(groups, pl_module.layers())
 
     def _split(self, groups: list[dict[str, Any]], layers: dict[str, list]) -> list[dict[str, Any]]:
-        """Each of the optimizer's groups as one group for each layer, from the head down."""
+        """Split each of the optimizer's groups into one for each layer, from the head down."""
         split = []
         for depth, (layer, parameters) in enumerate(reversed(layers.items())):
             held = {id(parameter) for parameter in parameters}
             for group in groups:
                 inside = [p for p in group["params"] if id(p) in held]
-                name, rate = f"{layer}/{group['name']}", group["lr"] * self.decay**depth
+                name, rate = f"{layer}/{group['name']}", group["lr"] * self.layer_decay**depth
                 if inside:
                     split.append({**group, "name": name, "params": inside, "lr": rate})
         return split

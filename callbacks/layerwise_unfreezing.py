@@ -1,4 +1,4 @@
-"""Layers that begin to train one after another, from the top."""
+"""Gradual unfreezing: layers begin to train one after another, from the top."""
 
 import sys
 
@@ -10,20 +10,20 @@ from torch import nn
 
 
 class LayerwiseUnfreezing(Callback):
-    """Gradual unfreezing (Howard & Ruder 2018): first the head trains, then one layer more.
+    """Trains first the head, then one layer more at a time (Howard & Ruder 2018).
 
-    How many layers train is a function of the epoch or the step alone, so that a resumed run
-    thaws what the unbroken one had thawed. The optimizer has all groups from the start: AdamW
-    neither moves nor decays a parameter without a gradient and makes no state for it, which is
-    the same as adding a group when it thaws, and lets a checkpoint of any step be loaded. All
-    groups follow the run's one schedule.
+    The number of layers that train is a function of the epoch or the step alone, so that a resumed
+    run unfreezes what the unbroken one had. The optimizer has all groups from the start: AdamW
+    neither moves nor decays a parameter without a gradient and makes no state for it. That is the
+    same as adding a group when it unfreezes, and a checkpoint of any step can be loaded. All groups
+    follow the run's one schedule.
 
-    What is frozen runs in eval mode (no dropout, batch norm's statistics still), and the backward
+    Frozen layers run in eval mode (no dropout, batch norm's statistics still), and the backward
     pass ends at the lowest layer that trains.
 
     Args:
-        every_epochs: epochs after which one more layer thaws: 1 unless ``every_steps`` is given.
-        every_steps: optimizer steps instead.
+        every_epochs: epochs until one more layer trains: 1 unless ``every_steps`` is given.
+        every_steps: optimizer steps until one more layer trains, instead of epochs.
         start: layers that train from the first step; the head is one.
     """
 
@@ -89,7 +89,7 @@ class LayerwiseUnfreezing(Callback):
 
 
 def _set_modes(module: nn.Module, held: set[int]) -> None:
-    """Eval mode for a part all of whose parameters in ``held`` are frozen, else train mode."""
+    """Set eval mode where all of a part's parameters in ``held`` are frozen, else train mode."""
     inside = [parameter for parameter in module.parameters() if id(parameter) in held]
     if inside and not any(parameter.requires_grad for parameter in inside):
         module.eval()

@@ -1,4 +1,4 @@
-"""The test predictions that one would like to look at."""
+"""A table of the worst test predictions."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from torch import Tensor
 class Predictions(Callback):
     """Logs a table of test predictions, the worst first: confident mistakes, largest errors.
 
-    Rows with no label, as a language model's, have no such table.
+    Rows without a label, as a language model's, get no table.
 
     Args:
-        rows: how many to show.
+        rows: number of rows to show.
     """
 
     def __init__(self, rows: int = 50) -> None:
@@ -57,7 +57,7 @@ class Predictions(Callback):
 
 
 def _table(labels: Tensor, logits: Tensor, names: list[str]) -> tuple[list[str], Tensor, Any]:
-    """Columns, how bad each row is, and the cells of a row, by what kind of label there is."""
+    """Return the columns, the badness of each row, (N,), and a function for a row's cells."""
     if labels.is_floating_point():
         errors = (logits - labels).abs()
         columns = ["label", "prediction", "error"]

@@ -1,4 +1,4 @@
-"""How a run shows where it is: a bar in a terminal, now and then a line elsewhere."""
+"""Progress of a run: a bar in a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -10,10 +10,10 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 
 class Progress(TQDMProgressBar):
-    """Loss, accuracy and tokens/s while training, one line after each validation.
+    """Shows loss, accuracy and tokens/s while training, and one line after each validation.
 
     Args:
-        seconds: between lines where the output is not a terminal.
+        seconds: time between lines where the output is not a terminal.
     """
 
     def __init__(self, seconds: float = 15.0) -> None:

@@ -1,4 +1,4 @@
-"""Whether what a chat model was taught carries over, or costs it what it could do before."""
+"""Zero-shot accuracy of a chat model on tasks outside its training data, before and after."""
 
 import math
 from typing import Any
@@ -9,18 +9,18 @@ from callbacks.before_and_after import BeforeAndAfter
 
 
 class UnseenTasks(BeforeAndAfter):
-    """Zero-shot accuracy on labelled tasks that were not taught, and by how much it changed.
+    """Measures zero-shot accuracy on labelled tasks that were not trained on, and its change.
 
-    Answers are corrected by what the model prefers for texts that say nothing. The change is
+    Scores are calibrated by those for texts without content (Zhao et al. 2021). The change is
     compared with its 95 % interval over the same questions.
     """
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         data, right = trainer.datamodule, {}
         for task in data.questions():
-            with pl_module.precision():
+            with pl_module.autocast():
                 scores, leaning = (
-                    pl_module.task.answer_scores(
+                    pl_module.task.label_scores(
                         pl_module.model, data.chat_tokenizer, prompts, task.words
                     ).float()
                     for prompts in (task.prompts, task.neutral)
@@ -34,7 +34,7 @@ class UnseenTasks(BeforeAndAfter):
     def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:
         for name, now in after["right"].items():
             before = self.before["right"][name]
-            change, interval = changed(before, now)
+            change, interval = accuracy_change(before, now)
             pl_module.log(f"before/{name}", sum(before) / len(before), rank_zero_only=True)
             pl_module.log(f"test/{name}", sum(now) / len(now), rank_zero_only=True)
             if trainer.is_global_zero:
@@ -46,8 +46,8 @@ class UnseenTasks(BeforeAndAfter):
                 )
 
 
-def changed(before: list[bool], after: list[bool]) -> tuple[float, float]:
-    """Difference of two accuracies on the same rows, and half of its 95 % interval."""
+def accuracy_change(before: list[bool], after: list[bool]) -> tuple[float, float]:
+    """Return the difference of two accuracies on the same rows, and half its 95 % interval."""
     differences = [now - then for then, now in zip(before, after, strict=True)]
     count = len(differences)
     mean = sum(differences) / count

@@ -74,5 +74,6 @@ class InstructionBatch(TypedDict):
     input_ids: Tensor  # (B, T) int64
     attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
     supervised: Tensor  # (B, T) bool, the tokens that are to be learned
+    labels: NotRequired[Tensor]  # (B, T) int64, which the task adds
     index: Tensor  # (B,) int64
     position_ids: NotRequired[Tensor]  # (B, T) int64

@@ -20,7 +20,7 @@ if __name__ == "__main__":
         "model.rank": 8,
         "model.learning_rate": 5e-4,
         "trainer.max_epochs": 1,
-        "trainer.callbacks": ["Answers", "UnseenTasks"],
+        "trainer.callbacks": ["GenerationSamples", "UnseenTasks"],
         "data.train_rows": 2000,
         "data.eval_rows": 256,
         "data.tasks": "rotten_tomatoes",

@@ -14,7 +14,7 @@ from experiments.studies.pretraining import Origin, main
 # Those of MLM were chosen on validation sentences, by how well 500 labels separate its frozen
 # features; the others' are guesses from them, slower where it did not learn so fast. Embeddings
 # learn fast and much is asked of each row, since a small budget is few steps.
-RATE = ("--model.learning_rate=3e-3", "--model.embedding_rate=10")
+RATE = ("--model.learning_rate=3e-3", "--model.embedding_lr_multiplier=10")
 SLOWER = ("--model.learning_rate=1e-3",)
 MIDDLE = ("--model.learning_rate=2e-3",)
 HALF = (*RATE, "--model.probability=0.5")
@@ -30,7 +30,7 @@ ORIGINS = [
     Origin("new XLNet", "PermutationLM", None, share=0),
     Origin("PLM", "PermutationLM", "new XLNet", (*MIDDLE, "--model.probability=0.3")),
     Origin("new T5", "SpanCorruption", None, share=0),
-    Origin("spans", "SpanCorruption", "new T5", (*MIDDLE, "--model.density=0.3")),
+    Origin("spans", "SpanCorruption", "new T5", (*MIDDLE, "--model.noise_density=0.3")),
     Origin("minilm", "MaskedLM", None, backbone="minilm", share=0),
     Origin("minilm+MLM", "MaskedLM", "minilm", ("--model.learning_rate=1e-4",), backbone="minilm"),
 ]

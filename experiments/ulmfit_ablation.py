@@ -13,7 +13,7 @@ from experiments.studies.comparison import Row, main
 GRADUAL = ("--trainer.callbacks+=LayerwiseUnfreezing", "--trainer.callbacks.every_steps=30")
 RATES = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.decay=0.9")
 STEEP = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.decay=0.385")
-SLANTED = ("--model.schedule=slanted_triangular", "--model.warmup=0.1")
+SLANTED = ("--model.schedule=slanted_triangular", "--model.warmup_ratio=0.1")
 
 ROWS = [
     Row("full", "full_sst2"),

@@ -1,63 +1,36 @@
-"""Every LightningModule and task by name: ``from modules import LoRA``."""
+"""Every objective, strategy, way of prompting and task by name: ``from modules import LoRA``.
 
+What there is, is found in the folders: a new class needs its own file and no other place.
+"""
+
+from typing import Any
+
+from modules import finetuning, pretraining, prompting, tasks
 from modules.exporting import load
-from modules.finetuning.adapter import Adapter
-from modules.finetuning.any_peft import Peft
-from modules.finetuning.bitfit import BitFit
-from modules.finetuning.full import FullFineTuning
-from modules.finetuning.ia3 import IA3
-from modules.finetuning.linear_probe import LinearProbe
-from modules.finetuning.lora import LoRA
-from modules.finetuning.p_tuning import PTuning
-from modules.finetuning.partial_freezing import PartialFreezing
-from modules.finetuning.prefix_tuning import PrefixTuning
-from modules.finetuning.prompt_tuning import PromptTuning
-from modules.pretraining.causal_lm import CausalLM
-from modules.pretraining.masked_lm import MaskedLM
-from modules.pretraining.next_sentence_prediction import NextSentencePrediction
-from modules.pretraining.permutation_lm import PermutationLM
-from modules.pretraining.replaced_token_detection import ReplacedTokenDetection
-from modules.pretraining.sentence_order_prediction import SentenceOrderPrediction
-from modules.pretraining.span_corruption import SpanCorruption
-from modules.prompting.in_context import InContext
-from modules.prompting.zero_shot import ZeroShot
-from modules.tasks import (
-    Classification,
-    InstructionFollowing,
-    LanguageModeling,
-    MultiLabel,
-    PairClassification,
-    PromptedClassification,
-    Regression,
-)
+from modules.finetuning.base import FineTuningModule
+from modules.pretraining.base import PretrainingModule
+from modules.prompting.base import PromptingModule
+from modules.registry import import_submodules, registered
+
+for _package in (tasks, pretraining, finetuning, prompting):
+    import_submodules(_package)
 
 __all__ = [
-    "Adapter",
-    "BitFit",
-    "CausalLM",
-    "Classification",
-    "FullFineTuning",
-    "IA3",
-    "InContext",
-    "InstructionFollowing",
-    "LanguageModeling",
-    "LinearProbe",
-    "LoRA",
-    "MaskedLM",
-    "MultiLabel",
-    "NextSentencePrediction",
-    "PTuning",
-    "PairClassification",
-    "PartialFreezing",
-    "Peft",
-    "PermutationLM",
-    "PrefixTuning",
-    "PromptTuning",
-    "PromptedClassification",
-    "Regression",
-    "ReplacedTokenDetection",
-    "SentenceOrderPrediction",
-    "SpanCorruption",
-    "ZeroShot",
+    *registered(PretrainingModule),
+    *registered(FineTuningModule),
+    *registered(PromptingModule),
+    *registered(tasks.Task),
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A class by its name, also one that a user's own file has registered."""
+    try:
+        return registered(object)[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *registered(object)})

@@ -1,12 +1,14 @@
-"""Several batches, on one device or several, with the gradient of one large batch."""
+"""Gradients of several batches, on one device or several, equal to that of one large batch."""
+
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
 
-class Shares:
-    """Weighs each batch of an optimizer step by its rows (or tokens).
+class TokenWeightedAccumulation:
+    """Weighs each batch of an optimizer step by the number of its targets: rows or tokens.
 
     Lightning averages over batches and devices, so that a row of a small batch would count for
     more than one of a large batch. With one batch a step there is nothing to weigh.
@@ -15,15 +17,15 @@ class Shares:
     def __init__(self) -> None:
         self.total: Tensor | int = 0
 
-    def weigh(self, module: LightningModule, loss: Tensor, size: Tensor | int) -> Tensor:
-        """The loss to send backward, from the mean ``loss`` over ``size`` rows or tokens."""
+    def scale_loss(self, module: LightningModule, loss: Tensor, count: Tensor | int) -> Tensor:
+        """Return the loss to send backward, from the mean ``loss`` over ``count`` targets."""
         if module.trainer.accumulate_grad_batches * module.trainer.world_size == 1:
             return loss
-        self.total = self.total + size
-        return loss * size
+        self.total = self.total + count
+        return loss * count
 
-    def settle(self, module: LightningModule) -> None:
-        """Divide the gradients by all that went into them. Call it once before each step."""
+    def normalize_grads(self, module: LightningModule) -> None:
+        """Divide the gradients by the number of targets. Call it once before each step."""
         trainer = module.trainer
         averaged_over = trainer.accumulate_grad_batches * trainer.world_size
         if averaged_over == 1:
@@ -35,7 +37,7 @@ class Shares:
         torch._foreach_mul_(gradients, averaged_over / total)
 
 
-def guesses(example: dict[str, Tensor]) -> Tensor | int:
-    """How many tokens an objective's example asks for: what its mean loss is over."""
+def num_targets(example: dict[str, Any]) -> Tensor | int:
+    """Count the tokens that an objective's example asks for: its mean loss is over them."""
     targets = example.get("masked", example).get("targets")
     return example["attention_mask"].sum() if targets is None else len(targets)

@@ -1,16 +1,23 @@
-"""Name → model: a bundled name, a hub id or a local folder."""
+"""Pretrained models by name: a bundled name, a hub id or a local folder."""
 
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from datamodules import packaged
+from datamodules.spelling import did_you_mean
+
+if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
+    from transformers import PreTrainedModel
 
 
 def resolve(backbone: str) -> str:
-    """What ``from_pretrained`` takes, with one clear error for a name that leads nowhere."""
+    """Return the folder or hub id that ``from_pretrained`` takes.
+
+    Raises:
+        ValueError: for a name that is neither bundled nor a folder nor on the hub.
+    """
     if backbone in packaged.BACKBONES:
         return packaged.locate(backbone)
     folder = Path(backbone).expanduser()
@@ -43,26 +50,27 @@ def resolve(backbone: str) -> str:
         reason = "and the hub does not answer"
     raise ValueError(
         f"--model.backbone {backbone}: neither bundled ({', '.join(packaged.BACKBONES)}) nor a "
-        f"folder, {reason}{meant(backbone, packaged.BACKBONES, 0.5)}"
+        f"folder, {reason}{did_you_mean(backbone, packaged.BACKBONES, 0.5)}"
     )
 
 
-def meant(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The end of an error: the known word that is nearest, if one is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]}?" if near else ""
+def load_backbone(
+    auto_class: Any, backbone: str, dropout: float | None = None, **fields: Any
+) -> "PreTrainedModel":
+    """Load a pretrained model in fp32.
 
+    Args:
+        auto_class: a class of transformers, such as ``AutoModel``.
+        backbone: a bundled name, a hub id or a folder.
+        dropout: the rate that replaces every dropout rate of the architecture's own.
+        fields: values to set in the model's config.
 
-def load(
-    auto_class: type, backbone: str, dropout: float | None = None, **fields
-) -> torch.nn.Module:
-    """Weights in fp32 of ``auto_class`` (``AutoModel…``), with ``fields`` of its config set.
+    Returns:
+        The model. Its attribute ``new_parameters`` names the parameters that the backbone's files
+        do not hold, such as those of a task's head.
 
-    ``dropout`` replaces every dropout rate of the architecture's own. The model's attribute
-    ``new_parameters`` names what the backbone's files do not hold, such as a task's head.
-
-    On a CPU attention runs as plain matrix products: at sentence lengths the fused kernel's
-    backward pass took a third of the step there.
+    Raises:
+        ValueError: where the backbone cannot be found or read.
     """
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -82,7 +90,7 @@ def load(
             place,
             config=config,
             dtype=torch.float32,
-            attn_implementation=attention(),
+            attn_implementation=attn_implementation(),
             output_loading_info=True,
         )
         model.new_parameters = sorted(loading["missing_keys"])
@@ -94,22 +102,41 @@ def load(
         logging.set_verbosity(verbosity)
 
 
-def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    """The model itself, where peft has put one of its own around it."""
+def unwrap(model: Any) -> Any:
+    """Return the model of transformers inside a peft model; another model as it is."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def attention() -> str:
-    """Plain attention on a CPU, where the backward pass of the fused one takes several times as
-    long at the lengths of sentences and of our rows."""
+def context_length(model: Any) -> int | None:
+    """Return the number of positions of a backbone; None if it has no limit."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    for module in model.modules():
+        # RoBERTa and its kin count positions from behind the padding's number.
+        if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
+            return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return limit
+
+
+def attn_implementation() -> str:
+    """Choose transformers' attention: sdpa on a GPU, eager on a CPU.
+
+    On a CPU the backward pass of the fused kernel takes several times as long at the lengths of
+    sentences and of the corpus's rows.
+    """
     return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def weight_files(backbone: str) -> list[Path]:
-    """The weights of a backbone that has been loaded before, wherever they lie on this disk."""
+    """Return the weight files of a backbone that has been loaded before.
+
+    Raises:
+        ValueError: where there are none.
+    """
     from transformers.utils import cached_file
 
-    folder = Path(cached_file(resolve(backbone), "config.json")).parent
+    file = cached_file(resolve(backbone), "config.json")
+    assert file is not None  # cached_file raises where there is none
+    folder = Path(file).parent
     for pattern in ("model*.safetensors*", "pytorch_model*.bin*"):
         if files := sorted(folder.glob(pattern)):
             return files
@@ -117,7 +144,7 @@ def weight_files(backbone: str) -> list[Path]:
 
 
 def native_bf16() -> bool:
-    """Whether this machine multiplies bf16 in hardware rather than by emulation."""
+    """Tell whether this machine multiplies bf16 in hardware rather than by emulation."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = torch.cpu.get_capabilities()

@@ -11,13 +11,16 @@ _ENTRIES = {"cpu": 1 << 23}
 _ENTRIES_ELSEWHERE = 1 << 28
 
 
-def whole_steps(rows_NH: Tensor) -> Tensor:
-    """On a CPU with rows of zeros at the end, so that few numbers of rows occur; else as it is."""
+def pad_to_multiple(rows_NH: Tensor) -> Tensor:
+    """Pad (N, H) with rows of zeros to a multiple of 64 on a CPU; elsewhere return it as it is.
+
+    So few different numbers of rows occur.
+    """
     return functional.pad(rows_NH, (0, 0, 0, -len(rows_NH) % _STEP.get(rows_NH.device.type, 1)))
 
 
 class _Chunked(torch.autograd.Function):
-    """Gradients are made in the forward pass, while a chunk's probabilities are at hand."""
+    """Makes the gradients in the forward pass, while a chunk's probabilities are at hand."""
 
     @staticmethod
     def forward(ctx, hidden_NH, weight_VH, bias_V, targets_N, learns):
@@ -27,7 +30,7 @@ class _Chunked(torch.autograd.Function):
         inputs, weight = hidden_NH.to(dtype), weight_VH.to(dtype)
         bias = None if bias_V is None else bias_V.to(dtype)
         wanted = [learns and need for need in ctx.needs_input_grad[:3]]
-        grads = [
+        grads: list[Tensor | None] = [
             torch.zeros_like(t, dtype=t.dtype if number == 0 else torch.float32) if want else None
             for number, (t, want) in enumerate(
                 zip((hidden_NH, weight_VH, bias_V), wanted, strict=True)
@@ -45,7 +48,7 @@ class _Chunked(torch.autograd.Function):
             for start in range(0, len(inputs), max(1, rows)):
                 part = slice(start, start + rows)
                 count = len(targets_N[part])
-                part_NH = whole_steps(inputs[part])
+                part_NH = pad_to_multiple(inputs[part])
                 goal_N = functional.pad(targets_N[part], (0, len(part_NH) - count))
                 p_NV = logits_NV[: len(part_NH)]
                 if bias is None:
@@ -63,15 +66,15 @@ class _Chunked(torch.autograd.Function):
                 loss += (total_N - goal_logit_N.float())[:count].sum()
                 right += (goal_logit_N >= top_N)[:count].sum()
                 # The gradient of the logits is p - 1 at the target and p elsewhere.
-                if wanted[0]:
-                    grads[0][part] = (p_NV @ weight - weight[goal_N])[:count]
-                if wanted[1]:  # rows that were added are zeros
-                    grads[1] += torch.mm(p_NV.T, part_NH, out=made_VH)
-                    grads[1].index_add_(0, goal_N, part_NH.float(), alpha=-1)
-                if wanted[2]:
+                if (grad_NH := grads[0]) is not None:
+                    grad_NH[part] = (p_NV @ weight - weight[goal_N])[:count]
+                if (grad_VH := grads[1]) is not None:  # rows that were added are zeros
+                    grad_VH += torch.mm(p_NV.T, part_NH, out=made_VH)
+                    grad_VH.index_add_(0, goal_N, part_NH.float(), alpha=-1)
+                if (grad_V := grads[2]) is not None:
                     real_N1 = (torch.arange(len(p_NV), device=p_NV.device) < count)[:, None]
-                    grads[2] += (p_NV.T @ real_N1.to(dtype))[:, 0]  # a faster sum(0)
-                    grads[2].index_add_(0, goal_N, real_N1[:, 0].float(), alpha=-1)
+                    grad_V += (p_NV.T @ real_N1.to(dtype))[:, 0]  # a faster sum(0)
+                    grad_V.index_add_(0, goal_N, real_N1[:, 0].float(), alpha=-1)
         ctx.grads = grads
         ctx.mark_non_differentiable(right)
         return loss, right
@@ -81,21 +84,25 @@ class _Chunked(torch.autograd.Function):
         return *(None if made is None else made * grad for made in ctx.grads), None, None
 
 
-def cross_entropy(
+def chunked_cross_entropy(
     hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, targets_N: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sum of the tokens' cross-entropies, and how many have the highest logit.
+    """Sum the cross-entropies of N tokens without the logits of all of them in memory.
 
-    As ``functional.cross_entropy(hidden @ weight.T + bias, targets, reduction="sum")``, in the
-    matrix precision of autocast and fp32 sums, with (chunk, V) in place of (N, V) in memory. Where
-    gradients are wanted under autocast, a token's value is rounded by up to 0.004 either way: the
-    gradients are of probabilities of that precision anyhow. Without them it is exact.
+    The result is that of ``functional.cross_entropy(hidden @ weight.T + bias, targets,
+    reduction="sum")``, in the matrix precision of autocast and with fp32 sums. Logits take
+    (chunk, V) in place of (N, V). Where gradients are wanted under autocast, a token's value is
+    rounded by up to 0.004 either way: the gradients are of probabilities of that precision anyhow.
+    Without gradients it is exact.
 
     Args:
-        hidden_NH: (N, H) inputs of the output layer.
-        weight_VH: (V, H) its matrix.
-        bias_V: (V,) or None.
-        targets_N: (N,) int64.
+        hidden_NH: inputs of the output layer.
+        weight_VH: its matrix.
+        bias_V: its bias, or None.
+        targets_N: the right tokens, int64.
+
+    Returns:
+        The sum, and the number of tokens whose logit is the highest.
     """
     # Inside a Function there is no telling whether anybody will ask for gradients.
     return _Chunked.apply(hidden_NH, weight_VH, bias_V, targets_N, torch.is_grad_enabled())

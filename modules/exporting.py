@@ -1,4 +1,4 @@
-"""A trained module as a folder that ``transformers``, ``peft`` or :func:`load` loads."""
+"""The export of a trained module, for ``transformers``, ``peft`` or :func:`load` to load."""
 
 import json
 import os
@@ -8,13 +8,14 @@ from typing import Any
 
 import peft
 import safetensors.torch
-from torch import nn
+from transformers import PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
 from modules import backbones
 from modules.finetuning.base import FineTuningModule
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.card import write as write_pretrained
+from modules.pretraining.model_card import save_pretrained
+from modules.registry import registered
 from modules.tasks import Task
 
 _FULL = """from transformers import pipeline
@@ -41,11 +42,19 @@ def export(
     """Write model, tokenizer and a README that says how to load them; whole or not at all.
 
     A model that ``transformers`` knows becomes its ordinary folder. A peft adapter goes beside
-    ``base/``: the backbone's config with the task's labels, and links to its weights. What neither
-    library knows, such as our adapters and mean-pooled heads, is written for :func:`load`: the
-    class and its arguments, what trained, and ``base/``; an encoder whose own weights trained
-    under a mean-pooled head goes into ``encoder/``, too. A pre-trained network gets a model card
-    with ``facts`` of its run.
+    ``base/``: the backbone's config with the task's labels, and links to its weights. Modules that
+    neither library knows, such as our adapters and mean-pooled heads, are written for
+    :func:`load`: the class and its arguments, the trained weights, and ``base/``; an encoder whose
+    own weights trained under a mean-pooled head goes into ``encoder/``, too. A pre-trained network
+    gets a model card.
+
+    Args:
+        module: a trained module.
+        folder: the folder to write; an older one of this name is replaced.
+        facts: of the run, for the model card: data, metrics, tokens, git_commit.
+
+    Returns:
+        The absolute path of the folder.
     """
     folder = Path(folder).absolute()
     scratch = folder.with_name(f".{folder.name}-making")
@@ -53,7 +62,7 @@ def export(
     scratch.mkdir(parents=True)
     try:
         if isinstance(module, PretrainingModule):
-            write_pretrained(module, scratch, folder, facts or {})
+            save_pretrained(module, scratch, folder, facts or {})
         else:
             _write(module, scratch, folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,12 +73,19 @@ def export(
 
 
 def load(folder: Path | str) -> FineTuningModule:
-    """The module, in eval mode, of a folder that :func:`export` wrote for this function."""
+    """Load a folder that :func:`export` wrote for this function.
+
+    Returns:
+        The module in eval mode.
+
+    Raises:
+        ValueError: for a folder of another kind, an unknown class, and weights that do not fit.
+    """
     folder = Path(folder).absolute()
     if not (folder / "module.json").is_file():
         raise ValueError(f"{folder} holds no module.json: see its README.md for what loads it")
     made = json.loads((folder / "module.json").read_text())
-    known = {strategy.__name__: strategy for strategy in FineTuningModule.__subclasses__()}
+    known = registered(FineTuningModule)
     if made["module"] not in known:
         raise ValueError(f"{folder} is of {made['module']}, a strategy that is not imported here")
     arguments = {**made["arguments"], "backbone": str(folder / "base")}
@@ -116,7 +132,11 @@ def _write(module: FineTuningModule, scratch: Path, folder: Path) -> None:
         "base": str(folder / "base"),
         "peft_class": _peft_class(task),
     }
-    asked = f"\nIt was trained to answer `{task.asks()}`.\n" if task.asks() else ""
+    asked = (
+        f"\nIt was trained to answer `{task.prompt_description()}`.\n"
+        if task.prompt_description()
+        else ""
+    )
     (scratch / "README.md").write_text(f"```python\n{how.format(**names)}\n```\n{asked}")
 
 
@@ -129,21 +149,21 @@ def _save_own(module: FineTuningModule, scratch: Path) -> None:
     (scratch / "module.json").write_text(json.dumps(made, indent=2) + "\n")
     weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in module.trainable}
     safetensors.torch.save_file(weights, scratch / "trained.safetensors")
-    base = backbones.unwrapped(module.model)
+    base = backbones.unwrap(module.model)
     _save_base(base, module.hparams["backbone"], scratch / "base")
 
 
-def _save_adapter(model: nn.Module, backbone: str, scratch: Path, base: Path) -> None:
+def _save_adapter(model: peft.PeftModel, backbone: str, scratch: Path, base: Path) -> None:
     # peft builds the base from this path, so its config must carry the labels.
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base)
     # Nothing is added to the embeddings; left to itself, peft asks the hub whether there is.
-    model.save_pretrained(scratch, save_embedding_layers=False)
+    model.save_pretrained(str(scratch), save_embedding_layers=False)
     (scratch / "README.md").unlink(missing_ok=True)  # peft's model card template
-    _save_base(model.get_base_model(), backbone, scratch / "base")
+    _save_base(backbones.unwrap(model), backbone, scratch / "base")
 
 
-def _save_base(model: nn.Module, backbone: str, base: Path) -> None:
+def _save_base(model: PreTrainedModel, backbone: str, base: Path) -> None:
     base.mkdir()
     model.config.save_pretrained(base)
     for file in backbones.weight_files(backbone):

@@ -1,4 +1,4 @@
-"""Which tokens a model has to guess, and what it sees in their place."""
+"""Random choices of tokens to mask, and what a model sees in their place."""
 
 import functools
 import math
@@ -20,24 +20,25 @@ def mask_tokens(
     probability: float = 0.15,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """BERT's corruption (Devlin et al. 2019): what the model sees, and which tokens it guesses.
+    """Mask tokens as BERT does (Devlin et al. 2019).
 
     Args:
         ids: (…) int64.
         eligible: (…) bool, where a token may be chosen: not padding, not a special token.
-        mask_id: of the mask token.
-        vocabulary: tokens to draw from.
-        probability: with which an eligible token is chosen, each by itself.
-        generator: of the draws; torch's own if None. On the device of ``ids``.
+        mask_id: the id of the mask token.
+        vocabulary: the number of tokens to draw replacements from.
+        probability: the chance of an eligible token to be chosen, each by itself.
+        generator: of the draws, on the device of ``ids``; torch's own if None.
 
     Returns:
-        The corrupted ids, (…) int64, and the chosen places, (…) bool.
+        The ids that the model sees, (…) int64, and the chosen tokens, (…) bool.
     """
     chosen = (_uniform(ids, generator) < probability) & eligible
-    return hide(ids, chosen, mask_id, vocabulary, _uniform(ids, generator), generator), chosen
+    kind = _uniform(ids, generator)
+    return apply_80_10_10(ids, chosen, mask_id, vocabulary, kind, generator), chosen
 
 
-def hide(
+def apply_80_10_10(
     ids: Tensor,
     chosen: Tensor,
     mask_id: int,
@@ -45,10 +46,18 @@ def hide(
     kind: Tensor,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Of the chosen tokens 80 % are masked, 10 % drawn from the vocabulary, 10 % stay as they are.
+    """Mask 80 % of the chosen tokens, replace 10 % by random ones, and leave 10 % as they are.
 
     Args:
-        kind: (…) uniform draws that decide between the three.
+        ids: (…) int64.
+        chosen: (…) bool.
+        mask_id: the id of the mask token.
+        vocabulary: the number of tokens to draw replacements from.
+        kind: (…) uniform draws from [0, 1) that decide between the three.
+        generator: of the replacements, on the device of ``ids``; torch's own if None.
+
+    Returns:
+        (…) int64.
     """
     drawn = torch.randint(vocabulary, ids.shape, generator=generator, device=ids.device)
     seen = torch.where(chosen & (kind < 0.8), mask_id, ids)
@@ -58,10 +67,15 @@ def hide(
 def choose_words(
     starts_BT: Tensor, probability: float, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Whole words (the later BERT models): all tokens of a word are chosen, or none, (B, T) bool.
+    """Choose whole words, as the later BERT models do: all tokens of a word, or none.
 
     Args:
         starts_BT: bool, where a word begins. What comes before the first is a word too.
+        probability: the chance of a word to be chosen.
+        generator: of the draws; torch's own if None.
+
+    Returns:
+        The chosen tokens, (B, T) bool.
     """
     word_BT = starts_BT.long().cumsum(1)
     draws_BW = _uniform(torch.cat([starts_BT, starts_BT[:, :1]], 1), generator)
@@ -72,38 +86,41 @@ def choose_spans(
     ids_BT: Tensor,
     probability: float,
     generator: torch.Generator | None = None,
-    reach: tuple[float, ...] = GEOMETRIC,
+    span_length_survival: tuple[float, ...] = GEOMETRIC,
 ) -> tuple[Tensor, Tensor]:
-    """Spans that begin anywhere, also before the row, so that every place is equally likely.
+    """Choose spans that begin anywhere, also before the row, so that all tokens are equally likely.
 
     Args:
-        probability: with which a place is in a span.
-        reach: the share of spans longer than 0, 1, 2 … tokens; SpanBERT's if not given.
+        ids_BT: int64; only its shape and device count.
+        probability: the chance of a token to be in a span.
+        generator: of the draws; torch's own if None.
+        span_length_survival: the share of spans longer than 0, 1, 2 … tokens; SpanBERT's if not
+            given.
 
     Returns:
-        The chosen places, (B, T) bool, and a uniform draw that all tokens of a span share, (B, T);
+        The chosen tokens, (B, T) bool, and a uniform draw that all tokens of a span share, (B, T);
         where two spans overlap, it is that of the later one.
     """
-    (rows, width), before = ids_BT.shape, len(reach) - 1
+    (rows, width), before = ids_BT.shape, len(span_length_survival) - 1
     starts_BS = torch.empty(rows, width + before, device=ids_BT.device)
-    begins_BS = _uniform(starts_BS, generator) < _rate(probability, reach)
+    begins_BS = _uniform(starts_BS, generator) < _span_start_rate(probability, span_length_survival)
     draw_BS, kind_BS = _uniform(starts_BS, generator), _uniform(starts_BS, generator)
     chosen = torch.zeros(rows, width, dtype=torch.bool, device=ids_BT.device)
     kind = torch.zeros(rows, width, device=ids_BT.device)
-    for back in reversed(range(len(reach))):  # the nearest start comes last and decides
+    for back in reversed(range(before + 1)):  # the nearest start comes last and decides
         from_ = slice(before - back, before - back + width)
-        here = begins_BS[:, from_] & (draw_BS[:, from_] < reach[back])
+        here = begins_BS[:, from_] & (draw_BS[:, from_] < span_length_survival[back])
         chosen, kind = chosen | here, torch.where(here, kind_BS[:, from_], kind)
     return chosen, kind
 
 
 @functools.cache
-def _rate(probability: float, reach: tuple[float, ...]) -> float:
-    """Spans begin with this probability at each place, if so many tokens are to be covered."""
+def _span_start_rate(probability: float, span_length_survival: tuple[float, ...]) -> float:
+    """Return the chance of a span to begin at a token, such that spans cover ``probability``."""
     low, high = 0.0, 1.0
     for _ in range(50):
         rate = (low + high) / 2
-        missed = math.prod(1 - rate * share for share in reach)
+        missed = math.prod(1 - rate * share for share in span_length_survival)
         low, high = (rate, high) if 1 - missed < probability else (low, rate)
     return rate
 
@@ -113,15 +130,29 @@ def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def noise_spans(
-    lengths_B: Tensor, width: int, density: float, mean: float, generator: torch.Generator
+    lengths_B: Tensor,
+    width: int,
+    density: float,
+    mean_span_length: float,
+    generator: torch.Generator,
 ) -> Tensor:
-    """The spans that are taken out of each row, (B, T) bool.
+    """Choose noise spans as T5's code does (Raffel et al. 2020).
 
-    As in T5's code: of n tokens round(n x density) are noise, in round(noise / mean) spans; noise
-    and the rest are both cut at random places, and take turns, the rest first.
+    Of n tokens round(n x density) are noise, in round(noise / mean span length) spans. Noise and
+    the rest are both cut at random, and take turns, the rest first.
+
+    Args:
+        lengths_B: tokens of each row.
+        width: T, the width of the rows.
+        density: the share of the tokens that is noise.
+        mean_span_length: in tokens.
+        generator: of the draws, on the device of ``lengths_B``.
+
+    Returns:
+        The tokens that are noise, (B, T) bool.
     """
     noise_B = (lengths_B * density).round().clamp(min=1).minimum(lengths_B - 1).long()
-    spans_B = (noise_B / mean).round().clamp(min=1).minimum(lengths_B - noise_B).long()
+    spans_B = (noise_B / mean_span_length).round().clamp(min=1).minimum(lengths_B - noise_B).long()
     starts = []
     for parts_B in (lengths_B - noise_B, noise_B):
         # Which of the places 1 … n - 1 begin a new part: spans - 1 of them, all equally likely.

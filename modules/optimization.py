@@ -1,39 +1,45 @@
-"""Which parameters decay, which optimizer steps them, and how the learning rate moves."""
+"""Optimizer, parameter groups and learning rate schedule."""
 
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 
 Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
 
 
-def configure(module: LightningModule) -> dict[str, Any]:
-    """What ``configure_optimizers`` returns, from the module's hyperparameters.
+def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
+    """Configure AdamW and its schedule by the module's hyperparameters.
 
-    ``module.regroup``, where a callback has set it, takes the optimizer's parameter groups and
-    gives others, such as a group with its own rate for each layer.
+    Where a callback has set ``module.param_group_fn``, it takes the optimizer's parameter groups
+    and returns others, such as a group with its own learning rate for each layer.
+
+    Returns:
+        What Lightning's ``configure_optimizers`` returns.
+
+    Raises:
+        ValueError: for a run without an end, as the schedule needs one.
     """
     settings, steps = module.hparams, module.trainer.estimated_stepping_batches
     if steps == float("inf"):
         raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
     groups = parameter_groups(module, settings["weight_decay"])
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
-    if (factor := settings.get("embedding_rate", 1.0)) != 1.0:
-        groups = apart(groups, module.model.get_input_embeddings().weight, factor)
-    if module.regroup is not None:
-        groups = module.regroup(groups)
+    if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
+        groups = embeddings_apart(groups, module.model.get_input_embeddings().weight, factor)
+    if module.param_group_fn is not None:
+        groups = module.param_group_fn(groups)
     optimizer = adamw(groups, settings["learning_rate"])
-    rates = learning_rates(optimizer, settings["schedule"], settings["warmup"], steps)
+    scheduler = lr_schedule(optimizer, settings["schedule"], settings["warmup_ratio"], steps)
     return {
         "optimizer": optimizer,
-        "lr_scheduler": {"scheduler": rates, "interval": "step", "name": "learning_rate"},
+        "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "learning_rate"},
     }
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices decay; biases, norms and other vectors do not (as in BERT and GPT-2 training)."""
+    """Group the parameters that train: matrices decay, vectors do not, as in BERT and GPT-2."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {
@@ -50,8 +56,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     return [group for group in groups if group["params"]]
 
 
-def apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[dict]:
-    """The groups with the embeddings in one of their own, at ``factor`` times the rate."""
+def embeddings_apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[dict]:
+    """Give the embeddings a group of their own, at ``factor`` times the learning rate."""
     split = []
     for group in groups:
         rest = [p for p in group["params"] if p is not embeddings]
@@ -63,7 +69,7 @@ def apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[d
 
 
 def adamw(groups: list[dict], learning_rate: float) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019) with all parameters stepped in one kernel."""
+    """Make AdamW (Loshchilov & Hutter 2019), with all parameters stepped in one kernel."""
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.999), fused=True)
     # Lightning refuses to clip gradients that the optimizer could unscale by itself. Ours are
     # unscaled by Lightning before (fp16) or never scaled (bf16, fp32).
@@ -71,17 +77,21 @@ def adamw(groups: list[dict], learning_rate: float) -> torch.optim.AdamW:
     return optimizer
 
 
-def learning_rates(
-    optimizer: torch.optim.Optimizer, schedule: Schedule, warmup: float, steps: int
+def lr_schedule(
+    optimizer: torch.optim.Optimizer, schedule: Schedule, warmup_ratio: float, steps: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Rise linearly over the first ``warmup`` share of ``steps``, then fall to 0 or stay.
+    """Schedule the learning rate: a linear rise, then a fall to 0 or a constant.
 
-    The slanted triangular one rises from 1/32 and falls back to it (Howard & Ruder 2018, with
-    ``warmup`` for their cut_frac).
+    Args:
+        optimizer: the optimizer to schedule.
+        schedule: linear, cosine or constant after the rise; slanted_triangular rises from 1/32
+            and falls back to it (Howard & Ruder 2018, with ``warmup_ratio`` for their cut_frac).
+        warmup_ratio: the share of ``steps`` over which the learning rate rises.
+        steps: optimizer steps of the run.
     """
     from transformers import get_scheduler
 
-    rise = round(warmup * steps)
+    rise = round(warmup_ratio * steps)
     if schedule == "slanted_triangular":
         return torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: (1 + 31 * _triangle(step, rise, steps)) / 32
@@ -91,5 +101,5 @@ def learning_rates(
 
 
 def _triangle(step: int, rise: int, steps: int) -> float:
-    """From 0 to 1 over ``rise`` steps, and back to 0 at ``steps``."""
+    """Return 0 to 1 over ``rise`` steps, and back to 0 at ``steps``."""
     return step / rise if step < rise else max(0.0, 1 - (step - rise) / max(1, steps - rise))

@@ -70,7 +70,7 @@ def write(
 def corpus(path: str, objective: type[PretrainingModule], **settings) -> Corpus:
     """The corpus in the rows that the objective needs."""
     data = Corpus(path, **{"row_tokens": 24, "batch_size": 8, **settings})
-    data.match_objective(objective.rows)
+    data.match_objective(objective.row_kind)
     data.setup("fit")
     return data
 

@@ -10,17 +10,13 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers.logger import Logger
 from torch import Tensor
 
-import modules
 from callbacks import StepSeed
 from datamodules import TextFiles
 from datamodules.batches import LabelledBatch
 from modules.finetuning.base import FineTuningModule
+from modules.registry import registered
 
-STRATEGIES = [
-    value
-    for value in vars(modules).values()
-    if isinstance(value, type) and issubclass(value, FineTuningModule)
-]
+STRATEGIES = list(registered(FineTuningModule).values())
 
 
 class Memory(Logger):

@@ -1,12 +1,12 @@
 """Augmentation: changed copies of training texts."""
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
+from datamodules.spelling import did_you_mean
 from datamodules.tables import Dataset, TextSplit
 
 Method = Callable[[str, Random], str]
@@ -77,8 +77,7 @@ def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> D
 def _methods(methods: Iterable[str | Method]) -> list[Method]:
     for name in methods:
         if isinstance(name, str) and name not in METHODS:
-            near = difflib.get_close_matches(name, METHODS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(name, METHODS)
             raise ValueError(f"augmentation {name}: there are {', '.join(METHODS)}{hint}")
     return [METHODS[name]() if isinstance(name, str) else name for name in methods]
 

@@ -1,6 +1,5 @@
 """What a corpus is made of and how: every flag of ``prepare_corpus.py``."""
 
-import difflib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from datamodules.augmentation.methods import METHODS
 from datamodules.pipeline import pii, rules
 from datamodules.pipeline.pages import line_splitter
+from datamodules.spelling import did_you_mean
 
 TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers made from the corpus
 # What may differ between two calls that make the same corpus.
@@ -108,8 +108,7 @@ class Settings:
     def _known(self, name: str, names: tuple[str, ...]) -> None:
         for word in self.listed(name):
             if word not in names:
-                near = difflib.get_close_matches(word, names, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = did_you_mean(word, names)
                 raise ValueError(f"--{name} {word}: there are {', '.join(names)}, or none{hint}")
 
     def listed(self, name: str) -> list[str]:

@@ -73,7 +73,7 @@ def bare(asked: argparse.Namespace) -> Measured:
 
     from modules import Classification, LoRA, optimization
     from modules.backbones import native_bf16
-    from modules.finetuning.freezing import halve
+    from modules.finetuning.freezing import cast_frozen_to_bf16
 
     lightning.seed_everything(0, verbose=False)
     with backbone_of(asked) as backbone:
@@ -83,7 +83,7 @@ def bare(asked: argparse.Namespace) -> Measured:
     place = device()
     module.to(place)
     if half:
-        halve(module.model)
+        cast_frozen_to_bf16(module.model)
     loader, trained = data.train_dataloader(), [p for p in module.parameters() if p.requires_grad]
     steps = asked.epochs * len(loader)
     optimizer = optimization.adamw(optimization.parameter_groups(module, 0.01), RATE)
@@ -118,10 +118,10 @@ def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
     import transformers
 
     from datamodules.packaged import load_tokenizer
-    from modules.backbones import attention, resolve
+    from modules.backbones import attn_implementation, resolve
 
     transformers.set_seed(0)
-    faster = {"attn_implementation": attention()} if "bf16" in settings else {}
+    faster = {"attn_implementation": attn_implementation()} if "bf16" in settings else {}
     with backbone_of(asked) as backbone:
         texts, tokenizer = data_of(asked, backbone).dataset.splits, load_tokenizer(backbone)
         model = transformers.AutoModelForSequenceClassification.from_pretrained(

@@ -69,7 +69,7 @@ def hold(
         if asked.alone:
             found = contestants[asked.alone](asked)
             if "memory" not in found and any(column.key == "memory" for column in columns):
-                from callbacks.cost import peak_memory
+                from callbacks.throughput import peak_memory
 
                 found["memory"] = peak_memory(device()) / 2**30
             print(json.dumps(found))

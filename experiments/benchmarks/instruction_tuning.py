@@ -59,12 +59,12 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
 def ours(asked: argparse.Namespace, packing: bool) -> Measured:
     import lightning
 
-    from callbacks import Cost, StepSeed
+    from callbacks import StepSeed, ThroughputMonitor
     from modules import InstructionFollowing, LoRA
     from modules.backbones import native_bf16
 
     lightning.seed_everything(0, verbose=False)
-    data, cost = data_of(asked, packing), Cost()
+    data, cost = data_of(asked, packing), ThroughputMonitor()
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone="smollm2", task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
     precision = "bf16-mixed" if native_bf16() else "32-true"
@@ -81,17 +81,21 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
     import peft
     import torch
     import transformers
+    from datamodules.instructions.records import as_chat
     from trl import SFTConfig, SFTTrainer
 
-    from datamodules.instructions.records import as_chat
     from modules.backbones import native_bf16, resolve
 
     transformers.set_seed(0)
     data = data_of(asked)
     chats = [{"messages": as_chat(chat)} for chat in data.found.splits["train"]]
-    unmarked = data.speaker.apply_chat_template([one["messages"] for one in chats], tokenize=False)
-    data.speaker.chat_template = MARKED
-    marked = data.speaker.apply_chat_template([one["messages"] for one in chats], tokenize=False)
+    unmarked = data.chat_tokenizer.apply_chat_template(
+        [one["messages"] for one in chats], tokenize=False
+    )
+    data.chat_tokenizer.chat_template = MARKED
+    marked = data.chat_tokenizer.apply_chat_template(
+        [one["messages"] for one in chats], tokenize=False
+    )
     assert marked == unmarked
     with tempfile.TemporaryDirectory() as folder:
         settings = SFTConfig(
@@ -117,7 +121,7 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
             model,
             args=settings,
             train_dataset=datasets.Dataset.from_list(chats),
-            processing_class=data.speaker,
+            processing_class=data.chat_tokenizer,
             peft_config=peft.LoraConfig(
                 "CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules="all-linear"
             ),

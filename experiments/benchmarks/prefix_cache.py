@@ -15,7 +15,7 @@ import torch
 from datamodules import SST2
 from modules import InContext, PromptedClassification
 from modules.prompting import scoring
-from modules.prompting.prefixes import SharedPrefix
+from modules.prompting.prefix_cache import PrefixCache
 from modules.prompting.templates import Prompt
 
 
@@ -34,7 +34,7 @@ def main() -> None:
         module.model.bfloat16()
     data = SST2(source="bundled", tokenizer=asked.backbone)
     data.setup("validate")
-    module.meet(data)
+    module.attach_datamodule(data)
     lead, texts = module.lead(module.chosen), data.texts_of("validation")["text"]
     texts = sorted(texts[:: len(texts) // asked.rows][: asked.rows], key=len)
     prompts = [task.prompt({"text": text}, lead) for text in texts]
@@ -42,13 +42,13 @@ def main() -> None:
     print(f"{asked.shots} examples, {tokens} tokens; {len(texts)} sentences, {asked.precision}")
 
     @torch.no_grad()
-    def score(part: list[Prompt], words: list[str], prefix: SharedPrefix | None) -> torch.Tensor:
-        encoded = scoring.causal(task.tokenizer, part, words)
+    def score(part: list[Prompt], words: list[str], prefix: PrefixCache | None) -> torch.Tensor:
+        encoded = scoring.encode_causal(task.tokenizer, part, words)
         batch = scoring.collate(encoded, task.tokenizer.eos_token_id)
-        return scoring.scores(module.model, batch, prefix=prefix)
+        return scoring.answer_log_likelihoods(module.model, batch, prefix_cache=prefix)
 
     def run(way: str) -> torch.Tensor:
-        prefix, found = SharedPrefix() if way == "examples kept" else None, []
+        prefix, found = PrefixCache() if way == "examples kept" else None, []
         for start in range(0, len(prompts), asked.batch):
             part = prompts[start : start + asked.batch]
             groups = [[word] for word in task.words] if "answer" in way else [task.words]

@@ -22,7 +22,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger
 
-from callbacks import Cost, StepSeed, StopOnNaN, utilization
+from callbacks import StepSeed, StopOnNaN, ThroughputMonitor, mfu
 from datamodules import Corpus
 from experiments.benchmarks.harness import Column, Measured, hold
 from experiments.benchmarks.timing import device, now, our_trainer
@@ -49,7 +49,7 @@ class Clock:
         seconds = self.times[self.last] - self.times[self.first]
         rate = asked.steps * asked.batch * asked.tokens / seconds
         found = {"rate": rate, "loss": statistics.mean(self.losses)}
-        if peak := utilization.peak_flops(device(), "bf16-mixed"):
+        if peak := mfu.peak_flops(device(), "bf16-mixed"):
             found["mfu"] = 100 * rate * flops_per_token(network, asked.tokens) / peak
         return found
 
@@ -105,7 +105,7 @@ def module_of(asked: argparse.Namespace, data: Corpus) -> Iterator[PretrainingMo
             tokenizer=data.tokenizer,
             row_tokens=asked.tokens,
             learning_rate=RATE,
-            embedding_rate=1.0,
+            embedding_lr_multiplier=1.0,
             weight_decay=0.1,
             **options,
         )
@@ -117,7 +117,7 @@ def ours(asked: argparse.Namespace) -> Measured:
         our_trainer(
             max_steps=clock.last,
             precision="bf16-mixed",
-            callbacks=[StepSeed(0), Cost(), StopOnNaN(), OurClock(clock)],
+            callbacks=[StepSeed(0), ThroughputMonitor(), StopOnNaN(), OurClock(clock)],
             logger=CSVLogger(folder),
             log_every_n_steps=10,
         ).fit(module, data)

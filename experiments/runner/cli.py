@@ -24,7 +24,8 @@ from modules.backbones import native_bf16
 from modules.finetuning.base import FineTuningModule
 from modules.pretraining.base import PretrainingModule
 from modules.prompting.base import PromptingModule
-from modules.tasks import TASKS
+from modules.registry import registered
+from modules.tasks import Task
 
 
 def main(
@@ -168,11 +169,9 @@ class Experiment(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
-        if self.pretrains:
-            self.datamodule.suit(self.model.rows)
+        self.model.configure_data(self.datamodule)
         self.datamodule.setup("fit")
-        if not self.pretrains:
-            _check_fit(self.model, self.datamodule)
+        self.model.check_data(self.datamodule)
         self.run = Run(
             self.name, self.config, self.parsed, self.datamodule, self.model, self.resumed
         )
@@ -215,26 +214,8 @@ class Experiment(LightningCLI):
 def _label_kind(task: Any) -> str:
     """What kind of label the task wants of the data."""
     name = task if isinstance(task, str) else task["class_path"]
-    found = TASKS.get(name.rpartition(".")[2]) or pydoc.locate(name)
+    found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
     return getattr(found, "label_kind", "class")
-
-
-def _check_fit(model: FineTuningModule | PromptingModule, data: LabelledText) -> None:
-    """Refuse data on which the task or the strategy would only fail later."""
-    model.task.check(list(data.texts_of("train")))
-    if isinstance(model, PromptingModule):
-        return model.meet(data)
-    if getattr(data, "packing", False) and hasattr(model, "longest_text"):
-        raise ValueError(
-            f"--data.packing: the prompt of {type(model).__name__} stands before a row, and not "
-            f"before each record in it; without it"
-        )
-    longest, room = data.longest(), getattr(model, "longest_text", None)
-    if room is not None and longest > (room := room - model.task.overhead):
-        raise ValueError(
-            f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
-            f"{longest}; a shorter prompt, or --data.max_length {room}"
-        )
 
 
 def _value_of(flag: str, args: list[str]) -> str | None:

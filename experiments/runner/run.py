@@ -14,15 +14,15 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from callbacks import (
-    Cost,
     LastCheckpoint,
+    MFUMonitor,
     Predictions,
     Progress,
     StepSeed,
     StopOnNaN,
-    Utilization,
+    ThroughputMonitor,
 )
-from callbacks.cost import parameter_counts
+from callbacks.throughput import parameter_counts
 from experiments.common import files
 from experiments.common.shell import this_command
 from experiments.runner import run_folder
@@ -57,8 +57,8 @@ class Run:
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
         self.lock: FileLock | None = None  # on rank 0, while the run goes on
-        self.cost = Cost()
-        self.utilization = Utilization(self.cost.rate)
+        self.cost = ThroughputMonitor()
+        self.utilization = MFUMonitor(self.cost.rate)
         self.best = Best(
             self.last.parent,
             "best",

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from typing import Any
 
-from callbacks.cost import parameter_counts
+from callbacks.throughput import parameter_counts
 from experiments.reporting import tables
 
 
@@ -31,7 +31,7 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"model  {type(run.model).__name__} on {run.model.origin}: "
             f"{count['trainable']:,} of {count['total']:,} parameters train, "
             f"precision {settings['precision']}",
-            *([f"asks   {asked}"] if (asked := _asks(run.model)) else []),
+            *([f"asks   {asked}"] if (asked := run.model.prompt_description()) else []),
             f"run    {run.folder}",
             f"track  {tracking_line}",
         ]
@@ -41,10 +41,6 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
 def colours() -> bool:
     """Whether to print in colour: on a terminal, unless the user does not want it."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _asks(model) -> str:
-    return model.task.asks() if hasattr(model, "task") else ""
 
 
 def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:

@@ -24,8 +24,8 @@ from datamodules import packaged
 from datamodules.instructions.chat import dress
 from experiments.common.runs import RunFolder, find_run
 from modules import load
-from modules.answering import ends
 from modules.backbones import native_bf16
+from modules.generation import stop_token_ids
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Speaker:
             input_ids=ids_1T,
             attention_mask=torch.ones_like(ids_1T),
             max_new_tokens=min(tokens, self.room - len(ids)),
-            eos_token_id=ends(self.tokenizer),
+            eos_token_id=stop_token_ids(self.tokenizer),
             pad_token_id=packaged.pad_id(self.tokenizer),
             streamer=TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True),
             stopping_criteria=StoppingCriteriaList([_When(stopped)]),

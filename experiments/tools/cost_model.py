@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-# Dense bf16 peaks are those of callbacks.utilization; memory in GB is that of the data sheets.
+# Dense bf16 peaks are those of callbacks.mfu; memory in GB is that of the data sheets.
 MEMORY = {
     "B200": 180,
     "H200": 141,

@@ -65,14 +65,14 @@ class _Vocabulary:
 
 def plan(asked: argparse.Namespace) -> str:
     """The lines for what was asked on plan.py's command line."""
-    from callbacks.utilization import PEAKS
+    from callbacks.mfu import PEAKS
     from modules.pretraining import architectures
 
     device = _device(asked.gpu)
     _check(asked)
     words = _Vocabulary(asked.vocabulary)
     try:
-        config = architectures.config(asked.family, asked.size, words, asked.row_tokens, 0.0)
+        config = architectures.make_config(asked.family, asked.size, words, asked.row_tokens, 0.0)
     except ValueError as error:  # it names pretrain.py's flags
         said = str(error).replace("--model.", "--").replace("--data.row_tokens", "--row_tokens")
         raise ValueError(said) from error

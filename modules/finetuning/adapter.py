@@ -1,17 +1,18 @@
 """Bottleneck adapters."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
-from modules.finetuning.bottleneck import Bottleneck, beside, sublayers
+from modules.finetuning.bottleneck import Bottleneck, attach_parallel, sublayers
 from modules.finetuning.freezing import train_only
 
 
 class Adapter(FineTuningModule):
-    """Small trained layers in a frozen backbone: h + scale * W_up f(W_down h).
+    """Trains small layers in a frozen backbone: h + scale * W_up f(W_down h).
 
     W_up is zero at first, so that training starts from the backbone's own function, exactly.
     Houlsby et al. (2019) put one after attention's output projection and one after the
@@ -22,12 +23,13 @@ class Adapter(FineTuningModule):
 
     Args:
         placement: houlsby, pfeiffer or parallel.
-        reduction: the bottleneck has hidden size / reduction columns.
-        size: columns of the bottleneck, in place of a reduction.
-        nonlinearity: f.
-        scale: 4 for parallel (He et al.) and 1 for the others, if not given.
-        learning_rate: the highest of the schedule.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        reduction_factor: hidden size / columns of the bottleneck.
+        size: columns of the bottleneck, in place of a reduction factor.
+        nonlinearity: the function f.
+        scale: factor of what is added; 4 for parallel (He et al.) and 1 for the others, if not
+            given.
+        learning_rate: highest learning rate of the schedule.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     own_format = True  # no other library knows these layers: see exporting.py
@@ -35,24 +37,24 @@ class Adapter(FineTuningModule):
     def __init__(
         self,
         placement: Literal["houlsby", "pfeiffer", "parallel"] = "pfeiffer",
-        reduction: PositiveInt = 16,
+        reduction_factor: PositiveInt = 16,
         size: PositiveInt | None = None,
         nonlinearity: Literal["gelu", "relu", "silu"] = "gelu",
         scale: PositiveFloat | None = None,
         learning_rate: PositiveFloat = 3e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        self._placement, self._reduction, self._size = placement, reduction, size
+        self._placement, self._factor, self._size = placement, reduction_factor, size
         self._rest = (nonlinearity, scale or (4.0 if placement == "parallel" else 1.0))
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         train_only(model)
         width = model.config.get_text_config().hidden_size
-        size = self._size or width // self._reduction
+        size = self._size or width // self._factor
         if not size:
-            raise ValueError(f"--model.reduction {self._reduction}: more than {width} columns")
+            raise ValueError(f"--model.reduction_factor {self._factor}: more than {width} columns")
         for attention, enter, leave in sublayers(model, width):
             # Hooks, so that the backbone's own parameters keep their names.
             for layer in [attention, leave] if self._placement == "houlsby" else [leave]:
@@ -60,5 +62,5 @@ class Adapter(FineTuningModule):
                 if self._placement != "parallel":
                     layer.register_forward_hook(lambda layer, _, h: h + layer.adapter(h))
             if self._placement == "parallel":
-                beside(enter, leave)
+                attach_parallel(enter, leave)
         return model

@@ -1,21 +1,22 @@
-"""Any other tuner of peft."""
+"""Any other method of peft."""
 
 import dataclasses
-import difflib
 from typing import Any
 
 import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
+from transformers import PreTrainedModel
 
+from datamodules.spelling import did_you_mean
 from modules.finetuning.base import FineTuningModule
-from modules.finetuning.targets import head_modules, linear_layers, norms, transposed
+from modules.finetuning.targets import head_modules, linear_layers, norm_layers, transposed
 
 CONFIGS = {config.__name__: config for config in PEFT_TYPE_TO_CONFIG_MAPPING.values()}
 # Those that act on something else than linear layers find it by peft's own tables.
 _OTHER_TARGETS = {"BeftConfig", "IA3Config", "LNTuningConfig", "ShadowConfig"}
-UNFIT = {
+UNSUPPORTED = {
     "AdaLoraConfig": "its ranks move only where the training loop calls update_and_allocate",
     "CartridgeConfig": "its first keys stay frozen as they were drawn; see --model PrefixTuning",
     "MultitaskPromptTuningConfig": "reads task_ids, which the batches do not have",
@@ -27,15 +28,15 @@ UNFIT = {
 
 
 class Peft(FineTuningModule):
-    """What a config class of peft says, with peft's own defaults where nothing else is said.
+    """Trains by any config class of peft, with peft's own defaults.
 
     All linear layers are its targets, if it takes linear layers. The task's head trains whole.
 
     Args:
         config: name of the class, such as VeraConfig (Kopiczko et al. 2024), OFTConfig, LoHaConfig.
-        settings: fields of it, as {"r": 4}, or one by one as --model.settings.r 4.
-        learning_rate: the highest of the schedule.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        settings: fields of the config, as {"r": 4}, or one by one as --model.settings.r 4.
+        learning_rate: highest learning rate of the schedule.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
@@ -44,28 +45,30 @@ class Peft(FineTuningModule):
         settings: dict[str, Any] | None = None,
         learning_rate: PositiveFloat = 1e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._config, self._settings = config, settings or {}
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         name, flag = self._config, f"--model.config {self._config}"
         if name not in CONFIGS:
-            near = {known.lower(): known for known in CONFIGS}
-            hint = difflib.get_close_matches(f"{name}".lower(), near, n=1)
-            said = f"did you mean {near[hint[0]]}?" if hint else f"it has {', '.join(CONFIGS)}"
-            raise ValueError(f"{flag}: peft has no such class; {said}")
+            hint = did_you_mean(f"{name}", CONFIGS) or f"; it has {', '.join(CONFIGS)}"
+            raise ValueError(f"{flag}: peft has no such class{hint}")
         fields = {field.name for field in dataclasses.fields(CONFIGS[name])}
-        if name in UNFIT or "modules_to_save" not in fields:
-            raise ValueError(f"{flag}: {UNFIT.get(name, 'the head of a task would not train')}")
+        if name in UNSUPPORTED or "modules_to_save" not in fields:
+            reason = UNSUPPORTED.get(name, "the head of a task would not train")
+            raise ValueError(f"{flag}: {reason}")
         own = fields - {field.name for field in dataclasses.fields(peft.PeftConfig)}
         for setting in self._settings.keys() - (own - {"modules_to_save"}):
             known = ", ".join(sorted(own - {"modules_to_save"}))
             raise ValueError(f"--model.settings.{setting}: {name} has {known}")
-        settings = {"task_type": self.task.peft_type, "modules_to_save": head_modules(model)}
+        settings: dict[str, Any] = {
+            "task_type": self.task.peft_type,
+            "modules_to_save": head_modules(model),
+        }
         if name == "LNTuningConfig":
-            settings["target_modules"] = norms(model)
+            settings["target_modules"] = norm_layers(model)
         elif "target_modules" in fields and name not in _OTHER_TARGETS:
             settings["target_modules"] = linear_layers(model, "all-linear")
             if "fan_in_fan_out" in fields:

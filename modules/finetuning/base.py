@@ -1,40 +1,51 @@
-"""What every fine-tuning strategy shares: all but which parameters exist and which train."""
+"""The base of every fine-tuning strategy: all but which parameters exist and which train."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
-from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
+from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
 from modules import optimization
-from modules.accumulation import Shares
+from modules.accumulation import TokenWeightedAccumulation
+from modules.base import PretuneModule, Stage, module_dict
 from modules.finetuning import checkpoints
-from modules.finetuning.freezing import halve, precision
+from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.finetuning.targets import trained_layers
-from modules.tasks import Classification, Task, plain, restore, stored
+from modules.linking import Link
+from modules.protocols import TextData
+from modules.tasks import Task, from_dict, to_builtin, to_dict
 from modules.tasks.base import Lengths
+from modules.tasks.classification import Classification
 
 
-class FineTuningModule(LightningModule):
+class FineTuningModule(PretuneModule, abstract=True):
     """A pretrained backbone adapted to a task. A strategy overrides :meth:`adapt`.
 
     Weights are fp32. While a bf16-mixed trainer holds the module, its frozen matrices are bf16,
     which spares their conversion at every step; what trains stays fp32.
 
     Args:
-        backbone: minilm | smollm2 (bundled), a hub id, or a folder.
+        backbone: pretrained model: minilm | smollm2 (bundled), a hub id, or a folder.
         task: head, loss and metrics.
-        backbone_dropout: in place of the architecture's own dropout rates.
-        learning_rate: the highest of the schedule.
-        weight_decay: of matrices; vectors never decay.
-        warmup: share of all steps over which the learning rate rises.
+        backbone_dropout: dropout rate, in place of the architecture's own.
+        learning_rate: highest learning rate of the schedule.
+        weight_decay: decay of matrices; vectors never decay.
+        warmup_ratio: share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
     """
+
+    default_task = "Classification"
+    links = (Link("model.backbone", "data.tokenizer"),)
+    model: Any  # of transformers, or a peft model, which hands its attributes on
+    metrics: Mapping[str, MetricCollection]
+    mean_losses: Mapping[str, MeanMetric]
 
     def __init__(
         self,
@@ -43,57 +54,57 @@ class FineTuningModule(LightningModule):
         backbone_dropout: ClosedUnitInterval | None = None,
         learning_rate: PositiveFloat = 1e-3,
         weight_decay: NonNegativeFloat = 0.01,
-        warmup: ClosedUnitInterval = 0.06,
+        warmup_ratio: ClosedUnitInterval = 0.06,
         schedule: optimization.Schedule = "linear",
     ) -> None:
         super().__init__()
-        self.task = restore(task or Classification())
-        # The validation metric that chooses the checkpoint, and which way.
-        self.monitor, self.mode = self.task.monitor, self.task.mode
+        self.task = from_dict(task or Classification())
+        self.monitor, self.mode, self.origin = self.task.monitor, self.task.mode, backbone
         self.save_hyperparameters(ignore=["task"])
-        self.hparams.update(plain({**self.hparams, "task": stored(self.task)}))
+        self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
-        self.metrics = nn.ModuleDict(
-            {f"{stage}_metrics": self.task.metrics(stage) for stage in ("train", "val", "test")}
-        )
+        stages: tuple[Stage, ...] = ("train", "val", "test")
+        self.metrics = module_dict({f"{s}_metrics": self.task.metrics(s) for s in stages})
         # Metrics too: Lightning's own mean over devices rounds a number of rows that is uneven.
-        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in ("val", "test")})
+        self.mean_losses = module_dict({stage: MeanMetric() for stage in ("val", "test")})
         # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
         # it for a while, which changes nothing here.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
-        self.shares = Shares()
-        self.regroup: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
+        self.accumulation = TokenWeightedAccumulation()
+        self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
 
-    @property
-    def origin(self) -> str:
-        """What the network was before, for people to read."""
-        return self.hparams["backbone"]
-
-    def adapt(self, model: nn.Module) -> nn.Module:
-        """Which parameters exist and which of them train. Overridden by every strategy."""
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
+        """Add parameters to the model, and set which of them train. Every strategy overrides it."""
         raise NotImplementedError
 
-    def cost(self, lengths: Lengths) -> Lengths:
-        """Tokens that the model reads for rows of so many tokens."""
-        return self.task.cost(lengths)
+    def check_data(self, data: TextData) -> None:
+        """Refuse data that the task or the strategy cannot read, after their ``setup``."""
+        self.task.check_columns(list(data.texts_of("train")))
+
+    def prompt_description(self) -> str:
+        return self.task.prompt_description()
+
+    def num_input_tokens(self, lengths: Lengths) -> Lengths:
+        """Return the tokens that the model reads for rows of these lengths."""
+        return self.task.num_input_tokens(lengths)
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        """The task's logits."""
-        with self.precision():
+        """Return the task's logits."""
+        with self.autocast():
             return self.task.logits(self.model, batch)
 
-    def precision(self) -> contextlib.AbstractContextManager:
-        """Autocast, where a bf16-mixed trainer has left the frozen matrices in bf16."""
-        return precision(self.model, self.device)
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """Autocast where a bf16-mixed trainer has left the frozen matrices in bf16."""
+        return autocast(self.model, self.device)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")
-        return self.shares.weigh(self, out["loss"], out["size"])
+        return self.accumulation.scale_loss(self, out["loss"], out["size"])
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        self.shares.settle(self)
+        self.accumulation.normalize_grads(self)
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
         return self._step(batch, "val")
@@ -105,35 +116,35 @@ class FineTuningModule(LightningModule):
         training, metrics = stage == "train", self.metrics[f"{stage}_metrics"]
         batch = self.task.prepare(batch, training)
         logits = self(batch)
-        loss, size = self.task.loss(logits, batch), self.task.size(batch)
-        values, mean = metrics, loss
+        loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
+        mean: Tensor | MeanMetric = loss
         if training:
             values = metrics(logits.detach(), batch["labels"])  # of this batch
         else:  # Lightning computes them over all batches
             metrics.update(logits, batch["labels"])
-            mean = self.losses[stage]
+            values, mean = dict(metrics.items()), self.mean_losses[stage]
             mean.update(loss, size)
         self.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
         named = {f"{stage}/{name}": value for name, value in values.items()}
         self.log_dict(named, prog_bar=training, batch_size=1)
         return {"loss": loss, "logits": logits.detach(), "size": size}
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        return optimization.configure(self)
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        return optimization.configure_optimizers(self)
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
-        """What trains, by depth: embeddings, layer.0, layer.1 …, head."""
+        """Return the parameters that train by depth: embeddings, layer.0, layer.1 …, head."""
         named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
-        if self.trainer.datamodule is not None:
-            self.trainer.datamodule.num_input_tokens = self.cost
+        if (data := self.datamodule) is not None:
+            data.num_input_tokens = self.num_input_tokens
         if self.trainer.precision == "bf16-mixed":
-            halve(self.model)
+            cast_frozen_to_bf16(self.model)
 
     def in_full_precision(self) -> "FineTuningModule":
-        """This module, or a copy with the backbone's own weights where the trainer rounded them."""
+        """Return this module, or a copy with unrounded weights where a trainer rounded them."""
         if all(parameter.dtype == torch.float32 for parameter in self.model.parameters()):
             return self
         fresh = type(self)(**self.hparams)
@@ -141,14 +152,14 @@ class FineTuningModule(LightningModule):
         fresh.load_state_dict({name: weights[name] for name in self.trainable}, strict=False)
         return fresh.eval()
 
-    def load_state_dict(self, *args, **kwargs):
-        """Only what trains can be missing: the rest comes from the backbone."""
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Load weights; only what trains can be missing, as the rest comes from the backbone."""
         keys = super().load_state_dict(*args, **kwargs)
         missing = [name for name in keys.missing_keys if name in self.trainable]
         return keys._replace(missing_keys=missing)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoints.reduce(checkpoint, self)
+        checkpoints.keep_trained(checkpoint, self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoints.complete(checkpoint, self)
+        checkpoints.add_frozen(checkpoint, self)

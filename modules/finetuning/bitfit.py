@@ -1,32 +1,35 @@
 """Bias-only fine-tuning."""
 
+from typing import Any
+
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.freezing import train_only
 
 
 class BitFit(FineTuningModule):
-    """The backbone's biases train, those of its norms too, and nothing else of it (Ben Zaken 2022).
+    """Trains the backbone's biases, those of its norms too, and no other weights (Ben Zaken 2022).
 
-    The task's head trains whole. Biases do not decay. A backbone without biases is refused: that
-    norms' weights could stand in for them is not in the paper.
+    The task's head trains whole. Biases do not decay. A backbone without biases is refused: the
+    paper does not say that norms' weights could replace them.
 
     Args:
-        learning_rate: the highest of the schedule.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        learning_rate: highest learning rate of the schedule.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
         self,
         learning_rate: PositiveFloat = 5e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         if not any(_is_bias(name) for name, _ in model.base_model.named_parameters()):
             raise ValueError(
                 f"--model BitFit: {model.config.model_type} has no biases to train; try LoRA"

@@ -1,26 +1,39 @@
-"""What a checkpoint of a fine-tuned module holds: the parameters that train, and no others."""
+"""Checkpoints of fine-tuned modules, which hold the parameters that train and no others."""
 
-from typing import Any
+from typing import Any, Protocol
 
-from lightning.pytorch import LightningModule
+from torch import Tensor, nn
 
 # The second is what Lightning's WeightAveraging trains on, beside the averages in the first.
 _STATES = ("state_dict", "current_model_state")
 
 
-def reduce(checkpoint: dict[str, Any], module: LightningModule) -> None:
-    """Leave ``module.trainable`` in it, and note whose they are."""
+class TrainableModule(Protocol):
+    """A module that names the parameters that train."""
+
+    trainable: frozenset[str]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all weights by name."""
+
+    def get_parameter(self, target: str) -> nn.Parameter:
+        """Return the parameter of this name."""
+
+
+def keep_trained(checkpoint: dict[str, Any], module: TrainableModule) -> None:
+    """Keep only the weights of ``module.trainable``, and note the class of the module."""
     for state in checkpoint.keys() & _STATES:
         weights = checkpoint[state].items()
         checkpoint[state] = {name: w for name, w in weights if name in module.trainable}
     checkpoint["module"] = type(module).__name__
 
 
-def complete(checkpoint: dict[str, Any], module: LightningModule) -> None:
-    """Put the module's own frozen weights beside them.
+def add_frozen(checkpoint: dict[str, Any], module: TrainableModule) -> None:
+    """Add the module's own frozen weights to the checkpoint's.
 
     Raises:
-        ValueError: of other parameters than the module trains. Nothing is taken from it in part.
+        ValueError: where the checkpoint has other parameters than the module trains. Nothing is
+            taken from it in part.
     """
     made = checkpoint.get("module", "another program")
     held = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}

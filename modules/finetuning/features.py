@@ -1,9 +1,9 @@
-"""What a frozen encoder makes of a text, whatever other texts are around."""
+"""Features of texts from a frozen encoder, the same whatever other texts share the batch."""
 
 import contextlib
 import hashlib
 from collections.abc import Hashable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,16 @@ from datamodules.batches import LabelledBatch
 Row = dict[str, Tensor]  # input_ids and, for pairs, token_type_ids: (T,) without padding
 
 
-def rows_of(batch: LabelledBatch) -> list[Row]:
-    """On the CPU."""
-    ids = {name: batch[name].cpu() for name in ("input_ids", "token_type_ids") if name in batch}
+def unpadded_rows(batch: LabelledBatch) -> list[Row]:
+    """Return the batch's rows on the CPU, each without its padding."""
+    names: tuple[Literal["input_ids", "token_type_ids"], ...] = ("input_ids", "token_type_ids")
+    ids = {name: batch[name].cpu() for name in names if name in batch}
     lengths = batch["attention_mask"].sum(1).tolist()
     return [{n: i[row, :length] for n, i in ids.items()} for row, length in enumerate(lengths)]
 
 
-def key_of(row: Row, kind: Hashable) -> bytes:
-    """Of what the row holds and what ``kind`` of encoder reads it, in 16 bytes."""
+def row_key(row: Row, kind: Hashable) -> bytes:
+    """Return a key of 16 bytes of the row's content and the ``kind`` of encoder that reads it."""
     held = repr((kind, [(name, ids.tolist()) for name, ids in row.items()]))
     return hashlib.blake2b(held.encode(), digest_size=16).digest()
 
@@ -30,11 +31,16 @@ def key_of(row: Row, kind: Hashable) -> bytes:
 def chunks(
     rows: dict[bytes, Row], longest: int, pad: int
 ) -> Iterator[tuple[list[bytes], dict[str, Tensor]]]:
-    """Up to eight keys, and a batch that begins with their rows.
+    """Yield batches of eight rows, each with the keys of the rows that it begins with.
 
-    The last bits of what an encoder makes of a row depend on the shape of its batch. So that is
-    always eight rows of a width that depends on the row's own length, up to ``longest``. Rows that
+    The last bits of what an encoder makes of a row depend on the shape of its batch. So a batch has
+    always eight rows, of a width that depends on the row's own length, up to ``longest``. Rows that
     fill it stay apart: without padding, an encoder may run without a mask.
+
+    Args:
+        rows: by key.
+        longest: tokens that the encoder can read.
+        pad: id of the padding token.
     """
     groups: dict[tuple[int, bool], list[bytes]] = {}
     for key, row in rows.items():
@@ -48,10 +54,8 @@ def chunks(
             yield eight, _padded([rows[key] for key in filled], width, pad)
 
 
-def gathered(
-    hidden_BTH: Tensor, mask_BT: Tensor, place: Literal["first", "last", "mean"]
-) -> Tensor:
-    """Of each row's tokens, (B, H)."""
+def pool(hidden_BTH: Tensor, mask_BT: Tensor, place: Literal["first", "last", "mean"]) -> Tensor:
+    """Pool the hidden states of each row's tokens: (B, H)."""
     if place == "first":
         return hidden_BTH[:, 0]
     if place == "last":
@@ -61,8 +65,8 @@ def gathered(
 
 
 @contextlib.contextmanager
-def standing_in(encoder: nn.Module, hidden_BTH: Tensor) -> Iterator[None]:
-    """Meanwhile the encoder's last hidden states are these, whatever it is given."""
+def replace_encoder_output(encoder: Any, hidden_BTH: Tensor) -> Iterator[None]:
+    """Have the encoder return these last hidden states, whatever it is given."""
     pooler = getattr(encoder, "pooler", None) or (lambda hidden_BTH: None)
     encoder.forward = lambda *_, **__: Output(
         hidden_BTH, pooler(hidden_BTH), hidden_states=(hidden_BTH,)

@@ -1,16 +1,23 @@
-"""Which of a backbone's own parameters train, and which do not."""
+"""Freezing a backbone's own parameters, and the precision of those that are frozen."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.targets import head_modules
 
 
-def train_only(model: nn.Module, wanted: Callable[[str], bool] = lambda name: False) -> nn.Module:
-    """Freeze all but the task's head and the parameters whose names are ``wanted``."""
+def train_only(
+    model: PreTrainedModel, wanted: Callable[[str], bool] = lambda name: False
+) -> PreTrainedModel:
+    """Freeze all but the task's head and the parameters whose names are ``wanted``.
+
+    Returns:
+        The same model.
+    """
     heads = head_modules(model)
     for name, parameter in model.named_parameters():
         whole = any(f".{head}." in f".{name}." for head in heads)
@@ -19,22 +26,23 @@ def train_only(model: nn.Module, wanted: Callable[[str], bool] = lambda name: Fa
 
 
 def frozen_matrices(model: nn.Module) -> Iterator[nn.Parameter]:
-    """What a matrix product or a look-up reads and no optimizer moves, biases too."""
+    """Yield the frozen parameters of linear layers and embeddings, biases too."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             yield from (p for p in module.parameters(recurse=False) if not p.requires_grad)
 
 
-def halve(model: nn.Module) -> None:
-    """Keep the frozen matrices in bf16, which spares their conversion at every step."""
+def cast_frozen_to_bf16(model: nn.Module) -> None:
+    """Cast the frozen matrices to bf16, which spares their conversion at every step."""
     for parameter in frozen_matrices(model):
         parameter.data = parameter.data.bfloat16()
     for module in model.modules():
         if hasattr(module, "cast_input_dtype_enabled"):  # peft's, to fp32: autocast takes it back
-            module.cast_input_dtype_enabled = False
+            # nn.Module declares every attribute as a tensor or a module.
+            module.cast_input_dtype_enabled = False  # type: ignore[assignment]
 
 
-def precision(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:
-    """Autocast where frozen matrices have been left in bf16, also when no trainer is there."""
+def autocast(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:
+    """Autocast where frozen matrices have been left in bf16, also without a trainer."""
     half = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
     return torch.autocast(device.type, torch.bfloat16) if half else contextlib.nullcontext()

@@ -1,20 +1,23 @@
 """Full fine-tuning."""
 
+from typing import Any
+
 from jsonargparse.typing import PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 
 
 class FullFineTuning(FineTuningModule):
-    """Every weight trains (Devlin et al. 2019, section 3.2).
+    """Trains every weight (Devlin et al. 2019, section 3.2).
 
     Args:
-        learning_rate: the highest of the schedule.
+        learning_rate: highest learning rate of the schedule.
     """
 
-    def __init__(self, learning_rate: PositiveFloat = 1e-4, **kwargs) -> None:
+    def __init__(self, learning_rate: PositiveFloat = 1e-4, **kwargs: Any) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         return model.requires_grad_(True)

@@ -1,35 +1,37 @@
 """Rescaled activations."""
 
+from typing import Any
+
 import peft
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import (
-    feedforward_ends,
+    feedforward_outputs,
     head_modules,
-    keys_and_values,
+    key_value_layers,
     linear_layers,
     transposed,
 )
 
 
 class IA3(FineTuningModule):
-    """One trained factor for each column of keys, values and feed-forward activations (Liu 2022).
+    """Trains a factor for each column of keys, values and feed-forward activations (Liu 2022).
 
-    The factors are 1 at first. The activations are what enters a block's last matrix. (peft's own
-    table rescales what enters BERT's attention output too, which the paper does not.) The task's
-    head trains whole.
+    The factors are 1 at first. The activations enter a block's last matrix. (peft's own table
+    rescales the input of BERT's attention output too, which the paper does not.) The task's head
+    trains whole.
 
     Args:
         targets: names of linear layers whose outputs are rescaled, such as key,value; those of
             keys and values if not given.
         feedforward: names of linear layers whose inputs are rescaled; the last matrix of each
-            feed-forward block if not given, none at all for [].
-            They win over targets.
-        learning_rate: the highest of the schedule.
-        weight_decay: none, as it would pull the factors from 1 to 0.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+            feed-forward block if not given, none at all for []. A layer in both counts here.
+        learning_rate: highest learning rate of the schedule.
+        weight_decay: decay of the factors: 0, as it would pull them from 1 to 0.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
@@ -39,15 +41,15 @@ class IA3(FineTuningModule):
         learning_rate: PositiveFloat = 3e-2,
         weight_decay: NonNegativeFloat = 0.0,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._targets, self._feedforward = targets, feedforward
         kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
-        outputs = self._named(model, "targets", self._targets, keys_and_values)
-        inputs = self._named(model, "feedforward", self._feedforward, feedforward_ends)
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
+        outputs = self._named(model, "targets", self._targets, key_value_layers)
+        inputs = self._named(model, "feedforward", self._feedforward, feedforward_outputs)
         config = peft.IA3Config(
             task_type=self.task.peft_type,
             target_modules=outputs + inputs,
@@ -58,7 +60,7 @@ class IA3(FineTuningModule):
         return peft.get_peft_model(model, config)
 
     @staticmethod
-    def _named(model: nn.Module, flag: str, typed: str | list[str] | None, find) -> list[str]:
+    def _named(model: PreTrainedModel, flag: str, typed: str | list[str] | None, find) -> list[str]:
         if typed is not None:
             return linear_layers(model, typed, f"--model.{flag}")
         if found := find(model):

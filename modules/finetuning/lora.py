@@ -1,32 +1,32 @@
 """Low-rank adaptation."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
-from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules, linear_layers, transposed
 
 
 class LoRA(FineTuningModule):
-    """Frozen matrices plus trained low-rank updates, W + (alpha / rank) B A (Hu et al. 2021).
+    """Trains low-rank updates of frozen matrices, W + (alpha / rank) B A (Hu et al. 2021).
 
     The task's head trains whole.
 
     Args:
         rank: columns of B and rows of A.
         alpha: the update is scaled by alpha / rank.
-        dropout: of the input of A.
-        targets: all-linear | attention, or names of linear layers, such as query,value.
+        dropout: dropout rate of the input of A.
+        targets: adapted matrices: all-linear | attention, or names of layers, such as query,value.
         use_rslora: scale by alpha / sqrt(rank) instead, for high ranks (Kalajdzievski 2023).
         use_dora: train the length of each output's weights apart from them (Liu et al. 2024).
         initialization: default is B = 0; pissa moves W's largest singular values into B A, and
             leaves the rest frozen (Meng et al. 2024).
-        learning_rate: the highest of the schedule.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        learning_rate: highest learning rate of the schedule.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class LoRA(FineTuningModule):
         initialization: Literal["default", "pissa"] = "default",
         learning_rate: PositiveFloat = 1e-3,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         # Plain attributes: nn.Module's own do not exist before the base calls adapt.
         self._lora = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout}
@@ -48,10 +48,10 @@ class LoRA(FineTuningModule):
         self._targets, self._pissa = targets, initialization == "pissa"
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module, **settings) -> peft.PeftModel:
+    def adapt(self, model: PreTrainedModel, **settings) -> peft.PeftModel:
         names, rank = linear_layers(model, self._targets), self._lora["r"]
         for name in names:
-            if rank > min(shape := tuple(model.get_submodule(name).weight.shape)):
+            if rank > min(shape := tuple(model.get_parameter(f"{name}.weight").shape)):
                 raise ValueError(f"--model.rank {rank}: more than {name} can have, {shape}")
         config = peft.LoraConfig(
             task_type=self.task.peft_type,
@@ -63,7 +63,10 @@ class LoRA(FineTuningModule):
         return peft.get_peft_model(model, config)
 
     def peft_for_export(self) -> peft.PeftModel:
-        """On the backbone's own weights PiSSA's update is B A - B0 A0, of twice the rank."""
+        """Return the model to export, relative to the backbone's own weights.
+
+        There PiSSA's update is B A - B0 A0, of twice the rank.
+        """
         if not self._pissa:
             return self.model
         first, growth = type(self)(**self.hparams), 2**0.5 if self._lora["use_rslora"] else 2.0

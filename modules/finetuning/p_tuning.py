@@ -1,29 +1,31 @@
 """P-tuning."""
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
+from transformers import PreTrainedModel
 
-from modules.finetuning import prompts
+from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
+from modules.protocols import TextData
 
 
 class PTuning(FineTuningModule):
-    """A small network makes the vectors that stand before the words of each text (Liu 2021).
+    """Trains a soft prompt before each text through a small network (Liu et al. 2021).
 
-    Vectors and network train, and what is exported is the vectors that come out of it. They all
-    stand before the text, where Liu et al. spread them over a template. The task's head trains
-    whole.
+    Vectors and network train; the vectors that the network makes are exported. They all stand
+    before the text, where Liu et al. spread them over a template. The task's head trains whole.
 
     Args:
-        tokens: how many vectors; they take their room in the context.
-        encoder: mlp has three layers; lstm has two in both directions, then an MLP of two.
+        tokens: number of vectors; they take their room in the context.
+        encoder: the network: mlp has three layers; lstm has two in both directions, then an MLP of
+            two.
         encoder_size: columns inside the network; those of the vectors if not given.
-        learning_rate: the highest of the schedule.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        learning_rate: highest learning rate of the schedule.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
@@ -33,13 +35,13 @@ class PTuning(FineTuningModule):
         encoder_size: PositiveInt | None = None,
         learning_rate: PositiveFloat = 1e-2,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._tokens, self._encoder, self._size = tokens, encoder, encoder_size
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
-        columns = model.get_input_embeddings().embedding_dim
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
+        columns = cast(nn.Embedding, model.get_input_embeddings()).embedding_dim
         config = peft.PromptEncoderConfig(
             task_type=self.task.peft_type,
             num_virtual_tokens=self._tokens,
@@ -48,9 +50,8 @@ class PTuning(FineTuningModule):
             encoder_hidden_size=self._size or columns,
             modules_to_save=head_modules(model),
         )
-        return prompts.put_before(model, config, "--model.tokens")
+        return soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
 
-    @property
-    def longest_text(self) -> int | None:
-        """How many tokens of a text fit behind the prompt."""
-        return prompts.longest_text(self.model)
+    def check_data(self, data: TextData) -> None:
+        super().check_data(data)
+        soft_prompts.check_texts_fit(self, data)

@@ -1,35 +1,38 @@
 """Full fine-tuning of the upper layers."""
 
+from typing import Any
+
 from jsonargparse.typing import NonNegativeInt, PositiveFloat
 from torch import nn
+from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import layer_groups
 
 
 class PartialFreezing(FineTuningModule):
-    """Embeddings and the lowest layers stay as they are, the rest trains (Lee et al. 2019).
+    """Freezes embeddings and the lowest layers, and trains the rest (Lee et al. 2019).
 
     No gradient goes below the lowest layer that trains, which saves time and memory. The frozen
     layers' dropout stays as configured: they are what they are in full fine-tuning, so that a
     comparison differs in nothing else. ``--model.backbone_dropout 0`` turns all of it off.
 
     Args:
-        frozen_layers: how many, from the bottom; 0 freezes the embeddings only. Half of them, if
-            not given.
-        learning_rate: the highest of the schedule.
+        frozen_layers: number of layers from the bottom; 0 freezes the embeddings only. Half of the
+            layers if not given.
+        learning_rate: highest learning rate of the schedule.
     """
 
     def __init__(
         self,
         frozen_layers: NonNegativeInt | None = None,
         learning_rate: PositiveFloat = 1e-4,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._frozen_layers = frozen_layers
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         groups = layer_groups(model)
         layers = [group for group in groups if group.startswith("layer.")]
         frozen = len(layers) // 2 if self._frozen_layers is None else self._frozen_layers

@@ -1,32 +1,36 @@
 """Prefix tuning."""
 
 import inspect
+from typing import Any
 
 import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import DynamicCache, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
-from modules.finetuning import prompts
+from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
+from modules.prompting.prefix_cache import cached_layers
+from modules.protocols import TextData
 
 
 class PrefixTuning(FineTuningModule):
-    """Trained keys and values stand before those of each text, in every layer (Li & Liang 2021).
+    """Trains keys and values before those of each text, in every layer (Li & Liang 2021).
 
     At first they are those of ordinary tokens drawn at random ("real words" there, section 7.4),
     or, with a projection, what a random network makes. The task's head trains whole.
 
     Args:
-        tokens: how many keys and values for each layer; they take their room in the context.
-        projection: a network of two layers makes them and trains, which is exported as its output.
+        tokens: number of keys and values for each layer; they take their room in the context.
+        projection: whether a network of two layers makes them; it trains, and its output is
+            exported.
         projection_size: columns inside the network.
-        learning_rate: the highest of the schedule.
-        weight_decay: none, as it would pull keys and values from those of words to 0.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        learning_rate: highest learning rate of the schedule.
+        weight_decay: decay of keys and values: 0, as it would pull them from those of words.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
@@ -37,13 +41,13 @@ class PrefixTuning(FineTuningModule):
         learning_rate: PositiveFloat = 1e-2,
         weight_decay: NonNegativeFloat = 0.0,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._tokens, self._projection, self._size = tokens, projection, projection_size
         kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
         kind = model.config.model_type
         if "past_key_values" not in inspect.signature(model.base_model.forward).parameters:
             raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")
@@ -54,26 +58,25 @@ class PrefixTuning(FineTuningModule):
             encoder_hidden_size=self._size,
             modules_to_save=head_modules(model),
         )
-        ids = prompts.draw(load_tokenizer(self.hparams["backbone"]), self._tokens)
-        model = prompts.put_before(model, config, "--model.tokens")
+        ids = soft_prompts.random_token_ids(load_tokenizer(self.hparams["backbone"]), self._tokens)
+        prompted = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
         start = _of_words(model, ids)
-        if start.shape[1] != 2 * config.num_layers * config.token_dim:
+        if start.shape[1] != 2 * (config.num_layers or 0) * (config.token_dim or 0):
             raise ValueError(f"--model PrefixTuning: peft does not know the shape of {kind}'s keys")
         if not self._projection:
-            model.prompt_encoder["default"].embedding.weight.data = start
-        return model
+            soft_prompts.embedding(prompted).data = start
+        return prompted
 
-    @property
-    def longest_text(self) -> int | None:
-        """How many tokens of a text fit behind the prompt."""
-        return prompts.longest_text(self.model)
+    def check_data(self, data: TextData) -> None:
+        super().check_data(data)
+        soft_prompts.check_texts_fit(self, data)
 
 
 @torch.no_grad()
-def _of_words(model: peft.PeftModel, ids: Tensor) -> Tensor:
-    """Keys and values of ``ids`` in the bare backbone: (tokens, layers * 2 * heads * columns)."""
+def _of_words(model: PreTrainedModel, ids: Tensor) -> Tensor:
+    """Return keys and values of ``ids`` in the backbone: (tokens, layers * 2 * heads * columns)."""
     cache = DynamicCache()
-    model.get_base_model().base_model(ids[None], past_key_values=cache, use_cache=True)
+    model.base_model(ids[None], past_key_values=cache, use_cache=True)
     # Each layer's are (1, heads, tokens, columns).
-    pairs = [(layer.keys[0], layer.values[0]) for layer in cache.layers]
+    pairs = [(keys[0], values[0]) for keys, values in cached_layers(cache)]
     return torch.stack([part.transpose(0, 1) for pair in pairs for part in pair], 1).flatten(1)

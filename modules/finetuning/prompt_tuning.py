@@ -1,31 +1,33 @@
 """Prompt tuning."""
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
-from modules.finetuning import prompts
+from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
+from modules.protocols import TextData
 
 
 class PromptTuning(FineTuningModule):
-    """Trained vectors stand before the words of each text (Lester et al. 2021).
+    """Trains vectors before the words of each text, a soft prompt (Lester et al. 2021).
 
     They take ``tokens`` of the context. The task's head trains whole.
 
     Args:
-        tokens: how many vectors.
+        tokens: number of vectors.
         initialization: vocabulary copies the vectors of ordinary tokens drawn at random, text those
             of a text, random draws numbers of the vocabulary's own standard deviation.
-        text: for initialization text; repeated or cut to the number of tokens.
-        learning_rate: the highest of the schedule.
-        weight_decay: none, as it would pull the vectors from the vocabulary's to 0.
-        backbone_dropout: in place of the architecture's own: none, as few weights train.
+        text: text for that initialization; repeated or truncated to the number of tokens.
+        learning_rate: highest learning rate of the schedule.
+        weight_decay: decay of the vectors: 0, as it would pull them from those of words.
+        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class PromptTuning(FineTuningModule):
         learning_rate: PositiveFloat = 1e-1,
         weight_decay: NonNegativeFloat = 0.0,
         backbone_dropout: ClosedUnitInterval | None = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if (initialization == "text") != bool(text):
             raise ValueError("--model.text: goes with --model.initialization text and no other")
@@ -44,8 +46,8 @@ class PromptTuning(FineTuningModule):
         kwargs |= {"weight_decay": weight_decay, "backbone_dropout": backbone_dropout}
         super().__init__(learning_rate=learning_rate, **kwargs)
 
-    def adapt(self, model: nn.Module) -> nn.Module:
-        vectors = model.get_input_embeddings()
+    def adapt(self, model: PreTrainedModel) -> nn.Module:
+        vectors = cast(nn.Embedding, model.get_input_embeddings())
         config = peft.PromptTuningConfig(
             task_type=self.task.peft_type,
             num_virtual_tokens=self._tokens,
@@ -54,13 +56,13 @@ class PromptTuning(FineTuningModule):
             modules_to_save=head_modules(model),
         )
         start = self._start(vectors, load_tokenizer(self.hparams["backbone"]))
-        model = prompts.put_before(model, config, "--model.tokens")
-        model.prompt_encoder["default"].embedding.weight.data = start
-        return model
+        prompted = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
+        soft_prompts.embedding(prompted).data = start
+        return prompted
 
     @torch.no_grad()
-    def _start(self, vectors: nn.Module, tokenizer) -> Tensor:
-        """The prompt at first, (tokens, columns)."""
+    def _start(self, vectors: nn.Embedding, tokenizer: Any) -> Tensor:
+        """Return the prompt at first, (tokens, columns)."""
         if self._initialization == "random":
             # Lester et al. draw from [-0.5, 0.5], for T5's much longer vectors.
             return torch.randn(self._tokens, vectors.embedding_dim) * vectors.weight.std()
@@ -69,9 +71,8 @@ class PromptTuning(FineTuningModule):
             if not ids:
                 raise ValueError(f"--model.text {self._text!r}: no tokens")
             return vectors(torch.tensor((ids * self._tokens)[: self._tokens]))
-        return vectors(prompts.draw(tokenizer, self._tokens))
+        return vectors(soft_prompts.random_token_ids(tokenizer, self._tokens))
 
-    @property
-    def longest_text(self) -> int | None:
-        """How many tokens of a text fit behind the prompt."""
-        return prompts.longest_text(self.model)
+    def check_data(self, data: TextData) -> None:
+        super().check_data(data)
+        soft_prompts.check_texts_fit(self, data)

@@ -1,6 +1,7 @@
-"""Which layers of a transformer a strategy acts on, found by structure rather than by model."""
+"""Layers of a transformer by their part in it, found by structure rather than by model."""
 
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 # What architectures call them. The second row makes queries as well, in one matrix.
@@ -8,12 +9,12 @@ _KEYS_AND_VALUES = "key value k v k_proj v_proj k_lin v_lin key_proj value_proj 
 _KEYS_AND_VALUES += " c_attn query_key_value qkv_proj Wqkv qkv in_proj"
 
 
-def head_modules(model: nn.Module) -> list[str]:
-    """The parts that the task adds: trained whole by every strategy.
+def head_modules(model: PreTrainedModel) -> list[str]:
+    """Return the names of the parts that the task adds: every strategy trains them whole.
 
-    They are the top-level heads, and a pooler if the backbone's files hold none: what is random
-    at first has to be in the checkpoint. A pretrained pooler is a layer like any other, and of a
-    language model's head only what is new trains: its matrix is the embeddings' own.
+    They are the top-level heads, and a pooler if the backbone's files hold none: weights that are
+    random at first have to be in the checkpoint. A pretrained pooler is a layer like any other. A
+    language model's head trains only where it is new: its matrix is the embeddings' own.
     """
     new = getattr(model, "new_parameters", [])
     heads = _outside(model)
@@ -24,14 +25,14 @@ def head_modules(model: nn.Module) -> list[str]:
     return heads
 
 
-def _outside(model: nn.Module) -> list[str]:
-    """Top-level parts with parameters, other than the backbone."""
+def _outside(model: PreTrainedModel) -> list[str]:
+    """Return the names of top-level parts with parameters, other than the backbone."""
     prefix, parts = model.base_model_prefix, model.named_children()
     return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
 
 
 def _all_new(module: nn.Module, path: str, new: list[str]) -> list[str]:
-    """The largest parts below ``path`` whose parameters are all new."""
+    """Return the largest parts below ``path`` whose parameters are all new."""
     names = [f"{path}.{name}" for name, _ in module.named_parameters()]
     if names and all(name in new for name in names):
         return [path]
@@ -39,17 +40,17 @@ def _all_new(module: nn.Module, path: str, new: list[str]) -> list[str]:
     return [found for name, part in parts for found in _all_new(part, f"{path}.{name}", new)]
 
 
-def in_head(model: nn.Module, name: str) -> bool:
-    """Whether a module or parameter is not the backbone's own."""
+def in_head(model: PreTrainedModel, name: str) -> bool:
+    """Tell whether a module or parameter belongs to a head rather than to the backbone."""
     top = name.split(".")[0]
     return top in _outside(model) or any(f".{h}." in f".{name}." for h in head_modules(model))
 
 
 def layer_groups(model: nn.Module) -> dict[str, list[str]]:
-    """Names of parameters by depth: embeddings, layer.0, layer.1 …, head, from bottom to top.
+    """Group the names of parameters by depth, from the bottom: embeddings, layer.0 …, head.
 
-    The blocks are the longest ``ModuleList`` that is in no other (as experts are); what is
-    registered before them is embeddings, what comes after is head. Soft prompts enter below the
+    The blocks are the longest ``ModuleList`` that is in no other (as experts are). Parameters
+    registered before them are embeddings, those after them the head. Soft prompts enter below the
     first block, and so count as embeddings.
     """
     lists = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
@@ -57,7 +58,11 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
         return {"head": [name for name, _ in model.named_parameters()]}
     outer = [entry for entry in lists if not any(entry[0].startswith(f"{n}.") for n, _ in lists)]
     path, blocks = max(outer, key=lambda entry: len(entry[1]))
-    groups = {"embeddings": [], **{f"layer.{n}": [] for n in range(len(blocks))}, "head": []}
+    groups: dict[str, list[str]] = {
+        "embeddings": [],
+        **{f"layer.{n}": [] for n in range(len(blocks))},
+        "head": [],
+    }
     place = "embeddings"
     for name, _ in model.named_parameters():
         if name.startswith(f"{path}."):
@@ -72,20 +77,24 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
 def trained_layers(
     model: nn.Module, held: dict[str, nn.Parameter]
 ) -> dict[str, list[nn.Parameter]]:
-    """The groups of ``layer_groups`` with the parameters of ``held`` in them."""
+    """Return the groups of :func:`layer_groups` with the parameters of ``held`` in them."""
     groups = layer_groups(model).items()
     found = {group: [held[name] for name in names if name in held] for group, names in groups}
     return {group: parameters for group, parameters in found.items() if parameters}
 
 
 def linear_layers(
-    model: nn.Module, targets: str | list[str], flag: str = "--model.targets"
+    model: PreTrainedModel, targets: str | list[str], flag: str = "--model.targets"
 ) -> list[str]:
-    """Full names of the backbone's linear layers that ``targets`` means, GPT-2's Conv1D too.
+    """Return full names of the backbone's linear layers, GPT-2's Conv1D too.
 
     Args:
+        model: with the task's head on it.
         targets: all-linear, attention (those inside an attention block), or last parts of names.
-        flag: what an error is about.
+        flag: the flag that an error names.
+
+    Raises:
+        ValueError: where no layer has such a name.
     """
     names = [
         name
@@ -110,28 +119,32 @@ def linear_layers(
 
 
 def in_attention(name: str) -> bool:
+    """Tell by its name whether a layer is inside an attention block."""
     return "attention" in name.lower() or "attn" in name.lower()
 
 
 def transposed(model: nn.Module, names: list[str]) -> bool:
-    """Whether these layers hold (in, out) rather than (out, in), as GPT-2's do."""
+    """Tell whether these layers' matrices are (in, out) rather than (out, in), as GPT-2's."""
     return any(isinstance(model.get_submodule(name), Conv1D) for name in names)
 
 
-def norms(model: nn.Module) -> list[str]:
-    """Full names of the backbone's layer norms, of whatever kind."""
+def norm_layers(model: PreTrainedModel) -> list[str]:
+    """Return full names of the backbone's normalisation layers, of whatever kind."""
     kinds = [(n, type(m).__name__.lower()) for n, m in model.named_modules() if n]
     return [n for n, kind in kinds if kind.endswith("norm") and not in_head(model, n)]
 
 
-def keys_and_values(model: nn.Module) -> list[str]:
-    """Full names of the linear layers in attention that make keys or values."""
+def key_value_layers(model: PreTrainedModel) -> list[str]:
+    """Return full names of the linear layers in attention that make keys or values."""
     names, known = linear_layers(model, "all-linear"), _KEYS_AND_VALUES.split()
     return [n for n in names if in_attention(n) and n.rpartition(".")[2] in known]
 
 
-def feedforward_ends(model: nn.Module) -> list[str]:
-    """Of each block the last matrix outside attention, where two or three make a feed-forward."""
+def feedforward_outputs(model: PreTrainedModel) -> list[str]:
+    """Return full names of each feed-forward block's last matrix.
+
+    A feed-forward block is two or three matrices outside attention.
+    """
     linear, found = set(linear_layers(model, "all-linear")), []
     for group, names in layer_groups(model).items():
         layers = [name.removesuffix(".weight") for name in names if group.startswith("layer.")]

@@ -1,4 +1,4 @@
-"""Networks by family and size, as configs of ``transformers``, or from a config file."""
+"""Networks to pre-train, by family and size or by a config file of ``transformers``."""
 
 import json
 import re
@@ -10,6 +10,7 @@ import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
+from datamodules.spelling import did_you_mean
 from modules import backbones
 
 Size = Literal["tiny", "mini", "small", "base"]
@@ -21,7 +22,7 @@ SIZES: dict[Size, tuple[int, int, int]] = {
     "small": (4, 512, 8),
     "base": (12, 768, 12),
 }
-POSITIONS = 512  # at least, of families that count them
+MIN_POSITIONS = 512  # of families that count them
 
 _SPECIAL = ("pad_token", "bos_token", "eos_token", "cls_token", "sep_token")
 _USUAL = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
@@ -39,40 +40,50 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
 }
 
 # The value and output matrices of attention, and the dense layer before the output layer.
-_CARRIERS = re.compile(
+_MIMETIC_LAYERS = re.compile(
     r"(attn\.(?P<fused>Wqkv|c_attn)|attn\.(v_proj|Wo|o_proj|c_proj)|attention\.(self\.)?value|"
     r"attention\.(output\.)?dense|Attention\.[vo]|rel_attn\.[vo]|"
     r"(head|transform|predictions)\.dense)(\.weight)?$"
 )
 
 
-def config(
-    family: str, size: str, tokenizer: Any, tokens: int, dropout: float, smaller: bool = False
+def make_config(
+    family: str, size: str, tokenizer: Any, tokens: int, dropout: float, half_width: bool = False
 ) -> PretrainedConfig:
-    """The config of a network to train from scratch.
+    """Make the config of a network to train from scratch.
 
     Args:
-        family: as ``transformers`` names it.
+        family: a model type of ``transformers``.
         size: a name of ``SIZES``, or a config file, which then says the family as well.
         tokenizer: of the corpus.
-        tokens: of the longest row.
-        dropout: in place of all the family's own rates.
-        smaller: half as wide inside, for a generator that shares the embeddings: ELECTRA's own
-            family halves width and heads too, behind embeddings of the full width.
+        tokens: the number of tokens of the longest row.
+        dropout: the rate that replaces all the family's own.
+        half_width: whether to halve the inner width, for a generator that shares the embeddings:
+            ELECTRA's own family halves width and heads too, behind embeddings of the full width.
+
+    Raises:
+        ValueError: for an unknown family or size, and for too few positions.
     """
     if size not in SIZES:
-        made = _read(size, len(tokenizer))
-        _check_room(made, tokens)
+        made = _read_config(size, len(tokenizer))
+        _check_positions(made, tokens)
     elif family not in _FAMILIES:
-        hint = backbones.meant(family, _FAMILIES)
+        hint = did_you_mean(family, _FAMILIES)
         raise ValueError(f"--model.family {family}: there are {', '.join(_FAMILIES)}{hint}")
     else:
         layers, width, heads = SIZES[size]
-        less = 2 if smaller else 1
+        less = 2 if half_width else 1
         narrow = less if family == "electra" else 1
-        numbers = (layers, width // narrow, heads // narrow, _inner(family, width) // less)
-        named = dict(zip(_FAMILIES[family], numbers, strict=True))
-        named |= _own(family, layers, width, max(tokens, POSITIONS), tokenizer.pad_token_id)
+        numbers = (
+            layers,
+            width // narrow,
+            heads // narrow,
+            _intermediate_size(family, width) // less,
+        )
+        named: dict[str, Any] = dict(zip(_FAMILIES[family], numbers, strict=True))
+        named |= _family_settings(
+            family, layers, width, max(tokens, MIN_POSITIONS), tokenizer.pad_token_id
+        )
         ids = {f"{name}_id": getattr(tokenizer, f"{name}_id", None) for name in _SPECIAL}
         named |= ids | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
@@ -82,26 +93,32 @@ def config(
     return made
 
 
-def new(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
-    """A network with random weights, but for what :func:`carry` does."""
+def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
+    """Make a network with random weights, then initialise it by :func:`mimetic_init`."""
     auto = getattr(transformers, auto_class)
-    return carry(auto.from_config(config, attn_implementation=backbones.attention()))
+    return mimetic_init(
+        auto.from_config(config, attn_implementation=backbones.attn_implementation())
+    )
 
 
 @torch.no_grad()
-def carry(model: PreTrainedModel) -> PreTrainedModel:
-    """Let every layer begin by adding the mean of what it sees: values and outputs are identities.
+def mimetic_init(model: PreTrainedModel) -> PreTrainedModel:
+    """Set the value and output matrices of attention to the identity.
 
-    At random, what a token takes from its context is small and scrambled at first, and the network
-    spends most of a small budget on making it readable. With identities tied embeddings learn at
-    once what occurs with what. After the mimetic initialisation of Trockman & Kolter (2023,
-    arXiv:2305.09828), who set the product of both matrices near a multiple of the identity; the
-    dense layer before the output is set likewise.
+    Every layer then begins by adding the mean of what it attends to. With random matrices, what a
+    token takes from its context is small and scrambled at first, and the network spends most of a
+    small budget on making it readable; with identities, tied embeddings learn at once which tokens
+    occur together. After the mimetic initialisation of Trockman & Kolter (2023, arXiv:2305.09828),
+    who set the product of both matrices near a multiple of the identity; the dense layer before the
+    output is set likewise.
+
+    Returns:
+        The same model.
     """
     for name, weight in model.named_parameters():
         part = weight.flatten(1) if weight.ndim > 1 else weight  # XLNet's tell heads apart
         width = min(part.shape, default=0)
-        if found := _CARRIERS.search(name):
+        if found := _MIMETIC_LAYERS.search(name):
             fused = found["fused"]  # queries, keys and values in one
             part = part[-width:] if fused == "Wqkv" else part[:, -width:] if fused else part
             if part.shape == (width, width):
@@ -109,22 +126,26 @@ def carry(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def pretrained(
+def from_pretrained(
     auto_class: str, backbone: str, tokenizer: Any, tokens: int, dropout: float
 ) -> PreTrainedModel:
-    """A network to go on from; the corpus's tokenizer must be its own."""
+    """Load a network to continue the pre-training of.
+
+    Raises:
+        ValueError: where the corpus was made with another tokenizer, and for too few positions.
+    """
     theirs = load_tokenizer(backbone)
     if theirs.get_vocab() != tokenizer.get_vocab():
         raise ValueError(
             f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
             f"with --tokenizer {backbone}"
         )
-    model = backbones.load(getattr(transformers, auto_class), backbone, dropout)
-    _check_room(model.config, tokens, theirs.model_max_length)
+    model = backbones.load_backbone(getattr(transformers, auto_class), backbone, dropout)
+    _check_positions(model.config, tokens, theirs.model_max_length)
     return model
 
 
-def _check_room(config: PretrainedConfig, tokens: int, most: int | None = None) -> None:
+def _check_positions(config: PretrainedConfig, tokens: int, most: int | None = None) -> None:
     room = min(getattr(config, "max_position_embeddings", None) or tokens, most or tokens)
     if tokens > room:
         raise ValueError(
@@ -133,15 +154,18 @@ def _check_room(config: PretrainedConfig, tokens: int, most: int | None = None) 
         )
 
 
-def _inner(family: str, width: int) -> int:
-    """Gated layers have three matrices: at two thirds of the width they have as many weights."""
+def _intermediate_size(family: str, width: int) -> int:
+    """Return the inner width of a feed-forward block, in columns.
+
+    Gated layers have three matrices: at two thirds of the width they have as many weights.
+    """
     return 4 * width if "modernbert" not in family and family != "llama" else 8 * width // 3
 
 
-def _own(
+def _family_settings(
     family: str, layers: int, width: int, positions: int, padding: int | None
 ) -> dict[str, Any]:
-    """Where the family's own defaults are made for another size."""
+    """Return what replaces a family's own defaults where they are made for another size."""
     if family.startswith("modernbert"):
         # Its windows, of use in long texts, would only hide the context of a small network's rows.
         return {
@@ -154,17 +178,18 @@ def _own(
         return {"embedding_size": width, "max_position_embeddings": positions, **groups}
     if family == "llama":
         return {"max_position_embeddings": positions, "tie_word_embeddings": True}
-    return {
+    rest: dict[str, dict[str, Any]] = {
         "gpt2": {"n_positions": positions},
         "bert": {"max_position_embeddings": positions},
         "t5": {"num_decoder_layers": layers, "decoder_start_token_id": padding},
-    }.get(family, {})
+    }
+    return rest.get(family, {})
 
 
-def _read(size: str, vocabulary: int) -> PretrainedConfig:
+def _read_config(size: str, vocabulary: int) -> PretrainedConfig:
     path = Path(size).expanduser()
     if not path.is_file():
-        hint = backbones.meant(size, SIZES)
+        hint = did_you_mean(size, SIZES)
         raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
         fields = json.loads(path.read_text())
@@ -179,8 +204,12 @@ def _read(size: str, vocabulary: int) -> PretrainedConfig:
     return made
 
 
-def require(tokenizer: Any, names: tuple[str, ...], objective: str) -> None:
-    """Refuse a tokenizer without the special tokens that an objective needs."""
+def require_tokens(tokenizer: Any, names: tuple[str, ...], objective: str) -> None:
+    """Refuse a tokenizer without the special tokens that an objective needs.
+
+    Raises:
+        ValueError: names the first that is missing.
+    """
     for name in names:
         if getattr(tokenizer, f"{name}_id") is None:
             raise ValueError(f"--model {objective}: the tokenizer has no {name}")

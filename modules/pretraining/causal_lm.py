@@ -7,25 +7,32 @@ from torch import Tensor
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import guess
+from modules.pretraining.output_layer import lm_loss
 
 
-def next_tokens(
-    ids_BT: Tensor, mask_BT: Tensor, documents_BT: Tensor, isolate: bool
+def next_token_targets(
+    ids_BT: Tensor, mask_BT: Tensor, documents_BT: Tensor, document_masking: bool
 ) -> tuple[Tensor, Tensor]:
-    """What each place predicts, and where there is something to predict, (B, T) int64 and bool.
+    """Shift rows of tokens by one.
 
-    With ``isolate`` a document's first token is not predicted from another document.
+    Args:
+        ids_BT: int64.
+        mask_BT: bool, false for padding.
+        documents_BT: int64, the document of each token.
+        document_masking: do not predict a document's first token from another document.
+
+    Returns:
+        The next token of each, (B, T) int64, and where there is one to predict, (B, T) bool.
     """
     there = mask_BT.roll(-1, 1) & mask_BT
     there[:, -1] = False
-    if isolate:
+    if document_masking:
         there &= documents_BT.roll(-1, 1) == documents_BT
     return ids_BT.roll(-1, 1), there
 
 
 def positions_in_documents(documents_BT: Tensor) -> Tensor:
-    """0, 1, 2 … from the start of each document in a row, (B, T) int64."""
+    """Count 0, 1, 2 … from the start of each document in a row: (B, T) int64."""
     place_T = torch.arange(documents_BT.shape[1], device=documents_BT.device)
     begins = torch.ones_like(documents_BT, dtype=torch.bool)
     begins[:, 1:] = documents_BT[:, 1:] != documents_BT[:, :-1]
@@ -33,30 +40,33 @@ def positions_in_documents(documents_BT: Tensor) -> Tensor:
 
 
 class CausalLM(PretrainingModule):
-    """Predicts each token from those before it (Radford et al. 2018).
+    """Predicts each token from those before it (GPT, Radford et al. 2018).
 
     Args:
-        isolate: documents that share a row do not see each other: attention and positions begin
+        document_masking: keep documents that share a row apart: attention and positions begin
             anew with each.
     """
 
-    family_of_objective, auto_class = "modernbert-decoder", "AutoModelForCausalLM"
-    framed, main_loss = False, "causal_loss"
+    default_family, auto_class = "modernbert-decoder", "AutoModelForCausalLM"
+    add_special_tokens, main_loss = False, "causal_loss"
 
-    def __init__(self, isolate: bool = False, **kwargs) -> None:
-        self._isolate = isolate
+    def __init__(self, document_masking: bool = False, **kwargs: Any) -> None:
+        self._document_masking = document_masking
         super().__init__(**kwargs)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
-        targets_BT, there_BT = next_tokens(ids_BT, mask_BT, batch["document_ids"], self._isolate)
+        documents_BT = batch["document_ids"]
+        targets_BT, there_BT = next_token_targets(
+            ids_BT, mask_BT, documents_BT, self._document_masking
+        )
         # No mask: padding comes after all that counts. Without a mask and a cache, positions that
         # begin anew make transformers keep documents apart in every kind of attention.
-        inputs = {"input_ids": ids_BT, "use_cache": False}
-        if self._isolate:
-            inputs["position_ids"] = positions_in_documents(batch["document_ids"])
-        return {"inputs": inputs, "places": there_BT, "targets": targets_BT[there_BT]}
+        inputs: dict[str, Any] = {"input_ids": ids_BT, "use_cache": False}
+        if self._document_masking:
+            inputs["position_ids"] = positions_in_documents(documents_BT)
+        return {"inputs": inputs, "target_mask": there_BT, "targets": targets_BT[there_BT]}
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss, accuracy, _ = guess(self.model, **example)
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
+        loss, accuracy, _ = lm_loss(self.model, **example)
         return {"causal_loss": loss, "accuracy": accuracy}

@@ -1,42 +1,45 @@
 """Masked language modeling."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import guess
-from modules.pretraining.masks import Masks, Unit
-from modules.pretraining.rows import framed
+from modules.pretraining.mask_sampler import MaskSampler, Unit
+from modules.pretraining.output_layer import lm_loss
+from modules.pretraining.rows import add_cls_and_sep
 
 
 class MaskedLM(PretrainingModule):
-    """Guesses hidden tokens from both sides (Devlin et al. 2019), others in every step.
+    """Predicts masked tokens from both sides (BERT, Devlin et al. 2019), others in every step.
 
     Args:
-        probability: of a token to be guessed. BERT's is 0.15; small networks learn faster from
-            more (Wettig et al. 2023, arXiv:2202.08005).
-        unit: token | word (all tokens of it) | span (SpanBERT's, up to ten tokens).
+        probability: the share of the tokens that is predicted. BERT's is 0.15; small networks
+            learn faster from more (Wettig et al. 2023, arXiv:2202.08005).
+        unit: what is masked as one: token | word (all tokens of it) | span (SpanBERT's, up to ten
+            tokens).
     """
 
-    needs, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
+    required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs
+        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.masks = Masks(self.tokenizer, float(probability), unit)
+        self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        ids_BT, mask_BT = framed(batch, self.tokenizer)
-        seen_BT, chosen_BT = self.masks(ids_BT, mask_BT, generator)
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+        ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
+        seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
         return {
             "inputs": {"input_ids": seen_BT, "attention_mask": mask_BT.long()},
-            "places": chosen_BT,
+            "target_mask": chosen_BT,
             "targets": ids_BT[chosen_BT],
         }
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss, accuracy, _ = guess(self.model, **example)
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
+        loss, accuracy, _ = lm_loss(self.model, **example)
         return {"mlm_loss": loss, "accuracy": accuracy}

@@ -1,42 +1,45 @@
 """BERT's objective: masked tokens, and whether one segment follows the other."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval
-from torch import Tensor, nn
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import PairHead
-from modules.pretraining.masks import Masks, Unit
-from modules.pretraining.pairs import corrupted, judged
+from modules.pretraining.mask_sampler import MaskSampler, Unit
+from modules.pretraining.pairs import PairHead, corrupt_pairs, pair_losses
 
 
 class NextSentencePrediction(PretrainingModule):
-    """Masked tokens, and whether the second segment follows the first (Devlin et al. 2019).
+    """Predicts masked tokens, and whether one segment follows the other (Devlin et al. 2019).
 
-    Half of the second segments are of another document of the batch. Needs ``--data.rows pairs``.
+    Half of the second segments are of another document of the batch. Rows are those of
+    ``--data.rows pairs``.
 
     Args:
-        probability: of a token to be guessed.
-        unit: token | word | span, as in ``MaskedLM``.
+        probability: the share of the tokens that is predicted.
+        unit: what is masked as one: token | word | span, as in ``MaskedLM``.
     """
 
-    needs, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
-    rows = "pairs"
+    required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
+    row_kind = "pairs"
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs
+        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.masks = Masks(self.tokenizer, float(probability), unit)
+        self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
 
-    def build(self) -> nn.Module:
+    def build(self) -> PreTrainedModel:
         model = super().build()
-        self.pair = PairHead(model.config.hidden_size, model.config.initializer_range)
+        self.pair_head = PairHead(model.config.hidden_size, model.config.initializer_range)
         return model
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        return corrupted(self, batch, False, generator)
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+        return corrupt_pairs(self, batch, generator, swap=False)
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        return judged(self, example, "nsp")
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
+        return pair_losses(self, example, "nsp")

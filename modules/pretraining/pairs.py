@@ -1,22 +1,30 @@
-"""Two segments of clean rows, in their order, swapped, or of two documents."""
+"""Pairs of segments for next sentence and sentence order prediction, and their losses."""
+
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
-from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import guess, pair_loss
-from modules.pretraining.rows import join
+from modules.pretraining.mask_sampler import MaskSampler
+from modules.pretraining.output_layer import lm_loss
+from modules.pretraining.rows import join_segments
 
 
-def segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The second segments moved to the left, (B, T), and the lengths of both, (B,) each.
+def split_segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Split each row into two segments.
 
     The token that ends a document is left out: it would tell which segment was the last. A row of
     one sentence has a second segment of length 0.
 
     Args:
-        ends: ids of tokens that end documents.
+        batch: rows with their ``boundary``.
+        ends: ids of the tokens that end documents.
+
+    Returns:
+        The second segments moved to the left, (B, T), and the lengths of both, (B,) each.
     """
     ids_BT, first_B = batch["input_ids"], batch["boundary"]
     length_B = batch["attention_mask"].sum(1)
@@ -28,8 +36,8 @@ def segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return second_BT, first_B, whole_B - first_B
 
 
-def strangers(documents_B: Tensor, usable_B: Tensor, generator: torch.Generator) -> Tensor:
-    """For each row a usable one of another document, (B,) int64; -1 where the batch has none."""
+def sample_negatives(documents_B: Tensor, usable_B: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw for each row a usable one of another document: (B,) int64, -1 where there is none."""
     size, device = (len(documents_B),) * 2, documents_B.device
     draws_BB = torch.rand(size, generator=generator, device=device)
     allowed_BB = (documents_B[:, None] != documents_B) & usable_B
@@ -37,25 +45,32 @@ def strangers(documents_B: Tensor, usable_B: Tensor, generator: torch.Generator)
     return row_B.where(score_B >= 0, -1)
 
 
-def arranged(
-    batch: CorpusBatch, tokenizer, swap: bool, generator: torch.Generator
+def make_pairs(
+    batch: CorpusBatch, tokenizer: Any, generator: torch.Generator, swap: bool
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Pairs with their label: half of them as they were (0), half not (1), -100 for no pair.
+    """Make pairs of segments, half of them wrong.
 
     Args:
-        swap: the segments of a row change places (ALBERT); otherwise the second is replaced by one
-            of another document (BERT), cut to the room that there is.
+        batch: rows with their ``boundary``.
+        tokenizer: of the rows.
+        generator: of the draws, on the rows' device.
+        swap: make a wrong pair by swapping its segments (ALBERT); otherwise by a second segment of
+            another document (BERT), truncated to the row's length.
+
+    Returns:
+        The model's inputs, and the labels, (B,) int64: 0 for a pair as it was, 1 for a wrong one,
+        -100 for a row without a pair.
     """
     ids_BT = batch["input_ids"]
     ends = [t for t in (tokenizer.eos_token_id, tokenizer.sep_token_id) if t is not None]
-    second_BT, first_B, second_B = segments(batch, torch.tensor(ends, device=ids_BT.device))
+    second_BT, first_B, second_B = split_segments(batch, torch.tensor(ends, device=ids_BT.device))
     pair_B = second_B > 0
     draw_B = torch.rand(len(ids_BT), generator=generator, device=ids_BT.device)
     false_B = (draw_B < 0.5) & pair_B
     if swap:
         wrong = (second_BT, second_B, ids_BT, first_B)
     else:
-        other_B = strangers(batch["document_ids"][:, 0], pair_B, generator)
+        other_B = sample_negatives(batch["document_ids"][:, 0], pair_B, generator)
         false_B &= other_B >= 0
         other_B = other_B.clamp(min=0)
         wrong = (ids_BT, first_B, second_BT[other_B], second_B[other_B])
@@ -64,25 +79,69 @@ def arranged(
         for no, yes in zip(wrong, (ids_BT, first_B, second_BT, second_B), strict=True)
     ]
     parts[3] = parts[3].minimum(ids_BT.shape[1] - parts[1])
-    ids, mask, types = join(*parts, tokenizer)
+    first, first_B, second, second_B = parts
+    ids, mask, types = join_segments(first, first_B, second, second_B, tokenizer)
     inputs = {"input_ids": ids, "attention_mask": mask.long(), "token_type_ids": types}
     return inputs, false_B.long().where(pair_B, -100)
 
 
-def corrupted(
-    module: PretrainingModule, batch: CorpusBatch, swap: bool, generator: torch.Generator
-) -> dict[str, dict | Tensor]:
-    """Arranged pairs with masks drawn over them by ``module.masks``."""
-    inputs, labels_B = arranged(batch, module.tokenizer, swap, generator)
+class PairHead(nn.Module):
+    """BERT's pooler and its two-way classifier (Devlin et al. 2019), on the first token."""
+
+    def __init__(self, width: int, deviation: float) -> None:
+        super().__init__()
+        self.dense, self.classifier = nn.Linear(width, width), nn.Linear(width, 2)
+        for layer in (self.dense, self.classifier):
+            nn.init.normal_(layer.weight, std=deviation)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, hidden_BTH: Tensor) -> Tensor:
+        """Return the logits of both classes, (B, 2)."""
+        return self.classifier(torch.tanh(self.dense(hidden_BTH[:, 0])))
+
+
+class PairObjective(Protocol):
+    """What the functions below read of an objective with pairs."""
+
+    tokenizer: Any
+    model: PreTrainedModel
+    mask_sampler: MaskSampler
+    pair_head: PairHead
+
+    def filter_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Keep those that the architecture takes."""
+
+
+def corrupt_pairs(
+    module: PairObjective, batch: CorpusBatch, generator: torch.Generator, swap: bool
+) -> dict[str, Any]:
+    """Make pairs as :func:`make_pairs` does, with tokens masked by ``module.mask_sampler``."""
+    inputs, labels_B = make_pairs(batch, module.tokenizer, generator, swap)
     ids_BT, mask_BT = inputs["input_ids"], inputs["attention_mask"].bool()
-    seen_BT, chosen_BT = module.masks(ids_BT, mask_BT, generator)
-    inputs = module.accepted({**inputs, "input_ids": seen_BT})
-    masked = {"inputs": inputs, "places": chosen_BT, "targets": ids_BT[chosen_BT]}
+    seen_BT, chosen_BT = module.mask_sampler(ids_BT, mask_BT, generator)
+    inputs = module.filter_inputs({**inputs, "input_ids": seen_BT})
+    masked = {"inputs": inputs, "target_mask": chosen_BT, "targets": ids_BT[chosen_BT]}
     return {"masked": masked, "labels": labels_B}
 
 
-def judged(module: PretrainingModule, example: dict, name: str) -> dict[str, Tensor]:
-    """The losses of masked tokens and, by ``module.pair``, of the pairs, which have this name."""
-    loss, accuracy, hidden_BTH = guess(module.model, **example["masked"])
-    pair, right = pair_loss(module.pair(hidden_BTH), example["labels"])
+def pair_losses(module: PairObjective, example: dict[str, Any], name: str) -> dict[str, Tensor]:
+    """Compute the losses of the masked tokens and of the pairs.
+
+    Args:
+        module: the objective; its ``pair_head`` classifies pairs.
+        example: what :func:`corrupt_pairs` returned.
+        name: of the pairs' loss, such as nsp.
+    """
+    loss, accuracy, hidden_BTH = lm_loss(module.model, **example["masked"])
+    pair, right = pair_cross_entropy(module.pair_head(hidden_BTH), example["labels"])
     return {"mlm_loss": loss, "accuracy": accuracy, f"{name}_loss": pair, f"{name}_accuracy": right}
+
+
+def pair_cross_entropy(logits_B2: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute mean cross-entropy and accuracy of the rows that are a pair (label 0 or 1).
+
+    Both are scalars; a row with label -100 is left out.
+    """
+    count = (labels_B >= 0).sum().clamp(min=1)
+    total = functional.cross_entropy(logits_B2.float(), labels_B, reduction="sum")
+    return total / count, (logits_B2.argmax(-1) == labels_B).sum() / count

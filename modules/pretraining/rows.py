@@ -1,4 +1,6 @@
-"""Clean rows between the tokens that an encoder expects around a text."""
+"""Rows of tokens in the shapes that networks expect: with special tokens, joined, or aligned."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -7,27 +9,35 @@ from torch.nn import functional
 from datamodules.batches import CorpusBatch
 
 
-def framed(batch: CorpusBatch, tokenizer) -> tuple[Tensor, Tensor]:
-    """Rows as ``[CLS] row [SEP]``: ids (B, T + 2) int64 and their mask (B, T + 2) bool."""
+def add_cls_and_sep(batch: CorpusBatch, tokenizer: Any) -> tuple[Tensor, Tensor]:
+    """Put each row between special tokens, as ``[CLS] row [SEP]``.
+
+    Returns:
+        The ids, (B, T + 2) int64, and their mask, (B, T + 2) bool.
+    """
     there_BT = batch["attention_mask"]
     mask = functional.pad(there_BT, (2, 0), value=1).bool()
-    ids = functional.pad(batch["input_ids"], (1, 1)).where(mask, _padding(tokenizer))
+    ids = functional.pad(batch["input_ids"], (1, 1)).where(mask, _pad_token_id(tokenizer))
     ids[:, 0] = tokenizer.cls_token_id
     return ids.scatter_(1, there_BT.sum(1, keepdim=True) + 1, tokenizer.sep_token_id), mask
 
 
-def join(
-    first_BT: Tensor, first_B: Tensor, second_BT: Tensor, second_B: Tensor, tokenizer
+def join_segments(
+    first_BT: Tensor, first_B: Tensor, second_BT: Tensor, second_B: Tensor, tokenizer: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``[CLS] first [SEP]``, and where there is a second segment, ``second [SEP]`` after it.
+    """Join segments to ``[CLS] first [SEP] second [SEP]``.
+
+    A row without a second segment becomes ``[CLS] first [SEP]``.
 
     Args:
-        first_BT: ids of the first segments, of which the first ``first_B`` of each row count.
-        second_BT: those of the second; ``second_B`` of a row may be 0, and both segments together
-            have at most T tokens.
+        first_BT: ids of the first segments.
+        first_B: their lengths.
+        second_BT: ids of the second segments.
+        second_B: their lengths, 0 for none. Both segments of a row have at most T tokens together.
+        tokenizer: with the special tokens.
 
     Returns:
-        ids (B, T + 3) int64, mask bool, and types int64, 1 in the second segment.
+        ids (B, T + 3) int64, mask bool, and token types int64, 1 in the second segment.
     """
     there_B = second_B > 0
     whole_B = first_B + 2 + (second_B + 1) * there_B
@@ -42,26 +52,33 @@ def join(
         ids = torch.where(inside, source.gather(1, from_BW.clamp(0, source.shape[1] - 1)), ids)
     mask = place_W < whole_B[:, None]
     types = ((place_W >= starts[1][:, None]) & mask & there_B[:, None]).long()
-    return ids.where(mask, _padding(tokenizer)), mask, types
+    return ids.where(mask, _pad_token_id(tokenizer)), mask, types
 
 
-def _padding(tokenizer) -> int:
+def _pad_token_id(tokenizer: Any) -> int:
     return 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
-def whole_width(count: int) -> int:
-    """The next multiple of 8: kernels like it, and a CPU compiles them anew for each width."""
+def round_up_to_multiple(count: int) -> int:
+    """Round up to a multiple of 8: kernels like it, and a CPU compiles them anew for each width."""
     return -(-count // 8) * 8
 
 
-def packed(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
-    """The kept values moved to the left and ended by ``end``, (B, W) int64, and their mask.
+def left_align(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple[Tensor, Tensor]:
+    """Move the kept values of each row to the left.
 
-    W is a multiple of 8.
+    Args:
+        values_BT: int64.
+        keep_BT: bool, which of them to keep.
+        end: the value that follows the last one that is kept.
+        fill: the value of the padding.
+
+    Returns:
+        The rows, (B, W) int64 with W a multiple of 8, and their mask, (B, W) bool.
     """
     ended_BT = functional.pad(values_BT, (0, 8), value=end)  # of which one is kept
     keep_BT = functional.pad(functional.pad(keep_BT, (0, 1), value=True), (0, 7))
-    width = whole_width(int(keep_BT.sum(1).max()))
+    width = round_up_to_multiple(int(keep_BT.sum(1).max()))
     order_BW = keep_BT.int().argsort(dim=1, descending=True, stable=True)[:, :width]
     mask_BW = keep_BT.gather(1, order_BW)
     return ended_BT.gather(1, order_BW).masked_fill(~mask_BW, fill), mask_BW

@@ -1,37 +1,45 @@
 """Span corruption."""
 
+from typing import Any
+
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.masking import noise_spans
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.heads import guess
-from modules.pretraining.rows import packed
+from modules.pretraining.output_layer import lm_loss
+from modules.pretraining.rows import left_align
 
 
 class SpanCorruption(PretrainingModule):
-    """T5 (Raffel et al. 2020): spans give way to sentinels; a decoder writes what stood there.
+    """Replaces spans by sentinels and has a decoder write them (T5, Raffel et al. 2020).
 
     Args:
-        density: share of the tokens in the spans.
-        span: their mean length in tokens.
+        noise_density: the share of the tokens that is in spans.
+        mean_noise_span_length: the mean length of a span, in tokens.
     """
 
-    family_of_objective, auto_class = "t5", "AutoModelForSeq2SeqLM"
-    needs, main_loss, framed = ("eos_token",), "span_loss", False
+    default_family, auto_class = "t5", "AutoModelForSeq2SeqLM"
+    required_tokens, main_loss, add_special_tokens = ("eos_token",), "span_loss", False
+
+    sentinels: Tensor
 
     def __init__(
-        self, density: ClosedUnitInterval = 0.15, span: PositiveFloat = 3.0, **kwargs
+        self,
+        noise_density: ClosedUnitInterval = 0.15,
+        mean_noise_span_length: PositiveFloat = 3.0,
+        **kwargs: Any,
     ) -> None:
-        self._density, self._span = float(density), float(span)
+        self._density, self._mean_length = float(noise_density), float(mean_noise_span_length)
         super().__init__(**kwargs)
 
-    def build(self) -> nn.Module:
-        """With as many sentinels as the longest row can have spans, if the tokenizer has none."""
-        most = 1 + round(self.hparams["row_tokens"] * self._density / self._span)
+    def build(self) -> PreTrainedModel:
+        """Build the network, with as many sentinels as the longest row can have spans."""
+        most = 1 + round(self.hparams["row_tokens"] * self._density / self._mean_length)
         names = [f"<extra_id_{number}>" for number in range(most)]
         self.tokenizer.add_tokens(names, special_tokens=True)
         ids = torch.tensor(self.tokenizer.convert_tokens_to_ids(names))
@@ -39,27 +47,27 @@ class SpanCorruption(PretrainingModule):
         self._pad = 0 if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         return super().build()
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
-        settings = ids_BT.shape[1], self._density, self._span, generator
+        settings = ids_BT.shape[1], self._density, self._mean_length, generator
         noise_BT = noise_spans(mask_BT.sum(1), *settings) & mask_BT
         begins_BT = noise_BT & ~functional.pad(noise_BT, (1, 0))[:, :-1]
         number_BT = (begins_BT.long().cumsum(1) - 1).clamp(0, len(self.sentinels) - 1)
         sentinel_BT, end = self.sentinels[number_BT], self.tokenizer.eos_token_id
         seen_BT = torch.where(begins_BT, sentinel_BT, ids_BT)
-        inputs, inputs_mask = packed(seen_BT, mask_BT & (~noise_BT | begins_BT), end, self._pad)
+        inputs, inputs_mask = left_align(seen_BT, mask_BT & (~noise_BT | begins_BT), end, self._pad)
         both_B2T = torch.stack([sentinel_BT, ids_BT], 2).flatten(1)
         keep_B2T = torch.stack([begins_BT, noise_BT], 2).flatten(1)
-        targets, targets_mask = packed(both_B2T, keep_B2T, end, self._pad)
+        targets, targets_mask = left_align(both_B2T, keep_B2T, end, self._pad)
         # The decoder is told each token after it had to write it; it begins with the padding token.
         shifted = functional.pad(targets, (1, 0), value=self._pad)[:, :-1]
         named = {"input_ids": inputs, "attention_mask": inputs_mask.long()}
         return {
             "inputs": {**named, "decoder_input_ids": shifted, "use_cache": False},
-            "places": targets_mask,
+            "target_mask": targets_mask,
             "targets": targets[targets_mask],
         }
 
-    def losses(self, example: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss, accuracy, _ = guess(self.model, **example)
+    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
+        loss, accuracy, _ = lm_loss(self.model, **example)
         return {"span_loss": loss, "accuracy": accuracy}

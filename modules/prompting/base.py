@@ -1,38 +1,51 @@
-"""What every way to ask shares: all but what stands before a row's own prompt."""
+"""The base of every way of prompting: all but the demonstrations before a row's own prompt."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanMetric
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
-from modules.finetuning.freezing import halve, precision
+from modules.base import PretuneModule, Stage, module_dict
+from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
+from modules.linking import Link
 from modules.prompting import scoring
-from modules.prompting.prefixes import SharedPrefix
-from modules.tasks import PromptedClassification, Task, restore
+from modules.prompting.prefix_cache import PrefixCache
+from modules.protocols import LabelledData
+from modules.tasks import Task, from_dict
 from modules.tasks.base import Lengths
+from modules.tasks.prompted_classification import PromptedClassification
 
 # The three over which Zhao et al. 2021 average.
 _CONTENT_FREE = ("N/A", "[MASK]", "")
 _TEXTS = 128  # unlabelled texts that stand for all
 
 
-class PromptingModule(LightningModule):
-    """A language model that is asked; nothing trains. ``trainer.validate`` and ``test`` run it.
+class PromptingModule(PretuneModule, abstract=True):
+    """A language model that answers prompts: ``trainer.validate`` and ``test`` run it.
 
-    A subclass overrides :meth:`leads`: what stands before a row's prompt.
+    Nothing trains. A subclass overrides :meth:`demonstration_prefixes`, the text before a row's
+    prompt.
 
     Args:
-        backbone: smollm2 (bundled), a hub id, or a folder; a masked encoder needs its own head.
-        task: template, words, instruction.
-        calibration: content_free divides the words' probabilities by those behind a text that says
-            nothing (contextual calibration, Zhao et al. 2021); texts by their mean over 128
+        backbone: pretrained model: smollm2 (bundled), a hub id, or a folder; a masked encoder needs
+            its own head.
+        task: template, words and instruction.
+        calibration: content_free divides the words' probabilities by those behind a text without
+            content (contextual calibration, Zhao et al. 2021); texts by their mean over 128
             training texts, whose labels are not read (batch calibration, Zhou et al. 2023).
     """
+
+    trains = False
+    default_task = "PromptedClassification"
+    links = (
+        Link("model.backbone", "data.tokenizer"),
+        Link("seed_everything", "model.seed"),
+    )
 
     def __init__(
         self,
@@ -41,14 +54,11 @@ class PromptingModule(LightningModule):
         calibration: Literal["none", "content_free", "texts"] = "none",
     ) -> None:
         super().__init__()
-        self.task, self.origin, self.calibration = (
-            restore(task or PromptedClassification()),
-            backbone,
-            calibration,
-        )
-        if not isinstance(self.task, PromptedClassification):
+        asked = from_dict(task or PromptedClassification())
+        if not isinstance(asked, PromptedClassification):
             kind = type(self).__name__
-            raise ValueError(f"--model.task {type(self.task).__name__}: {kind} asks in words only")
+            raise ValueError(f"--model.task {type(asked).__name__}: {kind} asks in words only")
+        self.task, self.origin, self.calibration = asked, backbone, calibration
         self.monitor, self.mode = self.task.monitor, self.task.mode
         self.model = self.task.build(backbone).eval().requires_grad_(False)
         if self.model.new_parameters:
@@ -56,48 +66,55 @@ class PromptingModule(LightningModule):
                 f"--model.backbone {backbone}: has no trained language model head to answer with "
                 f"(its files lack {self.model.new_parameters[0]}); try smollm2, or fine-tune it"
             )
-        self.metrics = nn.ModuleDict(
-            {f"{stage}_metrics": self.task.metrics(stage) for stage in ("val", "test")}
-        )
-        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in ("val", "test")})
-        self.prefix = None if self.task.masked else SharedPrefix()
-        self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by lead
+        stages: tuple[Stage, ...] = ("val", "test")
+        self.metrics = module_dict({f"{s}_metrics": self.task.metrics(s) for s in stages})
+        self.mean_losses = module_dict({stage: MeanMetric() for stage in stages})
+        self.prefix_cache = None if self.task.masked else PrefixCache()
+        self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by prefix
         self.seed = 0
-        self.data: LightningDataModule | None = None
+        self.data: LabelledData | None = None
 
-    def leads(self, batch: LabelledBatch) -> list[str]:
-        """What stands before the prompt of each row, (B)."""
+    def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
+        """Return the text before the prompt of each row, B of them."""
         raise NotImplementedError
 
-    def longest_lead(self) -> int:
-        """Tokens of the longest one."""
+    def max_demonstration_tokens(self) -> int:
+        """Return the tokens of the longest text before a prompt."""
         return 0
 
-    def meet(self, data: LightningDataModule) -> None:
-        """Take the training split to draw from, and refuse what does not fit. Needs its setup."""
+    def check_data(self, data: LabelledData) -> None:
+        """Refuse data that the task cannot read, after their ``setup``; keep those that fit."""
+        self.task.check_columns(list(data.texts_of("train")))
+        self.attach_datamodule(data)
+
+    def prompt_description(self) -> str:
+        return self.task.prompt_description()
+
+    def attach_datamodule(self, data: LabelledData) -> None:
+        """Keep the data module to draw training rows from; it needs its ``setup``."""
         self.data = data
 
     def setup(self, stage: str) -> None:
-        if self.trainer.datamodule is not None:
-            self.meet(self.trainer.datamodule)
-            self.data.num_input_tokens = self.cost
+        if (data := self.datamodule) is not None:
+            self.attach_datamodule(data)
+            data.num_input_tokens = self.num_input_tokens
         if self.trainer.precision == "bf16-mixed":
-            halve(self.model)
+            cast_frozen_to_bf16(self.model)
 
-    def cost(self, lengths: Lengths) -> Lengths:
-        """Tokens of the prompts of rows of so many tokens."""
-        return self.task.cost(lengths + self.longest_lead())
+    def num_input_tokens(self, lengths: Lengths) -> Lengths:
+        """Return the tokens of the prompts of rows of these lengths."""
+        return self.task.num_input_tokens(lengths + self.max_demonstration_tokens())
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        """Log-likelihoods of the words, calibrated if so asked, (B, classes)."""
-        leads = self.leads(batch)
-        scores = self._scores(self.task.prepare(batch, training=False, leads=leads))
+        """Return the log-likelihoods of the words, (B, classes), calibrated if so asked."""
+        prefixes = self.demonstration_prefixes(batch)
+        scores = self._scores(self.task.prepare(batch, False, prefixes))
         if self.calibration == "none":
             return scores
-        for lead in dict.fromkeys(leads):
-            if lead not in self.priors:
-                self.priors[lead] = self._prior(lead)
-        return scores - torch.stack([self.priors[lead] for lead in leads])
+        for prefix in dict.fromkeys(prefixes):
+            if prefix not in self.priors:
+                self.priors[prefix] = self._prior(prefix)
+        return scores - torch.stack([self.priors[prefix] for prefix in prefixes])
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
         return self._step(batch, "val")
@@ -107,23 +124,24 @@ class PromptingModule(LightningModule):
 
     def _step(self, batch: LabelledBatch, stage: str) -> dict[str, Tensor]:
         logits, metrics = self(batch), self.metrics[f"{stage}_metrics"]
-        loss, size = self.task.loss(logits, batch), self.task.size(batch)
+        loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
         metrics.update(logits, batch["labels"])
-        self.losses[stage].update(loss, size)
+        self.mean_losses[stage].update(loss, size)
         self.log_dict({f"{stage}/{n}": value for n, value in metrics.items()}, batch_size=1)
-        self.log(f"{stage}/loss", self.losses[stage], batch_size=1)
+        self.log(f"{stage}/loss", self.mean_losses[stage], batch_size=1)
         return {"loss": loss, "logits": logits, "size": size}
 
     @torch.no_grad()
-    def _scores(self, batch: scoring.PromptBatch) -> Tensor:
-        with precision(self.model, self.device):
-            return self.task.logits(self.model, batch, self.prefix)
+    def _scores(self, batch: Mapping[str, Any]) -> Tensor:
+        with autocast(self.model, self.device):
+            return self.task.logits(self.model, batch, self.prefix_cache)
 
-    def _prior(self, lead: str) -> Tensor:
-        """What the words get where the text does not tell."""
+    def _prior(self, prefix: str) -> Tensor:
+        """Return log-probabilities of the words where the text does not tell, (classes,)."""
         names, found = self.task.template.columns, []
         rows = [dict.fromkeys(names, text) for text in _CONTENT_FREE]
         if self.calibration == "texts":
+            assert self.data is not None  # attached before anything is asked
             columns = self.data.texts_of("train")
             draws = np.random.default_rng(self.seed)
             count = len(columns["text"])
@@ -131,7 +149,7 @@ class PromptingModule(LightningModule):
             rows = [{name: columns[name][row] for name in names} for row in chosen]
         for start in range(0, len(rows), 16):
             part = rows[start : start + 16]
-            encoded = self.task.encode(part, [lead] * len(part))
+            encoded = self.task.encode(part, [prefix] * len(part))
             batch = scoring.collate(encoded, pad_id(self.task.tokenizer), self.device)
             found.append(self._scores(batch).softmax(1))
         return torch.cat(found).mean(0).log()

@@ -1,9 +1,9 @@
-"""Which training rows stand in a prompt as solved examples, and in which order."""
+"""The choice of training rows as solved examples in a prompt, and their order."""
 
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,12 +14,22 @@ from modules import backbones
 
 Selection = Literal["random", "balanced", "bm25", "embeddings"]
 Order = Literal["drawn", "reversed", "grouped", "alternating"]
-# Texts, and how many rows to find for each of them, the nearest first.
-Nearest = Callable[[Sequence[str], int], list[list[int]]]
+# Takes texts, and the number of rows to find for each of them, the nearest first.
+Retriever = Callable[[Sequence[str], int], list[list[int]]]
 
 
-def draw(labels: Sequence[int], shots: int, classes: int, seed: int) -> list[int]:
-    """Rows at random; of ``classes`` as many each as can be, or whatever comes if that is 0."""
+def sample(labels: Sequence[int], shots: int, classes: int, seed: int) -> list[int]:
+    """Draw rows at random.
+
+    Args:
+        labels: the class of each row.
+        shots: number of rows to draw.
+        classes: number of classes to balance the rows over; 0 for no balance.
+        seed: of the draw.
+
+    Returns:
+        Numbers of rows.
+    """
     order = np.random.default_rng(seed).permutation(len(labels)).tolist()
     if not classes:
         return order[:shots]
@@ -30,8 +40,8 @@ def draw(labels: Sequence[int], shots: int, classes: int, seed: int) -> list[int
     return np.random.default_rng([seed, 1]).permutation(drawn).tolist()
 
 
-def ordered(rows: Sequence[int], labels: Sequence[int], order: Order) -> list[int]:
-    """The rows in the order in which they stand in the prompt."""
+def arrange(rows: Sequence[int], labels: Sequence[int], order: Order) -> list[int]:
+    """Return the rows in the order in which they stand in the prompt."""
     if order in ("drawn", "reversed"):
         return list(rows)[:: -1 if order == "reversed" else 1]
     if order == "grouped":
@@ -44,13 +54,13 @@ def ordered(rows: Sequence[int], labels: Sequence[int], order: Order) -> list[in
     return [row for _, row in sorted(turns, key=lambda turn: turn[0])]
 
 
-def nearest(selection: Selection, texts: Sequence[str], embedder: str) -> Nearest:
-    """What finds the nearest of ``texts``, by their numbers."""
+def retriever(selection: Selection, texts: Sequence[str], embedder: str) -> Retriever:
+    """Return a function that finds the nearest of ``texts`` and returns their numbers."""
     return bm25(texts) if selection == "bm25" else embeddings(texts, embedder)
 
 
-def bm25(texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> Nearest:
-    """By the words in common, rare ones first (Robertson & Zaragoza 2009).
+def bm25(texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> Retriever:
+    """Retrieve by the words in common, rare ones first (Robertson & Zaragoza 2009).
 
     ``k1`` and ``b`` are the usual ones; the logarithm is Lucene's, which is never negative.
     """
@@ -85,9 +95,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def embeddings(texts: Sequence[str], embedder: str) -> Nearest:
-    """By the cosine of the encoder's mean token vectors."""
-    encoder = backbones.load(AutoModel, embedder).eval()
+def embeddings(texts: Sequence[str], embedder: str) -> Retriever:
+    """Retrieve by the cosine of the encoder's mean token vectors."""
+    encoder = backbones.load_backbone(AutoModel, embedder).eval()
     tokenizer = load_tokenizer(embedder)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     known_NH = embed(texts, encoder, tokenizer)
@@ -100,10 +110,8 @@ def embeddings(texts: Sequence[str], embedder: str) -> Nearest:
 
 
 @torch.no_grad()
-def embed(
-    texts: Sequence[str], encoder: torch.nn.Module, tokenizer, rows: int = 64
-) -> torch.Tensor:
-    """Mean token vectors of length 1, (N, H)."""
+def embed(texts: Sequence[str], encoder: Any, tokenizer: Any, rows: int = 64) -> torch.Tensor:
+    """Encode texts as mean token vectors, scaled to length 1: (N, H)."""
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
     limit = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
     found = torch.empty(len(texts), encoder.config.hidden_size)

@@ -1,26 +1,28 @@
-"""Examples in the prompt."""
+"""In-context learning: solved examples in the prompt."""
+
+from typing import Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from lightning.pytorch import LightningDataModule
 
 from datamodules.batches import LabelledBatch
 from modules.prompting import demonstrations
 from modules.prompting.base import PromptingModule
+from modules.protocols import LabelledData
 
 
 class InContext(PromptingModule):
-    """Solved examples of the training split stand before the question (Brown et al. 2020).
+    """Puts solved examples of the training split before the question (Brown et al. 2020).
 
     Where they are the same for all rows, their keys and values are computed once.
 
     Args:
-        shots: how many examples.
-        selection: random; balanced over the classes; or those nearest to each text, by bm25
-            (Robertson & Zaragoza 2009) or by embeddings (Liu et al. 2022).
+        shots: number of examples.
+        selection: choice of the examples: random; balanced over the classes; or those nearest to
+            each text, by bm25 (Robertson & Zaragoza 2009) or by embeddings (Liu et al. 2022).
         order: drawn is that of the selection, nearest first; reversed ends with the nearest;
             grouped has one class after the other; alternating has them take turns (Lu et al. 2022).
         embedder: sentence encoder for embeddings; its tokens are averaged.
-        seed: of the selection; the run's on the command line.
+        seed: seed of the selection; the run's on the command line.
     """
 
     def __init__(
@@ -30,71 +32,74 @@ class InContext(PromptingModule):
         order: demonstrations.Order = "drawn",
         embedder: str = "minilm",
         seed: NonNegativeInt = 0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.shots, self.selection, self.order = shots, selection, order
         self.embedder, self.seed = embedder, seed
         self.chosen: list[int] = []  # rows of the training split, where all prompts have the same
-        self._nearest: demonstrations.Nearest | None = None
-        self._longest = 0
-        if self._near and self.calibration == "texts":
+        self._retrieve: demonstrations.Retriever | None = None
+        self._demonstration_tokens = 0
+        if self._retrieves and self.calibration == "texts":
             raise ValueError(
                 f"--model.calibration texts: would score 128 texts for every row, as {selection} "
                 f"chooses examples of its own for each; use content_free"
             )
 
     @property
-    def _near(self) -> bool:
+    def _retrieves(self) -> bool:
         return self.selection in ("bm25", "embeddings")
 
-    def meet(self, data: LightningDataModule) -> None:
+    def attach_datamodule(self, data: LabelledData) -> None:
         if data is self.data:
             return
-        super().meet(data)
+        super().attach_datamodule(data)
         columns, self.labels = data.texts_of("train"), data.dataset.splits["train"].labels
         names = self.task.template.columns
-        self.task.check(list(columns))
+        self.task.check_columns(list(columns))
         self.pool = [
             dict(zip(names, row, strict=True))
             for row in zip(*(columns[name] for name in names), strict=True)
         ]
         if self.shots > len(self.pool):
             raise ValueError(f"--model.shots {self.shots}: {len(self.pool):,} training rows")
-        self._nearest = None
-        if self._near:
+        self._retrieve = None
+        if self._retrieves:
             self.chosen = []
         else:
             classes = len(self.task.labels) if self.selection == "balanced" else 0
-            drawn = demonstrations.draw(self.labels, self.shots, classes, self.seed)
-            self.chosen = demonstrations.ordered(drawn, self.labels, self.order)
-        self._fit(data.max_row_length())
+            drawn = demonstrations.sample(self.labels, self.shots, classes, self.seed)
+            self.chosen = demonstrations.arrange(drawn, self.labels, self.order)
+        self._check_shots_fit(data.max_row_length())
 
-    def longest_lead(self) -> int:
-        return self._longest
+    def max_demonstration_tokens(self) -> int:
+        return self._demonstration_tokens
 
-    def leads(self, batch: LabelledBatch) -> list[str]:
+    def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
         count = len(batch["index"])
-        if not self._near:
-            return [self.lead(self.chosen)] * count
-        if self._nearest is None:
+        if not self._retrieves:
+            return [self.demonstration_prefix(self.chosen)] * count
+        if self._retrieve is None:
             texts = ["\n".join(row.values()) for row in self.pool]
-            self._nearest = demonstrations.nearest(self.selection, texts, self.embedder)
+            self._retrieve = demonstrations.retriever(self.selection, texts, self.embedder)
         columns = [batch["columns"][name] for name in self.task.template.columns]
         asked = ["\n".join(row) for row in zip(*columns, strict=True)]
-        found = self._nearest(asked, self.shots)
-        return [self.lead(demonstrations.ordered(rows, self.labels, self.order)) for rows in found]
+        found = self._retrieve(asked, self.shots)
+        return [
+            self.demonstration_prefix(demonstrations.arrange(rows, self.labels, self.order))
+            for rows in found
+        ]
 
-    def lead(self, rows: list[int]) -> str:
-        """These training rows as solved examples."""
+    def demonstration_prefix(self, rows: list[int]) -> str:
+        """Return the text of these training rows as solved examples."""
         return "".join(f"{self._solved(row)}\n\n" for row in rows)
 
     def _solved(self, row: int) -> str:
-        return self.task.template.render(self.pool[row]).answered(self.task.words[self.labels[row]])
+        return self.task.template.render(self.pool[row]).fill(self.task.words[self.labels[row]])
 
-    def _fit(self, longest: int) -> None:
-        """Refuse more examples than the context holds beside the longest text."""
-        if self._near:  # any of them may be chosen: the longest ones
+    def _check_shots_fit(self, longest: int) -> None:
+        """Refuse more examples than fit into the context beside the longest text."""
+        if self._retrieves:  # any of them may be chosen: the longest ones
             rows = sorted(
                 range(len(self.pool)), key=lambda row: -sum(map(len, self.pool[row].values()))
             )
@@ -103,12 +108,14 @@ class InContext(PromptingModule):
             rows = self.chosen
         texts = [f"{self._solved(row)}\n\n" for row in rows]
         ids = self.task.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        room, sizes = self.task.room - self.task.overhead - longest, [len(part) for part in ids]
-        self._longest = sum(sizes)
-        if self._longest > room:
+        room = self.task.max_prompt_tokens - self.task.overhead - longest
+        sizes = [len(part) for part in ids]
+        self._demonstration_tokens = sum(sizes)
+        if self._demonstration_tokens > room:
             fit = next(n for n in range(len(sizes) + 1) if sum(sizes[: n + 1]) > room)
             raise ValueError(
-                f"--model.shots {self.shots}: {fit} fit into the {self.task.room:,} tokens that "
-                f"{self.origin} reads, beside instruction, template and the longest text, of "
-                f"{longest} (--data.max_length cuts it)"
+                f"--model.shots {self.shots}: {fit} fit into the "
+                f"{self.task.max_prompt_tokens:,} tokens that {self.origin} reads, beside "
+                f"instruction, template and the longest text, of {longest} (--data.max_length "
+                f"cuts it)"
             )

@@ -1,20 +1,21 @@
-"""How likely a language model finds each answer to a prompt.
+"""Log-likelihoods of answers to a prompt.
 
-A prompt is encoded as one row of tokens, or a few, and for each answer the places in them that
-predict its tokens. Answers that differ in their last token only share a row.
+A prompt is encoded as one row of tokens, or a few, and for each answer the positions that predict
+its tokens. Answers that differ in their last token only share a row.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
 
+from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
-from modules.prompting.prefixes import SharedPrefix
+from modules.prompting.prefix_cache import PrefixCache
 from modules.prompting.templates import Prompt
 
 
@@ -23,17 +24,21 @@ class PromptBatch(TypedDict):
 
     input_ids: Tensor  # (R, T) int64
     attention_mask: Tensor  # (R, T) int64
-    targets: Tensor  # (4, N) int64: row, the place in it that predicts, token, prompt * L + answer
+    targets: Tensor  # (4, N) int64: row, position that predicts, token, prompt * L + answer
     answers: int  # L
 
 
+class LabelledPrompts(PromptBatch, LabelledBatch):  # type: ignore[misc]
+    """Prompts with the labels of their rows; ``input_ids`` are those of the prompts."""
+
+
 @dataclass(frozen=True)
-class Encoded:
-    """One prompt.
+class EncodedPrompt:
+    """One prompt as token ids.
 
     Attributes:
-        rows: of token ids.
-        targets: row, place, token and answer of each token of each answer.
+        rows: token ids of each row.
+        targets: row, position, token and answer of each token of each answer.
     """
 
     rows: list[list[int]]
@@ -41,16 +46,21 @@ class Encoded:
 
     @property
     def length(self) -> int:
+        """Return the tokens of the longest row."""
         return max(len(row) for row in self.rows)
 
 
-def causal(tokenizer, prompts: Sequence[Prompt], words: Sequence[str]) -> list[Encoded]:
-    """For a decoder, which reads no further than the answer.
+def encode_causal(
+    tokenizer: Any, prompts: Sequence[Prompt], words: Sequence[str]
+) -> list[EncodedPrompt]:
+    """Encode prompts for a decoder, which reads no further than the answer.
 
     Prompt and answer are tokenised together. The tokens that all answers and the prompt alone have
     in common are the context; what follows is the answer, where a tokenizer joins the two as well.
     """
-    texts = [text for p in prompts for text in (p.stem, *(p.stem + p.joint + w for w in words))]
+    texts = [
+        text for p in prompts for text in (p.context, *(p.context + p.separator + w for w in words))
+    ]
     ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
     start = [i for i in tokenizer("")["input_ids"] if i == tokenizer.bos_token_id]
     found = []
@@ -71,16 +81,18 @@ def causal(tokenizer, prompts: Sequence[Prompt], words: Sequence[str]) -> list[E
             row = next(n for n, h in enumerate(kept) if h[: len(tokens) - 1] == tuple(tokens[:-1]))
             places = range(len(context) - 1, len(context) - 1 + len(tokens))
             targets += [(row, *pair, answer) for pair in zip(places, tokens, strict=True)]
-        found.append(Encoded([[*context, *head] for head in kept], targets))
+        found.append(EncodedPrompt([[*context, *head] for head in kept], targets))
     return found
 
 
-def cloze(tokenizer, prompts: Sequence[Prompt], words: Sequence[str]) -> list[Encoded]:
-    """For a masked encoder: as many masks as the word has tokens, all guessed at once."""
+def encode_cloze(
+    tokenizer: Any, prompts: Sequence[Prompt], words: Sequence[str]
+) -> list[EncodedPrompt]:
+    """Encode prompts for a masked encoder: as many masks as the word has tokens."""
     mask, name = tokenizer.mask_token_id, tokenizer.mask_token
     spelt = [tokenizer(f" {word}", add_special_tokens=False)["input_ids"] for word in words]
     sizes = sorted({len(tokens) for tokens in spelt})
-    texts = [f"{p.stem}{p.joint}{name * n}{p.after}" for p in prompts for n in sizes]
+    texts = [f"{p.context}{p.separator}{name * n}{p.after}" for p in prompts for n in sizes]
     ids = tokenizer(texts, verbose=False)["input_ids"] if texts else []
     found = []
     for number, prompt in enumerate(prompts):
@@ -91,7 +103,7 @@ def cloze(tokenizer, prompts: Sequence[Prompt], words: Sequence[str]) -> list[En
             places = [place for place, token in enumerate(rows[row]) if token == mask]
             places = places[: len(places) - behind][-len(tokens) :]
             targets += [(row, *pair, answer) for pair in zip(places, tokens, strict=True)]
-        found.append(Encoded(rows, targets))
+        found.append(EncodedPrompt(rows, targets))
     return found
 
 
@@ -100,11 +112,12 @@ def _all_same(tokens: tuple[int, ...]) -> bool:
 
 
 def collate(
-    encoded: Sequence[Encoded], pad: int, device: torch.device | str = "cpu"
+    encoded: Sequence[EncodedPrompt], pad: int, device: torch.device | str = "cpu"
 ) -> PromptBatch:
-    """Prompts of the same number of answers as one batch."""
+    """Collate prompts of the same number of answers to one batch, padded on the right."""
     answers = 1 + max(answer for *_, answer in encoded[0].targets)
-    rows, targets = [], []
+    rows: list[list[int]] = []
+    targets: list[tuple[int, int, int, int]] = []
     for number, prompt in enumerate(encoded):
         for row, place, token, answer in prompt.targets:
             targets.append((len(rows) + row, place, token, number * answers + answer))
@@ -121,29 +134,33 @@ def collate(
     }
 
 
-def scores(
-    model: nn.Module,
+def answer_log_likelihoods(
+    model: Any,
     batch: PromptBatch,
     normalize: bool = True,
-    prefix: SharedPrefix | None = None,
+    prefix_cache: PrefixCache | None = None,
 ) -> Tensor:
-    """Log-likelihoods of the answers, (B, L) in fp32.
+    """Return the log-likelihoods of the answers, (B, L) in fp32.
 
     Args:
-        normalize: the mean over an answer's tokens; their sum otherwise.
-        prefix: keeps keys and values of the tokens with which all rows begin; without gradients.
+        model: a language model of transformers, with or without a peft model around it.
+        batch: encoded prompts.
+        normalize: whether to take the mean over an answer's tokens rather than their sum.
+        prefix_cache: of the tokens that all rows begin with; without gradients.
     """
     row_N, place_N, token_N, slot_N = batch["targets"]
-    length, inputs = batch["input_ids"].shape[1], {}
-    if prefix is not None:
-        inputs = prefix.inputs(model, batch, int(place_N.min()))
-    inputs = inputs or {name: batch[name] for name in ("input_ids", "attention_mask")}
+    length = batch["input_ids"].shape[1]
+    inputs: dict[str, Any] = {}
+    if prefix_cache is not None:
+        inputs = prefix_cache.inputs(model, batch, int(place_N.min()))
+    if not inputs:
+        inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
     # Answers share places, of which the sum over the vocabulary is taken once. They are counted
     # from the end, as a trained prompt may stand before the rows.
     pairs_2M, pair_N = torch.unique(
         torch.stack([row_N, place_N - length]), dim=1, return_inverse=True
     )
-    with _reading(model, *pairs_2M):
+    with _logits_only_at(model, *pairs_2M):
         logits_MV = model(**inputs).logits.float()
     logs_N = logits_MV[pair_N, token_N] - logits_MV.logsumexp(1)[pair_N]
     tokens = torch.bincount(slot_N)
@@ -154,8 +171,8 @@ def scores(
 
 
 @contextmanager
-def _reading(model: nn.Module, rows_M: Tensor, places_M: Tensor) -> Iterator[None]:
-    """Meanwhile the model makes logits of these places only, (M, V), and in fp32.
+def _logits_only_at(model: Any, rows_M: Tensor, places_M: Tensor) -> Iterator[None]:
+    """Have the model compute logits at these positions only, (M, V), and in fp32.
 
     Logits of bf16 are multiples of 1/8 above 16: it would often find two words equal.
     """
@@ -178,29 +195,36 @@ def _reading(model: nn.Module, rows_M: Tensor, places_M: Tensor) -> Iterator[Non
 
 @torch.no_grad()
 def label_scores(
-    model: nn.Module,
-    tokenizer,
+    model: Any,
+    tokenizer: Any,
     prompts: Sequence[Prompt | str],
     words: Sequence[str],
     normalize: bool = True,
     batch_tokens: int = 4096,
 ) -> Tensor:
-    """Log-likelihood of each word behind each prompt of a decoder, (prompts, words) on the CPU.
+    """Return the log-likelihood of each word behind each prompt, (prompts, words) on the CPU.
 
-    Rows of like length share a batch of at most ``batch_tokens`` padded tokens.
+    Args:
+        model: a decoder of transformers.
+        tokenizer: of the model.
+        prompts: texts, or prompts that say where the answer stands.
+        words: the answers.
+        normalize: whether to take the mean over a word's tokens rather than their sum.
+        batch_tokens: padded tokens of a batch, at most; rows of like length share one.
     """
     asked = [Prompt(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
-    encoded = causal(tokenizer, asked, words)
+    encoded = encode_causal(tokenizer, asked, words)
     order = sorted(range(len(encoded)), key=lambda number: encoded[number].length)
     found = torch.empty(len(encoded), len(words))
-    device, prefix = next(model.parameters()).device, SharedPrefix()
+    device, cache = next(model.parameters()).device, PrefixCache()
     while order:
-        part, rows = [], 0
+        part: list[int] = []
+        rows = 0
         while order:
             rows += len(encoded[order[0]].rows)
             if part and rows * encoded[order[0]].length > batch_tokens:
                 break
             part.append(order.pop(0))
         batch = collate([encoded[number] for number in part], pad_id(tokenizer), device)
-        found[part] = scores(model, batch, normalize, prefix).cpu()
+        found[part] = answer_log_likelihoods(model, batch, normalize, cache).cpu()
     return found

@@ -1,4 +1,4 @@
-"""A row of named columns as the text of a prompt, and the words that answer it."""
+"""Prompt templates over the columns of a row, and the words that answer them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -6,13 +6,11 @@ from typing import NamedTuple
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-_ANSWER = (
-    "\ue000"  # of Unicode's private use: what `{{ mask }}` becomes, until the text is cut there
-)
+_ANSWER = "\ue000"  # of Unicode's private use: `{{ mask }}`, until the text is split there
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja that reads columns and no more: no globals, no files, no private attributes."""
+    """Jinja that only reads columns: no globals, no files, no private attributes."""
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -20,34 +18,37 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 class Prompt(NamedTuple):
-    """The text before the place of the answer and the text after it."""
+    """The text before the answer and the text after it."""
 
     before: str
     after: str = ""
 
-    def answered(self, word: str) -> str:
-        """With the answer in its place."""
-        return f"{self.stem}{self.joint}{word}{self.after}"
+    def fill(self, word: str) -> str:
+        """Return the text with the answer in its place."""
+        return f"{self.context}{self.separator}{word}{self.after}"
 
     @property
-    def stem(self) -> str:
-        """``before`` without the spaces at its end: tokenizers put them into the next word."""
+    def context(self) -> str:
+        """Return ``before`` without spaces at its end: tokenizers put them into the next word."""
         return self.before.rstrip(" ")
 
     @property
-    def joint(self) -> str:
-        """What stands between ``stem`` and the answer: nothing at the start of a line."""
-        return " " if self.stem and not self.stem[-1].isspace() else ""
+    def separator(self) -> str:
+        """Return the space between ``context`` and the answer: none at the start of a line."""
+        return " " if self.context and not self.context[-1].isspace() else ""
 
 
 class Template:
-    """A prompt with the columns of a row in it, as ``"{{ text }}\\nIt was {{ mask }}."``.
+    """A prompt over the columns of a row, such as ``"{{ text }}\\nIt was {{ mask }}."``.
 
     The answer stands at ``mask``, or at the end. The template cannot run code.
 
     Args:
-        source: in Jinja.
-        flag: what an error is about.
+        source: the template in Jinja.
+        flag: the flag that an error names.
+
+    Raises:
+        ValueError: for an error of Jinja, and for a template without a column.
     """
 
     def __init__(self, source: str, flag: str = "--model.task.template") -> None:
@@ -65,16 +66,20 @@ class Template:
                 f"same of every row"
             )
 
-    def check(self, columns: Iterable[str]) -> None:
-        """Refuse a row that lacks a column of the template."""
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Refuse a row without one of the template's columns.
+
+        Raises:
+            ValueError: names the column.
+        """
         there = list(columns)
         for name in self.columns:
             if name not in there:
                 raise ValueError(f"{self.flag}: no column {name!r} (there: {', '.join(there)})")
 
     def render(self, row: Mapping[str, str]) -> Prompt:
-        """The prompt of one row."""
-        self.check(row)
+        """Return the prompt of one row."""
+        self.check_columns(row)
         clean = {name: str(value).replace(_ANSWER, "") for name, value in row.items()}
         try:
             text = self._template.render({**clean, "mask": _ANSWER})
@@ -83,15 +88,19 @@ class Template:
         before, *after = text.split(_ANSWER)
         if len(after) > 1:
             raise ValueError(f"{self.flag}: one place for the answer, and here are {len(after)}")
-        return Prompt(before, *after)
+        return Prompt(before, "".join(after))
 
 
-def words_of(
+def label_words(
     labels: Sequence[str],
     verbalizer: Mapping[str, str] | None = None,
     flag: str = "--model.task.verbalizer",
 ) -> list[str]:
-    """The word that answers for each label: its own name where there is no verbalizer."""
+    """Return the word of each label: its own name where there is no verbalizer.
+
+    Raises:
+        ValueError: for a label without a word, and for two labels with the same word.
+    """
     given = {label: label for label in labels} if verbalizer is None else verbalizer
     found: dict[str, str] = {}
     for label in labels:

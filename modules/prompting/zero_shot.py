@@ -1,11 +1,11 @@
-"""No examples."""
+"""Zero-shot prompting: no examples."""
 
 from datamodules.batches import LabelledBatch
 from modules.prompting.base import PromptingModule
 
 
 class ZeroShot(PromptingModule):
-    """The question alone, with or without an instruction (Radford et al. 2019)."""
+    """Asks the question alone, with or without an instruction (Radford et al. 2019)."""
 
-    def leads(self, batch: LabelledBatch) -> list[str]:
+    def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
         return [""] * len(batch["index"])

@@ -1,24 +1,37 @@
-"""What a model is asked to do: its head, its loss and its metrics. A strategy takes one."""
+"""The base of every task: a head, a loss and metrics, which a strategy takes as an argument."""
 
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MetricCollection
 
-from datamodules.batches import LabelledBatch
+from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
 Lengths = TypeVar("Lengths", np.ndarray, Tensor)  # (rows,)
+LabelKind = Literal["class", "number", "several", "none"]
 
 
-class Task:
+# A TypedDict of datamodules/batches.py.
+Batch = TypeVar("Batch", bound=Mapping[str, Any])
+
+
+class Task(Registered, Generic[Batch], abstract=True):
     """Head, loss and metrics over one kind of batch.
 
-    ``auto_class`` and ``pipeline`` are its names in transformers, ``peft_type`` that in peft;
-    ``monitor`` names the validation metric that picks the best checkpoint, and ``mode`` says
-    whether more (max) or less (min) of it is better. ``label_kind`` is what a row of the data has
-    to bring: a class, a number, several names, or none. ``pairs`` says whether it takes two texts.
+    Attributes:
+        auto_class: the model's class in transformers.
+        pipeline: its pipeline in transformers.
+        peft_type: its task type in peft.
+        monitor: the validation metric that picks the best checkpoint.
+        mode: whether more (max) or less (min) of it is better.
+        label_kind: the label of a row of the data: a class, a number, several names, or none.
+        pairs: whether a row has two texts.
+        head: the new head; a task without one overrides the methods that read it.
+        pooling: native or mean, as the head's.
+        overhead: tokens that the task adds to those of a text.
     """
 
     auto_class: str = "AutoModelForSequenceClassification"
@@ -26,30 +39,39 @@ class Task:
     peft_type: str = "SEQ_CLS"
     monitor: str
     mode: Literal["min", "max"]
-    label_kind: Literal["class", "number", "several", "none"] = "class"
-    pairs: bool = False
-    head: Head  # a task without a new one overrides what reads it
+    label_kind: ClassVar[LabelKind] = "class"
+    pairs: ClassVar[bool] = False
+    head: Head
     pooling: Pooling = "native"
-    overhead: int = 0  # tokens that it adds to those of a text
+    overhead: int = 0
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments that rebuild this task, for checkpoints: plain values only."""
+        """Return the arguments that rebuild this task, for checkpoints: plain values only."""
         return self.head.arguments()
 
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        """The backbone with the task's head on it, its dropout rates replaced if one is given."""
+    def build(self, backbone: str, dropout: float | None = None) -> Any:
+        """Load the backbone with the task's head on it.
+
+        Args:
+            backbone: a bundled name, a hub id or a folder.
+            dropout: the rate that replaces the architecture's own.
+        """
         return self.head.build(backbone, dropout)
 
-    def asks(self) -> str:
-        """What the model is given beside the text, for people to read; nothing by default."""
+    def prompt_description(self) -> str:
+        """Return the prompt around a text, for people to read; empty where there is none."""
         return ""
 
-    def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
-        """The batch with the targets of ``loss`` in it, where the data do not bring them."""
+    def prepare(self, batch: Batch, training: bool) -> Batch:
+        """Return the batch with the targets of ``loss`` in it, where the data do not have them."""
         return batch
 
-    def check(self, columns: list[str]) -> None:
-        """Refuse rows that lack what the task reads of them: text, and pair where there are two."""
+    def check_columns(self, columns: list[str]) -> None:
+        """Refuse rows without the columns that the task reads.
+
+        Raises:
+            ValueError: names the flag to change.
+        """
         if "text" not in columns:
             raise ValueError(
                 f"--model.task {type(self).__name__}: reads labelled texts, which the data has not"
@@ -60,21 +82,22 @@ class Task:
                 f"with --data.pair_column"
             )
 
-    def cost(self, lengths: Lengths) -> Lengths:
-        """Tokens that the model reads for rows of so many tokens."""
+    def num_input_tokens(self, lengths: Lengths) -> Lengths:
+        """Return the tokens that the model reads for rows of these lengths."""
         return lengths
 
-    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        """What the head makes of the batch, (B, outputs)."""
-        return self.head.scores(model, batch)
+    def logits(self, model: Any, batch: Batch) -> Tensor:
+        """Return the outputs of the head, (B, outputs)."""
+        return self.head.logits(model, batch)
 
-    def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the mean loss of the batch, a scalar."""
         raise NotImplementedError
 
-    def size(self, batch: LabelledBatch) -> Tensor | int:
-        """Over how many rows, or tokens, ``loss`` is the mean."""
+    def num_targets(self, batch: Batch) -> Tensor | int:
+        """Return the number of rows, or tokens, that ``loss`` is the mean of."""
         return len(batch["labels"])
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
-        """Of one batch in training, of all rows otherwise."""
+        """Return the metrics of a stage: of one batch in training, of all rows otherwise."""
         raise NotImplementedError

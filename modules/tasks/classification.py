@@ -1,4 +1,6 @@
-"""One class for each text."""
+"""Classification of texts."""
+
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveInt
 from torch import Tensor, nn
@@ -9,15 +11,15 @@ from modules.tasks import heads
 from modules.tasks.base import Task
 
 
-class Classification(Task):
-    """One class for each text or pair of texts.
+class Classification(Task[LabelledBatch]):
+    """Predicts one class for each text or pair of texts.
 
     Args:
         labels: class names in the order of their ids; taken from the data on the command line.
-        num_classes: instead of names.
+        num_classes: number of classes, instead of their names.
         pooling: native is the architecture's own head (BERT: the first token through the pooler;
             decoders: the last token); mean averages the tokens, as sentence encoders do.
-        dropout: before the classifier; the architecture's own if not given.
+        dropout: dropout rate before the classifier; the architecture's own if not given.
         label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
     """
 
@@ -31,11 +33,11 @@ class Classification(Task):
         dropout: ClosedUnitInterval | None = None,
         label_smoothing: ClosedUnitInterval = 0.0,
     ) -> None:
-        self.labels, self.label_smoothing = heads.named(labels, num_classes), label_smoothing
+        self.labels, self.label_smoothing = heads.class_names(labels, num_classes), label_smoothing
         self.pooling = pooling
         self.head = heads.Head(self.labels, pooling, dropout)
 
-    def arguments(self) -> dict:
+    def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"label_smoothing": self.label_smoothing}
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
@@ -43,8 +45,8 @@ class Classification(Task):
             logits.float(), batch["labels"], label_smoothing=self.label_smoothing
         )
 
-    def metrics(self, stage: str) -> MetricCollection:
-        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}
         return MetricCollection(
             {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
         )

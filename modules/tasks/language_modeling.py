@@ -1,4 +1,6 @@
-"""Predicting tokens: pre-training's own task, for text of one's own domain."""
+"""Language modeling on text of one's own domain."""
+
+from typing import Any, Literal
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval
@@ -8,20 +10,20 @@ from torchmetrics import Metric, MetricCollection
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer
 from modules.masking import mask_tokens
-from modules.tasks import heads, language_models
+from modules.tasks import heads, pretrained_lm
 from modules.tasks.base import Task
 
 _IGNORED = -100  # where there is nothing to predict
 
 
-class LanguageModeling(Task):
-    """Domain-adaptive pre-training with any strategy (Gururangan et al. 2020).
+class LanguageModeling(Task[LabelledBatch]):
+    """Predicts tokens: domain-adaptive pre-training with any strategy (Gururangan et al. 2020).
 
-    A decoder predicts each next token, an encoder the masked ones. Masks are new in every step;
-    in validation they are a function of the row, so that curves compare.
+    A decoder predicts each next token, an encoder the masked ones. Masks are new in every step; in
+    validation they are a function of the row, so that curves compare.
 
     Args:
-        mask_probability: of a token of an encoder's text (Devlin et al. 2019).
+        mask_probability: share of the tokens of an encoder's text to mask (Devlin et al. 2019).
     """
 
     monitor, mode, label_kind = "val/loss", "min", "none"
@@ -31,11 +33,11 @@ class LanguageModeling(Task):
         self._mask: int | None = None  # the mask token's id; a decoder has none
         self._special: Tensor = torch.empty(0)
 
-    def arguments(self) -> dict:
+    def arguments(self) -> dict[str, Any]:
         return {"mask_probability": self.mask_probability}
 
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        model, masked = language_models.build(self, backbone, dropout)
+    def build(self, backbone: str, dropout: float | None = None) -> Any:
+        model, masked = pretrained_lm.build(self, backbone, dropout)
         if masked:
             tokenizer = load_tokenizer(backbone)
             self._mask = tokenizer.mask_token_id
@@ -44,7 +46,7 @@ class LanguageModeling(Task):
         return model
 
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
-        """``labels`` (B, T): the token that each place predicts, -100 where there is none."""
+        """Add ``labels`` (B, T): the token to predict, -100 where there is none."""
         ids_BT, real_BT = batch["input_ids"], batch["attention_mask"].bool()
         if self._mask is None:
             next_BT = ids_BT.roll(-1, 1)
@@ -65,23 +67,26 @@ class LanguageModeling(Task):
                 seen_BT[here], chosen_BT[here] = seen_T.to(ids_BT), chosen_T.to(chosen_BT)
         return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, _IGNORED)}
 
-    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        """Of every place, (B, T, vocabulary)."""
+    def logits(self, model: Any, batch: LabelledBatch) -> Tensor:
+        """Return the logits of every token, (B, T, vocabulary)."""
         return model(**heads.model_inputs(batch)).logits[:, -batch["input_ids"].shape[1] :]
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
-        total, count = _surprise(logits, batch["labels"])
+        total, count = _nll(logits, batch["labels"])
         return total / count.clamp(min=1)
 
-    def size(self, batch: LabelledBatch) -> Tensor:
+    def num_targets(self, batch: LabelledBatch) -> Tensor:
         return (batch["labels"] != _IGNORED).sum()
 
-    def metrics(self, stage: str) -> MetricCollection:
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         return MetricCollection({} if stage == "train" else {"perplexity": Perplexity()})
 
 
 class Perplexity(Metric):
-    """exp of the mean negative log-probability of all predicted tokens."""
+    """Computes exp of the mean negative log-likelihood of all predicted tokens."""
+
+    total: Tensor
+    count: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,16 +94,18 @@ class Perplexity(Metric):
             self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, labels: Tensor) -> None:
-        total, count = _surprise(logits, labels)
+        """Add a batch of logits, (B, T, vocabulary), and labels, (B, T)."""
+        total, count = _nll(logits, labels)
         self.total += total
         self.count += count
 
     def compute(self) -> Tensor:
+        """Return the perplexity, a scalar."""
         return (self.total / self.count.clamp(min=1)).exp().float()
 
 
-def _surprise(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Summed negative log-probability of the predicted tokens, and their number."""
+def _nll(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the summed negative log-likelihood of the predicted tokens, and their number."""
     there = labels != _IGNORED
     total = nn.functional.cross_entropy(logits[there].float(), labels[there], reduction="sum")
     return total, there.sum()

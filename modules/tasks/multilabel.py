@@ -1,4 +1,6 @@
-"""Any number of classes for each text."""
+"""Multi-label classification of texts."""
+
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor, nn
@@ -10,13 +12,13 @@ from modules.tasks import heads
 from modules.tasks.base import Task
 
 
-class MultiLabel(Task):
-    """Any number of classes for each text, each decided by itself at a probability of 0.5.
+class MultiLabel(Task[LabelledBatch]):
+    """Predicts any number of classes for each text, each by itself at a probability of 0.5.
 
     Args:
         labels: class names in the order of their ids; taken from the data on the command line.
-        pooling: native or mean, as for Classification.
-        dropout: before the classifier; the architecture's own if not given.
+        pooling: native or mean, as in ``Classification``.
+        dropout: dropout rate before the classifier; the architecture's own if not given.
     """
 
     monitor, mode = "val/f1", "max"
@@ -28,7 +30,7 @@ class MultiLabel(Task):
         pooling: heads.Pooling = "native",
         dropout: ClosedUnitInterval | None = None,
     ) -> None:
-        self.labels = heads.named(labels)
+        self.labels = heads.class_names(labels)
         kind = "multi_label_classification"
         self.pooling = pooling
         self.head = heads.Head(self.labels, pooling, dropout, problem_type=kind)
@@ -37,8 +39,8 @@ class MultiLabel(Task):
         targets = batch["labels"].float()
         return nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
 
-    def metrics(self, stage: str) -> MetricCollection:
-        kind = {"num_labels": len(self.labels)}
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        kind: dict[str, Any] = {"num_labels": len(self.labels)}
         return MetricCollection(
             {
                 "f1": MultilabelF1Score(average="micro", **kind),

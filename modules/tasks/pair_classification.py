@@ -1,4 +1,6 @@
-"""One class for each pair of texts."""
+"""Classification of pairs of texts."""
+
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor, nn
@@ -9,15 +11,15 @@ from modules.tasks import heads
 from modules.tasks.base import Task
 
 
-class PairClassification(Task):
-    """How two texts relate: entailment, paraphrase, answer … Both are read together.
+class PairClassification(Task[LabelledBatch]):
+    """Predicts how two texts relate: entailment, paraphrase, answer … Both are read together.
 
-    Beside accuracy and macro F1 it has Matthews' correlation, for classes of unlike size.
+    Metrics are accuracy, macro F1 and Matthews' correlation, which suits classes of unlike size.
 
     Args:
         labels: class names in the order of their ids; taken from the data on the command line.
-        pooling: native or mean, as for Classification.
-        dropout: before the classifier; the architecture's own if not given.
+        pooling: native or mean, as in ``Classification``.
+        dropout: dropout rate before the classifier; the architecture's own if not given.
     """
 
     monitor, mode = "val/accuracy", "max"
@@ -29,15 +31,15 @@ class PairClassification(Task):
         pooling: heads.Pooling = "native",
         dropout: ClosedUnitInterval | None = None,
     ) -> None:
-        self.labels = heads.named(labels)
+        self.labels = heads.class_names(labels)
         self.pooling = pooling
         self.head = heads.Head(self.labels, pooling, dropout)
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.cross_entropy(logits.float(), batch["labels"])
 
-    def metrics(self, stage: str) -> MetricCollection:
-        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}
         return MetricCollection(
             {
                 "accuracy": Accuracy(average="micro", **kind),

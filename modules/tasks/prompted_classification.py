@@ -1,6 +1,7 @@
-"""A class for each text, asked for in words."""
+"""Classification of texts by a prompt."""
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 from jsonargparse.typing import PositiveInt
 from torch import Tensor, nn
@@ -8,16 +9,17 @@ from torchmetrics import Accuracy, F1Score, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer, pad_id
-from modules.finetuning.prompts import context
+from modules.backbones import context_length
 from modules.prompting import scoring
 from modules.prompting.library import TEMPLATES
-from modules.prompting.templates import Prompt, Template, words_of
-from modules.tasks import heads, language_models
+from modules.prompting.prefix_cache import PrefixCache
+from modules.prompting.templates import Prompt, Template, label_words
+from modules.tasks import heads, pretrained_lm
 from modules.tasks.base import Lengths, Task
 
 
-class PromptedClassification(Task):
-    """The class whose word the language model finds likeliest in a prompt.
+class PromptedClassification(Task[LabelledBatch]):
+    """Predicts the class whose word a language model finds likeliest in a prompt.
 
     A decoder scores the words behind the prompt, an encoder in the place of masks (Schick & Schütze
     2021, Gao et al. 2021). There is no new head: without training this is zero-shot classification
@@ -28,10 +30,10 @@ class PromptedClassification(Task):
         template: a name of the library, or Jinja over the columns text and pair, with the answer at
             ``{{ mask }}`` or at the end.
         verbalizer: the word of each label; the library's, or the label's own name, if not given.
-        instruction: what to do, in words, before everything else; the library's if not given.
+        instruction: an instruction before everything else; the library's if not given.
         labels: class names in the order of their ids; taken from the data on the command line.
-        num_classes: instead of names.
-        normalize: score a word by the mean over its tokens; by the sum otherwise.
+        num_classes: number of classes, instead of their names.
+        normalize: whether to score a word by the mean over its tokens rather than by the sum.
     """
 
     monitor, mode = "val/accuracy", "max"
@@ -54,16 +56,16 @@ class PromptedClassification(Task):
         verbalizer = verbalizer or (dict(known.words) if known else None)
         if labels is None and num_classes is None and verbalizer:
             labels = list(verbalizer)
-        self.labels = heads.named(labels, num_classes)
-        self.words = words_of(self.labels, verbalizer)
+        self.labels = heads.class_names(labels, num_classes)
+        self.words = label_words(self.labels, verbalizer)
         self.template = Template(known.template if known else template)
         self.instruction = (
             (known.instruction if known else "") if instruction is None else instruction
         )
         self.normalize = normalize
 
-    def arguments(self) -> dict:
-        """In full: what the library says of a name may change."""
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments in full: the library may change what a name means."""
         return {
             "template": self.template.source,
             "verbalizer": dict(zip(self.labels, self.words, strict=True)),
@@ -72,85 +74,100 @@ class PromptedClassification(Task):
             "normalize": self.normalize,
         }
 
-    def build(self, backbone: str, dropout: float | None = None) -> nn.Module:
-        model, self.masked = language_models.build(self, backbone, dropout)
+    def build(self, backbone: str, dropout: float | None = None) -> Any:
+        model, self.masked = pretrained_lm.build(self, backbone, dropout)
         self.tokenizer = load_tokenizer(backbone)
         self._check_words(backbone)
-        self.room = min(context(model) or 10**9, self.tokenizer.model_max_length)
-        (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], cut=False)
+        self.max_prompt_tokens = min(
+            context_length(model) or 10**9, self.tokenizer.model_max_length
+        )
+        (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], truncate=False)
         self._rows, self.overhead = len(empty.rows), empty.length
-        if self.overhead >= self.room:
+        if self.overhead >= self.max_prompt_tokens:
             raise ValueError(
                 f"--model.task.template: takes {self.overhead} tokens and leaves no room for a "
-                f"text; {backbone} reads {self.room}"
+                f"text; {backbone} reads {self.max_prompt_tokens}"
             )
         return model
 
-    def check(self, columns: list[str]) -> None:
-        self.template.check(columns)
+    def check_columns(self, columns: list[str]) -> None:
+        self.template.check_columns(columns)
 
-    def cost(self, lengths: Lengths) -> Lengths:
-        return self._rows * (lengths + self.overhead).clip(max=self.room)
+    def num_input_tokens(self, lengths: Lengths) -> Lengths:
+        return self._rows * (lengths + self.overhead).clip(max=self.max_prompt_tokens)
 
-    def asks(self) -> str:
+    def prompt_description(self) -> str:
         asked = "\n\n".join(filter(None, (self.instruction, self.template.source)))
         return f"{asked!r} -> {' | '.join(self.words)}"
 
-    def prompt(self, row: dict[str, str], lead: str = "") -> Prompt:
-        """What is asked of a row, behind instruction and ``lead``."""
+    def prompt(self, row: dict[str, str], demonstration_prefix: str = "") -> Prompt:
+        """Return the prompt of a row, behind the instruction and the demonstrations."""
         prompt = self.template.render(row)
         start = f"{self.instruction}\n\n" if self.instruction else ""
-        return Prompt(start + lead + prompt.before, prompt.after)
+        return Prompt(start + demonstration_prefix + prompt.before, prompt.after)
 
     def encode(
-        self, rows: Sequence[dict[str, str]], leads: Sequence[str] | None = None, cut: bool = True
-    ) -> list[scoring.Encoded]:
-        """The prompts of rows, each behind its lead, as tokens that fit into the context."""
-        leads = leads or [""] * len(rows)
-        read = scoring.cloze if self.masked else scoring.causal
-        prompts = [self.prompt(*pair) for pair in zip(rows, leads, strict=True)]
+        self,
+        rows: Sequence[dict[str, str]],
+        demonstration_prefixes: Sequence[str] | None = None,
+        truncate: bool = True,
+    ) -> list[scoring.EncodedPrompt]:
+        """Encode the prompts of rows.
+
+        Args:
+            rows: the texts of each row by column.
+            demonstration_prefixes: text before each prompt; none if not given.
+            truncate: whether to truncate texts so that the prompt fits into the context.
+        """
+        prefixes = demonstration_prefixes or [""] * len(rows)
+        read = scoring.encode_cloze if self.masked else scoring.encode_causal
+        prompts = [self.prompt(*pair) for pair in zip(rows, prefixes, strict=True)]
         encoded = read(self.tokenizer, prompts, self.words)
-        for number in range(len(encoded)) if cut else ():
+        for number in range(len(encoded)) if truncate else ():
             row = rows[number]
-            while (over := encoded[number].length - self.room) > 0:
-                row = self._shortened(row, over)
-                prompt = self.prompt(row, leads[number])
+            while (over := encoded[number].length - self.max_prompt_tokens) > 0:
+                row = self._truncated(row, over)
+                prompt = self.prompt(row, prefixes[number])
                 (encoded[number],) = read(self.tokenizer, [prompt], self.words)
         return encoded
 
-    def _shortened(self, row: dict[str, str], tokens: int) -> dict[str, str]:
-        """Without so many tokens at the end of its longest text."""
+    def _truncated(self, row: dict[str, str], tokens: int) -> dict[str, str]:
+        """Return the row without so many tokens at the end of its longest text."""
         name = max(self.template.columns, key=lambda column: len(row[column]))
         options = {"add_special_tokens": False, "return_offsets_mapping": True, "verbose": False}
         ends = self.tokenizer(row[name], **options)["offset_mapping"]
         if len(ends) <= tokens:
             raise ValueError(
                 f"--model.task.template: the prompt without its texts is longer than the "
-                f"{self.room} tokens that the backbone reads"
+                f"{self.max_prompt_tokens} tokens that the backbone reads"
             )
         return {**row, name: row[name][: ends[len(ends) - tokens][0]].rstrip()}
 
     def prepare(
-        self, batch: LabelledBatch, training: bool, leads: Sequence[str] | None = None
-    ) -> LabelledBatch:
-        """With the prompts' tokens in place of the texts', as a :class:`scoring.PromptBatch`."""
+        self,
+        batch: LabelledBatch,
+        training: bool,
+        demonstration_prefixes: Sequence[str] | None = None,
+    ) -> scoring.LabelledPrompts:
+        """Return the batch with the prompts' tokens in place of the texts'."""
         names, columns = batch["columns"], zip(*batch["columns"].values(), strict=True)
         rows = [dict(zip(names, values, strict=True)) for values in columns]
+        encoded = self.encode(rows, demonstration_prefixes)
         device = batch["index"].device
         return {
             **batch,
-            **scoring.collate(self.encode(rows, leads), pad_id(self.tokenizer), device),
+            **scoring.collate(encoded, pad_id(self.tokenizer), device),
         }
 
-    def logits(self, model: nn.Module, batch: LabelledBatch, prefix=None) -> Tensor:
-        """Log-likelihoods of the words, (B, classes)."""
-        return scoring.scores(model, batch, self.normalize, prefix)
+    def logits(self, model: Any, batch: Any, prefix_cache: PrefixCache | None = None) -> Tensor:
+        """Return the log-likelihoods of the words, (B, classes), for a prepared batch."""
+        return scoring.answer_log_likelihoods(model, batch, self.normalize, prefix_cache)
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.cross_entropy(logits.float(), batch["labels"])
 
-    def metrics(self, stage: str) -> MetricCollection:
-        kind = {"task": "multiclass", "num_classes": len(self.labels)}
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}
         return MetricCollection(
             {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
         )

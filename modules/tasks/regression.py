@@ -1,4 +1,6 @@
-"""One number for each text."""
+"""Regression on texts."""
+
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor, nn
@@ -9,12 +11,14 @@ from modules.tasks import heads
 from modules.tasks.base import Task
 
 
-class Regression(Task):
-    """A number for each text or pair of texts, by squared error; as STS-B's similarity.
+class Regression(Task[LabelledBatch]):
+    """Predicts a number for each text or pair of texts, such as STS-B's similarity.
+
+    The loss is the squared error.
 
     Args:
-        pooling: native or mean, as for Classification.
-        dropout: before the head; the architecture's own if not given.
+        pooling: native or mean, as in ``Classification``.
+        dropout: dropout rate before the head; the architecture's own if not given.
     """
 
     monitor, mode = "val/pearson", "max"
@@ -26,15 +30,15 @@ class Regression(Task):
         self.pooling = pooling
         self.head = heads.Head(None, pooling, dropout, problem_type="regression")
 
-    def logits(self, model: nn.Module, batch: LabelledBatch) -> Tensor:
-        """The predicted numbers, (B,)."""
-        return self.head.scores(model, batch)[:, 0].float()
+    def logits(self, model: Any, batch: LabelledBatch) -> Tensor:
+        """Return the predicted numbers, (B,)."""
+        return self.head.logits(model, batch)[:, 0].float()
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.mse_loss(logits, batch["labels"])
 
-    def metrics(self, stage: str) -> MetricCollection:
-        error = {"mse": MeanSquaredError()}
+    def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        error: dict[str, Any] = {"mse": MeanSquaredError()}
         if stage == "train":  # a batch of one row has no correlation
             return MetricCollection(error)
         return MetricCollection(

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks.progress import tqdm_progress
 
-from callbacks import Cost, LastCheckpoint, Predictions, Progress, StepSeed, StopOnNaN
+from callbacks import LastCheckpoint, Predictions, Progress, StepSeed, StopOnNaN, ThroughputMonitor
 from modules import FullFineTuning, LoRA
 from tests import tiny
 
@@ -24,7 +24,7 @@ def data(reviews, bert):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_nan_stops_at_its_step_with_the_learning_rate_of_that_step(bert, data, tmp_path, bad):
-    module = tiny.make(LoRA, bert, learning_rate=0.06, warmup=0.0, schedule="linear")
+    module = tiny.make(LoRA, bert, learning_rate=0.06, warmup_ratio=0.0, schedule="linear")
     calls, loss = [], module.task.loss
 
     def spoiled(logits, batch):
@@ -61,7 +61,7 @@ def test_a_finite_run_is_left_alone(bert, data):
 
 
 def test_cost_counts_tokens_that_are_not_padding_and_parameters(bert, data):
-    module, cost = tiny.make(LoRA, bert), Cost()
+    module, cost = tiny.make(LoRA, bert), ThroughputMonitor()
     tiny.fit(module, data, cost)
     wanted = 2 * int(data._rows["train"].lengths.sum())
     summary = cost.summary()
@@ -74,7 +74,7 @@ def test_cost_counts_tokens_that_are_not_padding_and_parameters(bert, data):
 
 def test_cost_leaves_validation_out(bert, data, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("callbacks.cost.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("callbacks.throughput.time.perf_counter", lambda: clock[0])
 
     class Slow(Callback):
         def on_train_batch_start(self, *args):
@@ -83,7 +83,7 @@ def test_cost_leaves_validation_out(bert, data, monkeypatch):
         def on_validation_batch_start(self, *args):
             clock[0] += 100.0
 
-    cost = Cost()
+    cost = ThroughputMonitor()
     tiny.fit(tiny.make(LoRA, bert), data, Slow(), cost, val_check_interval=1)
     assert cost.seconds == 6.0
 
@@ -181,7 +181,7 @@ def test_progress_shows_loss_accuracy_and_tokens_a_second(bert, data, monkeypatc
     monkeypatch.setenv("COLUMNS", "200")
     progress = Progress(seconds=0)
     # Tokens a second are logged at every second step: they stay on show in between.
-    run = tiny.fit(tiny.make(LoRA, bert), data, Cost(), progress, log_every_n_steps=2)
+    run = tiny.fit(tiny.make(LoRA, bert), data, ThroughputMonitor(), progress, log_every_n_steps=2)
     text = screen.getvalue()
     if terminal:
         lines = [line for line in re.split(r"[\r\n]", text) if "| 3/3" in line and "loss=" in line]
@@ -202,5 +202,5 @@ def test_progress_shows_loss_accuracy_and_tokens_a_second(bert, data, monkeypatc
 def test_progress_off_a_terminal_keeps_its_lines_apart(bert, data, monkeypatch):
     screen = Screen(False)
     monkeypatch.setattr(sys, "stderr", screen)
-    tiny.fit(tiny.make(LoRA, bert), data, Cost(), Progress(seconds=1e9))
+    tiny.fit(tiny.make(LoRA, bert), data, ThroughputMonitor(), Progress(seconds=1e9))
     assert len([line for line in screen.getvalue().splitlines() if "step" in line]) <= 1

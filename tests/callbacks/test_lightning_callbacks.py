@@ -67,7 +67,7 @@ def test_averaging_goes_on_after_a_resume(strategy, precision, bert, reviews, tm
     data = tiny.read(reviews, bert, batch_size=8)
     ends = {}
     for name, epochs, resume in (("part", 1, False), ("rest", 3, True), ("whole", 3, False)):
-        module = tiny.make(strategy, bert, schedule="constant", warmup=0.0)
+        module = tiny.make(strategy, bert, schedule="constant", warmup_ratio=0.0)
         keep = LastCheckpoint(tmp_path / name)
         file = tmp_path / "part" / "last.ckpt" if resume else None
         average = EMAWeightAveraging(decay=0.5)

@@ -37,7 +37,7 @@ def fit(module, data, *callbacks, **settings):
 
 
 def test_layers_thaw_from_the_top_and_only_they_move(backbone, reviews):
-    module = tiny.make(FullFineTuning, backbone, weight_decay=0.5, warmup=0.0)
+    module = tiny.make(FullFineTuning, backbone, weight_decay=0.5, warmup_ratio=0.0)
     data = tiny.read(reviews, backbone, batch_size=8)  # three steps an epoch
     first = {n: [p.detach().clone() for p in ps] for n, ps in module.layers().items()}
     _, watch = fit(module, data, LayerwiseUnfreezing(every_epochs=1), max_epochs=4)
@@ -82,7 +82,12 @@ def test_strategies_that_train_little_thaw_that_little(bert, reviews):
 
 def test_waiting_in_the_optimizer_is_the_same_as_joining_it_later(bert, reviews):
     """Against the textbook: a group is added to AdamW at the step at which it thaws."""
-    settings = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.3, "backbone_dropout": 0.0}
+    settings = {
+        "schedule": "constant",
+        "warmup_ratio": 0.0,
+        "weight_decay": 0.3,
+        "backbone_dropout": 0.0,
+    }
     module = tiny.make(FullFineTuning, bert, **settings, learning_rate=1e-2)
     other = tiny.make(FullFineTuning, bert, **settings, learning_rate=1e-2)
     data = tiny.read(reviews, bert, batch_size=24)
@@ -116,7 +121,7 @@ def test_waiting_in_the_optimizer_is_the_same_as_joining_it_later(bert, reviews)
 
 def test_rates_fall_by_layer_under_every_schedule(backbone, reviews):
     for schedule in ("linear", "cosine", "constant", "slanted_triangular"):
-        settings = {"schedule": schedule, "learning_rate": 0.01, "warmup": 0.5}
+        settings = {"schedule": schedule, "learning_rate": 0.01, "warmup_ratio": 0.5}
         data = tiny.read(reviews, backbone, batch_size=8)
         _, plain = fit(tiny.make(FullFineTuning, backbone, **settings), data)
         module = tiny.make(FullFineTuning, backbone, **settings)

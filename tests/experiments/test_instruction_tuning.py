@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import modules
-from callbacks import Answers, UnseenTasks
+from callbacks import GenerationSamples, UnseenTasks
 from datamodules import Instructions
 from datamodules.instructions import labelled
 from experiments import instruction_tuning
@@ -19,7 +19,7 @@ from tests.experiments.conftest import Ended
 
 DEFAULTS = {
     "model.task": "InstructionFollowing",
-    "trainer.callbacks": ["Answers", "UnseenTasks"],
+    "trainer.callbacks": ["GenerationSamples", "UnseenTasks"],
 }
 
 
@@ -76,7 +76,8 @@ def test_a_run_shows_what_it_learns_and_what_changed(call, speaker, records, fil
     assert {f"{when}/{name}" for when in ("before", "test") for name in named} <= metrics.keys()
     held = json.loads((ended.run / "answers.json").read_text())
     assert held[0]["prompt"] == "What is the capital of France?" and held[0]["reference"] == ""
-    assert held[-1]["reference"] and len(held) == len(Answers().prompts) + 6  # rows of the test
+    assert held[-1]["reference"]
+    assert len(held) == len(GenerationSamples().prompts) + 6  # rows of the test
     assert "imdb, not taught: zero-shot accuracy" in ended.out
     data = running.result(ended.run)["data"]
     assert data["learned"]["train"] and data["source"] == "files" and not data["packed"]
@@ -87,7 +88,8 @@ def test_the_table_of_answers_is_of_the_run(speaker, records, films):
     data = Instructions(records, speaker, max_length=160, unseen="imdb")
     module = tiny.make(LoRA, speaker, task=InstructionFollowing(data.chat_template))
     memory = tiny.Memory()
-    runs = tiny.trainer([answers := Answers(tokens=4), UnseenTasks()], max_epochs=1, logger=memory)
+    answers = GenerationSamples(max_new_tokens=4)
+    runs = tiny.trainer([answers, UnseenTasks()], max_epochs=1, logger=memory)
     runs.fit(module, data)
     shown = runs.test(module, data, verbose=False)[0]
     assert {"before/imdb", "test/imdb", "before/loss", "test/rouge_l"} <= shown.keys()
@@ -99,9 +101,9 @@ def test_the_table_of_answers_is_of_the_run(speaker, records, films):
 def test_what_was_before_survives_a_resume(speaker, records):
     data = Instructions(records, speaker, max_length=160)
     module = tiny.make(LoRA, speaker, task=InstructionFollowing(data.chat_template))
-    first = Answers(tokens=2)
+    first = GenerationSamples(max_new_tokens=2)
     tiny.fit(module, data, first, max_epochs=1)
-    again = Answers(tokens=2)
+    again = GenerationSamples(max_new_tokens=2)
     again.load_state_dict(first.state_dict())
     again.measure = None  # it would be called
     tiny.fit(module, data, again, max_epochs=1)

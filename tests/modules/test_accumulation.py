@@ -34,10 +34,10 @@ def whole_gradients(module, windows) -> list[list[torch.Tensor]]:
     for window in windows:
         module.zero_grad()
         prepared = [module.task.prepare(batch, training=True) for batch in window]
-        total = sum(module.task.size(batch) for batch in prepared)
+        total = sum(module.task.num_targets(batch) for batch in prepared)
         for batch in prepared:
             loss = module.task.loss(module(batch), batch)
-            (loss * module.task.size(batch) / total).backward()
+            (loss * module.task.num_targets(batch) / total).backward()
         wanted.append([p.grad.clone() for p in module.parameters()])
     module.zero_grad()
     return wanted
@@ -75,8 +75,13 @@ def test_accumulated_gradients_are_those_of_the_large_batch(backbone, reviews, s
 
 
 def test_rows_of_a_small_batch_would_count_for_more_without_the_weights(bert, reviews, monkeypatch):
-    monkeypatch.setattr("modules.accumulation.Shares.weigh", lambda self, module, loss, size: loss)
-    monkeypatch.setattr("modules.accumulation.Shares.settle", lambda self, module: None)
+    monkeypatch.setattr(
+        "modules.accumulation.TokenWeightedAccumulation.scale_loss",
+        lambda self, module, loss, size: loss,
+    )
+    monkeypatch.setattr(
+        "modules.accumulation.TokenWeightedAccumulation.normalize_grads", lambda self, module: None
+    )
     module, seen = run(bert, reviews, accumulate_grad_batches=3, max_epochs=2)
     wanted = whole_gradients(module, seen.windows)
     ours = torch.cat([g.flatten() for g in seen.gradients[0]])

@@ -35,7 +35,9 @@ def plain(backbone: str, module) -> nn.Module:
     return model.eval()
 
 
-@pytest.mark.parametrize(("settings", "size"), [({}, 1), ({"reduction": 4}, 4), ({"size": 5}, 5)])
+@pytest.mark.parametrize(
+    ("settings", "size"), [({}, 1), ({"reduction_factor": 4}, 4), ({"size": 5}, 5)]
+)
 def test_trainable_parameters_equal_the_closed_form(backbone, placement, settings, size):
     task = Classification(num_classes=3)
     module = tiny.make(Adapter, backbone, placement=placement, task=task, **settings)
@@ -179,9 +181,9 @@ def test_an_architecture_that_is_not_understood_is_named_in_one_line(kind):
 
 
 def test_a_reduction_to_nothing_is_refused_in_one_line(bert):
-    with pytest.raises(ValueError, match="--model.reduction 17: more than 16 columns"):
-        tiny.make(Adapter, bert, reduction=17)
-    assert tiny.make(Adapter, bert, reduction=16)
+    with pytest.raises(ValueError, match="--model.reduction_factor 17: more than 16 columns"):
+        tiny.make(Adapter, bert, reduction_factor=17)
+    assert tiny.make(Adapter, bert, reduction_factor=16)
 
 
 def test_it_trains_in_bf16_with_adapters_in_fp32(backbone, placement, reviews):

@@ -50,7 +50,7 @@ def make(bert, config, **kwargs):
 @pytest.mark.parametrize("config", sorted(CONFIGS.keys() - REFUSED.keys()))
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, reviews, tmp_path):
-    still = {"learning_rate": 2e-3, "schedule": "constant", "warmup": 0.0}
+    still = {"learning_rate": 2e-3, "schedule": "constant", "warmup_ratio": 0.0}
     module = make(bert, config, **still)
     batch = tiny.read(reviews, bert)._rows["train"].__getitems__(list(range(8)))
     before, fixed = tiny.trained(module), tiny.frozen(module)

@@ -27,7 +27,7 @@ def test_loss_hits_and_gradients_are_those_of_the_plain_one(chunks, rows, bias):
     wanted = [tensor for tensor in (hidden, weight, shift) if tensor is not None]
     logits = functional.linear(hidden, weight, shift)
     plain = functional.cross_entropy(logits, targets, reduction="sum")
-    ours, right = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+    ours, right = cross_entropy.chunked_cross_entropy(hidden, weight, shift, targets)
     torch.testing.assert_close(ours, plain)
     assert int(right) == int((logits.argmax(1) == targets).sum())
     for one, other in zip(
@@ -43,9 +43,9 @@ def test_under_autocast_it_rounds_as_the_plain_one(chunks):
     with torch.autocast("cpu", torch.bfloat16):
         logits = functional.linear(hidden, weight, shift)
         plain = functional.cross_entropy(logits.float(), targets, reduction="sum")
-        ours, _ = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+        ours, _ = cross_entropy.chunked_cross_entropy(hidden, weight, shift, targets)
         with torch.no_grad():
-            exact, _ = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+            exact, _ = cross_entropy.chunked_cross_entropy(hidden, weight, shift, targets)
     torch.testing.assert_close(exact, plain)
     assert abs(float(ours.detach() - plain.detach())) < 0.004 * len(targets)
     one, other = (torch.autograd.grad(loss, (hidden, weight)) for loss in (ours, plain))
@@ -56,9 +56,9 @@ def test_under_autocast_it_rounds_as_the_plain_one(chunks):
 def test_what_needs_no_gradient_gets_none(chunks):
     hidden, weight, shift, targets = made(8, True)
     with torch.no_grad():
-        loss, _ = cross_entropy.cross_entropy(hidden, weight, shift, targets)
+        loss, _ = cross_entropy.chunked_cross_entropy(hidden, weight, shift, targets)
     assert not loss.requires_grad
-    loss, _ = cross_entropy.cross_entropy(hidden.detach(), weight, None, targets)
+    loss, _ = cross_entropy.chunked_cross_entropy(hidden.detach(), weight, None, targets)
     loss.backward()
     assert hidden.grad is None and weight.grad is not None
 
@@ -66,11 +66,11 @@ def test_what_needs_no_gradient_gets_none(chunks):
 def test_training_goes_on_after_a_larger_validation(chunks):
     def trained() -> None:
         hidden, weight, shift, targets = made(3, True)
-        cross_entropy.cross_entropy(hidden, weight, shift, targets)[0].backward()
+        cross_entropy.chunked_cross_entropy(hidden, weight, shift, targets)[0].backward()
 
     trained()
     with torch.inference_mode():  # memory made here cannot be written to outside
-        cross_entropy.cross_entropy(*made_without_gradients(500))
+        cross_entropy.chunked_cross_entropy(*made_without_gradients(500))
     trained()
 
 

@@ -66,7 +66,7 @@ def test_a_strategy_refuses_only_what_its_paper_leaves_out(bert, llama):
 def test_contract(strategy, backbone, pair, reviews, tmp_path):
     """Trains, moves only what should move, and its checkpoint gives the same logits back."""
     task = Classification(labels=["negative", "positive"])
-    still = {"learning_rate": 3e-3, "schedule": "constant", "warmup": 0.0}
+    still = {"learning_rate": 3e-3, "schedule": "constant", "warmup_ratio": 0.0}
     module = tiny.make(strategy, backbone, task=task, **still)
     batch = batch_of(tiny.read(reviews, backbone, pair_column=pair))
     assert ("token_type_ids" in batch) == (pair is not None and "bert" in backbone)

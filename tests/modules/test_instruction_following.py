@@ -10,7 +10,7 @@ from lightning.pytorch import Callback
 
 from datamodules import Instructions
 from modules import FullFineTuning, InstructionFollowing, LoRA, backbones
-from modules.answering import ends
+from modules.generation import stop_token_ids
 from tests import chats, tiny
 from tests.experiments.chatting import save_speaker
 
@@ -43,14 +43,14 @@ def make(speaker, strategy=FullFineTuning, **settings):
 
 def sums(module, batch) -> tuple[float, int]:
     batch = module.task.prepare(batch, training=False)
-    return float(tiny.logits(module, batch)[0]), int(module.task.size(batch))
+    return float(tiny.logits(module, batch)[0]), int(module.task.num_targets(batch))
 
 
 def gradients(module, batches) -> dict[str, torch.Tensor]:
     """Of the mean over all learned tokens."""
     module.zero_grad()
     batches = [module.task.prepare(batch, training=False) for batch in batches]
-    count = sum(module.task.size(batch) for batch in batches)
+    count = sum(module.task.num_targets(batch) for batch in batches)
     for batch in batches:
         (module(batch)[0] / count).backward()
     return {n: p.grad.clone() for n, p in module.named_parameters() if p.grad is not None}
@@ -77,7 +77,7 @@ def test_the_loss_is_that_of_transformers(speaker, source):
 def test_packed_and_padded_are_the_same_to_rounding(
     speaker, source, attention, strategy, monkeypatch
 ):
-    monkeypatch.setattr(backbones, "attention", lambda: attention)
+    monkeypatch.setattr(backbones, "attn_implementation", lambda: attention)
     module = make(speaker, strategy).eval()
     found = []
     for packing in (False, True):
@@ -95,7 +95,7 @@ def test_packed_and_padded_are_the_same_to_rounding(
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_no_record_of_a_row_sees_another(speaker, source, attention, monkeypatch):
-    monkeypatch.setattr(backbones, "attention", lambda: attention)
+    monkeypatch.setattr(backbones, "attn_implementation", lambda: attention)
     module, rows = make(speaker).eval(), read(source, speaker, packing=True)._rows["train"]
     row = max(range(len(rows)), key=lambda number: len(rows.packs[number]))
     batch = rows.__getitems__([row])
@@ -115,13 +115,13 @@ def test_no_record_of_a_row_sees_another(speaker, source, attention, monkeypatch
 def test_the_output_layer_runs_where_something_is_learned_only(speaker, source, monkeypatch):
     module, rows = make(speaker).eval(), read(source, speaker)._rows["train"]
     seen = []
-    real = module.task.logits.__globals__["cross_entropy"]
+    real = module.task.logits.__globals__["chunked_cross_entropy"]
 
     def counted(hidden, *rest):
         seen.append(len(hidden))
         return real(hidden, *rest)
 
-    monkeypatch.setitem(module.task.logits.__globals__, "cross_entropy", counted)
+    monkeypatch.setitem(module.task.logits.__globals__, "chunked_cross_entropy", counted)
     batch = rows.__getitems__([1, 2, 3])
     sums(module, batch)
     assert seen == [int(batch["supervised"].sum())]
@@ -146,7 +146,7 @@ def test_logits_that_are_scaled_behind_the_output_layer(speaker, source, tmp_pat
         make(str(tmp_path)).eval(),
         read(source, speaker)._rows["train"].__getitems__([1, 2]),
     )
-    assert not module.task._plain and make(speaker).task._plain
+    assert not module.task._bare_logits and make(speaker).task._bare_logits
     labels = batch["input_ids"].where(batch["supervised"], -100)
     with torch.no_grad():
         wanted = module.model(batch["input_ids"], labels=labels).loss
@@ -215,7 +215,7 @@ def test_answers_do_not_depend_on_those_beside_them(speaker):
 )
 def test_what_ends_an_answer(template, wanted):
     tokenizer = chats.tokenizer(template)
-    assert tokenizer.convert_ids_to_tokens(ends(tokenizer)) == wanted
+    assert tokenizer.convert_ids_to_tokens(stop_token_ids(tokenizer)) == wanted
 
 
 def test_an_encoder_is_refused(bert):

@@ -33,7 +33,7 @@ def other(request, bert, tmp_path) -> str:
     return str(tmp_path / request.param)
 
 
-def rows_of(reviews, backbone, pair=None):
+def unpadded_rows(reviews, backbone, pair=None):
     return tiny.read(reviews, backbone, pair_column=pair)._rows["train"]
 
 
@@ -51,7 +51,7 @@ def plain_logits(module, batch) -> torch.Tensor:
 def test_logits_are_those_of_the_whole_model(backbone, reviews, pooling):
     for pair in (None, "pair"):
         module = tiny.make(LinearProbe, backbone, task=Classification(pooling=pooling))
-        batch = rows_of(reviews, backbone, pair).__getitems__(list(range(12)))
+        batch = unpadded_rows(reviews, backbone, pair).__getitems__(list(range(12)))
         logits = module.eval()(batch)
         torch.testing.assert_close(logits, plain_logits(module, batch), atol=1e-6, rtol=1e-5)
         assert torch.equal(logits, module(batch))
@@ -59,7 +59,7 @@ def test_logits_are_those_of_the_whole_model(backbone, reviews, pooling):
 
 def test_logits_of_other_heads(other, reviews):
     module = tiny.make(LinearProbe, other).eval()
-    batch = rows_of(reviews, other).__getitems__(list(range(12)))
+    batch = unpadded_rows(reviews, other).__getitems__(list(range(12)))
     torch.testing.assert_close(module(batch), plain_logits(module, batch), atol=1e-6, rtol=1e-5)
     module.task.loss(module(batch), batch).backward()
     heads = {"roberta": "classifier", "distilbert": "classifier", "gpt2": "score"}
@@ -72,7 +72,7 @@ def test_a_pooler_that_the_backbone_lacks_trains(bert, reviews, tmp_path):
     transformers.BertModel.from_pretrained(bert, add_pooling_layer=False).save_pretrained(tmp_path)
     load_tokenizer(bert).save_pretrained(tmp_path)
     module = tiny.make(LinearProbe, str(tmp_path))
-    batch = rows_of(reviews, bert).__getitems__(list(range(8)))
+    batch = unpadded_rows(reviews, bert).__getitems__(list(range(8)))
     module.task.loss(module(batch), batch).backward()
     gradients = {n: p.grad is not None for n, p in module.model.named_parameters()}
     assert {n for n, found in gradients.items() if found} == {
@@ -85,7 +85,7 @@ def test_a_pooler_that_the_backbone_lacks_trains(bert, reviews, tmp_path):
 @pytest.mark.parametrize("pooling", ["native", "mean"])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_features_are_bitwise_the_same_in_any_company(backbone, reviews, pooling, precision):
-    rows = rows_of(reviews, backbone)
+    rows = unpadded_rows(reviews, backbone)
     numbers = list(range(24))
     found = []
     for batches in ([numbers], [[n] for n in numbers], [numbers[::-1][n::3] for n in range(3)]):
@@ -121,7 +121,7 @@ def test_a_resumed_run_that_encodes_other_batches_is_the_same_in_bf16(bert, revi
 
 
 def test_the_encoder_runs_without_dropout_and_the_head_with_its_own(bert, reviews):
-    batch = rows_of(reviews, bert).__getitems__(list(range(8)))
+    batch = unpadded_rows(reviews, bert).__getitems__(list(range(8)))
     module = tiny.make(LinearProbe, bert, task=Classification(dropout=0.5)).train()
     assert not torch.equal(module(batch), module(batch)) and module.model.training
     bare = tiny.make(LinearProbe, bert, backbone_dropout=0.5, task=Classification(dropout=0.0))
@@ -131,7 +131,7 @@ def test_the_encoder_runs_without_dropout_and_the_head_with_its_own(bert, review
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_the_head_trains_on_texts_first_met_in_validation(backbone, reviews, precision):
     """Features from inference mode, and a head that autocast met without gradients."""
-    module = tiny.make(LinearProbe, backbone, schedule="constant", warmup=0.0)
+    module = tiny.make(LinearProbe, backbone, schedule="constant", warmup_ratio=0.0)
     data = tiny.read(reviews, backbone, batch_size=8)
     trainer = tiny.trainer([], max_epochs=1, precision=precision)
     trainer.validate(module, data.train_dataloader(), verbose=False)
@@ -143,7 +143,7 @@ def test_the_head_trains_on_texts_first_met_in_validation(backbone, reviews, pre
 
 def test_every_step_has_a_gradient_under_autocast(bert, reviews):
     module = tiny.make(LinearProbe, bert)
-    batch = rows_of(reviews, bert).__getitems__(list(range(8)))
+    batch = unpadded_rows(reviews, bert).__getitems__(list(range(8)))
     with torch.autocast("cpu", torch.bfloat16):  # as a trainer does, around the whole step
         module.task.loss(module(batch), batch).backward()
     assert all(p.grad.any() for p in module.parameters() if p.requires_grad)
@@ -159,7 +159,7 @@ def test_a_head_that_reads_more_than_one_token_is_refused_in_one_line(bert, revi
 
     encoder.pooler = Mean()
     with pytest.raises(ValueError, match="--model LinearProbe: .* the head of bert") as error:
-        module(rows_of(reviews, bert).__getitems__([0, 1]))
+        module(unpadded_rows(reviews, bert).__getitems__([0, 1]))
     assert "\n" not in str(error.value)
 
 

@@ -10,10 +10,10 @@ from modules import FullFineTuning, optimization
 from tests import tiny
 
 
-def rates(schedule: str, warmup: float, steps: int) -> list[float]:
+def rates(schedule: str, warmup_ratio: float, steps: int) -> list[float]:
     weight = nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([weight], lr=2.0)
-    scheduler = optimization.learning_rates(optimizer, schedule, warmup, steps)
+    scheduler = optimization.lr_schedule(optimizer, schedule, warmup_ratio, steps)
     seen = []
     for _ in range(steps + 1):
         seen.append(optimizer.param_groups[0]["lr"])
@@ -22,10 +22,10 @@ def rates(schedule: str, warmup: float, steps: int) -> list[float]:
     return seen
 
 
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("warmup_ratio", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
-def test_schedules(schedule, warmup):
-    steps, rise = 40, round(warmup * 40)
+def test_schedules(schedule, warmup_ratio):
+    steps, rise = 40, round(warmup_ratio * 40)
     falls = {
         "linear": lambda share: 1 - share,
         "cosine": lambda share: (1 + math.cos(math.pi * share)) / 2,
@@ -35,7 +35,7 @@ def test_schedules(schedule, warmup):
         2.0 * (step / rise if step < rise else falls[schedule]((step - rise) / (steps - rise)))
         for step in range(steps + 1)
     ]
-    assert rates(schedule, warmup, steps) == pytest.approx(wanted, abs=1e-12)
+    assert rates(schedule, warmup_ratio, steps) == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.1, 0.5])
@@ -65,7 +65,9 @@ def test_only_matrices_decay(backbone):
 
 
 def test_a_run_follows_the_schedule(bert, reviews):
-    module = tiny.make(FullFineTuning, bert, learning_rate=0.01, warmup=0.5, schedule="linear")
+    module = tiny.make(
+        FullFineTuning, bert, learning_rate=0.01, warmup_ratio=0.5, schedule="linear"
+    )
     seen = []
     step = module.training_step
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from callbacks import StepSeed
-from modules import CausalLM, LoRA
-from modules.tasks import Classification
+from modules import CausalLM, Classification, LoRA
 from tests import stories, tiny
 
 WAYS = [("cpu", "bf16-mixed", 0.02), ("gpu", "32-true", 1e-3), ("gpu", "bf16-mixed", 0.02)]

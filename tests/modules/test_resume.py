@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from callbacks import Cost, LastCheckpoint
+from callbacks import LastCheckpoint, ThroughputMonitor
 from modules import LoRA
 from tests import tiny
 from tests.resuming import Copies
@@ -13,7 +13,7 @@ def run(strategy, backbone, reviews, folder, seconds, resume=None, workers=0, **
     # Other random weights at first: all that trains has to come from the checkpoint.
     module = tiny.make(strategy, backbone, seed=1 if resume else 0, backbone_dropout=0.2)
     data = tiny.read(reviews, backbone, batch_size=8, workers=workers)
-    last, cost = LastCheckpoint(folder, seconds=seconds), Cost()
+    last, cost = LastCheckpoint(folder, seconds=seconds), ThroughputMonitor()
     copies = Copies(last, folder)
     done = tiny.fit(module, data, cost, last, copies, resume=resume, **settings)
     return module, done.logger, cost, copies.files

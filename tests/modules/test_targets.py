@@ -6,12 +6,12 @@ import pytest
 import torch
 import transformers
 
-from modules.finetuning.prompts import context
+from modules.backbones import context_length
 from modules.finetuning.targets import (
-    feedforward_ends,
-    keys_and_values,
+    feedforward_outputs,
+    key_value_layers,
     linear_layers,
-    norms,
+    norm_layers,
     transposed,
 )
 from tests.conftest import SIZES, save_byte_pairs
@@ -71,7 +71,7 @@ def save_backbone(kind: str, folder: Path) -> str:
 @pytest.mark.parametrize("kind", FIELDS)
 def test_keys_values_and_the_end_of_the_feed_forward_of_every_block(kind):
     model = model_of(kind)
-    found = [*keys_and_values(model), *feedforward_ends(model)]
+    found = [*key_value_layers(model), *feedforward_outputs(model)]
     ends = KEYS_VALUES_AND_END[kind]
     assert all(any(f".{name}".endswith(f".{end}") for end in ends) for name in found)
     blocks = 1 if kind == "albert" else 2  # ALBERT's blocks are one and the same
@@ -83,7 +83,7 @@ def test_keys_values_and_the_end_of_the_feed_forward_of_every_block(kind):
 @pytest.mark.parametrize("kind", FIELDS)
 def test_layer_norms(kind):
     model = model_of(kind)
-    found = norms(model)
+    found = norm_layers(model)
     assert found and all(model.get_submodule(name).weight.ndim == 1 for name in found)
     vectors = {n.rpartition(".")[0] for n, p in model.named_parameters() if p.ndim == 1}
     assert set(found) <= vectors
@@ -112,7 +112,7 @@ def test_an_architecture_without_linear_layers_is_named_in_one_line(targets):
 @pytest.mark.parametrize("kind", FIELDS)
 def test_the_context_is_as_long_as_the_longest_text_that_the_model_takes(kind):
     model = model_of(kind).eval()
-    assert context(model) == 64
+    assert context_length(model) == 64
     with torch.no_grad():
         model(torch.randint(2, 300, (1, 64)))
     if any("position_embeddings" in n or ".wpe." in n for n, _ in model.named_parameters()):

@@ -21,15 +21,17 @@ from modules import (
     PromptedClassification,
     Regression,
     load,
-    tasks,
 )
 from modules.exporting import export
 from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
+from modules.registry import registered
+from modules.tasks import Task
 from tests import tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
+TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
 
@@ -71,7 +73,7 @@ def task_for(kind, data):
     return kind(labels=data.label_names) if hasattr(kind(), "labels") else kind()
 
 
-@pytest.mark.parametrize("kind", tasks.TASKS.values(), ids=tasks.TASKS)
+@pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
     if kind is InstructionFollowing and "bert" in backbone:
@@ -79,7 +81,7 @@ def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
             tiny.make(strategy, backbone, task=kind())
         return
     data = data_for(kind, backbone, scored, reviews)
-    still = {"learning_rate": 3e-3, "schedule": "constant", "warmup": 0.0}
+    still = {"learning_rate": 3e-3, "schedule": "constant", "warmup_ratio": 0.0}
     if (strategy.__name__, kind.__name__) in IMPOSSIBLE:
         with pytest.raises(ValueError, match=f"^--model {strategy.__name__}: .*{kind.__name__}"):
             tiny.make(strategy, backbone, task=task_for(kind, data))
@@ -153,7 +155,7 @@ def test_causal_loss_is_that_of_transformers(llama, scored):
         torch.testing.assert_close(
             module.task.loss(tiny.logits(module, prepared), prepared), wanted
         )
-        assert module.task.size(prepared) == batch["attention_mask"].sum() - len(chosen)
+        assert module.task.num_targets(prepared) == batch["attention_mask"].sum() - len(chosen)
 
 
 def test_masked_loss_is_that_of_transformers(bert, scored):
@@ -164,7 +166,7 @@ def test_masked_loss_is_that_of_transformers(bert, scored):
         inputs = {k: batch[k] for k in ("input_ids", "attention_mask", "labels")}
         wanted = module.model(**inputs).loss
     torch.testing.assert_close(module.task.loss(tiny.logits(module, batch), batch), wanted)
-    assert module.task.size(batch) == (batch["labels"] >= 0).sum() > 0
+    assert module.task.num_targets(batch) == (batch["labels"] >= 0).sum() > 0
 
 
 def test_masks_of_validation_are_a_function_of_the_row(bert, scored):

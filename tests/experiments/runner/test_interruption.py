@@ -151,7 +151,7 @@ def test_two_processes(folder, bert, session_cache, ending):
     line = running.flags(bert, "--trainer.devices", 2, "--trainer.strategy", "ddp", tracked=True)
     line += ["--trainer.max_epochs", str(epochs), "--trainer.check_val_every_n_epoch", "2"]
     if ending == "nan":
-        line += ["--model.learning_rate", "1e30", "--model.warmup", "0"]
+        line += ["--model.learning_rate", "1e30", "--model.warmup_ratio", "0"]
     process = running.start(line, folder, session_cache)
     if ending == "ctrl-c":
         deadline = time.monotonic() + 120

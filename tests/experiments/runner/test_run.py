@@ -162,7 +162,7 @@ def test_no_validation_or_no_test(experiment, words, tested):
 
 
 def test_loss_that_is_no_number(experiment):
-    ended = experiment("--model.learning_rate", 1e30, "--model.warmup", 0, tracked=True)
+    ended = experiment("--model.learning_rate", 1e30, "--model.warmup_ratio", 0, tracked=True)
     assert ended.code == 2
     line = ended.err.splitlines()[-1]
     assert line.startswith("lora_sst2.py: error: the loss is no longer a finite number at step ")

@@ -103,7 +103,7 @@ def test_every_objective_is_compared_with_the_same_network_as_it_was():
             continue
         before = by_name[origin.against]
         assert before.share == 0 and before.backbone == origin.backbone
-        families = [getattr(modules, one.objective).family_of_objective for one in (origin, before)]
+        families = [getattr(modules, one.objective).default_family for one in (origin, before)]
         assert families[0] == families[1]
 
 

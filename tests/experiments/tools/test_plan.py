@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from callbacks.utilization import PEAKS
+from callbacks.mfu import PEAKS
 from experiments.tools import cost_model, plan
 from modules.pretraining import architectures
 

@@ -12,9 +12,9 @@ from modules import (
     SpanCorruption,
 )
 from modules.masking import noise_spans
-from modules.pretraining.heads import sample
-from modules.pretraining.pairs import arranged
-from modules.pretraining.permutation_lm import hidden_from, mapping
+from modules.pretraining.output_layer import sample_tokens
+from modules.pretraining.pairs import make_pairs
+from modules.pretraining.permutations import permutation_mask, target_mapping
 from tests import stories
 
 FAMILIES = ["modernbert-decoder", "gpt2", "llama"]
@@ -24,10 +24,10 @@ def draw(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("isolate", [False, True])
+@pytest.mark.parametrize("document_masking", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_causal_sees_neither_the_future_nor_other_documents(path, family, isolate):
-    module = stories.make(CausalLM, path, family=family, isolate=isolate).eval()
+def test_causal_sees_neither_the_future_nor_other_documents(path, family, document_masking):
+    module = stories.make(CausalLM, path, family=family, document_masking=document_masking).eval()
     ids = torch.randint(10, 300, (1, 30), generator=draw())
     documents = torch.tensor([[0] * 9 + [1] * 14 + [2] * 7])
     batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "document_ids": documents}
@@ -44,13 +44,13 @@ def test_causal_sees_neither_the_future_nor_other_documents(path, family, isolat
         moved = (logits(other) != before).any(-1)
         assert not moved[:place].any() and moved[place]
         elsewhere = documents[0] != documents[0, place]
-        assert bool((moved & elsewhere).any()) == (not isolate and place < 23)
+        assert bool((moved & elsewhere).any()) == (not document_masking and place < 23)
         same = ~elsewhere & (torch.arange(30) >= place)
         assert moved[same].all()
 
 
 def test_an_isolated_document_is_as_if_alone(path):
-    module = stories.make(CausalLM, path, isolate=True).eval()
+    module = stories.make(CausalLM, path, document_masking=True).eval()
     ids = torch.randint(10, 300, (1, 23), generator=draw())
     documents = torch.tensor([[0] * 9 + [1] * 14])
 
@@ -60,7 +60,9 @@ def test_an_isolated_document_is_as_if_alone(path):
         return module.corrupt(batch, draw())
 
     whole = example(ids, documents)
-    assert not whole["places"][0, 8] and not whole["places"][0, 22]  # the ends of documents
+    assert (
+        not whole["target_mask"][0, 8] and not whole["target_mask"][0, 22]
+    )  # the ends of documents
     with torch.no_grad():
         together = module.model(**whole["inputs"]).logits[0, 9:]
         alone = module.model(**example(ids[:, 9:], documents[:, 9:])["inputs"]).logits[0]
@@ -74,7 +76,7 @@ def test_permutation_sees_only_what_came_before_in_the_order(path, length, seed)
     ids = torch.randint(10, 300, (1, length), generator=draw(seed))
     mask = torch.ones_like(ids)
     example = module.corrupt({"input_ids": ids, "attention_mask": mask}, draw(seed))
-    inputs, targets = example["inputs"], example["places"].sum()
+    inputs, targets = example["inputs"], example["target_mask"].sum()
     places = inputs["target_mapping"][0].argmax(-1)[: int(targets)]
     hides = inputs["perm_mask"][0].bool()
     assert hides[places, places].all()
@@ -95,7 +97,7 @@ def test_permutation_sees_only_what_came_before_in_the_order(path, length, seed)
 def test_the_order_is_strict_and_context_is_seen_by_all():
     order = torch.rand(50, 11, generator=draw())
     targets = torch.rand(50, 11, generator=draw(1)) < 0.4
-    hides = hidden_from(order, targets)
+    hides = permutation_mask(order, targets)
     for row in range(50):
         chosen = targets[row].nonzero()[:, 0].tolist()
         for place in range(11):
@@ -107,7 +109,7 @@ def test_the_order_is_strict_and_context_is_seen_by_all():
                 else:
                     wanted = bool(order[row, seen] >= order[row, place])
                 assert bool(hides[row, place, seen]) == wanted
-    one_hot, real = mapping(targets)
+    one_hot, real = target_mapping(targets)
     assert torch.equal(one_hot[real].argmax(-1), targets.nonzero()[:, 1])
 
 
@@ -127,7 +129,7 @@ def test_generator_learns_nothing_from_the_discriminator(path):
 
 def test_sampling_has_the_distribution_of_the_logits():
     logits = torch.tensor([2.0, 0.0, -1.0, 1.0, -30.0])
-    drawn = sample(logits.expand(100_000, 5), torch.rand(100_000, generator=draw()))
+    drawn = sample_tokens(logits.expand(100_000, 5), torch.rand(100_000, generator=draw()))
     shares = torch.bincount(drawn, minlength=5) / 100_000
     torch.testing.assert_close(shares, logits.softmax(0), atol=0.006, rtol=0)
 
@@ -139,8 +141,8 @@ def test_what_spans_hid_is_in_the_targets_alone(path):
     mask = (torch.arange(40) < lengths[:, None]).long()
     example = module.corrupt({"input_ids": ids, "attention_mask": mask}, draw())
     sentinels, end = set(module.sentinels.tolist()), module.tokenizer.eos_token_id
-    targets = torch.full(example["places"].shape, -1)
-    targets = targets.masked_scatter(example["places"], example["targets"])
+    targets = torch.full(example["target_mask"].shape, -1)
+    targets = targets.masked_scatter(example["target_mask"], example["targets"])
     for row in range(6):
         there = example["inputs"]["attention_mask"][row].bool()
         seen = example["inputs"]["input_ids"][row][there].tolist()
@@ -175,7 +177,7 @@ def test_pairs_are_what_their_labels_say(path, objective):
     separator, end = tokenizer.sep_token_id, tokenizer.eos_token_id
     for number, batch in enumerate(data.train_dataloader()):
         swap = objective is SentenceOrderPrediction
-        inputs, labels = arranged(batch, tokenizer, swap, draw(number))
+        inputs, labels = make_pairs(batch, tokenizer, draw(number), swap)
         rows = {}
         for row in range(len(labels)):
             clean = batch["input_ids"][row][batch["attention_mask"][row].bool()].tolist()

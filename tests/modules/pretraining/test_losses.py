@@ -25,7 +25,7 @@ def example_of(objective, path, **settings):
 
 
 def labels_of(example):
-    places = example["places"]
+    places = example["target_mask"]
     return torch.full(places.shape, -100).masked_scatter(places, example["targets"])
 
 
@@ -33,9 +33,9 @@ def labels_of(example):
 def test_causal(path, family):
     module, example = example_of(CausalLM, path, family=family)
     inputs = example["inputs"]
-    assert example["places"].sum() > 300
+    assert example["target_mask"].sum() > 300
     # Their loss shifts the labels, and leaves out -100.
-    labels = torch.where(example["places"].roll(1, 1), inputs["input_ids"], -100)
+    labels = torch.where(example["target_mask"].roll(1, 1), inputs["input_ids"], -100)
     wanted = module.model(**inputs, labels=labels).loss
     torch.testing.assert_close(module.losses(example)["causal_loss"], wanted)
 
@@ -52,10 +52,10 @@ def test_next_sentence_is_bert_for_pretraining(path):
     module, example = example_of(NextSentencePrediction, path, family="bert")
     theirs = transformers.BertForPreTraining(module.model.config).eval()
     weights = module.model.state_dict() | {
-        "bert.pooler.dense.weight": module.pair.dense.weight,
-        "bert.pooler.dense.bias": module.pair.dense.bias,
-        "cls.seq_relationship.weight": module.pair.classifier.weight,
-        "cls.seq_relationship.bias": module.pair.classifier.bias,
+        "bert.pooler.dense.weight": module.pair_head.dense.weight,
+        "bert.pooler.dense.bias": module.pair_head.dense.bias,
+        "cls.seq_relationship.weight": module.pair_head.classifier.weight,
+        "cls.seq_relationship.bias": module.pair_head.classifier.bias,
     }
     theirs.load_state_dict(weights)
     masked, labels = example["masked"], example["labels"]
@@ -69,10 +69,10 @@ def test_sentence_order_is_albert_for_pretraining(path):
     module, example = example_of(SentenceOrderPrediction, path, family="albert")
     theirs = transformers.AlbertForPreTraining(module.model.config).eval()
     weights = module.model.state_dict() | {
-        "albert.pooler.weight": module.pair.dense.weight,
-        "albert.pooler.bias": module.pair.dense.bias,
-        "sop_classifier.classifier.weight": module.pair.classifier.weight,
-        "sop_classifier.classifier.bias": module.pair.classifier.bias,
+        "albert.pooler.weight": module.pair_head.dense.weight,
+        "albert.pooler.bias": module.pair_head.dense.bias,
+        "sop_classifier.classifier.weight": module.pair_head.classifier.weight,
+        "sop_classifier.classifier.bias": module.pair_head.classifier.bias,
     }
     theirs.load_state_dict(weights)
     masked, labels = example["masked"], example["labels"]
@@ -85,7 +85,7 @@ def test_sentence_order_is_albert_for_pretraining(path):
 def test_detection_is_electra(path, family):
     module, example = example_of(ReplacedTokenDetection, path, family=family, probability=0.4)
     ours, mask = module.losses(example), example["attention_mask"]
-    labels = example["original"].masked_fill(~example["places"], -100)
+    labels = example["original"].masked_fill(~example["target_mask"], -100)
     inputs = {"input_ids": example["seen"], "attention_mask": mask}
     out = module.generator(**inputs, labels=labels)
     torch.testing.assert_close(ours["generator_loss"], out.loss)
@@ -96,8 +96,8 @@ def test_detection_is_electra(path, family):
     module.model.register_forward_hook(lambda m, a, kw, out: fake.append(kw), with_kwargs=True)
     module.losses(example)
     replaced = (fake[0]["input_ids"] != example["original"]).long()
-    assert 0 < replaced.sum() <= example["places"].sum()
-    assert not replaced[~example["places"]].any()
+    assert 0 < replaced.sum() <= example["target_mask"].sum()
+    assert not replaced[~example["target_mask"]].any()
     wanted = module.model(fake[0]["input_ids"], attention_mask=mask, labels=replaced).loss
     torch.testing.assert_close(ours["detection_loss"], wanted)
 

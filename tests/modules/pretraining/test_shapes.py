@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from modules import MaskedLM, PermutationLM, ReplacedTokenDetection
-from modules.cross_entropy import whole_steps
-from modules.pretraining.rows import packed
+from modules.cross_entropy import pad_to_multiple
+from modules.pretraining.rows import left_align
 from tests import stories
 
 
@@ -22,7 +22,7 @@ def test_what_is_drawn_changes_few_shapes(path, objective):
     drawn = set()
     for seed in range(30):
         example = module.corrupt(batch, torch.Generator().manual_seed(seed))
-        drawn.add(int(example["places"].sum()))
+        drawn.add(int(example["target_mask"].sum()))
         with torch.no_grad():
             module.losses(example)
     assert len(drawn) > 8
@@ -32,7 +32,7 @@ def test_what_is_drawn_changes_few_shapes(path, objective):
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65])
 def test_rows_that_are_added_are_zeros(count):
     rows = torch.randn(count, 3)
-    whole = whole_steps(rows)
+    whole = pad_to_multiple(rows)
     assert len(whole) % 64 == 0 and len(whole) - count < 64
     assert torch.equal(whole[:count], rows) and not whole[count:].any()
 
@@ -40,7 +40,7 @@ def test_rows_that_are_added_are_zeros(count):
 def test_packed_rows_have_whole_widths():
     values, keep = torch.arange(1, 21).view(2, 10), torch.ones(2, 10, dtype=torch.bool)
     keep[1, 3:] = False
-    ids, mask = packed(values, keep, end=99, fill=0)
+    ids, mask = left_align(values, keep, end=99, fill=0)
     assert ids.shape == mask.shape == (2, 16)
     assert ids[0].tolist() == [*range(1, 11), 99, 0, 0, 0, 0, 0]
     assert ids[1].tolist() == [11, 12, 13, 99, *[0] * 12]

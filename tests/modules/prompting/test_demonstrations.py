@@ -16,7 +16,7 @@ TEXTS = ["a warm film", "a cold film, a dull film", "warm and clever", "the year
 @pytest.mark.parametrize("shots", range(1, 11))
 def test_balanced_rows_are_as_even_as_can_be(shots):
     for seed in range(5):
-        rows = demonstrations.draw(LABELS, shots, 3, seed)
+        rows = demonstrations.sample(LABELS, shots, 3, seed)
         assert len(set(rows)) == shots
         counts, held = Counter(LABELS[row] for row in rows), Counter(LABELS)
         short = [label for label in held if counts[label] < held[label]]
@@ -26,8 +26,8 @@ def test_balanced_rows_are_as_even_as_can_be(shots):
 
 def test_draws_depend_on_the_seed_alone_and_reach_every_row():
     for classes in (0, 3):
-        drawn = [demonstrations.draw(LABELS, 3, classes, seed) for seed in range(60)]
-        assert drawn == [demonstrations.draw(LABELS, 3, classes, seed) for seed in range(60)]
+        drawn = [demonstrations.sample(LABELS, 3, classes, seed) for seed in range(60)]
+        assert drawn == [demonstrations.sample(LABELS, 3, classes, seed) for seed in range(60)]
         assert {row for rows in drawn for row in rows} == set(range(10))
         first = Counter(LABELS[rows[0]] for rows in drawn)
         assert len(first) == 3  # whichever class comes first is drawn as well
@@ -35,11 +35,11 @@ def test_draws_depend_on_the_seed_alone_and_reach_every_row():
 
 def test_orders():
     rows = [4, 1, 0, 2, 3]
-    assert demonstrations.ordered(rows, LABELS, "drawn") == rows
-    assert demonstrations.ordered(rows, LABELS, "reversed") == rows[::-1]
-    assert demonstrations.ordered(rows, LABELS, "grouped") == [0, 3, 1, 2, 4]
-    assert demonstrations.ordered(rows, LABELS, "alternating") == [4, 1, 0, 2, 3]
-    assert demonstrations.ordered([1, 2, 5, 0, 3], LABELS, "alternating") == [1, 0, 2, 3, 5]
+    assert demonstrations.arrange(rows, LABELS, "drawn") == rows
+    assert demonstrations.arrange(rows, LABELS, "reversed") == rows[::-1]
+    assert demonstrations.arrange(rows, LABELS, "grouped") == [0, 3, 1, 2, 4]
+    assert demonstrations.arrange(rows, LABELS, "alternating") == [4, 1, 0, 2, 3]
+    assert demonstrations.arrange([1, 2, 5, 0, 3], LABELS, "alternating") == [1, 0, 2, 3, 5]
 
 
 def naive_bm25(text: str, asked: str) -> float:

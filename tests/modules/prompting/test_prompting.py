@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 
-from callbacks import Cost
+from callbacks import ThroughputMonitor
 from modules import (
     FullFineTuning,
     InContext,
@@ -74,10 +74,10 @@ def test_zero_shot_is_validated_and_nothing_trains(model, reviews):
     got, shown = scores_of(module, data)
     split = data.dataset.splits["validation"]
     prompts = [Prompt(f"{text}\nIt is") for text in split.texts]
-    read = scoring.causal if model.count("llama") else scoring.cloze
+    read = scoring.encode_causal if model.count("llama") else scoring.encode_cloze
     batch = scoring.collate(read(module.task.tokenizer, prompts, ["stupid", "clever"]), 0)
     with torch.no_grad():
-        wanted = scoring.scores(module.model, batch)
+        wanted = scoring.answer_log_likelihoods(module.model, batch)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
     hits = (wanted.argmax(1) == torch.tensor(split.labels)).float().mean()
     assert shown["val/accuracy"] == pytest.approx(float(hits))
@@ -94,7 +94,7 @@ def test_contextual_calibration_divides_by_what_a_text_without_content_gets(mode
     for text in ("N/A", "[MASK]", ""):
         batch = scoring.collate(module.task.encode([{"text": text}]), 0)
         with torch.no_grad():
-            one = scoring.scores(module.model, batch)[0].tolist()
+            one = scoring.answer_log_likelihoods(module.model, batch)[0].tolist()
         total = sum(map(math.exp, one))
         shares.append([math.exp(value) / total for value in one])
     prior = [math.log(sum(column) / 3) for column in zip(*shares, strict=True)]
@@ -107,19 +107,21 @@ def test_calibration_is_behind_the_examples_of_each_row(llama, reviews):
     data = tiny.read(reviews, llama)
     settings = {"backbone": llama, "shots": 1, "selection": "bm25"}
     module = InContext(task=task(), calibration="content_free", **settings)
-    module.task.room = 1000
+    module.task.max_prompt_tokens = 1000
     got, _ = scores_of(module, data)
     plain = InContext(task=task(), **settings)
-    plain.task.room = 1000
+    plain.task.max_prompt_tokens = 1000
     raw, _ = scores_of(plain, data)
     index = torch.arange(len(got))
-    leads = module.leads({"index": index, "columns": data.texts_of("validation")})
+    leads = module.demonstration_prefixes({"index": index, "columns": data.texts_of("validation")})
     assert len(set(leads)) > 1 and set(leads) == set(module.priors)
     for row, lead in enumerate(leads):
         prompts = [Prompt(f"{lead}{text}\nIt is") for text in ("N/A", "[MASK]", "")]
-        encoded = scoring.causal(module.task.tokenizer, prompts, ["stupid", "clever"])
+        encoded = scoring.encode_causal(module.task.tokenizer, prompts, ["stupid", "clever"])
         with torch.no_grad():
-            shares = scoring.scores(module.model, scoring.collate(encoded, 0)).softmax(1)
+            shares = scoring.answer_log_likelihoods(
+                module.model, scoring.collate(encoded, 0)
+            ).softmax(1)
         wanted = raw[row] - shares.mean(0).log()
         torch.testing.assert_close(got[row], wanted, atol=1e-5, rtol=1e-5)
 
@@ -132,7 +134,7 @@ def test_calibration_on_training_texts_reads_neither_labels_nor_other_splits(lla
     rows = [{"text": text} for text in data.dataset.splits["train"].texts]  # fewer than 128: all
     batch = scoring.collate(module.task.encode(rows), 0)
     with torch.no_grad():
-        wanted = scoring.scores(module.model, batch).softmax(1).mean(0).log()
+        wanted = scoring.answer_log_likelihoods(module.model, batch).softmax(1).mean(0).log()
     torch.testing.assert_close(prior, wanted, atol=1e-5, rtol=1e-5)
 
 
@@ -153,21 +155,21 @@ def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path)
     else:
         loaded = getattr(transformers, auto).from_pretrained(folder).eval()
     with torch.no_grad():
-        got = scoring.scores(loaded, batch)
+        got = scoring.answer_log_likelihoods(loaded, batch)
     torch.testing.assert_close(got, tiny.logits(module, batch), atol=1e-5, rtol=1e-5)
     said = (folder / "README.md").read_text()
     assert r"`'Say it\n\n{{ text }}\nIt is' -> stupid | clever`" in said
     if strategy is LoRA:  # the README's own lines
         exec(said.split("```")[1].removeprefix("python"), made := {})
         with torch.no_grad():
-            assert torch.equal(scoring.scores(made["model"].eval(), batch), got)
+            assert torch.equal(scoring.answer_log_likelihoods(made["model"].eval(), batch), got)
 
 
 def test_the_instruction_comes_once_and_first(llama, reviews):
     module = InContext(backbone=llama, task=task(instruction="Say what it is."), shots=2)
-    module.task.room = 1000
-    module.meet(tiny.read(reviews, llama))
-    (lead,) = module.leads({"index": torch.tensor([0])})
+    module.task.max_prompt_tokens = 1000
+    module.attach_datamodule(tiny.read(reviews, llama))
+    (lead,) = module.demonstration_prefixes({"index": torch.tensor([0])})
     prompt = module.task.prompt({"text": "warm"}, lead)
     assert prompt.before.count("Say what it is.") == 1
     assert prompt.before.startswith("Say what it is.\n\n")
@@ -188,7 +190,7 @@ def test_demonstrations_are_training_rows_with_their_own_labels(
         (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
     data = tiny.read(tmp_path, model, max_length=24)
     module = InContext(backbone=model, task=task(), shots=2, selection=selection, embedder=bert)
-    module.task.room, asked = 10_000, []
+    module.task.max_prompt_tokens, asked = 10_000, []
 
     def watched(batch, training, leads):
         rows = zip(batch["columns"]["text"], leads, strict=True)
@@ -215,7 +217,7 @@ def test_demonstrations_are_training_rows_with_their_own_labels(
 def test_keys_and_values_of_the_examples_are_computed_once(llama, reviews):
     data = tiny.read(reviews, llama, batch_size=3)
     module = InContext(backbone=llama, task=task(), shots=2)
-    module.task.room = 1000
+    module.task.max_prompt_tokens = 1000
     widths = []
     module.model.register_forward_pre_hook(
         lambda m, a, kw: widths.append(tuple(kw["input_ids"].shape)), with_kwargs=True
@@ -224,7 +226,7 @@ def test_keys_and_values_of_the_examples_are_computed_once(llama, reviews):
     (prefix,) = [shape for shape in widths if shape[0] == 1 and shape[1] > 20]
     assert len(widths) == 4 and max(w for b, w in widths if b > 1) < prefix[1]
     anew = InContext(backbone=llama, task=task(), shots=2)
-    anew.task.room, anew.prefix = 1000, None
+    anew.task.max_prompt_tokens, anew.prefix = 1000, None
     wanted, _ = scores_of(anew, data)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
 
@@ -234,7 +236,7 @@ def test_seeds_draw_other_examples_and_the_same_seed_the_same(llama, reviews):
     chosen = []
     for seed in (0, 1, 0):
         module = InContext(backbone=llama, task=task(), shots=2, seed=seed)
-        module.meet(data)
+        module.attach_datamodule(data)
         chosen.append(module.chosen)
     assert chosen[0] == chosen[2] != chosen[1]
 
@@ -253,7 +255,7 @@ def test_padding_and_neighbours_change_no_score(model, strategy, reviews):
     wanted = torch.cat([tiny.logits(module, batch) for batch in alone])
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
     with torch.no_grad():
-        bare = scoring.scores(module.task.build(model).eval(), together)
+        bare = scoring.answer_log_likelihoods(module.task.build(model).eval(), together)
     assert torch.allclose(bare, got, atol=1e-5) == (strategy is LoRA)  # whose update is 0 at first
 
 
@@ -263,7 +265,7 @@ def test_a_budget_of_tokens_counts_those_of_the_prompt(llama, reviews):
         (ZeroShot(backbone=llama, task=task(instruction="Say what it is, in a word")), 0),
         (InContext(backbone=llama, task=task(), shots=2), 2),
     ):
-        module.task.room = 1000
+        module.task.max_prompt_tokens = 1000
         seen, step = [], module.task.prepare
 
         def watched(batch, training, leads, step=step, seen=seen):
@@ -280,7 +282,11 @@ def test_a_budget_of_tokens_counts_those_of_the_prompt(llama, reviews):
 
 
 def test_tokens_are_those_of_the_prompts(llama, reviews):
-    data, module, cost = tiny.read(reviews, llama), ZeroShot(backbone=llama, task=task()), Cost()
+    data, module, cost = (
+        tiny.read(reviews, llama),
+        ZeroShot(backbone=llama, task=task()),
+        ThroughputMonitor(),
+    )
     runs = tiny.trainer([cost])
     runs.test(module, data, verbose=False)
     runs.validate(module, data, verbose=False)
@@ -295,7 +301,7 @@ def test_a_text_that_does_not_fit_loses_its_end_and_not_the_question(llama):
     asked.build(llama)
     row = {"text": "the best film of the year " * 20}
     (found,) = asked.encode([row])
-    assert asked.room - 3 <= found.length <= asked.room
+    assert asked.max_prompt_tokens - 3 <= found.length <= asked.max_prompt_tokens
     shown = asked.tokenizer.decode(found.rows[0])
     assert shown.startswith("the best film of") and "\nIt is" in shown
     with pytest.raises(ValueError, match="^--model.task.template: the prompt without its texts"):
@@ -353,14 +359,14 @@ def test_more_shots_than_fit_say_how_many_do(llama, reviews):
     with pytest.raises(
         ValueError, match=r"^--model.shots 20: (\d+) fit into the 64 tokens"
     ) as stop:
-        module.meet(data)
+        module.attach_datamodule(data)
     fit = int(str(stop.value).split()[2])
     if fit:
-        InContext(backbone=llama, task=task(), shots=fit).meet(data)
+        InContext(backbone=llama, task=task(), shots=fit).attach_datamodule(data)
     with pytest.raises(ValueError, match=f"shots {fit + 1}: {fit} fit"):
-        InContext(backbone=llama, task=task(), shots=fit + 1).meet(data)
+        InContext(backbone=llama, task=task(), shots=fit + 1).attach_datamodule(data)
     with pytest.raises(ValueError, match="--model.shots 25: 24 training rows"):
-        InContext(backbone=llama, task=task(), shots=25).meet(data)
+        InContext(backbone=llama, task=task(), shots=25).attach_datamodule(data)
 
 
 def test_an_encoder_without_a_mask_token_is_refused(cloze, tmp_path):

@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from modules.prompting import scoring
-from modules.prompting.prefixes import SharedPrefix
+from modules.prompting.prefix_cache import PrefixCache
 from modules.prompting.templates import Prompt
 
 PROMPTS = [
@@ -35,9 +35,9 @@ def encoder(bert):
 @torch.no_grad()
 def naive(model, tokenizer, prompt: Prompt, word: str) -> list[float]:
     """The answer's log-probabilities, one token at a time and one text at a time."""
-    ids = tokenizer(prompt.stem, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(prompt.context, add_special_tokens=False)["input_ids"]
     ids, found = ids or [tokenizer.eos_token_id], []
-    for token in tokenizer(prompt.joint + word, add_special_tokens=False)["input_ids"]:
+    for token in tokenizer(prompt.separator + word, add_special_tokens=False)["input_ids"]:
         logits = model(torch.tensor([ids])).logits[0, -1].double()
         found.append(float(logits.log_softmax(0)[token]))
         ids = [*ids, token]
@@ -49,10 +49,10 @@ def naive(model, tokenizer, prompt: Prompt, word: str) -> list[float]:
 def test_a_decoders_scores_are_those_of_a_naive_computation(decoder, normalize, shared):
     model, tokenizer = decoder
     prompts = [Prompt(LONG * shared + p.before) for p in PROMPTS]
-    batch = scoring.collate(scoring.causal(tokenizer, prompts, WORDS), 0)
-    prefix = SharedPrefix() if shared else None
+    batch = scoring.collate(scoring.encode_causal(tokenizer, prompts, WORDS), 0)
+    prefix = PrefixCache() if shared else None
     with torch.no_grad():
-        got = scoring.scores(model, batch, normalize, prefix)
+        got = scoring.answer_log_likelihoods(model, batch, normalize, prefix)
     wanted = [[naive(model, tokenizer, p, word) for word in WORDS] for p in prompts]
     sizes = {len(tokens) for row in wanted for tokens in row}
     assert len(sizes) > 2  # or the normalisation says nothing
@@ -66,18 +66,20 @@ def test_a_decoders_scores_are_those_of_a_naive_computation(decoder, normalize, 
 def test_the_prefix_of_one_batch_serves_the_next(decoder):
     """It shrinks to what they share, starts anew for another, and numbers stay the same."""
     model, tokenizer = decoder
-    prefix, calls, sizes = SharedPrefix(), [], []
+    prefix, calls, sizes = PrefixCache(), [], []
     hook = model.register_forward_pre_hook(
         lambda m, a, kw: calls.append(kw["input_ids"].shape[0]), with_kwargs=True
     )
     texts = [LONG + "a warm tale", LONG + "a cold tale", LONG + "stupid", "the year" * 9]
     for text in texts:
-        batch = scoring.collate(scoring.causal(tokenizer, [Prompt(text)], WORDS[:2]), 0)
+        batch = scoring.collate(scoring.encode_causal(tokenizer, [Prompt(text)], WORDS[:2]), 0)
         with torch.no_grad():
             calls.clear()
-            got = scoring.scores(model, batch, True, prefix)
+            got = scoring.answer_log_likelihoods(model, batch, True, prefix)
             sizes.append((len(calls), len(prefix.ids)))
-            torch.testing.assert_close(got, scoring.scores(model, batch), atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(
+                got, scoring.answer_log_likelihoods(model, batch), atol=1e-5, rtol=1e-5
+            )
     hook.remove()
     base = len(tokenizer(LONG)["input_ids"])
     assert [count for count, _ in sizes] == [2, 1, 1, 2]  # the prefix, and the rest
@@ -86,7 +88,9 @@ def test_the_prefix_of_one_batch_serves_the_next(decoder):
 
 def test_answers_that_differ_in_their_last_token_share_a_row(decoder):
     _, tokenizer = decoder
-    first, second = scoring.causal(tokenizer, [Prompt("a film", ""), Prompt("film\n")], ["q", "z"])
+    first, second = scoring.encode_causal(
+        tokenizer, [Prompt("a film", ""), Prompt("film\n")], ["q", "z"]
+    )
     assert len(first.rows) == len(second.rows) == 1
     spelt = [tokenizer.convert_ids_to_tokens(t[2]) for t in second.targets]
     assert spelt == ["q", "z"]  # at the start of a line there is no space
@@ -99,8 +103,8 @@ def test_a_boundary_that_the_tokenizer_merges_belongs_to_the_answer(decoder):
     split = tokenizer("cl")["input_ids"] + tokenizer("ever")["input_ids"]
     assert joined != split
     prompt = Prompt("a cl")
-    prompt_type = type("Glued", (Prompt,), {"joint": ""})
-    (found,) = scoring.causal(tokenizer, [prompt_type(*prompt)], ["ever", "ay"])
+    prompt_type = type("Glued", (Prompt,), {"separator": ""})
+    (found,) = scoring.encode_causal(tokenizer, [prompt_type(*prompt)], ["ever", "ay"])
     whole = tokenizer("a clever")["input_ids"]
     row, places = found.rows[found.targets[0][0]], [t for t in found.targets if t[3] == 0]
     assert row[: places[0][1] + 1] + [t[2] for t in places] == whole
@@ -111,9 +115,9 @@ def test_an_encoders_scores_are_those_of_a_naive_cloze(encoder, normalize):
     model, tokenizer = encoder
     prompts = [Prompt("a warm tale, it was ", "."), Prompt("dull", " film [MASK]!"), Prompt("a\n")]
     words = ["clever", "qz", "warm", "xyz"]
-    batch = scoring.collate(scoring.cloze(tokenizer, prompts, words), tokenizer.pad_token_id)
+    batch = scoring.collate(scoring.encode_cloze(tokenizer, prompts, words), tokenizer.pad_token_id)
     with torch.no_grad():
-        got = scoring.scores(model, batch, normalize)
+        got = scoring.answer_log_likelihoods(model, batch, normalize)
     wanted = []
     for prompt in prompts:
         row = []
@@ -144,9 +148,11 @@ def test_scores_of_many_prompts_keep_their_order(decoder):
 
 def test_the_sum_over_a_vocabulary_is_in_fp32(decoder):
     model, tokenizer = decoder
-    batch = scoring.collate(scoring.causal(tokenizer, PROMPTS, WORDS), 0)
+    batch = scoring.collate(scoring.encode_causal(tokenizer, PROMPTS, WORDS), 0)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        got = scoring.scores(model, batch)
+        got = scoring.answer_log_likelihoods(model, batch)
     assert got.dtype == torch.float32
     with torch.no_grad():
-        torch.testing.assert_close(got, scoring.scores(model, batch), atol=0.05, rtol=0.05)
+        torch.testing.assert_close(
+            got, scoring.answer_log_likelihoods(model, batch), atol=0.05, rtol=0.05
+        )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modules.prompting.templates import Prompt, Template, words_of
+from modules.prompting.templates import Prompt, Template, label_words
 
 
 def test_a_row_becomes_the_text_before_and_after_the_answer():
@@ -28,7 +28,7 @@ def test_what_a_row_says_is_not_read_as_jinja_and_makes_no_second_place():
     ],
 )
 def test_one_space_before_the_answer_and_none_at_the_start_of_a_line(before, whole):
-    assert Prompt(before, ".").answered("good") == whole
+    assert Prompt(before, ".").fill("good") == whole
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_template_that_cannot_be_is_one_line(source, said):
 
 
 def test_words_are_those_of_the_labels_in_their_order():
-    assert words_of(["no", "yes"]) == ["no", "yes"]
-    assert words_of(["no", "yes"], {"yes": " great", "no": "bad"}) == ["bad", "great"]
+    assert label_words(["no", "yes"]) == ["no", "yes"]
+    assert label_words(["no", "yes"], {"yes": " great", "no": "bad"}) == ["bad", "great"]
 
 
 @pytest.mark.parametrize(
@@ -75,5 +75,5 @@ def test_words_are_those_of_the_labels_in_their_order():
 )
 def test_words_that_cannot_answer(verbalizer, said):
     with pytest.raises(ValueError) as stop:
-        words_of(["no", "yes"], verbalizer)
+        label_words(["no", "yes"], verbalizer)
     assert said in str(stop.value)

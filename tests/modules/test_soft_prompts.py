@@ -7,7 +7,7 @@ from peft import AutoPeftModelForSequenceClassification
 from datamodules.packaged import load_tokenizer
 from modules import Classification, PrefixTuning, PromptTuning, PTuning
 from modules.exporting import export
-from modules.finetuning import prompts
+from modules.finetuning import soft_prompts
 from tests import tiny
 from tests.modules.test_targets import save_backbone
 
@@ -28,9 +28,11 @@ def encoder(module) -> torch.nn.Module:
 def drawn(backbone, tokens: int) -> torch.Tensor:
     """The words that a module of seed 0 starts from: its first draw after the backbone's head."""
     ids = []
-    draw = prompts.draw
+    draw = soft_prompts.random_token_ids
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prompts, "draw", lambda *args: ids.append(draw(*args)) or ids[0])
+        patch.setattr(
+            soft_prompts, "random_token_ids", lambda *args: ids.append(draw(*args)) or ids[0]
+        )
         tiny.make(PromptTuning, backbone, tokens=tokens)
     return ids[0]
 
@@ -175,7 +177,7 @@ def test_each_virtual_token_gets_a_gradient_and_in_each_layer(strategy, pooling,
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
     module = tiny.make(strategy, backbone, tokens=50).eval()
-    assert module.longest_text == 14
+    assert soft_prompts.max_text_tokens(module.model) == 14
     for length, fits in ((14, True), (15, False)):
         ids = torch.full((2, length), 7)
         batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
@@ -190,7 +192,7 @@ def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
             tiny.make(strategy, backbone, tokens=tokens)
         assert "\n" not in str(error.value)
     roberta = tiny.make(strategy, save_backbone("roberta", tmp_path), tokens=50)
-    assert roberta.longest_text == 14
+    assert soft_prompts.max_text_tokens(roberta.model) == 14
 
 
 @pytest.mark.parametrize(

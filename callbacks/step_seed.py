@@ -7,10 +7,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class StepSeed(Callback):
-    """Seeds torch before each training batch with (seed, rank, batches so far).
+    """Seeds torch before each training batch by seed, rank and the number of batches so far.
 
     Dropout then draws the same numbers in a resumed run as in an unbroken one, and validating
     more often or adding a callback does not change the training.
+
+    Args:
+        seed: the run's seed.
     """
 
     def __init__(self, seed: int) -> None:

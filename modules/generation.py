@@ -1,26 +1,31 @@
-"""Answers of a decoder to whole batches of questions."""
+"""Greedy answers of a decoder to batches of prompts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import nn
 
 from datamodules.packaged import pad_id
 
 
 @torch.no_grad()
 def generate(
-    model: nn.Module,
-    tokenizer,
+    model: Any,
+    tokenizer: Any,
     prompts: Sequence[Sequence[int]],
-    limit: int,
+    max_new_tokens: int,
     batch_size: int = 16,
 ) -> list[str]:
-    """What the model answers to each prompt, the likeliest token each time.
+    """Answer each prompt by greedy decoding.
 
     Args:
-        prompts: token ids.
-        limit: tokens of an answer.
+        model: a decoder of transformers, with or without a peft model around it.
+        prompts: token ids of each prompt.
+        max_new_tokens: the number of tokens after which an answer is cut.
+        batch_size: prompts that are answered at once; those of like length share a batch.
+
+    Returns:
+        The answers without special tokens, in the order of the prompts.
     """
     device, pad = next(model.parameters()).device, pad_id(tokenizer)
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
@@ -33,10 +38,10 @@ def generate(
         ids_BT = model.generate(
             input_ids=torch.tensor(rows, device=device),
             attention_mask=torch.tensor(mask, device=device),
-            max_new_tokens=limit,
+            max_new_tokens=max_new_tokens,
             do_sample=False,
             num_beams=1,
-            eos_token_id=ends(tokenizer),
+            eos_token_id=stop_token_ids(tokenizer),
             pad_token_id=pad,
         )
         texts = tokenizer.batch_decode(ids_BT[:, longest:], skip_special_tokens=True)
@@ -45,8 +50,8 @@ def generate(
     return answers
 
 
-def ends(tokenizer) -> list[int]:
-    """Tokens that end an answer: of a text, and of a turn in the chat template."""
+def stop_token_ids(tokenizer: Any) -> list[int]:
+    """Return the ids of the tokens that end an answer: of a chat turn, and of a text."""
     question, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
     asked = tokenizer.apply_chat_template([question], tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template([question, answer], tokenize=False)

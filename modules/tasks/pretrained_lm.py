@@ -1,17 +1,22 @@
-"""A backbone with its own language model head, for tasks that need no new one."""
+"""A pretrained language model with its own head, for tasks that need no new one."""
+
+from typing import Any
 
 import transformers
-from torch import nn
 
 from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbones
 from modules.tasks.base import Task
 
 
-def build(task: Task, backbone: str, dropout: float | None) -> tuple[nn.Module, bool]:
-    """The model, and whether it guesses masked tokens rather than the next one.
+def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
+    """Load the model, and set the task's names in transformers and peft.
 
-    The task gets its names in transformers and peft.
+    Returns:
+        The model, and whether it predicts masked tokens rather than the next one.
+
+    Raises:
+        ValueError: for an encoder without a mask token.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
@@ -21,7 +26,7 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[nn.Module, 
     task.peft_type = "FEATURE_EXTRACTION" if masked else "CAUSAL_LM"
     task.auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
     task.pipeline = "fill-mask" if masked else "text-generation"
-    model = backbones.load(getattr(transformers, task.auto_class), backbone, dropout)
+    model = backbones.load_backbone(getattr(transformers, task.auto_class), backbone, dropout)
     tokenizer = load_tokenizer(backbone)
     model.config.get_text_config().pad_token_id = pad_id(tokenizer)
     if masked and tokenizer.mask_token_id is None:

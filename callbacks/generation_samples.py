@@ -1,4 +1,4 @@
-"""What a chat model answers, before and after."""
+"""Answers of a chat model before and after its training."""
 
 import json
 import re
@@ -24,37 +24,37 @@ PROMPTS = (
 )
 
 
-class Answers(BeforeAndAfter):
-    """Loss on the test responses, and greedy answers to fixed prompts and to test records.
+class GenerationSamples(BeforeAndAfter):
+    """Logs greedy answers to fixed prompts and to test records, and the loss on test responses.
 
-    Those to test records are compared with their references by exact match and ROUGE-L. All of
-    them go into a table of the run and into answers.json in its folder.
+    Answers to test records are compared with their references by exact match and ROUGE-L. All
+    answers go into a table of the run and into answers.json in its folder.
 
     Args:
-        prompts: fixed ones; ours if not given.
-        references: how many test records to answer.
-        tokens: after which an answer is cut, and its reference with it.
+        prompts: fixed prompts; eight general ones if not given.
+        references: number of test records to answer.
+        max_new_tokens: tokens after which an answer is cut, and its reference with it.
     """
 
     def __init__(
         self,
         prompts: list[str] | None = None,
         references: NonNegativeInt = 32,
-        tokens: PositiveInt = 64,
+        max_new_tokens: PositiveInt = 64,
     ) -> None:
         super().__init__()
         self.prompts = list(PROMPTS if prompts is None else prompts)
-        self.references, self.tokens = int(references), int(tokens)
+        self.references, self.max_new_tokens = int(references), int(max_new_tokens)
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         data = trainer.datamodule
         records, tokenizer = data.references(self.references), data.chat_tokenizer
         asked = [data.prompt_ids(text) for text in self.prompts] + [ids for _, ids, _ in records]
-        with pl_module.precision():
-            said = pl_module.task.generate(pl_module.model, tokenizer, asked, self.tokens)
+        with pl_module.autocast():
+            said = pl_module.task.generate(pl_module.model, tokenizer, asked, self.max_new_tokens)
         # What is compared is as long as an answer may be.
         kept = [tokenizer(text, add_special_tokens=False)["input_ids"] for _, _, text in records]
-        whole = [tokenizer.decode(ids[: self.tokens]).strip() for ids in kept]
+        whole = [tokenizer.decode(ids[: self.max_new_tokens]).strip() for ids in kept]
         pairs = list(zip(said[len(self.prompts) :], whole, strict=True))
         found: dict[str, Any] = {"answers": said}
         if pairs:
@@ -91,12 +91,12 @@ class Answers(BeforeAndAfter):
 
 @torch.no_grad()
 def _loss(trainer: Trainer, module: LightningModule) -> float:
-    """Mean over the learned tokens of the test records."""
+    """Return the mean loss over the learned tokens of the test records."""
     total = count = 0.0
     for batch in trainer.datamodule.unsharded_test_dataloader():
         batch = {name: value.to(module.device) for name, value in batch.items()}
         batch = module.task.prepare(batch, training=False)
-        size = float(module.task.size(batch))
+        size = float(module.task.num_targets(batch))
         total += float(module.task.loss(module(batch), batch)) * size
         count += size
     return total / max(1.0, count)
@@ -119,7 +119,10 @@ def _words(text: str) -> list[str]:
 
 
 def rouge_l(answer: str, reference: str) -> float:
-    """F1 of the longest common subsequence of words (Lin 2004); case and punctuation go."""
+    """Compute ROUGE-L: F1 of the longest common subsequence of words (Lin 2004), from 0 to 1.
+
+    Case and punctuation do not count.
+    """
     one, other = _words(answer), _words(reference)
     row = [0] * (len(other) + 1)
     for word in one:

@@ -1,6 +1,6 @@
-"""Which tokens an objective hides, and what its model sees in their place."""
+"""The choice of the tokens that an objective masks, by token, word or span."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +10,35 @@ from modules import masking
 Unit = Literal["token", "word", "span"]
 
 
-class Masks(nn.Module):
-    """Draws masks by token, by whole word or by span. Special tokens are never chosen."""
+class MaskSampler(nn.Module):
+    """MaskSampler rows of tokens anew in every step. Special tokens are never chosen.
 
-    def __init__(self, tokenizer, probability: float, unit: Unit = "token") -> None:
+    Args:
+        tokenizer: of the rows; it has a mask token.
+        probability: the share of the tokens that is chosen.
+        unit: token | word (all tokens of it) | span (SpanBERT's, up to ten tokens).
+    """
+
+    special: Tensor
+    starts: Tensor
+
+    def __init__(self, tokenizer: Any, probability: float, unit: Unit = "token") -> None:
         super().__init__()
         self.probability, self.unit = probability, unit
         self.mask_id, self.vocabulary = tokenizer.mask_token_id, len(tokenizer)
         special = torch.tensor(sorted(tokenizer.all_special_ids))
         self.register_buffer("special", special, persistent=False)
         if unit == "word":
-            self.register_buffer("starts", starts_of_words(tokenizer), persistent=False)
+            self.register_buffer("starts", word_starts(tokenizer), persistent=False)
 
     def forward(
         self, ids_BT: Tensor, mask_BT: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """What the model sees, (B, T) int64, and which tokens it guesses, (B, T) bool."""
+        """Mask rows of ids, with draws from ``generator``.
+
+        Returns:
+            The ids that the model sees, (B, T) int64, and the chosen tokens, (B, T) bool.
+        """
         eligible_BT = self.eligible(ids_BT, mask_BT)
         settings = self.mask_id, self.vocabulary
         if self.unit == "token":
@@ -36,15 +49,15 @@ class Masks(nn.Module):
         else:
             chosen_BT, kind_BT = masking.choose_spans(ids_BT, self.probability, generator)
         chosen_BT = chosen_BT & eligible_BT
-        return masking.hide(ids_BT, chosen_BT, *settings, kind_BT, generator), chosen_BT
+        return masking.apply_80_10_10(ids_BT, chosen_BT, *settings, kind_BT, generator), chosen_BT
 
     def eligible(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """Where a token may be chosen, (B, T) bool."""
+        """Tell where a token may be chosen, (B, T) bool: not padding, not a special token."""
         return mask_BT & ~torch.isin(ids_BT, self.special)
 
 
-def starts_of_words(tokenizer) -> Tensor:
-    """Which entries of the vocabulary begin a word, (vocabulary,) bool."""
+def word_starts(tokenizer: Any) -> Tensor:
+    """Tell which entries of the vocabulary begin a word, (vocabulary,) bool."""
     pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     special = set(tokenizer.all_special_tokens)
     if any(piece.startswith("##") for piece in pieces):  # WordPiece marks what does not

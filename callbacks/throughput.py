@@ -1,4 +1,4 @@
-"""What a run costs: parameters, tokens per second, seconds and memory."""
+"""Throughput of a run: parameters, tokens per second, seconds and memory."""
 
 import resource
 import sys
@@ -11,16 +11,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 
-class Cost(Callback):
-    """Counts tokens and training time, validation left out; survives resume.
+class ThroughputMonitor(Callback):
+    """Counts tokens and training time without validation; survives a resume.
 
-    Where nothing trains, validation and test are what counts. A module that makes longer rows of a
-    batch says so with ``cost(lengths)``.
-
-    ``summary()`` has ``parameters`` (trainable and total), ``tokens`` (those that are not padding),
-    ``tokens_per_second``, ``training_seconds``, ``first_batch_at`` (of the clock, when this process
-    came to its first batch) and ``peak_memory_bytes``: of the GPU's allocator where there is one,
-    else of the process.
+    Where nothing trains, validation and test are counted. A module that makes longer rows of a
+    batch says so with ``num_input_tokens(lengths)``.
     """
 
     def __init__(self) -> None:
@@ -58,7 +53,7 @@ class Cost(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
-        if _asks(pl_module):
+        if _nothing_trains(pl_module):
             self._count()
 
     on_test_end = on_validation_end
@@ -81,7 +76,7 @@ class Cost(Callback):
         self._count()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if _asks(pl_module):
+        if _nothing_trains(pl_module):
             self._begin(trainer, pl_module)
             self._since = time.perf_counter()
 
@@ -90,7 +85,7 @@ class Cost(Callback):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
     ) -> None:
-        if _asks(pl_module) and self.first_batch_at is None:
+        if _nothing_trains(pl_module) and self.first_batch_at is None:
             self.first_batch_at = time.time()
 
     on_test_batch_start = on_validation_batch_start
@@ -104,31 +99,37 @@ class Cost(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if _asks(pl_module):
+        if _nothing_trains(pl_module):
             self._add(pl_module, batch)
 
     on_test_batch_end = on_validation_batch_end
 
     def _add(self, pl_module: LightningModule, batch: Any) -> None:
-        self._pending = self._pending + tokens_of(pl_module, batch)
+        self._pending = self._pending + num_batch_tokens(pl_module, batch)
         now = time.perf_counter()  # nothing has left the device
         self.seconds += now - self._since
         self._since = now
 
     def _count(self) -> None:
-        """Add up the tokens of all devices, which wait for this."""
+        """Add up the tokens of all devices, which wait for one another."""
         self.tokens += int(self._sum(self._pending))
         self._pending = 0
 
     def rate(self) -> float:
-        """Tokens per second since the run began."""
+        """Return the tokens per second since the run began."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
     def elapsed(self) -> float:
-        """Seconds since the process began, and those of the parts before a resume."""
+        """Return the seconds since the process began, and those of the parts before a resume."""
         return self._before + time.time() - psutil.Process().create_time()
 
     def summary(self) -> dict[str, Any]:
+        """Return the measures by name.
+
+        ``parameters`` are trainable and total, ``tokens`` those that are not padding.
+        ``first_batch_at`` is the time of the clock when this process came to its first batch.
+        ``peak_memory_bytes`` is that of the GPU's allocator if there is one, else of the process.
+        """
         return {
             "parameters": self.parameters,
             "tokens": self.tokens,
@@ -147,19 +148,23 @@ class Cost(Callback):
         self._before = state_dict["elapsed"]
 
 
-def _asks(pl_module: LightningModule) -> bool:
-    """Whether nothing trains in the module."""
+def _nothing_trains(pl_module: LightningModule) -> bool:
+    """Tell whether nothing trains in the module."""
     return not any(parameter.requires_grad for parameter in pl_module.parameters())
 
 
-def tokens_of(module: LightningModule, batch: Any) -> torch.Tensor:
-    """Tokens of a batch that are not padding, with those that the module adds."""
-    cost = getattr(module, "cost", lambda lengths: lengths)
-    return cost(batch["attention_mask"].sum(1)).sum()
+def num_batch_tokens(module: LightningModule, batch: Any) -> torch.Tensor:
+    """Count the tokens of a batch that are not padding, with those that the module adds.
+
+    Returns:
+        A scalar on the batch's device.
+    """
+    num_input_tokens = getattr(module, "num_input_tokens", lambda lengths: lengths)
+    return num_input_tokens(batch["attention_mask"].sum(1)).sum()
 
 
 def parameter_counts(module: LightningModule) -> dict[str, int]:
-    """How many parameters train, of how many."""
+    """Count the parameters of a module: trainable and total."""
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
     return {
         "trainable": sum(size for size, trains in sizes if trains),
@@ -168,7 +173,7 @@ def parameter_counts(module: LightningModule) -> dict[str, int]:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes at the highest point so far."""
+    """Return the most memory used so far, in bytes."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""Masks: what is chosen, how often, and what the model sees, over a million tokens."""
+"""MaskSampler: what is chosen, how often, and what the model sees, over a million tokens."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 
 from datamodules.packaged import load_tokenizer
 from modules import masking
-from modules.pretraining.masks import Masks, starts_of_words
+from modules.pretraining.mask_sampler import MaskSampler, word_starts
 from tests import stories
 
 ROWS, WIDTH = 4000, 257
@@ -34,7 +34,7 @@ def test_shares_of_single_tokens(tokenizer, probability):
     ids = torch.randint(size, (ROWS, WIDTH), generator=draw(1))
     mask = torch.ones_like(ids, dtype=torch.bool)
     mask[:, 200:] = torch.arange(ROWS)[:, None] % 2 == 0
-    masks = Masks(tokenizer, probability)
+    masks = MaskSampler(tokenizer, probability)
     seen, chosen = masks(ids, mask, draw())
     special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
     assert not (chosen & (special | ~mask)).any()
@@ -56,12 +56,12 @@ def test_shares_of_single_tokens(tokenizer, probability):
 def test_words_are_chosen_whole(tokenizer):
     text = "the old king painted two ships. nobody forgot an umbrella."
     ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)] * 3000)
-    starts = starts_of_words(tokenizer)[ids]
+    starts = word_starts(tokenizer)[ids]
     words = starts.long().cumsum(1)[0]
     pieces = [tokenizer.decode(ids[0][words == n]).strip() for n in words.unique()]
     if tokenizer.backend_tokenizer.model.__class__.__name__ != "WordPiece":
         assert pieces == text.split()
-    masks = Masks(tokenizer, 0.3, "word")
+    masks = MaskSampler(tokenizer, 0.3, "word")
     _, chosen = masks(ids, torch.ones_like(ids, dtype=torch.bool), draw())
     for number in words.unique():
         part = chosen[:, words == number]
@@ -69,26 +69,26 @@ def test_words_are_chosen_whole(tokenizer):
         assert within(int(part.all(1).sum()), 3000, 0.3)
 
 
-@pytest.mark.parametrize("reach", [masking.GEOMETRIC, masking.UNIFORM])
+@pytest.mark.parametrize("span_length_survival", [masking.GEOMETRIC, masking.UNIFORM])
 @pytest.mark.parametrize("probability", [0.15, 1 / 6])
-def test_spans_cover_every_place_alike(reach, probability):
+def test_spans_cover_every_place_alike(span_length_survival, probability):
     ids = torch.zeros(40_000, 25)
-    chosen, kind = masking.choose_spans(ids, probability, draw(), reach)
+    chosen, kind = masking.choose_spans(ids, probability, draw(), span_length_survival)
     for place in range(25):  # also the first and the last
         assert within(int(chosen[:, place].sum()), len(ids), probability)
     longest = torch.zeros(len(ids))
     for place in range(25):
         same = (kind[:, place : place + 1] == kind) & chosen[:, place : place + 1]
         longest = longest.maximum(same.sum(1).float())
-    assert longest.max() == len(reach)  # tokens of one span share their draw
-    rare, _ = masking.choose_spans(torch.zeros(20_000, 200), 0.01, draw(), reach)
+    assert longest.max() == len(span_length_survival)  # tokens of one span share their draw
+    rare, _ = masking.choose_spans(torch.zeros(20_000, 200), 0.01, draw(), span_length_survival)
     starts = rare[:, 1:] & ~rare[:, :-1]
-    assert int(rare.sum()) / int(starts.sum()) == pytest.approx(sum(reach), rel=0.05)
+    assert int(rare.sum()) / int(starts.sum()) == pytest.approx(sum(span_length_survival), rel=0.05)
 
 
 def test_a_span_is_hidden_in_one_way(tokenizer):
     ids = torch.randint(20, len(tokenizer), (2000, 60), generator=draw(1))
-    masks = Masks(tokenizer, 0.15, "span")
+    masks = MaskSampler(tokenizer, 0.15, "span")
     seen, chosen = masks(ids, torch.ones_like(ids, dtype=torch.bool), draw())
     hidden = chosen & (seen == tokenizer.mask_token_id)
     assert within(int(hidden.sum()) // 4, int(chosen.sum()) // 4, 0.8)  # spans, not tokens, vary

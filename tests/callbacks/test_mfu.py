@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-import callbacks.utilization as utilization
-from callbacks import Cost, Utilization
+import callbacks.mfu as utilization
+from callbacks import MFUMonitor, ThroughputMonitor
 from modules import CausalLM
 from tests import stories, tiny
 
@@ -17,8 +17,8 @@ def path(tmp_path) -> str:
 def test_flops_are_those_of_the_matrices_and_of_attention(path, monkeypatch):
     monkeypatch.setattr(utilization, "peak_flops", lambda device, precision: 1e12)
     data = stories.corpus(path, CausalLM, batch_size=8)
-    module, cost = stories.make(CausalLM, path, family="gpt2"), Cost()
-    measured = Utilization(cost.rate)
+    module, cost = stories.make(CausalLM, path, family="gpt2"), ThroughputMonitor()
+    measured = MFUMonitor(cost.rate)
     trainer = tiny.fit(module, data, cost, measured, max_epochs=1, limit_train_batches=3)
     layers, width, tokens = 2, 128, data.row_tokens
     forward = 2 * 12 * layers * width**2 + 4 * layers * tokens * width
@@ -32,8 +32,8 @@ def test_flops_are_those_of_the_matrices_and_of_attention(path, monkeypatch):
 
 def test_nothing_is_said_where_the_peak_is_not_known(path):
     data = stories.corpus(path, CausalLM, batch_size=8)
-    cost = Cost()
-    measured = Utilization(cost.rate)
+    cost = ThroughputMonitor()
+    measured = MFUMonitor(cost.rate)
     module = stories.make(CausalLM, path)
     trainer = tiny.fit(module, data, cost, measured, max_epochs=1, limit_train_batches=2)
     assert "mfu" not in trainer.callback_metrics and measured.flops_per_token is None

@@ -1,4 +1,4 @@
-"""How much of a device's arithmetic a run uses: model FLOPs utilisation (MFU)."""
+"""Model FLOPs utilisation (MFU): the share of a device's arithmetic that a run uses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
-from callbacks.cost import tokens_of
+from callbacks.throughput import num_batch_tokens
 
 # Dense bf16 and fp16 with fp32 sums, in TFLOP/s, from NVIDIA's data sheets; the first name that
 # the device's name holds counts.
@@ -28,22 +28,22 @@ PEAKS = {
 
 
 def peak_flops(device: torch.device, precision: str) -> float | None:
-    """FLOP/s of a device at a Trainer's precision; None where they are not known."""
+    """Return the FLOP/s of a device at a Trainer's precision; None where they are not known."""
     if device.type != "cuda" or not precision.startswith(("bf16", "16")):
         return None
     name = torch.cuda.get_device_name(device)
     return next((1e12 * peak for part, peak in PEAKS.items() if part in name), None)
 
 
-class Utilization(Callback):
-    """Logs ``mfu``, as the PaLM report defines it (Chowdhery et al. 2022, appendix B).
+class MFUMonitor(Callback):
+    """Logs ``mfu`` as the PaLM report defines it (Chowdhery et al. 2022, appendix B).
 
-    FLOPs are those of the matrix products and attention kernels of the first step of the process,
-    forward and backward, as torch counts them, by token; what is computed twice would count twice.
-    Nothing is logged, and nothing counted, where the peak of the device is not known.
+    FLOPs per token are those of the matrix products and attention kernels of the process's first
+    step, forward and backward, as torch counts them; recomputation would count twice. Where the
+    peak of the device is not known, nothing is counted or logged.
 
     Args:
-        rate: gives tokens per second of all devices.
+        rate: returns the tokens per second of all devices.
     """
 
     def __init__(self, rate: Callable[[], float]) -> None:
@@ -68,14 +68,14 @@ class Utilization(Callback):
     ) -> None:
         if self._counter is not None:
             self._counter.__exit__(None, None, None)
-            tokens = int(tokens_of(pl_module, batch))
+            tokens = int(num_batch_tokens(pl_module, batch))
             self.flops_per_token = self._counter.get_total_flops() / tokens
             self._counter = None
         if self._peak:
             pl_module.log("mfu", self.mfu(), prog_bar=True)
 
     def mfu(self) -> float | None:
-        """Share of the peak since the run began; None where it is not known."""
+        """Return the share of the peak since the run began; None where it is not known."""
         if not self._peak or self.flops_per_token is None:
             return None
         return self.rate() * self.flops_per_token / self._peak

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from callbacks.answers import rouge_l
-from callbacks.unseen_tasks import changed
+from callbacks.generation_samples import rouge_l
+from callbacks.unseen_tasks import accuracy_change
 
 
 def test_rouge_l_is_that_of_the_reference_implementation():
@@ -27,7 +27,7 @@ def test_rouge_l(answer, reference, score):
 
 def test_a_change_is_of_pairs():
     before, after = [True] * 50 + [False] * 50, [True] * 60 + [False] * 40
-    change, interval = changed(before, after)
+    change, interval = accuracy_change(before, after)
     assert change == pytest.approx(0.1)
     assert interval == pytest.approx(1.96 * math.sqrt(0.1 * 0.9 / 99))
-    assert changed(before, before) == (0.0, 0.0)
+    assert accuracy_change(before, before) == (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""A pre-trained network as a folder that ``from_pretrained`` loads, with a model card."""
+"""The export of a pre-trained network: a folder for ``from_pretrained``, with a model card."""
 
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,21 @@ included, and nobody has tested it for any use.
 """
 
 
-def write(module: PretrainingModule, scratch: Path, folder: Path, facts: dict[str, Any]) -> None:
-    """Fill ``scratch``, which becomes ``folder``.
+def save_pretrained(
+    module: PretrainingModule, scratch: Path, folder: Path, facts: dict[str, Any]
+) -> None:
+    """Write network, tokenizer and model card.
 
     Args:
-        facts: of the run: data, metrics, tokens, git_commit.
+        module: the trained objective.
+        scratch: the folder to write into.
+        folder: the folder's name afterwards, for the card.
+        facts: what the card says of the run: data, metrics, tokens, git_commit.
     """
-    model = module.kept()
+    model = module.export_model()
     disable_progress_bar()
     model.save_pretrained(scratch)
-    _tokenizer(module).save_pretrained(scratch)
+    _framing_tokenizer(module).save_pretrained(scratch)
     data, metrics = facts.get("data", {}), facts.get("metrics", {})
     rows = {
         "corpus": data.get("origin", "unknown"),
@@ -56,10 +61,10 @@ def write(module: PretrainingModule, scratch: Path, folder: Path, facts: dict[st
     (scratch / "README.md").write_text(text)
 
 
-def _tokenizer(module: PretrainingModule) -> Any:
-    """It puts around a text what stood around the rows in training."""
+def _framing_tokenizer(module: PretrainingModule) -> Any:
+    """Return the tokenizer, which puts around a text what stood around the rows in training."""
     tokenizer = module.tokenizer
-    if module.framed and not tokenizer.num_special_tokens_to_add():
+    if module.add_special_tokens and not tokenizer.num_special_tokens_to_add():
         first, last = tokenizer.cls_token, tokenizer.sep_token
         ids = [(token, tokenizer.convert_tokens_to_ids(token)) for token in (first, last)]
         tokenizer.backend_tokenizer.post_processor = TemplateProcessing(

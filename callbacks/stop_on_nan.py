@@ -1,4 +1,4 @@
-"""Stop at the first loss that is not a number."""
+"""A stop at the first loss that is not a number."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ _NEVER = 2**62
 
 
 class StopOnNaN(Callback):
-    """Raises ``ValueError`` with the step and the learning rate when the loss is NaN or infinite.
+    """Stops a run whose loss is NaN or infinite, by ``ValueError`` with step and learning rate.
 
-    Looking at the loss makes a GPU wait, so there it is kept on the device and read every
-    ``log_every_n_steps``. Checkpoints come after callbacks: none is written from such weights on
-    a CPU.
+    Reading the loss makes a GPU wait, so there it stays on the device and is read every
+    ``log_every_n_steps``. Checkpoints come after callbacks: on a CPU none is written from such
+    weights.
     """
 
     def __init__(self) -> None:
@@ -73,5 +73,5 @@ class StopOnNaN(Callback):
             raise ValueError(
                 f"the loss is no longer a finite number at step {min(step, trainer.global_step)} "
                 f"(learning rate {self.rate:.3g}): lower --model.learning_rate or raise "
-                f"--model.warmup"
+                f"--model.warmup_ratio"
             )

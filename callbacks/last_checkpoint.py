@@ -1,4 +1,4 @@
-"""A checkpoint to go on from."""
+"""A checkpoint to resume from."""
 
 import time
 from pathlib import Path
@@ -9,10 +9,14 @@ from lightning.pytorch.callbacks import Checkpoint
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps ``last.ckpt`` no older than ``seconds``, and writes it after each validation.
+    """Writes ``last.ckpt`` after each validation, and whenever it is older than ``seconds``.
 
-    It holds all that a killed run needs to go on to the same result: weights, optimizer,
-    schedule, callbacks and the place in the data.
+    It holds all that a killed run needs to resume to the same result: weights, optimizer, schedule,
+    callbacks and the position in the data.
+
+    Args:
+        folder: folder of the checkpoint.
+        seconds: the most that a kill may cost.
     """
 
     def __init__(self, folder: Path, seconds: float = 20.0) -> None:

@@ -1,0 +1,59 @@
+"""What a module says of itself to whatever runs it."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, TypeVar, cast
+
+from lightning.pytorch import LightningModule
+from torch import nn
+
+from modules.linking import Link
+from modules.registry import Registered
+
+Stage = Literal["train", "val", "test"]
+M = TypeVar("M", bound=nn.Module)
+
+
+class PretuneModule(Registered, LightningModule, abstract=True):
+    """A module that trains, or only answers prompts; its class says which.
+
+    Attributes:
+        trains: whether ``trainer.fit`` has something to do.
+        final_split: the rows of the final evaluation.
+        default_task: name of the task if no other is asked for; None where there is no task.
+        links: flags that follow the data's flags, or the other way round.
+        monitor: the validation metric that chooses the best checkpoint.
+        mode: whether more (max) or less (min) of it is better.
+        origin: the network before the training, in words.
+    """
+
+    trains: ClassVar[bool] = True
+    final_split: ClassVar[Literal["val", "test"]] = "test"
+    default_task: ClassVar[str | None] = None
+    links: ClassVar[tuple[Link, ...]] = ()
+    monitor: str
+    mode: Literal["min", "max"]
+    origin: str
+
+    @property
+    def datamodule(self) -> Any:
+        """The data module of the run; None without one."""
+        return getattr(self.trainer, "datamodule", None)
+
+    def configure_data(self, data: Any) -> None:
+        """Change the data module before its ``setup``; nothing by default."""
+
+    def check_data(self, data: Any) -> None:
+        """Refuse data that do not fit, after their ``setup``; nothing by default.
+
+        Raises:
+            ValueError: names the flag to change.
+        """
+
+    def prompt_description(self) -> str:
+        """Return the prompt around a text, for people to read; empty where there is none."""
+        return ""
+
+
+def module_dict(modules: Mapping[str, M]) -> Mapping[str, M]:
+    """Make an ``nn.ModuleDict`` that keeps the type of what is in it."""
+    return cast(Mapping[str, M], nn.ModuleDict(dict(modules)))

@@ -1,0 +1,78 @@
+"""Soft prompts: attaching one to a model, and the room that it leaves for a text."""
+
+from typing import Any
+
+import peft
+import torch
+from torch import Tensor, nn
+
+from modules.backbones import context_length
+from modules.finetuning.base import FineTuningModule
+from modules.protocols import TextData
+
+
+def max_text_tokens(model: Any) -> int | None:
+    """Return the number of tokens of a text that fit behind the prompt; None without a limit."""
+    config: Any = getattr(model, "active_peft_config", None)
+    positions = context_length(model)
+    if not getattr(config, "is_prompt_learning", False) or positions is None:
+        return None
+    return positions - config.num_virtual_tokens
+
+
+def attach_soft_prompt(model: Any, config: Any, flag: str) -> peft.PeftModel:
+    """Return a peft model with a soft prompt, which refuses texts that do not fit behind it.
+
+    Raises:
+        ValueError: for a prompt that fills the context.
+    """
+    tokens, positions = config.num_virtual_tokens, context_length(model)
+    if positions is not None and tokens >= positions:
+        kind = model.config.model_type
+        raise ValueError(f"{flag} {tokens}: leaves no room in {kind}'s {positions} positions")
+    # peft looks under one name only, which is not DistilBERT's.
+    config.num_attention_heads = getattr(model.config, "num_attention_heads", None)
+    model = peft.get_peft_model(model, config)
+    model.register_forward_pre_hook(_refuse_long_texts, with_kwargs=True)
+    return model
+
+
+def check_texts_fit(module: FineTuningModule, data: TextData) -> None:
+    """Refuse data with a text that does not fit behind the prompt.
+
+    Raises:
+        ValueError: for a longer text, and for rows of several records packed together, of which
+            only the first would have the prompt before it.
+    """
+    if getattr(data, "packing", False):
+        raise ValueError(
+            f"--data.packing: the prompt of {type(module).__name__} stands before a row, and not "
+            f"before each record in it; without it"
+        )
+    longest, room = data.max_row_length(), max_text_tokens(module.model)
+    if room is not None and longest > (room := room - module.task.overhead):
+        raise ValueError(
+            f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
+            f"{longest}; a shorter prompt, or --data.max_length {room}"
+        )
+
+
+def embedding(model: peft.PeftModel) -> nn.Parameter:
+    """Return the parameter of the prompt that :func:`attach_soft_prompt` attached."""
+    return model.get_parameter("prompt_encoder.default.embedding.weight")
+
+
+def random_token_ids(tokenizer: Any, tokens: int) -> Tensor:
+    """Draw ids of ordinary tokens, with replacement, as peft and Lester et al. do: (tokens,)."""
+    ordinary = sorted({*tokenizer.get_vocab().values()} - {*tokenizer.all_special_ids})
+    return torch.tensor(ordinary)[torch.randint(len(ordinary), (tokens,))]
+
+
+def _refuse_long_texts(model: nn.Module, args: tuple, inputs: dict) -> None:
+    longest, ids = max_text_tokens(model), inputs.get("input_ids")
+    length = 0 if ids is None else ids.shape[1]
+    if longest is not None and length > longest:
+        raise ValueError(
+            f"--data.max_length: a text of {length} tokens, where the prompt leaves {longest} of "
+            f"{context_length(model)} positions"
+        )
