@@ -9,11 +9,10 @@ from typing import Any
 
 import jsonargparse
 import yaml
+
 from experiments.common.arguments import FlagParser
 from experiments.studies import dry_run
-
 from tests.pages import ROOT
-
 
 PARSERS = (
     (FlagParser, "parse_args"),
