@@ -1,0 +1,94 @@
+"""Command lines parsed by the command that they are for, and nothing after it."""
+
+import contextlib
+import io
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonargparse
+import yaml
+
+from experiments.common.arguments import FlagParser
+from experiments.studies import dry_run
+from tests.pages import ROOT
+
+PARSERS = (
+    (FlagParser, "parse_args"),
+    (FlagParser, "parse_intermixed_args"),
+    (jsonargparse.ArgumentParser, "parse_args"),
+)
+
+
+def located(script: str, home: Path) -> Path:
+    path = home / script if (home / script).is_file() else ROOT / script
+    assert path.is_file(), f"{script}: there is no such file"
+    return path
+
+
+def parse_tool(script: Path, flags: list[str], monkeypatch) -> Any:
+    """What a tool or a study makes of its flags: its real parser, and nothing after it."""
+    found = []
+
+    class Done(SystemExit):
+        pass
+
+    def stopping(parse):
+        def parse_args(self, *args, **kwargs):
+            found.append(parse(self, *args, **kwargs))
+            raise Done
+
+        return parse_args
+
+    said = io.StringIO()
+    with monkeypatch.context() as patch, contextlib.redirect_stderr(said):
+        for parser, name in PARSERS:
+            patch.setattr(parser, name, stopping(getattr(parser, name)))
+        patch.setattr(sys, "argv", [str(script), *flags])
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        except Done:
+            return found[0]
+        except SystemExit:
+            pass
+    raise ValueError(said.getvalue().strip() or f"{script.name}: did not parse its flags")
+
+
+def resumable(script: Path, home: Path) -> None:
+    """A run of the script that has been stopped."""
+    needs = [["--data.path", "data/imdb"] if script.stem == "pretrain" else []]
+    (parsed,) = dry_run.parse(script, needs)
+    folder = home / "outputs" / script.stem / "261101-000000-abcd"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(parsed.config))
+
+
+def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> set[str]:
+    """Parse every command line; returns the flags that their experiments know.
+
+    Raises:
+        ValueError: of the command whose flags are wrong.
+    """
+    asked: dict[Path, list[list[str]]] = {}
+    for script, flags in lines:
+        path = located(script, home)
+        names = runpy.run_path(str(path)) if path.parent == ROOT / "experiments" else {}
+        cut = flags.index("--") if "--" in flags else len(flags)
+        if path.stem == "ablate":
+            found = parse_tool(path, flags[:cut], monkeypatch)
+            varied = dry_run.grid.varied(found.vary)
+            dry_run.check(dry_run.script_of(found.script), varied, flags[cut + 1 :])
+        elif path.parent.name == "tools" or "ORIGINS" in names:
+            parse_tool(path, flags, monkeypatch)
+        elif "ROWS" in names:  # a study: the experiments that it would start
+            only = parse_tool(path, flags, monkeypatch).only
+            for row in names["ROWS"]:
+                if not only or row.name.lower() in only:
+                    asked.setdefault(row.file, []).append([*row.flags, *flags[cut + 1 :]])
+        elif "--help" not in flags:
+            if "--resume" in flags:
+                resumable(path, home)
+            asked.setdefault(path, []).append(flags)
+    parsed = [one for path, words in asked.items() for one in dry_run.parse(path, words)]
+    return {flag for one in parsed for flag in one.flags}
