@@ -83,15 +83,19 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
     import transformers
     from trl import SFTConfig, SFTTrainer
 
-    from datamodules.instructions.records import as_chat
+    from datamodules.instructions.conversations import as_chat
     from modules.backbones import native_bf16, resolve
 
     transformers.set_seed(0)
     data = data_of(asked)
-    chats = [{"messages": as_chat(chat)} for chat in data.found.splits["train"]]
-    unmarked = data.speaker.apply_chat_template([one["messages"] for one in chats], tokenize=False)
-    data.speaker.chat_template = MARKED
-    marked = data.speaker.apply_chat_template([one["messages"] for one in chats], tokenize=False)
+    chats = [{"messages": as_chat(chat)} for chat in data.loaded.splits["train"]]
+    unmarked = data.chat_tokenizer.apply_chat_template(
+        [one["messages"] for one in chats], tokenize=False
+    )
+    data.chat_tokenizer.chat_template = MARKED
+    marked = data.chat_tokenizer.apply_chat_template(
+        [one["messages"] for one in chats], tokenize=False
+    )
     assert marked == unmarked
     with tempfile.TemporaryDirectory() as folder:
         settings = SFTConfig(
@@ -117,7 +121,7 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
             model,
             args=settings,
             train_dataset=datasets.Dataset.from_list(chats),
-            processing_class=data.speaker,
+            processing_class=data.chat_tokenizer,
             peft_config=peft.LoraConfig(
                 "CAUSAL_LM", r=RANK, lora_alpha=ALPHA, target_modules="all-linear"
             ),

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, Callback, Checkpoint, P
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules import Corpus, Instructions
-from datamodules.base import LabelledText
+from datamodules.labelled_text import LabelledText
 from experiments.common import distributed
 from experiments.common.exits import guarded, one_line
 from experiments.runner import run_folder
@@ -169,7 +169,7 @@ class Experiment(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Nothing is written yet: what is wrong with data, module or Trainer shows before that."""
         if self.pretrains:
-            self.datamodule.suit(self.model.rows)
+            self.datamodule.match_objective(self.model.rows)
         self.datamodule.setup("fit")
         if not self.pretrains:
             _check_fit(self.model, self.datamodule)
@@ -229,7 +229,7 @@ def _check_fit(model: FineTuningModule | PromptingModule, data: LabelledText) ->
             f"--data.packing: the prompt of {type(model).__name__} stands before a row, and not "
             f"before each record in it; without it"
         )
-    longest, room = data.longest(), getattr(model, "longest_text", None)
+    longest, room = data.max_row_length(), getattr(model, "longest_text", None)
     if room is not None and longest > (room := room - model.task.overhead):
         raise ValueError(
             f"--model.tokens: the prompt leaves room for {room} tokens, and the longest text has "
