@@ -186,10 +186,9 @@ def test_readme_is_short_and_lists_every_experiment_and_tool():
 
 
 def test_papers_list_every_objective_and_strategy():
-    from modules.registry import registered
-
     from modules.finetuning.base import FineTuningModule
     from modules.pretraining.base import PretrainingModule
+    from modules.registry import registered
 
     page = read("docs/papers.md")
     for base in (PretrainingModule, FineTuningModule):

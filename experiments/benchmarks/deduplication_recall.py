@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from datamodules.classification import reviews
+from datamodules.classification import bundled_reviews
 from datamodules.pipeline import execution
-from datamodules.pipeline.records import read
 from datamodules.pipeline.settings import Settings
+from datamodules.pipeline.stage_files import read_rows
 
 
 def _changed(text: str, share: float, rng: random.Random) -> str:
@@ -47,7 +47,7 @@ DIFFERENT: dict[str, Change] = {
 def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Twice as many reviews and ``count`` texts made of them; how each of these was made, by id."""
     rng, made = random.Random(seed), {**COPIES, **DIFFERENT}
-    texts = [t for t in reviews("imdb").splits["test"].texts if 120 < len(t.split()) < 400]
+    texts = [t for t in bundled_reviews("imdb").splits["test"].texts if 120 < len(t.split()) < 400]
     rows = [{"id": f"review-{i}", "text": text} for i, text in enumerate(texts[: 2 * count])]
     planted = {}
     for number in range(count):
@@ -75,10 +75,10 @@ def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -
         vocabulary=500,
         tasks=4,
     )
-    execution.claim(settings, "planted")
+    execution.claim_folder(settings, "planted")
     execution.run(settings, execution.stages(settings, {}))
     taken: Counter[str] = Counter()
-    for row in read(folder / "out" / "removed.parquet"):
+    for row in read_rows(folder / "out" / "removed.parquet"):
         pair = {row["id"], row["kept_id"]}
         # Of a copy and its original either may stay.
         same = len({name.partition("-")[2] for name in pair}) == 1 and len(pair) == 2

@@ -18,7 +18,7 @@ from datatrove.pipeline.filters import (
     GopherRepetitionFilter,
 )
 
-from datamodules.classification import reviews
+from datamodules.classification import bundled_reviews
 from datamodules.pipeline.cleaning import clean
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import GROUPS, limits_of
@@ -26,7 +26,9 @@ from experiments.benchmarks.harness import Column, Measured, hold
 
 
 def texts_of(asked: argparse.Namespace) -> list[str]:
-    return [clean(text) for text in reviews("imdb").splits["train"].texts[: asked.documents]]
+    return [
+        clean(text) for text in bundled_reviews("imdb").splits["train"].texts[: asked.documents]
+    ]
 
 
 def keeps(text: str) -> bool:

@@ -81,14 +81,14 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
     import peft
     import torch
     import transformers
-    from datamodules.instructions.records import as_chat
     from trl import SFTConfig, SFTTrainer
 
+    from datamodules.instructions.conversations import as_chat
     from modules.backbones import native_bf16, resolve
 
     transformers.set_seed(0)
     data = data_of(asked)
-    chats = [{"messages": as_chat(chat)} for chat in data.found.splits["train"]]
+    chats = [{"messages": as_chat(chat)} for chat in data.loaded.splits["train"]]
     unmarked = data.chat_tokenizer.apply_chat_template(
         [one["messages"] for one in chats], tokenize=False
     )

@@ -43,9 +43,9 @@ def written(file: Path, texts: Iterable[str]) -> Path:
 
 
 def texts_of_reviews() -> list[str]:
-    from datamodules.classification import reviews
+    from datamodules.classification import bundled_reviews
 
-    return [text for split in reviews("imdb").splits.values() for text in split.texts]
+    return [text for split in bundled_reviews("imdb").splits.values() for text in split.texts]
 
 
 def prepare(source: Path, out: Path, *flags: str) -> psutil.Popen:

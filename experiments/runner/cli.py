@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, Callback, Checkpoint, P
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules import Corpus, Instructions
-from datamodules.base import LabelledText
+from datamodules.labelled_text import LabelledText
 from experiments.common import distributed
 from experiments.common.exits import guarded, one_line
 from experiments.runner import run_folder

@@ -21,7 +21,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging
 
 from datamodules import packaged
-from datamodules.instructions.chat import dress
+from datamodules.instructions.chat import set_chat_template
 from experiments.common.runs import RunFolder, find_run
 from modules import load
 from modules.backbones import native_bf16
@@ -83,7 +83,7 @@ def open_export(wanted: str, output: str, template: str) -> Speaker:
     logging.disable_progress_bar()
     model = _load(folder, wanted).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    dress(tokenizer, template, "--template")
+    set_chat_template(tokenizer, template, "--template")
     if native_bf16() and not isinstance(model, peft.PeftModel):
         model = model.bfloat16()
     model.generation_config.max_length = None  # an answer has its own limit

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from experiments.common import optional
+from datamodules.optional import require
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, program
 from experiments.reporting import run_table
@@ -37,7 +37,7 @@ def main() -> None:
         asked.project = None
         with tempfile.TemporaryDirectory(prefix="pretune-dashboard-") as store:
             prepare(store)
-            optional.needed("trackio", "dashboard", "draws the dashboard")
+            require("trackio", "dashboard", "draws the dashboard")
             runs = filters.select(run_table.runs_of(asked), filters.parse(asked.filters))
             project = Path(asked.output).resolve().name
             fill(project, runs)

@@ -143,7 +143,7 @@ class Index:
         if not node.get("inputs") and provenance.is_folder(node):
             known = self.get(node["digest"]) or {}
             node |= {k: known[k] for k in ("run", "commit", "inputs") if known.get(k)}
-        if not node.get("inputs") and (package := packaged.named(node["name"])):
+        if not node.get("inputs") and (package := packaged.find_package(node["name"])):
             node["inputs"] = {"package": provenance.of_package(package)}
         below = node.get("inputs", {})
         node["inputs"] = {role: self.follow(child, notes) for role, child in below.items()}

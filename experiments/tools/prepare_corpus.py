@@ -13,16 +13,16 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datamodules.pipeline import execution, formatting, reading, tokenizing
-from datamodules.pipeline.decontamination import Contamination
-from datamodules.pipeline.settings import Settings
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, git_commit, this_command
 from experiments.reporting import tables
 from experiments.runner.run_folder import new_id
 from experiments.tracking.settings import Tracking, resolve_mode
+
+if TYPE_CHECKING:  # the pipeline's libraries are an extra, whose absence is one line, not a trace
+    from datamodules.pipeline.settings import Settings
 
 SAMPLES = 20  # of removed documents for each rule, in the record
 
@@ -30,19 +30,22 @@ SAMPLES = 20  # of removed documents for each rule, in the record
 def main() -> None:
     """Make the corpus that the command line asks for, or go on making it."""
     with guarded(command_name()):
+        from datamodules.pipeline import execution, reading, tokenizing
+        from datamodules.pipeline.decontamination import ContaminationIndex
+
         settings, tracking = _parse()
         started = monotonic()
         origin = reading.prepare(settings.source)
         tokenizing.check(settings.tokenizer, settings.vocabulary)
         sets = evaluation_sets(settings)
         resolve_mode(tracking)  # what is wrong with it shows before the work
-        if execution.claim(settings, origin):
+        if execution.claim_folder(settings, origin):
             print(f"note   {settings.out} is finished already")
             _conclude(settings, started)
             return
         print(f"source {origin}\nout    {settings.out}", flush=True)
         if sets:
-            Contamination.save(sets, _made(settings.work) / "contamination.npz")
+            ContaminationIndex.save(sets, _made(settings.work) / "contamination.npz")
         facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}
         plan = execution.stages(settings, facts)
         if settings.executor == "slurm":
@@ -63,7 +66,8 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _parse() -> tuple[Settings, Tracking]:
+def _parse() -> tuple["Settings", Tracking]:
+    from datamodules.pipeline.settings import Settings
     from experiments.runner.parser import (
         Parser,  # with all of Lightning, which the workers do without
     )
@@ -76,16 +80,16 @@ def _parse() -> tuple[Settings, Tracking]:
     return Settings(**found.as_dict()), tracking
 
 
-def evaluation_sets(settings: Settings) -> dict[str, list[str]]:
+def evaluation_sets(settings: "Settings") -> dict[str, list[str]]:
     """The texts that must not be in the corpus, by the name of their set."""
     from datamodules import tables as labelled_tables
-    from datamodules.classification import reviews
+    from datamodules.classification import bundled_reviews
 
     sets = {}
     for name in settings.listed("decontaminate"):
         if name in ("imdb", "rotten_tomatoes"):
             try:
-                splits = reviews(name).splits
+                splits = bundled_reviews(name).splits
             except ValueError as error:
                 raise ValueError(f"--decontaminate {name}: {error}; or leave it out") from error
             sets[name] = [*splits["validation"].texts, *splits["test"].texts]
@@ -96,16 +100,17 @@ def evaluation_sets(settings: Settings) -> dict[str, list[str]]:
                 f"--decontaminate {name}: neither imdb, rotten_tomatoes nor a file (tsv, csv, "
                 f"jsonl, parquet, txt)"
             )
-        sets[path.name] = labelled_tables.texts_of(path)
+        sets[path.name] = labelled_tables.read_texts(path)
     return sets
 
 
-def _conclude(settings: Settings, started: float, tracking: Tracking | None = None) -> None:
+def _conclude(settings: "Settings", started: float, tracking: Tracking | None = None) -> None:
     """Funnel, record, last line."""
     manifest = json.loads((settings.folder / "manifest.json").read_text())
     print("\n" + funnel_table(manifest))
     where = ""
     if tracking is not None:
+        from datamodules.pipeline import formatting
         from experiments.tracking.corpus_run import log
 
         where = log(settings.folder, manifest, tracking)

@@ -9,7 +9,7 @@ Validation curves, quality beside cost, and which settings matter. Needs pretune
 import argparse
 from typing import Any
 
-from experiments.common import optional
+from datamodules.optional import require
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
@@ -29,7 +29,7 @@ def main() -> None:
         entity, _, project = asked.project.partition("/")
         if not (entity and project) or "/" in project:
             raise ValueError(f"{asked.project}: give entity/project, as in the address of a run")
-        optional.needed("wandb_workspaces", "workspace", "saves workspaces")
+        require("wandb_workspaces", "workspace", "saves workspaces")
         for made in (workspace(entity, project, asked), report(entity, project, asked)):
             made.save()
             print(f"done   {type(made).__name__.lower()} {made.url}")

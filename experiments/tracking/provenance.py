@@ -68,7 +68,7 @@ def of_package(package: packaged.Package, kind: str = "package") -> Node:
 
 
 def _packed(origin: str) -> dict[str, Node]:
-    package = packaged.named(origin)
+    package = packaged.find_package(origin)
     return {"package": of_package(package)} if package else {}
 
 
@@ -112,7 +112,7 @@ def made_of(manifest: dict[str, Any]) -> dict[str, Any]:
     settings, origin = manifest["settings"], manifest["origin"]
     source = Path(settings["source"]).expanduser()
     text: Node = {
-        "name": origin if packaged.named(origin) else f"{source.name} ({origin})",
+        "name": origin if packaged.find_package(origin) else f"{source.name} ({origin})",
         "type": "text",
         "digest": manifest["inputs"],
         "path": str(source.resolve()) if source.exists() else None,

@@ -9,7 +9,7 @@ import pytest
 import modules
 from callbacks import GenerationSamples, UnseenTasks
 from datamodules import Instructions
-from datamodules.instructions import labelled
+from datamodules.instructions import labelled_tasks
 from experiments import instruction_tuning
 from experiments.runner import cli
 from modules import InstructionFollowing, LoRA
@@ -59,8 +59,8 @@ def call(folder, monkeypatch, capfd):
 def films(monkeypatch) -> None:
     """Labelled films that no package has to bring."""
     rows = [(f"{word} film {n}", n % 2) for n in range(12) for word in [("bad", "good")[n % 2]]]
-    task = labelled.TASKS["imdb"]._replace(read=lambda split: rows)
-    monkeypatch.setitem(labelled.TASKS, "imdb", task)
+    task = labelled_tasks.TASKS["imdb"]._replace(read=lambda split: rows)
+    monkeypatch.setitem(labelled_tasks.TASKS, "imdb", task)
 
 
 def test_a_run_shows_what_it_learns_and_what_changed(call, speaker, records, films):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from datamodules.optional import require
 from experiments.studies.sweep.sweep_file import SweepFile
 
 Trial = tuple[dict[str, Any], float | None]  # what it was given, and the metric if it finished
@@ -75,11 +76,7 @@ def _bayes(plan: SweepFile, trials: Sequence[Trial], seed: int) -> dict[str, Any
 
 
 def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError:
-        raise ValueError("method: bayes needs Optuna: pip install -e '.[bayes]'") from None
-    return optuna
+    return require("optuna", "bayes", "the method bayes needs")
 
 
 def check(plan: SweepFile) -> None:

@@ -105,11 +105,11 @@ def test_each_view_is_made_anew_on_a_port_of_its_own(tmp_path, session_cache):
         ("--port 70000", "--port 70000: from 1 to 65535"),
         ("--output nowhere", "--output nowhere: there is no such folder"),
         ("modle=LoRA", "modle: no run has that; did you mean model?"),
-        ("missing", "trackio, which draws the dashboard, is missing: pip install 'pretune[dash"),
+        ("missing", "trackio, which draws the dashboard, is missing: pip install -e '.[dash"),
     ],
 )
 def test_a_mistake_is_one_line(words, line, folder, monkeypatch, capsys):
-    from experiments.common import optional
+    from datamodules import optional
 
     synthetic.write(folder / "outputs", 1)
     find = optional.importlib.util.find_spec

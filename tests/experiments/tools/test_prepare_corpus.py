@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.pipeline.records import read
+from datamodules.pipeline.stage_files import read_rows
 from experiments.tools import prepare_corpus
 from tests.experiments.running import ROOT, environment
 
@@ -55,12 +55,12 @@ def documents(folder):
     return {
         row["id"]: row
         for path in sorted((folder / "documents").glob("*.parquet"))
-        for row in read(path)
+        for row in read_rows(path)
     }
 
 
 def removals(folder):
-    return {row["id"]: row for row in read(folder / "removed.parquet")}
+    return {row["id"]: row for row in read_rows(folder / "removed.parquet")}
 
 
 def manifest(folder):
@@ -189,7 +189,7 @@ def test_shards_hold_the_documents(source, tmp_path, monkeypatch):
     from datatrove.utils.dataset import DatatroveFolderDataset
     from transformers import AutoTokenizer
 
-    from datamodules.shards import open_split
+    from datamodules.shards import open_stream
 
     out = tmp_path / "out"
     assert (
@@ -198,7 +198,7 @@ def test_shards_hold_the_documents(source, tmp_path, monkeypatch):
     found, tokenizer = manifest(out), AutoTokenizer.from_pretrained(out / "tokenizer")
     kept = documents(out)
     for name in ("train", "validation"):
-        split = open_split(out, name, found)
+        split = open_stream(out, name, found)
         texts = [row["text"] for row in kept.values() if row["split"] == name]
         assert len(split.document_ends) == len(texts) == found["splits"][name]["documents"] > 5
         for start_, stop, text in zip(

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import pytest
 
-from experiments.common import optional
+from datamodules import optional
 from experiments.tools import workspace
 from tests.wandb_server import records
 
@@ -57,7 +57,7 @@ def test_both_are_saved(library, server, monkeypatch, capsys):
         ("mine", "mine: give entity/project, as in the address of a run"),
         ("a/b/c", "a/b/c: give entity/project, as in the address of a run"),
         ("", "the following arguments are required: ENTITY/PROJECT"),
-        ("me/mine", "wandb-workspaces, which saves workspaces, is missing: pip install 'pretune["),
+        ("me/mine", "wandb-workspaces, which saves workspaces, is missing: pip install -e '.["),
     ],
 )
 def test_a_mistake_is_one_line(words, line, monkeypatch, capsys):
