@@ -118,7 +118,7 @@ def merged(logs: list[Path], folder: Path) -> LogContents:
             whole.curves.setdefault(name, {}).update(values)
         whole.logged |= part.logged
         whole.rows += part.rows
-        whole.exit = part.exit
+        whole.exit, whole.state = part.exit, part.state
     return whole
 
 

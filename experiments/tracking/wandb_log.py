@@ -35,6 +35,7 @@ class LogContents:
         inputs: Digests of the artifacts that the run used.
         files: Files that an upload will read.
         exit: The exit code; None for a run that goes on, or was killed.
+        state: How the run ended: finished, failed or interrupted; empty if it did not say.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -47,17 +48,11 @@ class LogContents:
     inputs: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     exit: int | None = None
+    state: str = ""
 
     @property
     def id(self) -> str:
         return self.facts.get("id", "")
-
-    @property
-    def state(self) -> str:
-        """How the run ended: finished, failed or interrupted; empty if the log has no end."""
-        if self.exit is None:
-            return ""
-        return self.summary.get("state") or ("failed" if self.exit else "finished")
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -100,6 +95,10 @@ def read(file: Path) -> LogContents:
             found.files += [file.parent / "files" / one.path for one in own]
         elif kind == "exit":
             found.exit = record.exit.exit_code
+    # Our own word for it stands in the summary, which W&B writes before the exit.
+    found.state = found.summary.get("state", "")
+    if found.exit is not None:
+        found.state = found.state or ("failed" if found.exit else "finished")
     return found
 
 

@@ -34,7 +34,7 @@ def test_folder_result_and_screens(experiment):
     ended = finished(experiment(tracked=True))
     run, found = ended.run, result(ended.run)
     files = {str(path.relative_to(run)) for path in run.iterdir()}
-    assert files == {"config.yaml", "checkpoints", "export", "result.json", "wandb"}
+    assert files == {"config.yaml", "run.json", "checkpoints", "export", "result.json", "wandb"}
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert sorted(found) == sorted(KEYS)
     assert {"val/accuracy", "test/accuracy", "test/loss"} <= set(found["metrics"])
@@ -181,7 +181,8 @@ def full_disk(*_, **__):
     raise OSError(28, "No space left on device")
 
 
-WHOLE = {"config.yaml": yaml.safe_load, "result.json": json.loads}
+STARTED = {"config.yaml", "run.json"}
+WHOLE = {"config.yaml": yaml.safe_load, "run.json": json.loads, "result.json": json.loads}
 
 
 def whole(run: Path) -> set[str]:
@@ -196,7 +197,7 @@ def whole(run: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("number, left", [(1, {"config.yaml"}), (2, {"config.yaml", "best.ckpt"})])
+@pytest.mark.parametrize("number, left", [(1, STARTED), (2, STARTED | {"best.ckpt"})])
 def test_full_disk_at_a_checkpoint(experiment, monkeypatch, number, left):
     """The first file that is written is the best checkpoint, the second the last, and so on."""
     calls, write = [], Path.write_bytes
@@ -325,7 +326,7 @@ def test_disk_that_is_really_full(folder, bert, session_cache):
     assert done.code == 2 and "error: no space left to write full/lora_sst2/" in done.err, done
     assert "Traceback" not in done.err
     (run,) = (folder / "full" / "lora_sst2").iterdir()
-    assert whole(run) <= {"config.yaml", "best.ckpt"}
+    assert whole(run) <= STARTED | {"best.ckpt"}
 
 
 def subprocess_of(command, folder, cache):

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 import modules
+from experiments.common.runs import record_start
 from experiments.tools import chat, chat_model
 from modules.exporting import export
 from tests import tiny
@@ -74,9 +75,12 @@ def test_every_kind_of_export_answers(strategy, speaker, folder, say, monkeypatc
 
 
 def test_a_run_is_found_by_its_id_its_folder_and_as_the_last(speaker, folder, say):
-    for name in ("251201-000000-aaaa", "251202-000000-bbbb"):
-        shutil.copytree(speaker, folder / "outputs" / "instruction_tuning" / name / "export")
-    for wanted in ("last", "251201-000000-aaaa", "outputs/instruction_tuning/251202-000000-bbbb"):
+    for name in ("named-by-an-agent", "251202-000000-bbbb"):
+        run = folder / "outputs" / "instruction_tuning" / name
+        shutil.copytree(speaker, run / "export")
+        record_start(run)
+        time.sleep(0.01)  # they are told apart by milliseconds
+    for wanted in ("last", "named-by-an-agent", "outputs/instruction_tuning/251202-000000-bbbb"):
         ended = say("a\n", wanted, "--tokens", "2")
         assert ended.code == 0 and ended.out, ended
     assert chat_model._find("last", "outputs").parent.name == "251202-000000-bbbb"
@@ -137,13 +141,16 @@ def test_ctrl_c_stops_the_answer_and_not_the_program():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("nowhere", "nowhere: neither a folder, nor a run in outputs, nor smollm2"),
-        ("last", "last: no run in outputs has ended with an export"),
+        ("nowhere", "nowhere: no such run in outputs; the latest there: none"),
+        ("last", "last: no run that ended with an export in outputs"),
         (".", ".: . holds no model that was exported"),
         ("speaker --tokens 0", "--tokens 0: at least 1"),
         ("speaker --temperature -1", "--temperature -1.0: at least 0"),
         ("speaker --template none", "--template none: neither tokenizer, plain nor a file"),
-        ("speaker --tempreature 1", "unrecognized arguments: --tempreature 1 (see --help)"),
+        (
+            "speaker --tempreature 1",
+            "unrecognized arguments: --tempreature 1; did you mean --temperature?",
+        ),
         ("", "the following arguments are required: model (see --help)"),
     ],
 )
