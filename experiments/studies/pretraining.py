@@ -49,6 +49,8 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
     name = Path(file).stem
     with guarded(f"{name}.py"):
         asked = _parse(name, doc, origins)
+        origins = with_others(origins)
+        _check_only(asked.only, origins)
         root = Path(asked.output) / name
         chosen = _chosen(origins, asked.only)
         with how_to_go_on():
@@ -57,6 +59,39 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
             tuning = _fine_tuning(asked, root, chosen, pretraining)
             made, tuned = _run(asked, pretraining, tuning)
         pretraining_report.report(root, asked.size, chosen, made, tuned)
+
+
+def with_others(origins: list[Origin]) -> list[Origin]:
+    """Add the registered objectives that the list does not name, each with a new network.
+
+    An objective says by ``short_name``, ``row_kind`` and ``small_budget`` what is best for it.
+    """
+    from modules.pretraining.base import PretrainingModule
+    from modules.registry import registered
+
+    found = list(origins)
+    objectives = registered(PretrainingModule)
+    family = {name: objective.default_family for name, objective in objectives.items()}
+    for name, objective in objectives.items():
+        path = f"{objective.__module__}.{name}"
+        if any(origin.objective in (name, path) for origin in found):
+            continue
+        chosen = path if objective.__module__.partition(".")[0] != "modules" else name
+        untrained = (o for o in found if not o.share and o.backbone is None)
+        before = next((o for o in untrained if family.get(o.objective) == family[name]), None)
+        if before is None:
+            before = Origin(f"new {family[name]}", chosen, None, share=0)
+            found.append(before)
+        flags = tuple(f"--model.{key}={value}" for key, value in objective.small_budget.items())
+        rows = objective.row_kind or "document"
+        found.append(Origin(objective.short_name or name, chosen, before.name, flags, rows))
+    return found
+
+
+def _check_only(only: list[str], origins: list[Origin]) -> None:
+    names = [origin.name.lower() for origin in origins]
+    for unknown in set(only) - set(names):
+        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
 
 
 def _chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
@@ -187,8 +222,6 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
         hint = did_you_mean(asked.size, SIZES)
         raise ValueError(f"--size {asked.size}: there are {', '.join(SIZES)}{hint}")
     at_least_one(asked, "seeds", "pretrainings", "jobs", "budget")
-    for unknown in set(asked.only) - set(names):
-        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
     if asked.corpus and not (Path(asked.corpus) / "manifest.json").exists():
         raise ValueError(f"--corpus {asked.corpus}: no corpus; make one with prepare_corpus.py")
     return asked

@@ -49,7 +49,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         Link("data.bytes_per_token", "model.bytes_per_token", built=True),
     )
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
-    small_budget: ClassVar[dict[str, Any]] = {}  # better arguments for a few million tokens
+    small_budget: ClassVar[dict[str, Any]] = {}  # arguments that suit a few million tokens
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"
     required_tokens: ClassVar[tuple[str, ...]] = ()  # as the tokenizer names them: mask_token

@@ -12,7 +12,7 @@ import modules
 from experiments import pretrain_then_finetune
 from experiments.studies import pretraining, pretraining_report
 from experiments.studies.jobs import Job, Row
-from modules.pretraining.base import PretrainingModule
+from modules import registry
 from tests import stories
 from tests.experiments import running
 from tests.experiments.studies.test_comparison import result
@@ -92,11 +92,7 @@ def test_bad_flags_are_one_line(words, line, folder, monkeypatch, capsys):
 def test_every_objective_is_compared_with_the_same_network_as_it_was():
     origins = pretrain_then_finetune.ORIGINS
     by_name = {origin.name: origin for origin in origins}
-    assert {origin.objective for origin in origins} == {
-        name
-        for name, value in vars(modules).items()
-        if isinstance(value, type) and issubclass(value, PretrainingModule)
-    }
+    assert pretraining.with_others(origins) == origins  # all that there are
     for origin in origins:
         if origin.against is None:
             assert origin.share == 0
@@ -105,6 +101,21 @@ def test_every_objective_is_compared_with_the_same_network_as_it_was():
         assert before.share == 0 and before.backbone == origin.backbone
         families = [getattr(modules, one.objective).default_family for one in (origin, before)]
         assert families[0] == families[1]
+
+
+def test_an_objective_that_is_not_named_is_run_all_the_same(monkeypatch):
+    monkeypatch.setattr(registry, "_CLASSES", dict(registry._CLASSES))
+    values = {"short_name": "Mine", "small_budget": {"probability": 0.4}, "row_kind": "pairs"}
+    values |= {"__module__": "own", "__qualname__": "OwnObjective"}
+    type("OwnObjective", (modules.MaskedLM,), values)
+    type("Plain", (modules.CausalLM,), {"__module__": "own", "default_family": "gpt2"})
+    *listed, mine, before, plain = pretraining.with_others(pretrain_then_finetune.ORIGINS)
+    assert listed == pretrain_then_finetune.ORIGINS
+    assert mine == pretraining.Origin(
+        "Mine", "own.OwnObjective", "new encoder", ("--model.probability=0.4",), rows="pairs"
+    )
+    assert before == pretraining.Origin("new gpt2", "own.Plain", None, share=0)
+    assert plain == pretraining.Origin("Plain", "own.Plain", "new gpt2")
 
 
 def test_who_is_run_brings_what_it_is_compared_with():
