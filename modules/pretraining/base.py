@@ -2,7 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -56,7 +57,7 @@ class PretrainingModule(PretuneModule, abstract=True):
     add_special_tokens: ClassVar[bool] = True  # rows stand between [CLS] and [SEP]
     row_kind: ClassVar[str | None] = None  # of the corpus's rows; None takes every kind
     main_loss: ClassVar[str]  # the name of the loss that perplexity is of
-    loss_weights: dict[str, float] = {}  # in the sum of the losses; 1 where not named
+    loss_weights: Mapping[str, float] = MappingProxyType({})  # in the sum; 1 where not named
     monitor, mode = "val/loss", "min"
     model: PreTrainedModel
 

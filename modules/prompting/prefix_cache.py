@@ -70,7 +70,8 @@ def cached_layers(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
     """Return the keys and values of each layer, (B, heads, T, columns)."""
     found = []
     for layer in cache.layers:
-        assert isinstance(layer, CacheLayerMixin) and layer.keys is not None
+        assert isinstance(layer, CacheLayerMixin)
+        assert layer.keys is not None
         assert layer.values is not None
         found.append((layer.keys, layer.values))
     return found

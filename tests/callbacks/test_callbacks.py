@@ -33,10 +33,11 @@ def test_nan_stops_at_its_step_with_the_learning_rate_of_that_step(bert, data, t
 
     module.task.loss = spoiled
     last = LastCheckpoint(tmp_path, seconds=0)
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="at step 3 ") as error:
         tiny.fit(module, data, StopOnNaN(), last, limit_val_batches=0)
     said = str(error.value)
-    assert "at step 3 " in said and "(learning rate 0.04)" in said and "\n" not in said
+    assert "(learning rate 0.04)" in said
+    assert "\n" not in said
     held = torch.load(last.file, weights_only=True)
     assert held["global_step"] == 2  # nothing of the spoiled weights was kept
     assert all(value.isfinite().all() for value in held["state_dict"].values())
@@ -196,7 +197,8 @@ def test_progress_shows_loss_accuracy_and_tokens_a_second(bert, data, monkeypatc
     checks = [line for line in text.splitlines() if "val/loss" in line]
     assert len(checks) == 2
     shown = float(run.callback_metrics["val/accuracy"])
-    assert "epoch 2/2" in checks[-1] and f"val/accuracy {shown:.4f}" in checks[-1]
+    assert "epoch 2/2" in checks[-1]
+    assert f"val/accuracy {shown:.4f}" in checks[-1]
 
 
 def test_progress_off_a_terminal_keeps_its_lines_apart(bert, data, monkeypatch):

@@ -28,7 +28,8 @@ def test_early_stopping_stops(strategy, bert, reviews):
     data = tiny.read(reviews, bert, batch_size=8)
     stop = EarlyStopping("val/loss", patience=1, min_delta=100.0)  # nothing is an improvement
     run = tiny.fit(tiny.make(strategy, bert), data, stop, max_epochs=9)
-    assert run.current_epoch == 2 and stop.stopped_epoch == 1
+    assert run.current_epoch == 2
+    assert stop.stopped_epoch == 1
 
 
 def test_model_checkpoint_loads_back(strategy, bert, reviews, tmp_path):

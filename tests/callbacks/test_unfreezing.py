@@ -77,7 +77,8 @@ def test_strategies_that_train_little_thaw_that_little(bert, reviews):
     assert [len(trains) for trains in watch.trains] == [1, 1, 2, 2, 3, 3]  # no embeddings
     assert watch.modes[0]["base_model.model.bert.embeddings.dropout"]  # never its business
     now = tiny.frozen(module)
-    assert fixed.keys() == now.keys() and all(torch.equal(now[n], fixed[n]) for n in fixed)
+    assert fixed.keys() == now.keys()
+    assert all(torch.equal(now[n], fixed[n]) for n in fixed)
 
 
 def test_waiting_in_the_optimizer_is_the_same_as_joining_it_later(bert, reviews):
@@ -168,7 +169,7 @@ def test_resumed_at_any_step_it_ends_as_the_unbroken_run(by, backbone, reviews, 
         for name, value in tiny.trained(resumed).items():
             assert torch.equal(value, weights[name]), (step, name)
         assert curves(again) == curves(log, step), step
-        assert seen.trains == watch.trains[step:] and seen.rates == watch.rates[step:], step
+        assert (seen.trains, seen.rates) == (watch.trains[step:], watch.rates[step:]), step
 
 
 def test_a_checkpoint_of_a_frozen_stage_holds_all_that_the_strategy_trains(bert, reviews, tmp_path):

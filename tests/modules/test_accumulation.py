@@ -66,7 +66,8 @@ def test_gradients_are_clipped_after_they_are_weighed(bert, reviews):
 def test_accumulated_gradients_are_those_of_the_large_batch(backbone, reviews, several):
     module, seen = run(backbone, reviews, accumulate_grad_batches=several, max_epochs=2)
     sizes = [sum(len(batch["labels"]) for batch in window) for window in seen.windows]
-    assert sum(sizes) == 48 and len(sizes) == 2 * -(-3 // several)
+    assert sum(sizes) == 48
+    assert len(sizes) == 2 * -(-3 // several)
     wanted = whole_gradients(module, seen.windows)
     assert len(seen.gradients) == len(wanted) - 1  # those of the last step stay to the end
     for ours, theirs in zip(seen.gradients, wanted, strict=False):

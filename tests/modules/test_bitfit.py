@@ -31,6 +31,7 @@ def test_biases_train_in_fp32_beside_bf16_matrices(bert, reviews):
     data = tiny.read(reviews, bert, batch_size=8)
     tiny.fit(module, data, max_epochs=1, precision="bf16-mixed")
     query = module.model.bert.encoder.layer[0].attention.self.query
-    assert query.weight.dtype == torch.bfloat16 and query.bias.dtype == torch.float32
+    assert query.weight.dtype == torch.bfloat16
+    assert query.bias.dtype == torch.float32
     for name, value in tiny.trained(module).items():
         assert not torch.equal(value, before[name]), name

@@ -40,8 +40,10 @@ def test_our_own_format_is_complete_and_may_move(backbone, reviews, tmp_path, mo
     monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
     again = load(moved)
     assert torch.equal(tiny.logits(again, batch), wanted)
-    assert not again.training and again.task.labels == labels
-    assert again.hparams["size"] == 3 and again.hparams["backbone"] == str(moved / "base")
+    assert not again.training
+    assert again.task.labels == labels
+    assert again.hparams["size"] == 3
+    assert again.hparams["backbone"] == str(moved / "base")
     with safetensors.safe_open(moved / "trained.safetensors", "pt") as held:
         assert set(held.keys()) == module.trainable
     # As its README says: with the tokenizer's own output, and as a module like any other.
@@ -65,7 +67,7 @@ def test_an_adapter_trained_in_bf16_is_exported_beside_the_published_weights(
 
 def test_what_is_not_in_our_format_is_refused_in_one_line(bert, tmp_path):
     folder = export(tiny.make(LoRA, bert), tmp_path / "lora")
-    with pytest.raises(ValueError, match="holds no module.json: see its README.md") as error:
+    with pytest.raises(ValueError, match=r"holds no module.json: see its README.md") as error:
         load(folder)
     assert "\n" not in str(error.value)
     folder = export(tiny.make(Adapter, bert), tmp_path / "adapter")

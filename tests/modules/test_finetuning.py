@@ -147,7 +147,7 @@ def test_a_checkpoint_of_another_module_is_refused_in_one_line(backbone, reviews
     for other in (tiny.make(LoRA, backbone, rank=3), tiny.make(FullFineTuning, backbone)):
         weights = tiny.trained(other)
         with pytest.raises(
-            ValueError, match="checkpoint is of LoRA .* does not fit this"
+            ValueError, match=r"checkpoint is of LoRA .* does not fit this"
         ) as refused:
             tiny.fit(other, data, resume=last.file)
         assert "\n" not in str(refused.value)
@@ -267,5 +267,6 @@ def test_export_replaces_an_older_one_whole(bert, tmp_path):
     folder = tmp_path / "export"
     export(tiny.make(LoRA, bert), folder)
     export(tiny.make(FullFineTuning, bert), folder)
-    assert not (folder / "adapter_config.json").exists() and not (folder / "base").exists()
+    assert not (folder / "adapter_config.json").exists()
+    assert not (folder / "base").exists()
     assert load_tokenizer(str(folder)).pad_token == "[PAD]"

@@ -79,7 +79,9 @@ def test_what_is_not_found_by_structure_is_asked_for_in_one_line(tmp_path):
         backbone = save_backbone("mixtral", tmp_path)
     finally:
         del FIELDS["mixtral"]
-    with pytest.raises(ValueError, match="--model.feedforward: .* mixtral .* k_proj, o_p") as error:
+    with pytest.raises(
+        ValueError, match=r"--model.feedforward: .* mixtral .* k_proj, o_p"
+    ) as error:
         tiny.make(IA3, backbone)
     assert "\n" not in str(error.value)
     assert len(adapted(tiny.make(IA3, backbone, feedforward=[]))) == 4

@@ -88,7 +88,8 @@ def test_packed_and_padded_are_the_same_to_rounding(
             (sum(p[0] for p in parts), sum(p[1] for p in parts), gradients(module, batches))
         )
     (padded, count, one), (packed, same, other) = found
-    assert count == same and packed == pytest.approx(padded, rel=1e-5)
+    assert count == same
+    assert packed == pytest.approx(padded, rel=1e-5)
     for name, value in one.items():
         torch.testing.assert_close(other[name], value, atol=1e-6, rtol=1e-3)
 
@@ -146,7 +147,8 @@ def test_logits_that_are_scaled_behind_the_output_layer(speaker, source, tmp_pat
         make(str(tmp_path)).eval(),
         read(source, speaker)._rows["train"].__getitems__([1, 2]),
     )
-    assert not module.task._bare_logits and make(speaker).task._bare_logits
+    assert not module.task._bare_logits
+    assert make(speaker).task._bare_logits
     labels = batch["input_ids"].where(batch["supervised"], -100)
     with torch.no_grad():
         wanted = module.model(batch["input_ids"], labels=labels).loss
@@ -219,5 +221,5 @@ def test_what_ends_an_answer(template, wanted):
 
 
 def test_an_encoder_is_refused(bert):
-    with pytest.raises(ValueError, match="^--model.task InstructionFollowing: .* is an encoder"):
+    with pytest.raises(ValueError, match=r"^--model.task InstructionFollowing: .* is an encoder"):
         make(bert)

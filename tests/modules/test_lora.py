@@ -99,7 +99,9 @@ def test_the_update_is_alpha_over_rank_times_b_a(bert):
     module = tiny.make(LoRA, bert, rank=4, alpha=12.0)
     layer = module.model.get_base_model().bert.encoder.layer[0].attention.self.query.eval()
     down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-    assert down.shape == (4, 16) and up.shape == (16, 4) and not up.any()
+    assert down.shape == (4, 16)
+    assert up.shape == (16, 4)
+    assert not up.any()
     nn.init.normal_(up)
     x = torch.randn(3, 16)
     wanted = layer.base_layer(x) + 12.0 / 4 * x @ down.T @ up.T
@@ -124,8 +126,10 @@ def test_targets_by_word(backbone):
         for name, child in model.named_modules()
         if isinstance(child, nn.Linear) and ("encoder.layer" in name or "model.layers" in name)
     }
-    assert every - {"bert.pooler.dense"} == blocks and len(blocks) == 2 * len(shapes(backbone))
-    assert len(attention) == 2 * 4 and all("att" in name for name in attention)
+    assert every - {"bert.pooler.dense"} == blocks
+    assert len(blocks) == 2 * len(shapes(backbone))
+    assert len(attention) == 2 * 4
+    assert all("att" in name for name in attention)
 
 
 def test_targets_by_name(bert, llama):
@@ -146,10 +150,11 @@ def test_targets_by_name(bert, llama):
 )
 def test_a_target_that_matches_nothing_is_named_in_one_line(bert, targets):
     with pytest.raises(
-        ValueError, match="--model.targets .*: no linear layer of that name"
+        ValueError, match=r"--model.targets .*: no linear layer of that name"
     ) as error:
         tiny.make(LoRA, bert, targets=targets)
-    assert "\n" not in str(error.value) and "query" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "query" in str(error.value)
 
 
 def test_the_head_trains_and_a_pooler_only_if_the_backbone_has_none(bert, llama, tmp_path):

@@ -184,7 +184,7 @@ def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
         if fits:
             assert tiny.logits(module, batch).shape == (2, 2)
             continue
-        with pytest.raises(ValueError, match="a text of 15 tokens, where .* 14 of 64") as error:
+        with pytest.raises(ValueError, match=r"a text of 15 tokens, where .* 14 of 64") as error:
             module(batch)
         assert "\n" not in str(error.value)
     for tokens in (64, 100):
@@ -200,7 +200,7 @@ def test_a_text_has_the_context_less_the_prompt(strategy, backbone, tmp_path):
     [{"text": "a"}, {"initialization": "text"}, {"initialization": "text", "text": " "}],
 )
 def test_a_text_goes_with_its_initialization(settings, bert):
-    with pytest.raises(ValueError, match="^--model.text") as error:
+    with pytest.raises(ValueError, match=r"^--model.text") as error:
         tiny.make(PromptTuning, bert, **settings)
     assert "\n" not in str(error.value)
 

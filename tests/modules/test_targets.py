@@ -51,7 +51,7 @@ KEYS_VALUES_AND_END = {
 
 
 def model_of(kind: str) -> torch.nn.Module:
-    ends = {name: 0 for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    ends = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), 0)
     size = {} if kind in ("gpt2", "distilbert") else SIZES
     settings = {"vocab_size": 300, **size, **ends, **FIELDS[kind]}
     if kind == "distilbert":
@@ -84,7 +84,8 @@ def test_keys_values_and_the_end_of_the_feed_forward_of_every_block(kind):
 def test_layer_norms(kind):
     model = model_of(kind)
     found = norm_layers(model)
-    assert found and all(model.get_submodule(name).weight.ndim == 1 for name in found)
+    assert found
+    assert all(model.get_submodule(name).weight.ndim == 1 for name in found)
     vectors = {n.rpartition(".")[0] for n, p in model.named_parameters() if p.ndim == 1}
     assert set(found) <= vectors
     named = {n for n in vectors if "norm" in n.lower() or ".ln_" in n}
@@ -97,7 +98,8 @@ def test_gpt2_has_linear_layers_that_hold_in_by_out():
     ends = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"]
     assert every == [f"transformer.h.{block}.{end}" for block in (0, 1) for end in ends]
     assert linear_layers(model, "attention") == [name for name in every if ".attn." in name]
-    assert transposed(model, every) and not transposed(model_of("bert"), ["bert.pooler.dense"])
+    assert transposed(model, every)
+    assert not transposed(model_of("bert"), ["bert.pooler.dense"])
 
 
 @pytest.mark.parametrize("targets", ["all-linear", "attention"])
@@ -116,5 +118,5 @@ def test_the_context_is_as_long_as_the_longest_text_that_the_model_takes(kind):
     with torch.no_grad():
         model(torch.randint(2, 300, (1, 64)))
     if any("position_embeddings" in n or ".wpe." in n for n, _ in model.named_parameters()):
-        with pytest.raises(Exception), torch.no_grad():  # noqa: B017
+        with pytest.raises(Exception), torch.no_grad():  # noqa: B017, PT011
             model(torch.randint(2, 300, (1, 65)))

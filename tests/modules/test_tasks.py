@@ -50,7 +50,8 @@ def test_metrics_of_an_epoch_are_those_of_all_its_rows(bert, reviews):
 
     module.validation_step = watched
     run = tiny.fit(module, data, max_epochs=3)
-    assert len(seen) == 3 and all(len(rows) == 8 for rows in seen)
+    assert len(seen) == 3
+    assert all(len(rows) == 8 for rows in seen)
     accuracy = [sum(guess == label for guess, label in rows) / 8 for rows in seen]
     f1 = []
     for rows in seen:
@@ -94,7 +95,7 @@ def test_train_accuracy_is_that_of_the_batch(bert, reviews):
 
 
 def test_a_number_of_classes_that_the_data_contradicts():
-    with pytest.raises(ValueError, match="num_classes 2: the data has 3 classes .a, b, c.$"):
+    with pytest.raises(ValueError, match=r"num_classes 2: the data has 3 classes .a, b, c.$"):
         Classification(labels=["a", "b", "c"], num_classes=2)
     assert Classification(labels=["a", "b", "c"], num_classes=3).labels == ["a", "b", "c"]
     for few in ([], ["only"]):
@@ -107,7 +108,7 @@ def test_head_dropout_is_the_one_asked_for_or_refused(bert, llama):
         model = tiny.make(strategy, bert, task=Classification(dropout=0.25)).model
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         assert inner.dropout.p == 0.25
-        with pytest.raises(ValueError, match="--model.task.dropout: the head of llama has no"):
+        with pytest.raises(ValueError, match=r"--model.task.dropout: the head of llama has no"):
             tiny.make(strategy, llama, task=Classification(dropout=0.25))
 
 
@@ -124,13 +125,15 @@ def test_checkpoints_hold_plain_types_whatever_the_command_line_made(bert, tmp_p
     for value in (held["rank"], held["alpha"], held["task"]["arguments"]["dropout"]):
         assert type(value) in (int, float)
     again = LoRA.load_from_checkpoint(tmp_path / "module.ckpt", weights_only=True)
-    assert again.task.arguments() == task.arguments() and again.hparams == module.hparams
+    assert again.task.arguments() == task.arguments()
+    assert again.hparams == module.hparams
 
 
 def test_every_task_can_be_stored_and_restored():
     task = Classification(labels=["x", "y"], pooling="mean", dropout=0.1, label_smoothing=0.2)
     again = tasks.from_dict(tasks.to_dict(task))
-    assert type(again) is Classification and again.arguments() == task.arguments()
+    assert type(again) is Classification
+    assert again.arguments() == task.arguments()
 
 
 def test_the_model_knows_what_pads_the_batch(llama, tmp_path, reviews):

@@ -71,7 +71,8 @@ def run(objective, path, folder, seconds, resume=None):
 def test_resumed_at_any_step_it_ends_as_the_unbroken_run(objective, path, tmp_path):
     weights, whole, _ = run(objective, path, tmp_path / "whole", 1e9)
     *_, files = run(objective, path, tmp_path, 0)
-    assert len(whole["train/loss"]) == 6 and len(files) > 3
+    assert len(whole["train/loss"]) == 6
+    assert len(files) > 3
     for step, file in files.items():
         again, curve, _ = run(objective, path, tmp_path / "again", 1e9, file)
         for name, value in again.items():
@@ -89,7 +90,8 @@ def test_with_every_callback(objective, path, name, tmp_path):
     callback = CALLBACKS[name](tmp_path)
     trainer = tiny.fit(module, data, callback, max_epochs=2, limit_train_batches=3, **extra)
     moved = [n for n, value in tiny.trained(module).items() if not torch.equal(value, before[n])]
-    assert trainer.global_step == 6 and moved
+    assert trainer.global_step == 6
+    assert moved
     assert math.isfinite(trainer.callback_metrics["val/loss"])
     groups = trainer.optimizers[0].param_groups
     held = {id(p) for group in groups for p in group["params"]}
@@ -120,7 +122,8 @@ def test_export_is_what_was_trained_and_is_fine_tuned(objective, path, reviews, 
     for name, value in module.export_model().state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value), name
     card = (folder / "README.md").read_text()
-    assert type(module).__name__ in card and "val/loss" in card
+    assert type(module).__name__ in card
+    assert "val/loss" in card
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     ids = tokenizer("the cat")["input_ids"]
     assert (ids[0] == tokenizer.cls_token_id) == module.add_special_tokens

@@ -42,7 +42,8 @@ def test_causal_sees_neither_the_future_nor_other_documents(path, family, docume
         other = ids.clone()
         other[0, place] = (ids[0, place] + 7) % 300
         moved = (logits(other) != before).any(-1)
-        assert not moved[:place].any() and moved[place]
+        assert not moved[:place].any()
+        assert moved[place]
         elsewhere = documents[0] != documents[0, place]
         assert bool((moved & elsewhere).any()) == (not document_masking and place < 23)
         same = ~elsewhere & (torch.arange(30) >= place)
@@ -60,9 +61,8 @@ def test_an_isolated_document_is_as_if_alone(path):
         return module.corrupt(batch, draw())
 
     whole = example(ids, documents)
-    assert (
-        not whole["target_mask"][0, 8] and not whole["target_mask"][0, 22]
-    )  # the ends of documents
+    assert not whole["target_mask"][0, 8]
+    assert not whole["target_mask"][0, 22]
     with torch.no_grad():
         together = module.model(**whole["inputs"]).logits[0, 9:]
         alone = module.model(**example(ids[:, 9:], documents[:, 9:])["inputs"]).logits[0]
@@ -120,7 +120,8 @@ def test_generator_learns_nothing_from_the_discriminator(path):
     module.losses(module.corrupt(batch, draw()))["detection_loss"].backward()
     shared = {id(parameter) for parameter in module.model.parameters()}
     own = [p for p in module.generator.parameters() if id(p) not in shared]
-    assert own and all(p.grad is None or not p.grad.any() for p in own)
+    assert own
+    assert all(p.grad is None or not p.grad.any() for p in own)
     embeddings = module.model.get_input_embeddings().weight
     assert embeddings is module.generator.get_input_embeddings().weight
     assert embeddings is module.generator.get_output_embeddings().weight
@@ -157,7 +158,8 @@ def test_what_spans_hid_is_in_the_targets_alone(path):
         assert list(spans) == module.sentinels[: len(spans)].tolist()
         for token in seen:
             whole += spans.pop(token) if token in sentinels else [token]
-        assert not spans and whole == ids[row, : lengths[row]].tolist()
+        assert not spans
+        assert whole == ids[row, : lengths[row]].tolist()
 
 
 def test_spans_have_the_density_and_the_mean_length_of_t5():
@@ -165,9 +167,12 @@ def test_spans_have_the_density_and_the_mean_length_of_t5():
     noise = noise_spans(lengths, 100, 0.15, 3.0, draw())
     assert (noise.sum(1) == 15).all()
     starts = noise & ~torch.nn.functional.pad(noise, (1, 0))[:, :-1]
-    assert (starts.sum(1) == 5).all() and not noise[:, 0].any() and noise[:, -1].all()
+    assert (starts.sum(1) == 5).all()
+    assert not noise[:, 0].any()
+    assert noise[:, -1].all()
     middle = noise[:, 20:70].float().mean(0)  # a row ends with noise and begins without
-    assert middle.min() > 0.11 and middle.max() < 0.16
+    assert middle.min() > 0.11
+    assert middle.max() < 0.16
 
 
 @pytest.mark.parametrize("objective", [NextSentencePrediction, SentenceOrderPrediction])
@@ -187,7 +192,9 @@ def test_pairs_are_what_their_labels_say(path, objective):
         for row, label in enumerate(labels.tolist()):
             seen[label] += 1
             ids = inputs["input_ids"][row][inputs["attention_mask"][row].bool()].tolist()
-            assert ids[0] == tokenizer.cls_token_id and ids[-1] == separator and end not in ids
+            assert ids[0] == tokenizer.cls_token_id
+            assert ids[-1] == separator
+            assert end not in ids
             stops = [place for place, token in enumerate(ids) if token == separator]
             first, second = ids[1 : stops[0]], ids[stops[0] + 1 : stops[-1]]
             types = inputs["token_type_ids"][row][: len(ids)].tolist()
@@ -195,10 +202,14 @@ def test_pairs_are_what_their_labels_say(path, objective):
             if label == 1 and swap:
                 assert [second, first] == rows[row]
             elif label == 1:
-                assert first == rows[row][0] and second
+                assert first == rows[row][0]
+                assert second
                 documents = batch["document_ids"][:, 0]
                 others = [rows[r][1] for r in rows if documents[r] != documents[row]]
                 assert any(other[: len(second)] == second for other in others)
             else:
-                assert [first, second] == rows[row] and bool(second) == (label == 0)
-    assert seen[0] > 10 and seen[1] > 10 and seen[-100] > 0
+                assert [first, second] == rows[row]
+                assert bool(second) == (label == 0)
+    assert seen[0] > 10
+    assert seen[1] > 10
+    assert seen[-100] > 0

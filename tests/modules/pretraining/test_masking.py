@@ -50,7 +50,8 @@ def test_shares_of_single_tokens(tokenizer, probability):
     assert (others > 0).sum() > 0.95 * size  # of the whole vocabulary
     assert not torch.equal(masks(ids, mask, draw(2))[1], chosen)
     again = masks(ids, mask, draw())
-    assert torch.equal(again[0], seen) and torch.equal(again[1], chosen)
+    assert torch.equal(again[0], seen)
+    assert torch.equal(again[1], chosen)
 
 
 def test_words_are_chosen_whole(tokenizer):

@@ -33,8 +33,10 @@ def test_what_is_drawn_changes_few_shapes(path, objective):
 def test_rows_that_are_added_are_zeros(count):
     rows = torch.randn(count, 3)
     whole = pad_to_multiple(rows)
-    assert len(whole) % 64 == 0 and len(whole) - count < 64
-    assert torch.equal(whole[:count], rows) and not whole[count:].any()
+    assert len(whole) % 64 == 0
+    assert len(whole) - count < 64
+    assert torch.equal(whole[:count], rows)
+    assert not whole[count:].any()
 
 
 def test_packed_rows_have_whole_widths():

@@ -98,7 +98,7 @@ def test_answers_that_differ_in_their_last_token_share_a_row(decoder):
 
 def test_a_boundary_that_the_tokenizer_merges_belongs_to_the_answer(decoder):
     """The probability of the whole text is that of the context and that of the answer."""
-    model, tokenizer = decoder
+    _model, tokenizer = decoder
     joined = tokenizer("clever")["input_ids"]
     split = tokenizer("cl")["input_ids"] + tokenizer("ever")["input_ids"]
     assert joined != split
@@ -143,7 +143,8 @@ def test_scores_of_many_prompts_keep_their_order(decoder):
     for number in (0, 1, 5, 12):
         alone = scoring.label_scores(model, tokenizer, asked[number : number + 1], WORDS[:3])
         torch.testing.assert_close(got[number], alone[0], atol=1e-5, rtol=1e-5)
-    assert got.shape == (13, 3) and len({tuple(row) for row in got[:4].tolist()}) == 4
+    assert got.shape == (13, 3)
+    assert len({tuple(row) for row in got[:4].tolist()}) == 4
 
 
 def test_the_sum_over_a_vocabulary_is_in_fp32(decoder):
