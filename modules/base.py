@@ -1,16 +1,11 @@
 """What a module says of itself to whatever runs it."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal
 
 from lightning.pytorch import LightningModule
-from torch import nn
 
 from modules.linking import Link
 from modules.registry import Registered
-
-Stage = Literal["train", "val", "test"]
-M = TypeVar("M", bound=nn.Module)
 
 
 class PretuneModule(Registered, LightningModule, abstract=True):
@@ -52,8 +47,3 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""
         return ""
-
-
-def module_dict(modules: Mapping[str, M]) -> Mapping[str, M]:
-    """Make an ``nn.ModuleDict`` that keeps the type of what is in it."""
-    return cast(Mapping[str, M], nn.ModuleDict(dict(modules)))

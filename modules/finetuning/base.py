@@ -1,25 +1,25 @@
 """The base of every fine-tuning strategy: all but which parameters exist and which train."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
 from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import TokenWeightedAccumulation
-from modules.base import PretuneModule, Stage, module_dict
+from modules.base import PretuneModule
 from modules.finetuning import checkpoints
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.protocols import TextData
+from modules.stage_metrics import Stage, StageMetrics
 from modules.tasks import Task, from_dict, to_builtin, to_dict
 from modules.tasks.base import Lengths
 from modules.tasks.classification import Classification
@@ -44,8 +44,6 @@ class FineTuningModule(PretuneModule, abstract=True):
     default_task = "Classification"
     links = (Link("model.backbone", "data.tokenizer"),)
     model: Any  # of transformers, or a peft model, which hands its attributes on
-    metrics: Mapping[str, MetricCollection]
-    mean_losses: Mapping[str, MeanMetric]
 
     def __init__(
         self,
@@ -64,10 +62,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
-        stages: tuple[Stage, ...] = ("train", "val", "test")
-        self.metrics = module_dict({f"{s}_metrics": self.task.metrics(s) for s in stages})
-        # Metrics too: Lightning's own mean over devices rounds a number of rows that is uneven.
-        self.mean_losses = module_dict({stage: MeanMetric() for stage in ("val", "test")})
+        self.metrics = StageMetrics(self.task, "train", "val", "test")
         # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
         # it for a while, which changes nothing here.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -106,27 +101,17 @@ class FineTuningModule(PretuneModule, abstract=True):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         self.accumulation.normalize_grads(self)
 
-    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Any]:
         return self._step(batch, "val")
 
-    def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Any]:
         return self._step(batch, "test")
 
-    def _step(self, batch: LabelledBatch, stage: str) -> dict[str, Tensor]:
-        training, metrics = stage == "train", self.metrics[f"{stage}_metrics"]
-        batch = self.task.prepare(batch, training)
+    def _step(self, batch: LabelledBatch, stage: Stage) -> dict[str, Any]:
+        batch = self.task.prepare(batch, stage == "train")
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        mean: Tensor | MeanMetric = loss
-        if training:
-            values = metrics(logits.detach(), batch["labels"])  # of this batch
-        else:  # Lightning computes them over all batches
-            metrics.update(logits, batch["labels"])
-            values, mean = dict(metrics.items()), self.mean_losses[stage]
-            mean.update(loss, size)
-        self.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
-        named = {f"{stage}/{name}": value for name, value in values.items()}
-        self.log_dict(named, prog_bar=training, batch_size=1)
+        self.metrics.log(self, stage, loss, size, logits, batch["labels"])
         return {"loss": loss, "logits": logits.detach(), "size": size}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

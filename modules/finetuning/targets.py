@@ -83,6 +83,15 @@ def trained_layers(
     return {group: parameters for group, parameters in found.items() if parameters}
 
 
+def with_head(
+    layers: dict[str, list[nn.Parameter]], module: nn.Module
+) -> dict[str, list[nn.Parameter]]:
+    """Add to the head the parameters of ``module`` that stand beside its ``model``."""
+    inside = {id(parameter) for parameter in module.get_submodule("model").parameters()}
+    beside = [parameter for parameter in module.parameters() if id(parameter) not in inside]
+    return {**layers, "head": [*layers.get("head", []), *beside]} if beside else layers
+
+
 def linear_layers(
     model: PreTrainedModel, targets: str | list[str], flag: str = "--model.targets"
 ) -> list[str]:

@@ -17,7 +17,7 @@ from datamodules.packaged import load_tokenizer
 from modules import optimization
 from modules.accumulation import TokenWeightedAccumulation, num_targets
 from modules.base import PretuneModule
-from modules.finetuning.targets import trained_layers
+from modules.finetuning.targets import trained_layers, with_head
 from modules.linking import Link
 from modules.pretraining import architectures
 from modules.protocols import CorpusData
@@ -39,8 +39,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight_decay: decay of matrices; vectors never decay.
         warmup_ratio: share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
-        bytes_per_token: UTF-8 bytes per token of the validation text; the data's on the command
-            line.
+        bytes_per_token: UTF-8 bytes per token, for bits per byte; the data's on the command line.
     """
 
     final_split = "val"  # a corpus has no rows for a test
@@ -158,11 +157,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters that train by depth; those beside the network count as head."""
-        found = trained_layers(self.model, dict(self.model.named_parameters()))
-        inside = {id(parameter) for parameter in self.model.parameters()}
-        if beside := [p for p in self.parameters() if id(p) not in inside]:
-            found["head"] = [*found.get("head", []), *beside]
-        return found
+        return with_head(trained_layers(self.model, dict(self.model.named_parameters())), self)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)

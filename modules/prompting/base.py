@@ -6,16 +6,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
-from modules.base import PretuneModule, Stage, module_dict
+from modules.base import PretuneModule
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
 from modules.prompting import scoring
 from modules.prompting.prefix_cache import PrefixCache
 from modules.protocols import LabelledData
+from modules.stage_metrics import Stage, StageMetrics
 from modules.tasks import Task, from_dict
 from modules.tasks.base import Lengths
 from modules.tasks.prompted_classification import PromptedClassification
@@ -66,9 +66,7 @@ class PromptingModule(PretuneModule, abstract=True):
                 f"--model.backbone {backbone}: has no trained language model head to answer with "
                 f"(its files lack {self.model.new_parameters[0]}); try smollm2, or fine-tune it"
             )
-        stages: tuple[Stage, ...] = ("val", "test")
-        self.metrics = module_dict({f"{s}_metrics": self.task.metrics(s) for s in stages})
-        self.mean_losses = module_dict({stage: MeanMetric() for stage in stages})
+        self.metrics = StageMetrics(self.task, "val", "test")
         self.prefix_cache = None if self.task.masked else PrefixCache()
         self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by prefix
         self.seed = 0
@@ -116,19 +114,16 @@ class PromptingModule(PretuneModule, abstract=True):
                 self.priors[prefix] = self._prior(prefix)
         return scores - torch.stack([self.priors[prefix] for prefix in prefixes])
 
-    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Any]:
         return self._step(batch, "val")
 
-    def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Any]:
         return self._step(batch, "test")
 
-    def _step(self, batch: LabelledBatch, stage: str) -> dict[str, Tensor]:
-        logits, metrics = self(batch), self.metrics[f"{stage}_metrics"]
+    def _step(self, batch: LabelledBatch, stage: Stage) -> dict[str, Any]:
+        logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        metrics.update(logits, batch["labels"])
-        self.mean_losses[stage].update(loss, size)
-        self.log_dict({f"{stage}/{n}": value for n, value in metrics.items()}, batch_size=1)
-        self.log(f"{stage}/loss", self.mean_losses[stage], batch_size=1)
+        self.metrics.log(self, stage, loss, size, logits, batch["labels"])
         return {"loss": loss, "logits": logits, "size": size}
 
     @torch.no_grad()

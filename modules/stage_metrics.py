@@ -1,0 +1,64 @@
+"""Metrics and mean loss of training, validation and test."""
+
+from typing import Literal
+
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, MetricCollection
+
+from modules.tasks import Task
+
+Stage = Literal["train", "val", "test"]
+
+
+class StageMetrics(nn.Module):
+    """The task's metrics and the mean loss: of each batch in training, of all rows otherwise.
+
+    Args:
+        task: the task whose metrics are logged.
+        stages: the stages that there are.
+    """
+
+    def __init__(self, task: Task, *stages: Stage) -> None:
+        super().__init__()
+        # A module may not have the name train.
+        metrics = {f"{stage}_metrics": task.metrics(stage) for stage in stages}
+        self.metrics = nn.ModuleDict(metrics)
+        # Losses too: Lightning's own mean over devices rounds a number of rows that is uneven.
+        self.losses = nn.ModuleDict({s: MeanMetric() for s in stages if s != "train"})
+
+    def log(
+        self,
+        module: LightningModule,
+        stage: Stage,
+        loss: Tensor,
+        count: Tensor | int,
+        logits: Tensor,
+        labels: Tensor,
+    ) -> None:
+        """Update the metrics with a batch, and log them by ``module``.
+
+        Args:
+            module: the module that runs the batch.
+            stage: train, val or test.
+            loss: the mean over ``count`` targets, a scalar.
+            count: rows or tokens.
+            logits: what the task's metrics take first.
+            labels: what they take next.
+        """
+        metrics = self.metrics[f"{stage}_metrics"]
+        assert isinstance(metrics, MetricCollection)
+        if stage == "train":
+            module.log("train/loss", loss, prog_bar=True, batch_size=1)
+            values = {
+                f"train/{name}": value for name, value in metrics(logits.detach(), labels).items()
+            }
+            module.log_dict(values, prog_bar=True, batch_size=1)
+            return
+        mean = self.losses[stage]
+        assert isinstance(mean, MeanMetric)
+        metrics.update(logits.detach(), labels)
+        mean.update(loss, count)
+        module.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
+        # Lightning computes them over all batches.
+        module.log_dict({f"{stage}/{name}": m for name, m in metrics.items()}, batch_size=1)
