@@ -10,7 +10,7 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from experiments.common.shell import typed
+from experiments.common.shell import program
 from experiments.runner import run as run_module
 from experiments.tracking.keys import STEP
 from experiments.tracking.run_reader import read_run
@@ -46,7 +46,7 @@ def test_interruption_closes_the_run_and_says_how_to_go_on(experiment, place, nu
     begin = "No checkpoint yet; begin again" if "start" in place else "Go on"
     assert lines.pop() == (
         f"lora_sst2.py: interrupted. {begin} with: "
-        f"{typed('python')} experiments/lora_sst2.py --resume {ended.run.name}"
+        f"{program('python')} experiments/lora_sst2.py --resume {ended.run.name}"
     )
     assert lines == [] or lines == ["closing the run; once more leaves at once"]
     assert not tracked or read_run(ended.run).state == "interrupted"
@@ -76,7 +76,7 @@ def test_interruption_outside_of_the_trainer(experiment, monkeypatch, where):
     else:
         assert line == (
             "lora_sst2.py: interrupted. Go on with: "
-            f"{typed('python')} experiments/lora_sst2.py --resume {ended.run.name}"
+            f"{program('python')} experiments/lora_sst2.py --resume {ended.run.name}"
         )
         assert not (ended.run / "export").exists()
 
@@ -192,7 +192,7 @@ def test_ctrl_c_on_a_real_command_line(folder, bert, session_cache):
     run = running.only_run(folder)
     assert process.returncode == 130 and "Traceback" not in err
     assert err.splitlines()[-1] == (
-        f"lora_sst2.py: interrupted. Go on with: {typed('python')} "
+        f"lora_sst2.py: interrupted. Go on with: {program('python')} "
         f"{running.ROOT / 'experiments' / 'lora_sst2.py'} --resume {run.name}"
     )
     assert read_run(run).state == "interrupted"
