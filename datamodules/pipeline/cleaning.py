@@ -32,10 +32,11 @@ _NOTICE = re.compile(
 
 
 def clean(text: str, html: bool | None = None) -> str:
-    """The prose of a text.
+    """Extract the prose of a text.
 
     Args:
-        html: whether it is a whole page, of which the main part is taken; found out if None. Tags
+        text: The raw text.
+        html: Whether it is a whole page, of which the main part is taken; found out if None. Tags
             in other text become the space or line break that they stand for.
     """
     if html or (html is None and _PAGE.search(text[:2000])):
@@ -58,7 +59,7 @@ def _unescaped(text: str) -> str:
 
 
 def without_notices(text: str) -> tuple[str, int]:
-    """The text without lines that only state rights or a licence, and how many those were."""
+    """Remove the lines that only state rights or a licence, and count them."""
     if not re.search(r"copyright|©|\(c\)|rights|licen|版权|著作|权利", text, re.IGNORECASE):
         return text, 0
     text, count = _NOTICE.subn("", text)
@@ -66,5 +67,5 @@ def without_notices(text: str) -> tuple[str, int]:
 
 
 def broken_share(text: str) -> float:
-    """Share of characters that were lost to a wrong encoding."""
+    """The share of characters that were lost to a wrong encoding."""
     return text.count("\ufffd") / max(1, len(text))

@@ -1,4 +1,4 @@
-"""Evaluation sets must not be in what a model is trained on."""
+"""Decontamination: texts of evaluation sets must not be in the training data."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,7 +46,7 @@ class ContaminationIndex:
             np.savez(target, allow_pickle=False, **arrays)
 
     def find(self, text: str) -> tuple[str, str] | None:
-        """The first overlap, as normalised words, and the set that it is of."""
+        """Find the first overlap as normalised words, and the name of its set."""
         words = normalized_words(text)
         for length, (known, owners) in self.tables.items():
             grams = ngram_hashes(words, length)

@@ -1,4 +1,4 @@
-"""Exact and near duplicates: which document stays, and how alike the one that goes is to it."""
+"""Exact and near duplicates; a removal records the document that stays and the similarity to it."""
 
 import json
 import struct
@@ -26,7 +26,7 @@ MINHASH = MinhashConfig(
 
 
 class DroppedRows:
-    """DocumentRow numbers of kept files that a stage dropped, one small file per stage."""
+    """DocumentThe row numbers of kept files that a stage dropped, one small file per stage."""
 
     @staticmethod
     def save(path: Path, drops: dict[int, list[int]]) -> None:
@@ -34,7 +34,7 @@ class DroppedRows:
 
     @staticmethod
     def load(work: Path) -> dict[int, set[int]]:
-        """Of all stages that have run so far."""
+        """Load the rows that all stages so far have dropped, by task."""
         found: dict[int, set[int]] = {}
         for path in sorted((work / "drops").glob("*.json")):
             for task, rows in json.loads(path.read_text()).items():
@@ -43,7 +43,7 @@ class DroppedRows:
 
 
 class ExactDuplicates(PipelineStep):
-    """Documents whose text was there before, white space aside: the first stays. One task."""
+    """Drops documents whose text, white space aside, came before. One task."""
 
     name, type = "exact duplicates", "DEDUP"
 
@@ -83,7 +83,7 @@ class ExactDuplicates(PipelineStep):
 
 
 class DocumentRow:
-    """A document as the audit and the comparison need it."""
+    """A document as the comparison and the record of removals need it."""
 
     def __init__(self, id: str, source: str, text: str) -> None:
         self.id, self.source, self.text = id, source, text
@@ -152,7 +152,7 @@ def _nothing_left(work: Path) -> str:
 
 
 class KeptDocuments(PipelineStep):
-    """The kept documents less those that were dropped since, for the task's part of them."""
+    """Reads the task's kept documents without those that were dropped since."""
 
     name, type = "survivors", "READER"
 
@@ -168,7 +168,7 @@ class KeptDocuments(PipelineStep):
 
 
 class NearDuplicates(PipelineStep):
-    """Of each MinHash cluster the longest stays, and what is like it goes. One task.
+    """Keeps the longest document of each MinHash cluster, and drops its near duplicates. One task.
 
     A cluster joins documents that share a bucket, or share one with a third: a chain whose ends may
     differ. So each is compared with those that stay, by the true Jaccard similarity of their
@@ -197,7 +197,7 @@ class NearDuplicates(PipelineStep):
         counts.save(self.work / "counts" / "near.json")
 
     def _clusters(self, dropped: dict[int, set[int]]) -> list[list[tuple[int, int]]]:
-        """Lists of (task, row of the kept file), as MinHash found them."""
+        """The clusters of MinHash as lists of (task, row of the kept file)."""
         found: dict[int, list[tuple[int, int]]] = {}
         for path in sorted((self.work / "minhash" / "clusters").glob("*.clusters")):
             task, data = int(path.name.split(".")[0]), path.read_bytes()
@@ -214,7 +214,7 @@ class NearDuplicates(PipelineStep):
     def _with_texts(
         self, clusters: list[list[tuple[int, int]]]
     ) -> Iterator[list[tuple[tuple[int, int], DocumentRow]]]:
-        """The clusters' documents, a few thousand clusters in memory at a time."""
+        """Read the clusters' documents, a few thousand clusters in memory at a time."""
         files = kept_files(self.work)
         for start in range(0, len(clusters), 2000):
             part = clusters[start : start + 2000]
@@ -242,6 +242,6 @@ class NearDuplicates(PipelineStep):
 
 
 def jaccard(one: np.ndarray, two: np.ndarray) -> float:
-    """Of two sorted sets of hashes."""
+    """The Jaccard similarity of two sorted sets of hashes."""
     common = len(np.intersect1d(one, two, assume_unique=True))
     return common / max(1, len(one) + len(two) - common)

@@ -1,4 +1,4 @@
-"""The stages of a corpus in order, on one machine, on Ray or on Slurm; a second call goes on."""
+"""Runs the stages of a corpus in order, here, on Ray or on Slurm; a second call resumes."""
 
 import contextlib
 import errno
@@ -47,7 +47,7 @@ _LOADED = ["__main__", "datamodules.pipeline.execution"]  # once, for all worker
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps that a task pipes documents through, and how many tasks share the work."""
+    """A list of steps that documents pass through, shared by a number of tasks."""
 
     name: str
     steps: list[PipelineStep]
@@ -55,7 +55,7 @@ class Stage:
 
 
 def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
-    """From raw documents to the manifest."""
+    """List the stages from raw documents to the manifest."""
     work, tasks = settings.work, settings.tasks
     names = settings.text_column, settings.id_column
     read = reading.DocumentReader(
@@ -99,7 +99,7 @@ class _Ray(_Quiet, RayPipelineExecutor):
 
 
 def run(settings: Settings, plan: list[Stage]) -> None:
-    """All stages that are not done yet, with a bar for each. Not for Slurm."""
+    """Run all stages that are not done yet, with a bar for each. Not for Slurm."""
     logger.remove()
     workers = settings.workers or os.cpu_count() or 1
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
@@ -126,7 +126,7 @@ def run(settings: Settings, plan: list[Stage]) -> None:
 
 
 def _as_own_error(error: Exception, logs: Path) -> Exception:
-    """The error of a worker as one of this process, so that it is read as ours."""
+    """Turn the error of a worker into one of this process, so that it ends in one line."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if isinstance(error, OSError) and error.errno in full:
         return OSError(error.errno, os.strerror(error.errno), error.filename or str(logs.parent))
@@ -134,7 +134,7 @@ def _as_own_error(error: Exception, logs: Path) -> Exception:
 
 
 def _start_forkserver(log: Path) -> None:
-    """Worker processes fork off one that has everything loaded and leaves Ctrl-C to us.
+    """Start the server that worker processes fork off, with everything loaded and without Ctrl-C.
 
     What they say beyond their tasks' logs, such as where one died that was just being born, is in
     a file: on the screen it would bury our own last line.
@@ -162,7 +162,7 @@ def _join_ray(workers: int) -> None:
 
 @contextlib.contextmanager
 def _bar(label: str, stage: Stage, logs: Path, progress: Path) -> Iterator[None]:
-    """Tasks that are done, and documents so far where tasks report them."""
+    """Show the tasks that are done, and the documents so far where tasks report them."""
     stop = threading.Event()
     bar = tqdm(total=stage.tasks, desc=f"{label:<24}", unit="task", file=sys.stderr, leave=True)
 
@@ -222,7 +222,7 @@ def _activate() -> str | None:
 
 
 def claim_folder(settings: Settings, origin: str) -> bool:
-    """Take the output folder, or go on in it; returns whether the corpus is finished.
+    """Take the output folder, or resume in it; returns whether the corpus is finished.
 
     A folder that holds another corpus, or something else, is an error.
     """

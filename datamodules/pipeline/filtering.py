@@ -1,4 +1,4 @@
-"""Cleans documents and decides which stay; each removal is put on record with its reason."""
+"""Cleans documents and filters them; each removal is recorded with its reason."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ _EXCERPT = 300
 
 
 class Reason(NamedTuple):
-    """Why a document goes."""
+    """The reason to remove a document."""
 
     rule: str
     value: float
@@ -28,11 +28,11 @@ class Reason(NamedTuple):
 
 
 class DocumentFilter(PipelineStep):
-    """Documents in, ``kept/`` and ``removed/`` out, one file of each per task.
+    """Writes documents to ``kept/`` or ``removed/``, one file of each per task.
 
     Args:
-        settings: of the corpus.
-        reading: the step before, which counts what could not be read.
+        settings: The settings of the corpus.
+        reading: The step before, which counts what could not be read.
     """
 
     name, type = "screening", "FILTER"
@@ -92,7 +92,7 @@ class DocumentFilter(PipelineStep):
         )
 
     def _stages(self, page: Page, html: bool | None) -> Iterator[tuple[str, Iterator[Reason]]]:
-        """Each looks at the page, may change it, and gives a reason if it has to go."""
+        """The stages by name. Each may change the page, and yields a reason to remove it."""
         yield "clean", self._clean(page, html)
         if self.kinds:
             yield "personal data", self._mask(page)
@@ -163,11 +163,12 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def remaining_rows(rows: Iterable[dict[str, Any]], dropped: set[int]) -> Iterator[tuple[int, dict]]:
-    """The rows of a kept file, numbered, less those that a later stage dropped."""
+    """The numbered rows of a kept file without those that a later stage dropped."""
     for number, row in enumerate(rows):
         if number not in dropped:
             yield number, row
 
 
 def kept_files(work: Path) -> list[Path]:
+    """The files of kept documents, one for each task."""
     return sorted((work / "kept").glob("*.parquet"))

@@ -1,4 +1,4 @@
-"""Documents to token shards with document and sentence boundaries, and the corpus's manifest."""
+"""Writes documents as token shards with document and sentence ends, and the corpus's manifest."""
 
 import importlib.metadata
 import json
@@ -33,7 +33,7 @@ _PACKAGES = ("datatrove", "tokenizers", "transformers", "spacy", "ftfy", "resili
 
 
 def digest_split(digest: bytes, share: float) -> str:
-    """By the hash of the text: the same text is always on the same side."""
+    """The split of a document by the hash of its text, so that copies share a split."""
     return SPLITS[int.from_bytes(digest[:8], "little") < share * 2**64]
 
 
@@ -78,7 +78,7 @@ class Formatting(PipelineStep):
         write_json(settings.work / "formatted" / f"{name}.json", counts)
 
     def _augmented(self, rows: Iterable[dict]) -> Iterator[dict]:
-        """The rows with their split; of training rows a changed copy too, if asked for."""
+        """Add the split to each row, and changed copies of training rows by augmentation."""
         methods = self.settings.listed("augment")
         for part in batched(rows, 256):
             for row in part:
@@ -97,7 +97,7 @@ class Formatting(PipelineStep):
                 yield row | changed
 
     def _tokenised(self, rows: Iterable[dict]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Ids with the end-of-document token, and the ends of the sentences in tokens."""
+        """Tokenise rows: ids with the end-of-document token, and sentence ends in tokens."""
         encodings = self._encode.encode_batch([row["text"] for row in rows], False)
         for row, encoding in zip(rows, encodings, strict=True):
             ids = np.array([*encoding.ids, self._end])
@@ -108,7 +108,7 @@ class Formatting(PipelineStep):
 
 
 def vocabulary_size(tokenizer: Any) -> int:
-    """One more than the largest id."""
+    """The number of entries of a tokenizer: one more than its largest id."""
     return max(tokenizer.get_vocab().values()) + 1
 
 
@@ -116,8 +116,8 @@ class Manifest(PipelineStep):
     """Puts the parts together: ``removed.parquet`` and, last of all, ``manifest.json``. One task.
 
     Args:
-        settings: of the corpus.
-        facts: what only the caller knows, such as the commit.
+        settings: The settings of the corpus.
+        facts: More entries for the manifest, such as the commit.
     """
 
     name, type = "manifest", "WRITER"
@@ -174,7 +174,7 @@ class Manifest(PipelineStep):
 
 
 def funnel(counts: Counts) -> list[dict[str, Any]]:
-    """Documents, words and bytes into and out of each stage, in order."""
+    """The numbers of documents, words and bytes into and out of each stage, in order."""
     rows: list[dict[str, Any]] = []
     for stage, counter in counts.stages.items():
         row: dict[str, Any] = {"stage": stage}
@@ -189,5 +189,5 @@ def funnel(counts: Counts) -> list[dict[str, Any]]:
 
 
 def clear(settings: Settings) -> None:
-    """What lay between the stages is no longer needed."""
+    """Remove the files between stages, which are no longer needed."""
     shutil.rmtree(settings.work, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Words as copies are compared: without case, punctuation and white space."""
+"""Normalised words, by which duplicates are found: without case, punctuation and white space."""
 
 import functools
 import hashlib
@@ -11,7 +11,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it is lost mod
 
 
 def normalized_words(text: str) -> list[str]:
-    """Lower-case words without punctuation; characters of Chinese and Japanese one by one."""
+    """Split into lower-case words without punctuation, and Chinese and Japanese into characters."""
     words = text.lower().translate(PUNCTUATION_TRANS).replace("’", " ").split()
     if text.isascii():
         return words
@@ -23,14 +23,14 @@ def _is_cjk(word: str) -> bool:
 
 
 def count_words(text: str) -> int:
-    """What the funnel counts: words between white space, or characters where there is none."""
+    """Count words between white space, or characters of Chinese and Japanese."""
     if text.isascii():
         return len(text.split())
     return len([part for word in text.split() for part in (word if _is_cjk(word) else [word])])
 
 
 def text_digest(text: str) -> bytes:
-    """16 bytes that are the same for texts that differ in white space only."""
+    """A digest of 16 bytes that is the same for texts that differ in white space only."""
     return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
 
 
@@ -40,7 +40,7 @@ def _hash(word: str) -> int:
 
 
 def ngram_hashes(words: list[str], length: int) -> np.ndarray:
-    """A 64-bit hash of each ``length`` words in a row, (max(0, N - length + 1),) uint64."""
+    """Hash each n-gram of ``length`` of the N words, (max(0, N - length + 1),) uint64."""
     count = len(words) - length + 1
     if count <= 0:
         return np.empty(0, dtype=np.uint64)

@@ -38,12 +38,13 @@ class Page:
 
     @classmethod
     def of(cls, text: str, language: str) -> "Page":
+        """Make a page with its lines."""
         page = cls(text, language)
         page.split()
         return page
 
     def split(self) -> None:
-        """Make the lines of the text, by the language."""
+        """Split the text into lines by the rules of the language."""
         parts = self.text.split("\n")
         self.lines = [line for part in parts for line in line_splitter(self.language)(part)]
 
@@ -53,11 +54,11 @@ class Page:
 
     @functools.cached_property
     def real_words(self) -> list[str]:
-        """Without those that are punctuation only."""
+        """The words that are not only punctuation."""
         return [word for word in self.words if not _is_punctuation(word)]
 
     def sentence_ends(self) -> list[int]:
-        """In characters of the text that the lines make, the line break included."""
+        """The ends of the sentences in characters of the joined lines, line breaks included."""
         ends, start = [], 0
         for line in self.lines:
             ends += [start + end for end in line.ends]
@@ -109,7 +110,7 @@ class _SpacyTokenizer:
 
 
 class _DatatroveTokenizer:
-    """The same by any other tokenizer of datatrove's."""
+    """Words and sentence ends by any other tokenizer of datatrove's."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
         self.tokenizer = tokenizer
@@ -121,7 +122,7 @@ class _DatatroveTokenizer:
 
 @functools.cache
 def line_splitter(language: str):
-    """What makes lines of a part of a text, with datatrove's tokenizer of that language."""
+    """Make a function that splits a text into lines, by datatrove's tokenizer of a language."""
     if language not in _known():
         names = ", ".join(sorted(name for name in _known() if len(name) == 2))
         raise ValueError(f"--languages {language}: no word tokenizer; there are {names}")

@@ -86,7 +86,7 @@ _NO_PHONE = re.compile(
 
 @dataclass(frozen=True)
 class Match:
-    """Personal data in ``text[start:end]``."""
+    """A find of personal data in ``text[start:end]``."""
 
     kind: str
     start: int
@@ -94,7 +94,7 @@ class Match:
 
 
 def find(text: str) -> list[Match]:
-    """All that is there, from left to right and without overlap."""
+    """Find all personal data, from left to right and without overlap."""
     candidates, kept = list(_candidates(text)), []
     taken = bytearray(len(text) if candidates else 0)
     for item in candidates:
@@ -105,7 +105,7 @@ def find(text: str) -> list[Match]:
 
 
 def mask(text: str, kinds: Collection[str] = KINDS) -> tuple[str, Counter[str]]:
-    """The text with ``<EMAIL>``, ``<CARD>`` and so on, and how many of each kind there were."""
+    """Replace personal data by ``<EMAIL>``, ``<CARD>`` and so on, and count each kind."""
     counts: Counter[str] = Counter()
     # What stood beside personal data may be found only when that is gone.
     while found := [item for item in find(text) if item.kind in kinds]:
@@ -119,7 +119,7 @@ def mask(text: str, kinds: Collection[str] = KINDS) -> tuple[str, Counter[str]]:
 
 
 def _candidates(text: str) -> Iterator[Match]:
-    """In the order in which they are believed where they overlap."""
+    """The candidates, of which an earlier one wins where two overlap."""
     if any(sign in text for sign in _SIGNS):
         yield from _emails(text)
     if _NUMBERS.search(text):
@@ -156,7 +156,7 @@ def _ibans(text: str) -> Iterator[Match]:
 
 
 def _cards(text: str) -> Iterator[Match]:
-    """In a run of groups of digits, each longest part that is a card's number."""
+    """Find each longest part of a run of groups of digits that is a card's number."""
     for run in _CARD.finditer(text):
         groups, last = [group.span() for group in _GROUP.finditer(text, *run.span())], 0
         for n, (start, _) in enumerate(groups):

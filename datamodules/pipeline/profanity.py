@@ -14,7 +14,7 @@ _WORD = re.compile(r"\w\w+")
 
 
 def tokenize(text: str) -> list[str]:
-    """The words that the classifier knows of: of two letters or more, in the case of the text."""
+    """Split into the classifier's words, of two letters or more, in the case of the text."""
     return _WORD.findall(text)
 
 

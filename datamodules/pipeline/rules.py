@@ -1,4 +1,4 @@
-"""What makes a document worth keeping: the published rules, each with its value and its limit.
+"""The published filter rules; each yields its value and its limit.
 
 A rule group yields (rule, value, limit, broken) one after another and is read up to the first that
 is broken, so that dear measurements come last. Names, order and limits are those of datatrove's
@@ -19,7 +19,7 @@ Measurements = Iterator[tuple[str, float, float, bool]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Thresholds of one language; those of the papers, made for English, by default."""
+    """The thresholds of a language; by default those of the papers, which are for English."""
 
     min_words: int = 50
     max_words: int = 100_000
@@ -52,6 +52,7 @@ LIMITS = {
 
 
 def limits_of(language: str) -> Limits:
+    """The thresholds of a language, which are wide for a language without limits of its own."""
     return LIMITS.get(language, _OTHER)
 
 
@@ -76,14 +77,14 @@ def gopher_repetition(page: Page, limits: Limits) -> Measurements:
 
 
 def _repeated(parts: list[str]) -> tuple[int, int]:
-    """How many of them occurred before, and their characters."""
+    """Count the parts that occurred before, and their characters."""
     again = Counter(parts)
     twice = [(part, count - 1) for part, count in again.items() if count > 1]
     return sum(c for _, c in twice), sum(len(part) * c for part, c in twice)
 
 
 def _top(words: list[str], n: int) -> int:
-    """Characters of the most frequent n-gram with its spaces, all its occurrences."""
+    """The characters of all occurrences of the most frequent n-gram, with its spaces."""
     if len(words) < n:
         return 0
     counts = Counter(zip(*(words[shift:] for shift in range(n)), strict=False))
@@ -92,7 +93,7 @@ def _top(words: list[str], n: int) -> int:
 
 
 def _covered(words: list[str], n: int) -> int:
-    """Characters inside n-grams that occurred before, each counted once."""
+    """The characters inside n-grams that occurred before, each counted once."""
     grams = list(zip(*(words[shift:] for shift in range(n)), strict=False))
     if len(set(grams)) == len(grams):
         return 0
@@ -138,7 +139,7 @@ _POLICY = re.compile("terms of use|privacy policy|cookie policy|uses? (of )?cook
 
 
 def c4(page: Page, limits: Limits) -> Measurements:
-    """Raffel et al. 2020: leaves out lines that are no prose, and pages with little of it."""
+    """Raffel et al. 2020: remove lines that are not prose, and pages with little prose."""
     kept = []
     for line in page.lines:
         text = line.text.strip()
@@ -166,7 +167,7 @@ def c4(page: Page, limits: Limits) -> Measurements:
 
 
 def _without(line: Line, text: str) -> Line:
-    """The line as it is left, its sentences where they were."""
+    """The line with its remaining text, and its sentence ends where they were."""
     if text == line.text:
         return line
     if text == line.text.strip():

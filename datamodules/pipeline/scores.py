@@ -1,4 +1,4 @@
-"""What a document is rated by: its language, how much like prose it is, how toxic."""
+"""Scores of a document: its language, its quality and its toxicity."""
 
 import functools
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _PIECE = 400  # characters: enough for the model to be sure, few enough to see a
 
 
 def detect_language(text: str) -> tuple[str, float]:
-    """Two-letter code of the language that most of the text is in, and the share that is in it.
+    """Detect the language of most of the text: its two-letter code, and its share of the text.
 
     By the compressed fastText model lid.176 (Joulin et al. 2016), which comes with its package,
     over pieces of the text: of the whole of a long text it is less sure, and of a page in two
@@ -32,7 +32,7 @@ def detect_language(text: str) -> tuple[str, float]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text in pieces of like size, cut at white space."""
+    """Split the text into pieces of like size at white space."""
     text = " ".join(text.split())
     count = max(1, round(len(text) / _PIECE))
     start = 0
@@ -53,7 +53,7 @@ def _detector():
 
 
 def quality_score(page: Page) -> float:
-    """0 to 1, the mean of five shares that are high in edited prose and can be looked at.
+    """Score quality from 0 to 1, the mean of five shares that are high in edited prose.
 
     Lines that end a sentence; words made of letters; sentences of 5 to 50 words; different words
     among the first 200; stop words, of which prose has a fifth (where they are known).
@@ -76,7 +76,7 @@ def quality_score(page: Page) -> float:
 
 
 def _sentence_lengths(page: Page) -> list[float]:
-    """Words of each sentence, as their line has them on average."""
+    """The number of words of each sentence, as an average over its line."""
     return [len(line.words) / len(line.ends) for line in page.lines for _ in line.ends]
 
 
@@ -105,7 +105,7 @@ _NAMES = frozenset(["Dick", "Beth", "Chester", "Gregory", "Isaac"])
 
 
 def toxicity_score(page: Page) -> float:
-    """Share of sentences that a linear classifier of offensive language is sure of (> 0.9).
+    """The share of sentences that a linear classifier is sure are offensive (> 0.9).
 
     It was trained on English comments, so other languages are not rated (0). Sentences, because a
     long text dilutes what one of them says; of those only such as hold a word that is suspect by
@@ -125,7 +125,7 @@ def toxicity_score(page: Page) -> float:
 
 
 def _counted(sentence: str) -> list[str]:
-    """Its words in lower case, without names and words for people."""
+    """The words of a sentence in lower case, without names and words for people."""
     words = []
     for place, word in enumerate(profanity.tokenize(sentence)):
         lower = word.lower()

@@ -1,4 +1,4 @@
-"""What a corpus is made of and how: every flag of ``prepare_corpus.py``."""
+"""The settings of a corpus: every flag of ``prepare_corpus.py``."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,48 +10,49 @@ from datamodules.pipeline import pii, rules
 from datamodules.pipeline.pages import line_splitter
 from datamodules.spelling import did_you_mean
 
-TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers made from the corpus
-# What may differ between two calls that make the same corpus.
+TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers that are trained on the corpus
+# Settings that may differ between two calls that make the same corpus.
 _EXECUTION = ("out", "workers", "executor", "partition", "time_limit", "unreadable")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A corpus of one source.
+    """The settings of a corpus of one source.
 
     Args:
-        source: imdb | sotu (bundled), a file, folder or glob of .txt .md .html .jsonl .parquet
-            .warc (also .gz and .zst), or the id of a hub dataset.
-        out: folder for the corpus.
-        text_column: of jsonl, parquet and hub data.
-        id_column: of jsonl and parquet, where there is one.
-        unreadable: skip names and counts what cannot be read, stop ends the run.
-        languages: codes to keep, joined by commas.
-        language_probability: of the language, below which a document goes; 0 keeps all and takes
-            the first language's rules.
-        rules: groups joined by commas, in their order, or none.
-        quality: score from 0 to 1 below which a document goes; 0 does not rate.
-        toxicity: share of offensive sentences above which a document goes; 1 does not rate.
-        pii: kinds to mask, joined by commas, or none.
-        notices: keep | drop lines that only state copyright or a licence.
-        decontaminate: evaluation sets, joined by commas, or none: imdb, rotten_tomatoes (their
-            validation and test rows) or files.
-        exact_duplicates: keep | drop; those kept are near duplicates too.
-        near_duplicates: Jaccard similarity of 5-word shingles from which a document is a copy; 1
-            does not look.
-        tokenizer: bpe | wordpiece | unigram, trained on the corpus, or a bundled name, a folder or
-            a hub id.
-        vocabulary: entries of a trained tokenizer.
-        lowercase: a trained tokenizer takes capitals for small letters.
-        validation: share of documents for the validation split.
-        augment: one changed copy of each training document by synonyms, deletion, swap,
-            sentence_shuffle, recombination or back_translation (several joined by commas), or none.
-        seed: of the augmentation.
-        tasks: into which the work is cut; each is done again from its start after a kill.
-        workers: processes at a time; the cores if not given.
-        executor: where the tasks run; ray and slurm need their clusters.
-        partition: of Slurm.
-        time_limit: of a Slurm job.
+        source: Raw documents: imdb | sotu (bundled), a file, folder or glob of .txt .md .html
+            .jsonl .parquet .warc (also .gz and .zst), or the id of a hub dataset.
+        out: Folder for the corpus.
+        text_column: Column of the text in jsonl, parquet and hub data.
+        id_column: Column of the document's id in jsonl and parquet, where there is one.
+        unreadable: Treatment of what cannot be read: skip names and counts it, stop ends the run.
+        languages: Codes of the languages to keep, joined by commas.
+        language_probability: Probability of the language below which a document is removed; 0 keeps
+            all and takes the first language's rules.
+        rules: Groups of filter rules in their order, joined by commas, or none.
+        quality: Quality score from 0 to 1 below which a document is removed; 0 does not rate.
+        toxicity: Share of offensive sentences above which a document is removed; 1 does not rate.
+        pii: Kinds of personal data to mask, joined by commas, or none.
+        notices: Treatment of lines that only state copyright or a licence: keep | drop.
+        decontaminate: Evaluation sets that must not be in the corpus, joined by commas: imdb,
+            rotten_tomatoes (their validation and test rows) or files; or none.
+        exact_duplicates: Treatment of exact duplicates: keep | drop; near_duplicates finds those
+            that are kept.
+        near_duplicates: Jaccard similarity of 5-word shingles from which a document is a duplicate;
+            1 does not look for any.
+        tokenizer: Kind of a tokenizer to train on the corpus: bpe | wordpiece | unigram; or a
+            finished one: a bundled name, a folder or a hub id.
+        vocabulary: Number of entries of a trained tokenizer.
+        lowercase: Whether a trained tokenizer lowercases the text.
+        validation: Share of the documents for the validation split.
+        augment: Methods by which each training document gets one changed copy, joined by commas:
+            synonyms, deletion, swap, sentence_shuffle, recombination, back_translation; or none.
+        seed: Seed of the augmentation.
+        tasks: Number of tasks that share the work; after a kill, a task starts again.
+        workers: Number of processes at a time; the number of cores by default.
+        executor: Place where the tasks run; ray and slurm need their clusters.
+        partition: Partition of Slurm.
+        time_limit: Time limit of a Slurm job.
     """
 
     source: str
@@ -112,19 +113,21 @@ class Settings:
                 raise ValueError(f"--{name} {word}: there are {', '.join(names)}, or none{hint}")
 
     def listed(self, name: str) -> list[str]:
+        """The words of a setting that is a list joined by commas; none for "none"."""
         value = getattr(self, name)
         return [] if value == "none" else [word.strip() for word in value.split(",") if word]
 
     @property
     def folder(self) -> Path:
+        """The absolute path of the corpus."""
         return Path(self.out).expanduser().absolute()
 
     @property
     def work(self) -> Path:
-        """What lies between the stages; it goes when the corpus is whole."""
+        """The folder of the files between stages; it is removed when the corpus is whole."""
         return self.folder / "work"
 
     def content_settings(self) -> dict[str, Any]:
-        """What decides how the corpus comes out, as JSON has it."""
+        """The settings on which the content of the corpus depends, as JSON has them."""
         kept = {k: v for k, v in asdict(self).items() if k not in _EXECUTION}
         return json.loads(json.dumps(kept))

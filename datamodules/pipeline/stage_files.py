@@ -1,4 +1,4 @@
-"""What lies between the stages: documents and removals in Parquet, counts in JSON."""
+"""The files between stages: documents and removals in Parquet, counts in JSON."""
 
 import json
 import os
@@ -51,6 +51,7 @@ class ParquetRows:
         self.size = 0
 
     def add(self, **row: Any) -> None:
+        """Add a row; columns that are not given are null."""
         self.rows.append(row)
         self.size += 200 + len(row.get("text") or "")
         if self.size > _CHARACTERS:
@@ -76,14 +77,14 @@ class ParquetRows:
 
 
 def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Rows of a Parquet file, a few megabytes of it in memory."""
+    """Read the rows of a Parquet file, with a few megabytes of it in memory."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=256, columns=columns):
             yield from batch.to_pylist()
 
 
 def write_json(path: Path, content: Any) -> None:
-    """The whole file or none."""
+    """Write a file that is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -94,7 +95,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 class Counts:
-    """Documents, words and bytes into and out of each stage, removals by rule, edits by kind."""
+    """Counts of documents, words and bytes into and out of each stage, of removals and of edits."""
 
     def __init__(self, *stages: str) -> None:
         self.stages: dict[str, Counter[str]] = {stage: Counter() for stage in stages}
@@ -105,9 +106,11 @@ class Counts:
         self.inputs = 0  # sum of the digests of all that was read, whatever its order
 
     def into(self, stage: str, size: tuple[int, int]) -> None:
+        """Count a document of so many words and bytes that enters a stage."""
         self._add(stage, "in", size)
 
     def out_of(self, stage: str, size: tuple[int, int]) -> None:
+        """Count a document of so many words and bytes that leaves a stage."""
         self._add(stage, "out", size)
 
     def _add(self, stage: str, side: str, size: tuple[int, int]) -> None:
@@ -116,11 +119,12 @@ class Counts:
             counter[f"{name}_{side}"] += amount
 
     def save(self, path: Path) -> None:
+        """Write all counts as JSON."""
         write_json(path, {**vars(self), "inputs": f"{self.inputs % 2**128:032x}"})
 
     @classmethod
     def sum(cls, paths: list[Path]) -> "Counts":
-        """Of all tasks; the stages in the order in which documents met them."""
+        """Sum the counts of all tasks, the stages in the order in which documents met them."""
         total = cls()
         for path in paths:
             part = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""A tokenizer for the corpus: trained on it, with every token that an objective needs, or given."""
+"""The tokenizer of a corpus: trained on it, with every token that an objective needs, or given."""
 
 import io
 import shutil
@@ -32,7 +32,7 @@ _CHARACTERS = 100_000_000  # of a large corpus; more no longer changes the vocab
 
 
 class Tokenizer(PipelineStep):
-    """Writes ``tokenizer/``. One task."""
+    """Trains or copies the tokenizer to ``tokenizer/``. One task."""
 
     name, type = "tokenizer", "TOKENIZER"
 
@@ -54,7 +54,7 @@ class Tokenizer(PipelineStep):
 
 
 def _sample(work: Path) -> Iterator[str]:
-    """All texts, or of a large corpus every n-th."""
+    """All texts, or every n-th text of a large corpus."""
     files, dropped = kept_files(work), DroppedRows.load(work)
     size = sum(path.stat().st_size for path in files) * 3  # compressed to about a third
     step = -(-size // _CHARACTERS)
@@ -65,7 +65,7 @@ def _sample(work: Path) -> Iterator[str]:
 
 
 def train(kind: str, texts: Iterator[str], vocabulary: int, lowercase: bool = False) -> Any:
-    """A fast tokenizer with the seven special tokens; the same texts give the same tokenizer.
+    """Train a fast tokenizer with the seven special tokens; the same texts give the same tokenizer.
 
     ``bpe`` works on bytes and knows every character (Radford et al. 2019); ``wordpiece`` (Schuster
     & Nakajima 2012) and ``unigram`` (Kudo 2018) turn characters that were too rare into [UNK].
@@ -97,7 +97,7 @@ def _bpe(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
 
 
 def _wordpiece(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
-    """The pieces into which merges cut the corpus, by how often, inside and at the start of words.
+    """Rank the pieces into which merges split the corpus by their counts.
 
     The trainer of the library numbers them by a hash map's order, another one in every process.
     """
@@ -128,7 +128,7 @@ def _wordpiece(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
 
 
 def _unigram(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
-    """By sentencepiece: the other library's sums depend on the order in which its threads end."""
+    """Train by sentencepiece: the other library's sums depend on the order of its threads."""
     import sentencepiece
 
     model = io.BytesIO()
@@ -165,7 +165,7 @@ def _unigram(texts: Iterable[str], vocabulary: int, lowercase: bool) -> Fast:
 
 
 def end_of_document(tokenizer: Any) -> int:
-    """The token that ends every document: the end of a text, or what separates two."""
+    """The id of the token that ends every document: the end-of-text or the separator token."""
     for token in (tokenizer.eos_token_id, tokenizer.sep_token_id):
         if token is not None:
             return token
@@ -175,7 +175,7 @@ def end_of_document(tokenizer: Any) -> int:
 
 
 def check(kind: str, vocabulary: int) -> None:
-    """Refuse what would only fail after the work of the stages before."""
+    """Check the tokenizer's settings, which would only fail after the stages before it."""
     if kind not in TRAINED:
         try:
             tokenizer = packaged.load_tokenizer(kind)
