@@ -1,7 +1,7 @@
 """The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -27,8 +27,15 @@ class RowDataModule(LightningDataModule):
 
     A subclass fills ``_rows`` by split in ``prepare_data`` or ``setup``, and overrides ``facts``,
     ``notes`` and the properties below.
+
+    Attributes:
+        reads_labels: Whether the task says what kind of labels is read (``labels``).
+        task_links: Attributes of the built data module that the task takes, as pairs of their name
+            here and of the task's argument.
     """
 
+    reads_labels: ClassVar[bool] = False
+    task_links: ClassVar[tuple[tuple[str, str], ...]] = ()
     batches: type[LengthBatchSampler] = LengthBatchSampler
     _rows: Mapping[str, Rows]
 

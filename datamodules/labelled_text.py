@@ -38,6 +38,8 @@ class LabelledText(RowDataModule):
         workers: Number of processes that assemble batches; 0 uses the training process.
     """
 
+    reads_labels = True
+    task_links = (("label_names", "labels"),)
     hub_repo: str | None = None
     hub_config: str | None = None
     names: tuple[str, ...] | None = None  # of the classes that files give as integers

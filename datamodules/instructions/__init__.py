@@ -47,6 +47,7 @@ class Instructions(RowDataModule):
         workers: Number of processes that assemble batches; 0 uses the training process.
     """
 
+    task_links = (("chat_template", "chat_template"),)
     _rows: dict[str, ConversationRows]
 
     def __init__(

@@ -1,11 +1,10 @@
-"""One run: its folder, its record, its callbacks; fit, test on the best, export, result."""
+"""One run from its opening to its end: folder, lock, callbacks, tracked record."""
 
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from filelock import FileLock
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -27,15 +26,19 @@ from experiments.common import files
 from experiments.common.shell import this_command
 from experiments.runner import run_folder
 from experiments.runner.checkpoints import Best, readable
-from experiments.runner.summary import closing, colours, opening, plain
+from experiments.runner.summary import colours, opening, plain
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
-from modules.exporting import export
-from modules.finetuning.base import FineTuningModule
 
 
 class Run:
-    """``outputs/<experiment>/<run id>/`` and all that goes into it; nothing before ``open``."""
+    """One run and its folder, ``<output>/<experiment>/<run id>/``; nothing exists before ``open``.
+
+    Attributes:
+        folder: The folder of the run; ``last`` is its newest checkpoint.
+        callbacks: The callbacks of every run.
+        inputs: What the run uses, and ``outputs`` what it makes, with their digests; on rank 0.
+    """
 
     def __init__(
         self,
@@ -51,14 +54,14 @@ class Run:
         self.folder = resumed or Path(config.output) / name / run_folder.new_id()
         self.config, self.data = plain(parsed), datamodule.facts()
         self.commit = tracking.git_commit()
-        self.inputs: dict[str, provenance.Node] = {}  # on rank 0, which declares them
+        self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
         self.last = self.folder / "checkpoints" / "last.ckpt"
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
         self.lock: FileLock | None = None  # on rank 0, while the run goes on
-        self.cost = ThroughputMonitor()
-        self.utilization = MFUMonitor(self.cost.rate)
+        self.throughput = ThroughputMonitor()
+        self.mfu = MFUMonitor(self.throughput.rate)
         self.best = Best(
             self.last.parent,
             "best",
@@ -70,8 +73,8 @@ class Run:
         )
         self.callbacks: list[Callback] = [
             StepSeed(config.seed_everything),
-            self.cost,
-            self.utilization,
+            self.throughput,
+            self.mfu,
             StopOnNaN(),
             Predictions(),
             LearningRateMonitor("step"),
@@ -138,83 +141,9 @@ class Run:
             raise ValueError(f"{lead}{error}") from error
         return f"going on after step {held['global_step']} (epoch {held['epoch'] + 1})"
 
-    def fit_and_test(self) -> None:
-        """Train, or go on training; test the best checkpoint; export it; say what came of it."""
-        trainer, model, notes = self.trainer, self.model, []
-        onwards = self.last if self.last.exists() else None
-        trainer.fit(model, self.datamodule, ckpt_path=onwards, weights_only=True)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
-        best = self.last.with_name("best.ckpt")
-        if best.exists():
-            with readable(best):
-                model = type(model).load_from_checkpoint(
-                    best, map_location="cpu", weights_only=True
-                )
-        else:
-            notes.append("no validation chose a checkpoint: these are the last weights")
-        # A corpus has no rows for a test: the best weights are measured on the validation rows.
-        measure = trainer.test if isinstance(model, FineTuningModule) else trainer.validate
-        metrics = dict((measure(model, self.datamodule, verbose=False) or [{}])[0])
-        if self.best.best_model_score is not None:
-            metrics[model.monitor] = float(self.best.best_model_score)
-        if trainer.is_global_zero:
-            facts = {
-                "data": tracking.redact(self.data),
-                "metrics": metrics,
-                "tokens": self.cost.tokens,
-                "git_commit": self.commit,
-            }
-            export(model, self.folder / "export", facts)
-            made = {"run": self.folder.name, "commit": self.commit, "inputs": self.inputs}
-            self.outputs["model"] = provenance.sign(self.folder / "export", self._title(), made)
-            self._conclude(metrics, notes)
-
-    def measure(self) -> None:
-        """Where nothing trains: validate and test, and say what came of it."""
-        shown: dict[str, float] = {}
-        for of in (self.trainer.test, self.trainer.validate):
-            shown |= dict((of(self.model, self.datamodule, verbose=False) or [{}])[0])
-        chosen = {name: v for name, v in shown.items() if name.startswith("test/")}
-        if self.model.monitor in shown:
-            chosen[self.model.monitor] = shown[self.model.monitor]
-        if self.trainer.is_global_zero:
-            self.last.parent.rmdir()
-            self._conclude(chosen, [])
-
-    def _conclude(self, metrics: dict[str, float], notes: list[str]) -> None:
-        started, cost = psutil.Process().create_time(), self.cost.summary()
-        first = cost.pop("first_batch_at")
-        kept = [f for f in (self.last.with_name("best.ckpt"), self.last) if f.is_file()]
-        cost["mfu"] = self.utilization.mfu()
-        cost["checkpoint_bytes"] = kept[0].stat().st_size if kept else 0
-        file = self.folder / "result.json"
-        model = self.outputs.get("model") or self.inputs["backbone"]
-        name = f"{self._title()}-evaluation"
-        self.outputs["evaluation"] = provenance.evaluation(name, metrics, model, self.data, file)
-        result = {
-            "metrics": metrics,
-            "config": tracking.redact(self.config),
-            "data": tracking.redact(self.data),
-            "inputs": tracking.redact(self.inputs),
-            "outputs": tracking.redact(provenance.flat(self.outputs)),
-            **cost,
-            "seconds": round(self.cost.elapsed(), 1),
-            "seconds_to_first_step": first and round(first - started, 1),
-            "git_commit": self.commit,
-            "wandb": tracking.address(self.logger),
-        }
-        where = tracking.where(self.logger)
-        files.write_json(file, result)
-        artifacts.declare(self.logger, {}, self.outputs)
-        facts = ("seconds", "seconds_to_first_step")
-        tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
-        summary = {**tested, **cost}
-        self.close("finished", **summary, **{key: result[key] for key in facts})
-        print(closing(self, result, notes, where), flush=True)
-
-    def _title(self) -> str:
-        """What the run's model is called elsewhere."""
+    @property
+    def title(self) -> str:
+        """The name of the run's model in the records of later runs."""
         return f"{self.name}-{self.folder.name}"
 
     def how_to_resume(self) -> str:

@@ -77,20 +77,17 @@ def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
 def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     """Run the script with a ``main`` that only parses."""
     from experiments.runner import cli
+    from experiments.runner.command_line import CommandLine
 
     exits.quiet()
     found: list[Parsed | str] = []
-
-    class Parsing(cli.Experiment):
-        def instantiate_classes(self) -> None:
-            """Nothing: what was typed has been parsed."""
 
     def main(file: str, doc: str, model: type, data: type, defaults: dict | None = None) -> None:
         for line in lines:
             sys.argv = [script, *line]
             try:
                 with redirect_stderr(io.StringIO()) as said:
-                    parsing = Parsing(Path(file).stem, doc, model, data, defaults or {})
+                    parsing = CommandLine(Path(file).stem, doc, model, data, defaults or {})
                 found.append(Parsed(parsing.parsed, frozenset(parsing.parser.known)))
             except SystemExit:
                 last = said.getvalue().strip().splitlines()[-1:]

@@ -1,0 +1,175 @@
+"""The command line of an experiment: its flags, their defaults, and flags that follow others."""
+
+import pydoc
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import LightningCLI
+
+from datamodules.base import RowDataModule
+from experiments.runner import run_folder
+from experiments.runner.parser import Parser
+from experiments.tracking.logger import Tracking
+from modules.backbones import native_bf16
+from modules.base import PretuneModule
+from modules.registry import registered
+from modules.tasks import Task
+
+TRAINER_DEFAULTS = {
+    "trainer.gradient_clip_val": 1.0,
+    "trainer.log_every_n_steps": 10,
+    "trainer.num_sanity_val_steps": 0,
+    "trainer.enable_model_summary": False,
+    "trainer.use_distributed_sampler": False,  # our sampler shares the rows out
+}
+
+
+class CommandLine(LightningCLI):
+    """The flags as they were given, parsed and checked; nothing is built yet.
+
+    Attributes:
+        config: The parsed settings.
+        parsed: The settings as plain values, which ``config.yaml`` holds.
+        resumed: The folder of the run to go on with, if there is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        doc: str,
+        model: type[LightningModule],
+        data: type[LightningDataModule],
+        defaults: dict[str, Any],
+    ) -> None:
+        self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
+        self.resumed: Path | None = None
+        args = sys.argv[1:]
+        if wanted := _value_of("--resume", args):
+            self.resumed = run_folder.find(_value_of("--output", args) or "outputs", name, wanted)
+            args = ["--config", str(self.resumed / "config.yaml"), *args]
+        super().__init__(
+            model_class=_base(model, PretuneModule),
+            datamodule_class=_base(data, RowDataModule),
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            parser_class=Parser,
+            parser_kwargs={"description": doc, "prog": f"{name}.py"},
+            save_config_callback=None,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            run=False,
+            args=args,
+        )
+
+    def add_default_arguments_to_parser(self, parser: Parser) -> None:
+        parser.add_argument(
+            "--seed_everything", type=NonNegativeInt, default=0, help="The seed of the run"
+        )
+
+    def add_arguments_to_parser(self, parser: Parser) -> None:
+        parser.add_argument(
+            "--resume",
+            type=str | None,
+            help="Go on with a run that was stopped: last, its id or its folder",
+        )
+        parser.add_argument(
+            "--output", type=str, default="outputs", help="The folder under which runs are kept"
+        )
+        parser.add_argument(
+            "--checkpoint_seconds",
+            type=NonNegativeFloat,
+            default=20.0,
+            help="The most seconds of training that a kill may cost: the age of last.ckpt",
+        )
+        parser.add_class_arguments(Tracking, "tracking")
+        self._link(parser)
+        for key, value in self._defaults().items():
+            parser.set_defaults({key: value})
+
+    def _link(self, parser: Parser) -> None:
+        """Has flags follow others, so that the two cannot disagree."""
+        model, data = self.classes["model"], self.classes["data"]
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        for source, target, built in model.links:
+            when = "instantiate" if built else "parse"
+            source = source if built else _in_class(source)
+            parser.link_arguments(source, _in_class(target), apply_on=when)
+        if model.default_task is None:
+            return
+        if data.reads_labels:
+            parser.link_arguments("model.init_args.task", "data.init_args.labels", _label_kind)
+        for source, target in data.task_links:
+            task = f"model.init_args.task.init_args.{target}"
+            parser.link_arguments(f"data.{source}", task, apply_on="instantiate")
+
+    def _defaults(self) -> dict[str, Any]:
+        """The experiment's defaults: classes with their arguments, and the Trainer's flags."""
+        precision = "bf16-mixed" if native_bf16() else "32-true"
+        given = {"trainer.precision": precision, **TRAINER_DEFAULTS, **self.defaults}
+        found = {key: value for key, value in given.items() if key.startswith("trainer.")}
+        for key, chosen in self.classes.items():
+            own = _below(key, given)
+            if key == "model" and chosen.default_task is not None:
+                task, kind = _below("task", own), own.get("task", chosen.default_task)
+                own = {k: v for k, v in own.items() if k.partition(".")[0] != "task"}
+                own["task"] = {"class_path": f"modules.{kind}", "init_args": task}
+            path = f"{chosen.__module__}.{chosen.__qualname__}"
+            found[key] = {"class_path": path, "init_args": own}
+        return found
+
+    def parse_arguments(self, parser: Parser, args: Any) -> None:
+        super().parse_arguments(parser, args)
+        dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
+        self.parsed = yaml.safe_load(dumped)
+        del self.parsed["resume"]
+
+    def instantiate_classes(self) -> None:
+        """Does nothing: ``assembly`` builds the parts, where they are wanted."""
+
+    def build(self) -> Any:
+        """The settings with data module, module and the Trainer's parts as objects.
+
+        Raises:
+            ValueError: If a class refuses its arguments.
+        """
+        try:
+            return self.parser.instantiate_classes(self.config)
+        except ValueError as error:  # jsonargparse wraps what a class's own __init__ raised
+            while "Union subtypes" in str(error) and error.__cause__:
+                error = error.__cause__
+            raise error from None
+
+
+def _base(chosen: type, root: type) -> type:
+    """The class below ``root`` whose subclasses may take the place of the chosen one."""
+    above = [kind for kind in chosen.__mro__ if issubclass(kind, root) and kind is not root]
+    return above[-1] if above else chosen
+
+
+def _in_class(flag: str) -> str:
+    """The parser's name for the flag of a class: model.init_args.rank for model.rank."""
+    key, _, name = flag.partition(".")
+    return f"{key}.init_args.{name}" if name else key
+
+
+def _below(key: str, settings: dict[str, Any]) -> dict[str, Any]:
+    lead = f"{key}."
+    return {k.removeprefix(lead): v for k, v in settings.items() if k.startswith(lead)}
+
+
+def _label_kind(task: Any) -> str:
+    """The kind of label that the task wants of the data."""
+    name = task if isinstance(task, str) else task["class_path"]
+    found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
+    return getattr(found, "label_kind", "class")
+
+
+def _value_of(flag: str, args: list[str]) -> str | None:
+    """The value of a flag that is needed before the parser runs; the last one counts."""
+    values = [following for word, following in zip(args, args[1:], strict=False) if word == flag]
+    values += [word.partition("=")[2] for word in args if word.startswith(f"{flag}=")]
+    return values[-1] if values else None

@@ -1,0 +1,60 @@
+"""What a run leaves behind: its config in the tracker, result.json, and the last screen."""
+
+from typing import Any
+
+import psutil
+
+from experiments.common import files
+from experiments.common.redaction import redact
+from experiments.runner.run import Run
+from experiments.runner.summary import closing
+from experiments.tracking import artifacts, provenance
+from experiments.tracking.locations import address, where
+
+
+def model_facts(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
+    """What the model card of the export says of the run."""
+    return {
+        "data": redact(run.data),
+        "metrics": metrics,
+        "tokens": run.throughput.tokens,
+        "git_commit": run.commit,
+    }
+
+
+def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
+    """Writes result.json, closes the run as finished, and prints the last screen."""
+    costs = _costs(run)
+    file = run.folder / "result.json"
+    model = run.outputs.get("model") or run.inputs["backbone"]
+    name = f"{run.title}-evaluation"
+    run.outputs["evaluation"] = provenance.evaluation(name, metrics, model, run.data, file)
+    result = {
+        "metrics": metrics,
+        "config": redact(run.config),
+        "data": redact(run.data),
+        "inputs": redact(run.inputs),
+        "outputs": redact(provenance.flat(run.outputs)),
+        **costs,
+        "git_commit": run.commit,
+        "wandb": address(run.logger),
+    }
+    files.write_json(file, result)
+    artifacts.declare(run.logger, {}, run.outputs)
+    shown = where(run.logger)
+    tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
+    run.close("finished", **tested, **costs)
+    print(closing(run, result, notes, shown), flush=True)
+
+
+def _costs(run: Run) -> dict[str, Any]:
+    """Parameters, time, speed, memory and checkpoint size of the run."""
+    costs = run.throughput.summary()
+    first = costs.pop("first_batch_at")
+    kept = [file for file in (run.last.with_name("best.ckpt"), run.last) if file.is_file()]
+    costs["mfu"] = run.mfu.mfu()
+    costs["checkpoint_bytes"] = kept[0].stat().st_size if kept else 0
+    costs["seconds"] = round(run.throughput.elapsed(), 1)
+    started = psutil.Process().create_time()
+    costs["seconds_to_first_step"] = first and round(first - started, 1)
+    return costs

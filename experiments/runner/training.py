@@ -1,0 +1,55 @@
+"""Runs the Trainer: fit, measure the best weights, export; or only measure."""
+
+from typing import Any
+
+from experiments.runner import record
+from experiments.runner.checkpoints import readable
+from experiments.runner.run import Run
+from experiments.tracking import provenance
+from modules.exporting import export
+
+
+def train(run: Run) -> None:
+    """Trains, or goes on training; measures the best checkpoint, exports it, and concludes.
+
+    Raises:
+        KeyboardInterrupt: If the training was interrupted.
+    """
+    trainer, model, notes = run.trainer, run.model, []
+    checkpoint = run.last if run.last.exists() else None
+    trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = run.last.with_name("best.ckpt")
+    if best.exists():
+        with readable(best):
+            model = type(model).load_from_checkpoint(best, map_location="cpu", weights_only=True)
+    else:
+        notes.append("no validation chose a checkpoint: these are the last weights")
+    measure = trainer.test if model.final_split == "test" else trainer.validate
+    metrics = _first(measure(model, run.datamodule, verbose=False))
+    if run.best.best_model_score is not None:
+        metrics[model.monitor] = float(run.best.best_model_score)
+    if trainer.is_global_zero:
+        export(model, run.folder / "export", record.model_facts(run, metrics))
+        made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
+        run.outputs["model"] = provenance.sign(run.folder / "export", run.title, made)
+        record.conclude(run, metrics, notes)
+
+
+def evaluate(run: Run) -> None:
+    """Tests and validates a module that does not train, and concludes."""
+    shown: dict[str, float] = {}
+    for measure in (run.trainer.test, run.trainer.validate):
+        shown |= _first(measure(run.model, run.datamodule, verbose=False))
+    chosen = {name: value for name, value in shown.items() if name.startswith("test/")}
+    if run.model.monitor in shown:
+        chosen[run.model.monitor] = shown[run.model.monitor]
+    if run.trainer.is_global_zero:
+        run.last.parent.rmdir()
+        record.conclude(run, chosen, [])
+
+
+def _first(measured: list[Any]) -> dict[str, float]:
+    """The metrics of the one data loader that there is."""
+    return dict((measured or [{}])[0])
