@@ -1,4 +1,4 @@
-"""What modules ask of a data module; any class that has these methods will do."""
+"""Data modules as the modules see them; any class that has these methods will do."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
