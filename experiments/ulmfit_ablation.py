@@ -11,8 +11,11 @@ triangular schedule. The baseline is full_sst2.py.
 from experiments.studies.comparison import Row, main
 
 GRADUAL = ("--trainer.callbacks+=LayerwiseUnfreezing", "--trainer.callbacks.every_steps=30")
-RATES = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.decay=0.9")
-STEEP = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.decay=0.385")
+RATES = ("--trainer.callbacks+=DiscriminativeLearningRates", "--trainer.callbacks.layer_decay=0.9")
+STEEP = (
+    "--trainer.callbacks+=DiscriminativeLearningRates",
+    "--trainer.callbacks.layer_decay=0.385",
+)
 SLANTED = ("--model.schedule=slanted_triangular", "--model.warmup_ratio=0.1")
 
 ROWS = [

@@ -1,6 +1,6 @@
 """Every objective, strategy, way of prompting and task by name: ``from modules import LoRA``.
 
-What there is, is found in the folders: a new class needs its own file and no other place.
+The classes are found in the folders: a new one needs its own file and no other place.
 """
 
 from typing import Any

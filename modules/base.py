@@ -1,4 +1,4 @@
-"""What a module says of itself to whatever runs it."""
+"""The base of every module: what its class says of itself to whatever runs it."""
 
 from typing import Any, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""What modules ask of a data module; any class that has these methods will do."""
+"""Data modules as the modules see them; any class that has these methods will do."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 class CorpusData(Protocol):
     """Rows of a corpus, for pre-training."""
 
-    def suit(self, rows: Any) -> None:
+    def match_objective(self, rows: Any) -> None:
         """Serve rows of the kind that an objective needs.
 
         Raises:
@@ -23,7 +23,7 @@ class TextData(Protocol):
     def texts_of(self, split: str) -> dict[str, list[Any]]:
         """Return the columns of a split by name."""
 
-    def longest(self) -> int:
+    def max_row_length(self) -> int:
         """Return the number of tokens of the longest row of all splits."""
 
 

@@ -26,7 +26,7 @@ MIN_POSITIONS = 512  # of families that count them
 
 _SPECIAL = ("pad_token", "bos_token", "eos_token", "cls_token", "sep_token")
 _USUAL = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
-# What each family calls layers, width, heads and inner width.
+# The names that each family has for layers, width, heads and inner width.
 _FAMILIES: dict[str, tuple[str, str, str, str]] = {
     "modernbert": _USUAL,
     "modernbert-decoder": _USUAL,

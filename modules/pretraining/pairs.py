@@ -101,7 +101,7 @@ class PairHead(nn.Module):
 
 
 class PairObjective(Protocol):
-    """What the functions below read of an objective with pairs."""
+    """An objective with pairs, as the functions below read it."""
 
     tokenizer: Any
     model: PreTrainedModel

@@ -32,7 +32,7 @@ def target_mapping(targets_BT: Tensor) -> tuple[Tensor, Tensor]:
         One-hot vectors of the predicted tokens, (B, N, T) with N a multiple of 8, and which of
         them are real, (B, N) bool.
     """
-    number_BT = targets_BT.cumsum(1)  # of the predicted place, from 1 on
+    number_BT = targets_BT.cumsum(1)  # of the predicted tokens, from 1 on
     most = round_up_to_multiple(max(1, int(number_BT[:, -1].max())))
     row, place = targets_BT.nonzero(as_tuple=True)
     query = number_BT[row, place] - 1

@@ -76,7 +76,7 @@ def left_align(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple
     Returns:
         The rows, (B, W) int64 with W a multiple of 8, and their mask, (B, W) bool.
     """
-    ended_BT = functional.pad(values_BT, (0, 8), value=end)  # of which one is kept
+    ended_BT = functional.pad(values_BT, (0, 8), value=end)  # one of them is kept
     keep_BT = functional.pad(functional.pad(keep_BT, (0, 1), value=True), (0, 7))
     width = round_up_to_multiple(int(keep_BT.sum(1).max()))
     order_BW = keep_BT.int().argsort(dim=1, descending=True, stable=True)[:, :width]

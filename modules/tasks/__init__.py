@@ -26,7 +26,7 @@ def from_dict(stored: Task | dict[str, Any]) -> Task:
 
 
 def to_builtin(value: Any) -> Any:
-    """A copy with Python's own numbers in place of the command line's restricted ones.
+    """Return a copy with Python's own numbers in place of the command line's restricted ones.
 
     Checkpoints are read with ``weights_only=True``, which knows no other types.
     """

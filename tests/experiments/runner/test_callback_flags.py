@@ -11,7 +11,7 @@ from tests.experiments.running import result
         "--trainer.callbacks+=EMAWeightAveraging",
         "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/loss",
         "--trainer.callbacks+=LayerwiseUnfreezing --trainer.callbacks.every_steps=1 "
-        "--trainer.callbacks+=DiscriminativeLearningRates --trainer.callbacks.decay=0.5 "
+        "--trainer.callbacks+=DiscriminativeLearningRates --trainer.callbacks.layer_decay=0.5 "
         "--model.schedule slanted_triangular",
         "--trainer.callbacks+=BatchSizeFinder --data.batch_size 8",
     ],
