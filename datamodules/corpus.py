@@ -39,10 +39,10 @@ class Corpus(RowDataModule):
         row_tokens: Number of tokens in each row. An objective that adds tokens of its own needs
             room for them.
         batch_size: Number of rows per batch and device.
-        rows: Kind of the rows. dense takes the stream of all documents and pads only the last row;
-            document ends a row with its document and splits longer documents between sentences;
-            pairs does so too and says where the second segment of each row begins; auto takes what
-            the objective needs.
+        rows: Kind of the rows: auto | dense | document | pairs. dense takes the stream of all
+            documents and pads only the last row; document ends a row with its document and splits
+            longer documents between sentences; pairs does so too and says where the second segment
+            of each row begins; auto takes what the objective needs.
         seed: Seed of the order of the rows and of the places of pairs; the run's seed by default.
         workers: Number of processes that assemble batches; 0 uses the training process.
     """

@@ -28,8 +28,8 @@ class Instructions(RowDataModule):
             json, parquet, csv) whose records have instruction, input and output; or messages; or
             conversations, as ShareGPT's.
         tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
-        template: Chat template. tokenizer takes the tokenizer's own; plain takes ours, which needs
-            no special token; anything else is a file of Jinja.
+        template: Chat template: tokenizer | plain, or a file of Jinja. tokenizer takes the
+            tokenizer's own; plain takes ours, which needs no special token.
         loss: Tokens that count in the loss: responses and the tokens that end them, or all.
         packing: Whether several records share a row of max_length tokens; none sees another.
         batch_tokens: Number of padded tokens per batch and device; rows of like length share a
