@@ -116,7 +116,7 @@ def test_the_template_of_the_data_is_that_of_the_export(call, speaker, records):
     exported = ended.run / "export"
     held = json.loads((exported / "tokenizer_config.json").read_text())
     template = held.get("chat_template") or (exported / "chat_template.jinja").read_text()
-    assert template == chats.PLAIN
+    assert template == chats.PLAIN_TEMPLATE
 
 
 def test_packed_by_flag(call, speaker, records):
@@ -183,7 +183,7 @@ def test_a_tokenizer_without_a_template_is_offered_ours(call, records, llama):
 
 def test_an_encoder_is_one_line(call, records, bert, folder):
     template = folder / "t.jinja"
-    template.write_text(chats.PLAIN.replace("eos_token", "'[SEP]'"))
+    template.write_text(chats.PLAIN_TEMPLATE.replace("eos_token", "'[SEP]'"))
     ended = call(*chatting.flags(bert, records), "--data.max_length", "64",
                  "--data.template", str(template))  # fmt: skip
     assert ended.code == 2 and "is an encoder" in ended.err and ended.err.count("\n") == 1
