@@ -92,5 +92,6 @@ def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> se
             if "--resume" in flags:
                 resumable(path, home)
             asked.setdefault(path, []).append(flags)
-    parsed = [one for path, words in asked.items() for one in dry_run.parse(path, words)]
+    different = {path: {tuple(line): line for line in words} for path, words in asked.items()}
+    parsed = [one for path, d in different.items() for one in dry_run.parse(path, d.values())]
     return {flag for one in parsed for flag in one.flags}
