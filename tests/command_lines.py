@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonargparse
-import yaml
 
 from experiments.common.arguments import FlagParser
+from experiments.runner import run_folder
 from experiments.studies import dry_run
 from tests.pages import ROOT
 
@@ -56,12 +56,12 @@ def parse_tool(script: Path, flags: list[str], monkeypatch) -> Any:
 
 
 def resumable(script: Path, home: Path) -> None:
-    """A run of the script that has been stopped."""
-    needs = [["--data.path", "data/imdb"] if script.stem == "pretrain" else []]
-    (parsed,) = dry_run.parse(script, needs)
+    """Make the folder of a run of the script that has been stopped."""
+    needs = ["--data.path", "data/imdb"] if script.stem == "pretrain" else []
+    (parsed,) = dry_run.parse(script, [needs])
     folder = home / "outputs" / script.stem / "261101-000000-abcd"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(parsed.config))
+    if not folder.exists():
+        run_folder.make(folder, parsed.config)
 
 
 def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> set[str]:
@@ -79,16 +79,19 @@ def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> se
             found = parse_tool(path, flags[:cut], monkeypatch)
             varied = dry_run.grid.varied(found.vary)
             dry_run.check(dry_run.script_of(found.script), varied, flags[cut + 1 :])
-        elif path.parent.name == "tools" or "ORIGINS" in names:
+        elif path.parent.name == "tools":
             parse_tool(path, flags, monkeypatch)
-        elif "ROWS" in names:  # a study: the experiments that it would start
+        elif rows := names.get("ROWS", names.get("ORIGINS")):  # a study
             only = parse_tool(path, flags, monkeypatch).only
-            for row in names["ROWS"]:
+            if unknown := {*only} - {row.name.lower() for row in rows}:
+                raise ValueError(f"--only {unknown}: no such row of {path.stem}")
+            for row in names.get("ROWS", []):  # the experiments that it would start
                 if not only or row.name.lower() in only:
                     asked.setdefault(row.file, []).append([*row.flags, *flags[cut + 1 :]])
         elif "--help" not in flags:
             if "--resume" in flags:
                 resumable(path, home)
             asked.setdefault(path, []).append(flags)
-    parsed = [one for path, words in asked.items() for one in dry_run.parse(path, words)]
+    different = {path: {tuple(line): line for line in words} for path, words in asked.items()}
+    parsed = [one for path, d in different.items() for one in dry_run.parse(path, d.values())]
     return {flag for one in parsed for flag in one.flags}

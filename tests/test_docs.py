@@ -46,7 +46,6 @@ def home(tmp_path, monkeypatch) -> Path:
     """A user's folder with the files of docs/extending.md and a run that can be resumed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
     for block in blocks("docs/extending.md"):
         if block.kind == "file":
@@ -75,6 +74,7 @@ def test_every_command_line_is_parsed_by_its_command(home, monkeypatch):
         "pretune compare --curvs val/loss",
         "pretune prepare_corpus --source imdb --output x --langauges en",
         "python experiments/strategies.py -- --model.bakcbone smollm2",
+        "python experiments/pretrain_then_finetune.py --only mml",
         "pretune ablate lora_sst2 --vary model.rnak=2,8",
         "torchrun --nnodes 2 experiments/pretrain.py --data.paht data/imdb",
         "python experiments/no_such_file.py",
