@@ -1,0 +1,162 @@
+"""Every shipped experiment and study: its command lines are understood, and it runs."""
+
+import runpy
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from experiments.studies import jobs, pretraining, workers
+from tests import stories
+from tests.experiments import chatting, running, shipped
+from tests.experiments.shipped import EXPERIMENTS, STUDIES, module_of
+
+REQUIRED = {"pretrain": ["--data.path", "corpus"]}  # flags that have no default
+
+Lines = dict[Path, list[list[str]]]
+
+
+def by_name(script: Path) -> str:
+    return script.stem
+
+
+@pytest.fixture(scope="module")
+def lines_of_studies(tmp_path_factory) -> dict[Path, Lines]:
+    """For each study, what it would run: the flags of each run by the run's script."""
+    folder = tmp_path_factory.mktemp("studies")
+    corpus = Path(stories.write(folder / "stories"))
+    wanted: dict[Path, Lines] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(pretraining, "_corpus", lambda *_: corpus)
+        for study in STUDIES:
+            wanted[study] = found = defaultdict(list)
+
+            def collect(comparison: jobs.Comparison, found: Lines = found) -> None:
+                for job in comparison.jobs:
+                    words = [*job.row.tracking, *job.flags]
+                    if words not in found[job.row.file]:  # seeds differ in nothing else
+                        found[job.row.file].append(words)
+                raise SystemExit(0)
+
+            patch.setattr(jobs.Comparison, "run", collect)
+            module = module_of(study)
+            rows = getattr(module, "ROWS", None) or module.ORIGINS
+            everything = ["--only", *(row.name for row in rows)]
+            for words in ([], everything, *shipped.examples(study)):
+                patch.setattr(sys, "argv", [str(study), *words])
+                with pytest.raises(SystemExit) as stop:
+                    module.main(module.__file__, module.__doc__, rows)
+                assert stop.value.code == 0, words
+    return wanted
+
+
+@pytest.fixture(scope="module")
+def parsed(lines_of_studies) -> dict[Path, dict[tuple[str, ...], object]]:
+    """What every line was parsed to, all in one process, or what was said against it."""
+    lines: Lines = defaultdict(list)
+    own = {script: own_lines(script) for script in EXPERIMENTS}
+    for wanted in (own, *lines_of_studies.values()):
+        for script, some in wanted.items():
+            lines[script] += [words for words in some if words not in lines[script]]
+    found = workers.call(shipped.parse_all, dict(lines))
+    return {
+        script: dict(zip(map(tuple, words), found[script], strict=True))
+        for script, words in lines.items()
+    }
+
+
+def own_lines(script: Path) -> list[list[str]]:
+    """The defaults alone, and the docstring's examples."""
+    required = REQUIRED.get(script.stem, [])
+    found = [[], *(words for words in shipped.examples(script) if words)]
+    return [[*required, *words] for words in found]
+
+
+@pytest.mark.parametrize("script", EXPERIMENTS, ids=by_name)
+def test_defaults_and_examples_of_an_experiment_are_understood(script, parsed):
+    for words in own_lines(script):
+        said = parsed[script][tuple(words)]
+        assert not isinstance(said, str), f"{words}: {said}"
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=by_name)
+def test_every_row_and_example_of_a_study_is_understood(study, lines_of_studies, parsed):
+    assert sum(map(len, lines_of_studies[study].values())) >= 2
+    for script, lines in lines_of_studies[study].items():
+        for words in lines:
+            said = parsed[script][tuple(words)]
+            assert not isinstance(said, str), f"{script.stem} {' '.join(words)}: {said}"
+
+
+PROMPTED = [
+    *("--model.task.template", "{{ text }}\nIt was"),
+    *("--model.task.verbalizer", '{"negative": "bad", "positive": "good"}'),
+    *("--data.max_length", "9"),
+]
+# What an experiment needs beside the flags of a tiny run of a fine-tuning: flags are appended.
+MORE = {
+    "partial_freezing_sst2": ["--model.frozen_layers", "1"],
+    "zero_shot_sst2": PROMPTED,
+    "in_context_sst2": [*PROMPTED, "--model.shots", "1"],
+}
+PROMPTING = {"zero_shot_sst2", "in_context_sst2"}
+SHORT = """--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 1
+    --trainer.limit_test_batches 1""".split()
+
+
+def tiny_run(script: Path, folder: Path, bert: str, llama: str) -> list[str]:
+    """The flags of a run of two steps on a tiny network."""
+    if script.stem == "pretrain":
+        own = f"""--data.path {stories.write(folder / "stories")} --model.size tiny
+            --data.row_tokens 24 --data.batch_size 4 --trainer.accelerator cpu
+            --trainer.precision 32-true --tracking.mode disabled"""
+        # Four steps: it validates each quarter of an epoch.
+        return [*own.split(), *SHORT, "--trainer.limit_train_batches", "4"]
+    if script.stem == "instruction_tuning":
+        speaker = chatting.save_speaker(folder / "speaker")
+        words = chatting.flags(speaker, chatting.write_records(folder / "my.jsonl"))
+        few = "--data.train_rows 20 --data.eval_rows 8 --data.tasks none --data.unseen none"
+        return [*words, *few.split(), *SHORT]
+    backbone = llama if script.stem in PROMPTING else bert
+    return [*running.flags(backbone), *SHORT, *MORE.get(script.stem, [])]
+
+
+@pytest.mark.parametrize("script", EXPERIMENTS, ids=by_name)
+def test_an_experiment_runs_two_steps(script, folder, bert, llama, monkeypatch, capfd):
+    words = tiny_run(script, folder, bert, llama)
+    monkeypatch.setattr(sys, "argv", [str(script), *words])
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as stop:
+        assert not stop.code, (
+            f"{script.name} {' '.join(words)}: {capfd.readouterr().err}\n"
+            "If it needs more than the flags of a tiny run, add them to MORE or tiny_run."
+        )
+    result = running.result(run := running.only_run(folder, script.stem))
+    assert any(name.startswith("val/") for name in result["metrics"]), result
+    trains = script.stem not in PROMPTING
+    assert bool(result["parameters"]["trainable"]) is trains
+    assert (run / "export" / "README.md").exists() is trains
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "study", [study for study in STUDIES if hasattr(module_of(study), "ROWS")], ids=by_name
+)
+def test_two_rows_of_a_study_run(study, folder, bert, monkeypatch, capfd):
+    """The flags of the rows stay, but for the backbone, the data and the number of steps."""
+    module = module_of(study)
+    # The tiny encoder has two layers, and other rows freeze up to six.
+    rows = [row for row in module.ROWS if row.script != "partial_freezing_sst2"][:2]
+    asks = {row.script for row in rows} & PROMPTING
+    backbone = chatting.save_speaker(folder / "speaker") if asks else bert
+    words = [*running.flags(backbone), *SHORT]
+    line = ["--seeds", "1", "--only", *(row.name for row in rows), "--", *words]
+    monkeypatch.setattr(sys, "argv", [str(study), *line])
+    module.main(module.__file__, module.__doc__, module.ROWS)
+    made = folder / "outputs" / study.stem
+    table = (made / "table.md").read_text()
+    assert all(f"| {row.name} " in table for row in rows), table
+    assert len(list(made.glob("runs/*/*/*/result.json"))) == 2, capfd.readouterr()
