@@ -26,7 +26,7 @@ bench: .venv/bench-installed data/imdb/manifest.json
 	$(BIN)/python -m experiments.benchmarks.scaling --record
 
 data/imdb/manifest.json: | .venv/bench-installed
-	$(BIN)/python experiments/tools/prepare_corpus.py --source imdb --out data/imdb
+	$(BIN)/python experiments/tools/prepare_corpus.py --source imdb --output data/imdb
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pretune needs Python 3.11 or newer: make PYTHON=python3.11")'

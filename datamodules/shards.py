@@ -149,7 +149,7 @@ def _damaged(file: Path, what: str) -> str:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a corpus; a folder without a finished corpus is a one-line error."""
     file = folder / "manifest.json"
-    hint = "make a corpus with experiments/tools/prepare_corpus.py --source SOURCE --out FOLDER"
+    hint = "make a corpus with experiments/tools/prepare_corpus.py --source SOURCE --output FOLDER"
     if not folder.is_dir():
         raise FileNotFoundError(f"--data.path {folder}: there is no such folder: {hint}")
     if not file.exists():

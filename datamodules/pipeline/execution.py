@@ -234,13 +234,13 @@ def claim_folder(settings: Settings, origin: str) -> bool:
             keys = [key for key in wanted if there.get(key) != wanted[key]]
             differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)
             raise ValueError(
-                f"--out {settings.out}: holds another corpus ({differs}); give another folder, or "
+                f"--output {settings.output}: holds another corpus ({differs}); give another folder, or "
                 f"remove that one"
             )
         return (folder / "manifest.json").exists()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(
-            f"--out {settings.out}: is there already and holds no corpus; give another folder"
+            f"--output {settings.output}: is there already and holds no corpus; give another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(file, wanted)

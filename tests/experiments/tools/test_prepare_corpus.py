@@ -143,7 +143,7 @@ def test_planted_cases_go_or_stay_each_for_the_right_reason(source, tmp_path, mo
 
     assert run(
         monkeypatch,
-        *("--source", source, "--out", tmp_path / "out", "--tasks", 3),
+        *("--source", source, "--output", tmp_path / "out", "--tasks", 3),
         *("--decontaminate", evaluation, "--validation", 0.2),
     ) == 0  # fmt: skip
     kept, gone = documents(tmp_path / "out"), removals(tmp_path / "out")
@@ -193,7 +193,8 @@ def test_shards_hold_the_documents(source, tmp_path, monkeypatch):
 
     out = tmp_path / "out"
     assert (
-        run(monkeypatch, "--source", source, "--out", out, "--tasks", 3, "--validation", 0.3) == 0
+        run(monkeypatch, "--source", source, "--output", out, "--tasks", 3, "--validation", 0.3)
+        == 0
     )
     found, tokenizer = manifest(out), AutoTokenizer.from_pretrained(out / "tokenizer")
     kept = documents(out)
@@ -241,7 +242,7 @@ def test_chinese_beside_english(source, tmp_path, monkeypatch):
     (source / "zh-near.txt").write_text(chinese(3, 40) + "\n结束了。")
     (source / "zh-near-too.txt").write_text(chinese(3, 40))
     out = tmp_path / "out"
-    words = ("--source", source, "--out", out, "--tasks", 2, "--languages", "en,zh")
+    words = ("--source", source, "--output", out, "--tasks", 2, "--languages", "en,zh")
     # Made of 40 words, they repeat themselves more than people do.
     rules = ("--rules", "gopher_quality,c4,fineweb")
     assert run(monkeypatch, *words, *rules, "--tokenizer", "unigram") == 0
@@ -252,13 +253,13 @@ def test_chinese_beside_english(source, tmp_path, monkeypatch):
     near = [row for row in gone.values() if row["stage"] == "near duplicates"]
     assert [{row["id"], row["kept_id"]} for row in near] == [{"zh-near.txt", "zh-near-too.txt"}]
     assert all(len(row["sentence_ends"]) >= 16 for row in kept.values() if row["language"] == "zh")
-    assert run(monkeypatch, "--source", source, "--out", tmp_path / "en", "--tasks", 2) == 0
+    assert run(monkeypatch, "--source", source, "--output", tmp_path / "en", "--tasks", 2) == 0
     assert not any(name.startswith("zh") for name in documents(tmp_path / "en"))
 
 
 def test_training_documents_get_changed_copies(source, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    words = ("--source", source, "--out", out, "--tasks", 2, "--validation", 0.3)
+    words = ("--source", source, "--output", out, "--tasks", 2, "--validation", 0.3)
     assert run(monkeypatch, *words, "--augment", "sentence_shuffle,deletion") == 0
     kept = documents(out)
     copies = {name for name in kept if "#" in name}
@@ -273,20 +274,20 @@ def test_training_documents_get_changed_copies(source, tmp_path, monkeypatch):
 def test_exact_duplicates_can_be_kept(source, tmp_path, monkeypatch):
     (source / "copy.txt").write_text(prose(3))
     for name, more in (("dropped", ()), ("kept", ("--exact_duplicates", "keep"))):
-        words = ("--source", source, "--out", tmp_path / name, "--near_duplicates", 1, *more)
+        words = ("--source", source, "--output", tmp_path / name, "--near_duplicates", 1, *more)
         assert run(monkeypatch, *words, "--tasks", 2) == 0
         assert ({"copy.txt", "good-3"} <= set(documents(tmp_path / name))) == (name == "kept")
 
 
 def test_started_again_it_says_so(source, tmp_path, monkeypatch, capsys):
-    words = ("--source", source, "--out", tmp_path / "out", "--tasks", 2)
+    words = ("--source", source, "--output", tmp_path / "out", "--tasks", 2)
     assert run(monkeypatch, *words) == 0 and run(monkeypatch, *words) == 0
     assert "is finished already" in capsys.readouterr().out
 
 
 def test_the_fingerprint_is_that_of_content_and_settings(source, tmp_path, monkeypatch):
     def made(name, *more):
-        assert run(monkeypatch, "--source", source, "--out", tmp_path / name, *more) == 0
+        assert run(monkeypatch, "--source", source, "--output", tmp_path / name, *more) == 0
         return manifest(tmp_path / name)
 
     one, two = made("one", "--tasks", 2), made("two", "--tasks", 2)
@@ -297,7 +298,7 @@ def test_the_fingerprint_is_that_of_content_and_settings(source, tmp_path, monke
 
 def test_an_existing_tokenizer(source, tmp_path, monkeypatch, bert):
     out = tmp_path / "out"
-    words = ("--source", source, "--out", out, "--tasks", 2, "--tokenizer", bert)
+    words = ("--source", source, "--output", out, "--tasks", 2, "--tokenizer", bert)
     assert run(monkeypatch, *words) == 0
     assert manifest(out)["tokenizer"]["name"] == str(bert)
 
@@ -323,7 +324,7 @@ BAD = {
 def test_bad_flags_are_one_line_and_nothing_is_written(
     flags, source, tmp_path, monkeypatch, capsys
 ):
-    given = ["--source", source, "--out", tmp_path / "out", *flags.split()]
+    given = ["--source", source, "--output", tmp_path / "out", *flags.split()]
     line = [str(SCRIPT), *map(str, [*QUIET, *given])]
     monkeypatch.setattr(sys, "argv", line)
     with pytest.raises(SystemExit) as error:
@@ -335,7 +336,7 @@ def test_bad_flags_are_one_line_and_nothing_is_written(
 
 def test_no_document_left_names_the_rule(source, tmp_path, monkeypatch, capsys):
     (source / "good.jsonl").write_text('{"text": "The story is too short to be used."}\n' * 9)
-    words = ("--source", source, "--out", tmp_path / "out", "--rules", "gopher_quality")
+    words = ("--source", source, "--output", tmp_path / "out", "--rules", "gopher_quality")
     assert run(monkeypatch, *words) == 2
     said = capsys.readouterr().err
     assert "no document is left: gopher_quality/short_document took 9 of 9" in said
@@ -343,18 +344,20 @@ def test_no_document_left_names_the_rule(source, tmp_path, monkeypatch, capsys):
 
 def test_an_unreadable_file_ends_the_run_if_asked_to(source, tmp_path, monkeypatch, capsys):
     (source / "bad.jsonl").write_text("not json\n")
-    words = ("--source", source, "--out", tmp_path / "out", "--tasks", 2, "--unreadable", "stop")
+    words = ("--source", source, "--output", tmp_path / "out", "--tasks", 2, "--unreadable", "stop")
     assert run(monkeypatch, *words) == 2
     assert "--source: bad.jsonl, row 1: is not JSON" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_something_else(source, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
-    assert run(monkeypatch, "--source", source, "--out", source) == 2
+    assert run(monkeypatch, "--source", source, "--output", source) == 2
     assert "is there already and holds no corpus" in capsys.readouterr().err
-    assert run(monkeypatch, "--source", source, "--out", out, "--tasks", 2) == 0
+    assert run(monkeypatch, "--source", source, "--output", out, "--tasks", 2) == 0
     before = manifest(out)
-    assert run(monkeypatch, "--source", source, "--out", out, "--tasks", 2, "--quality", 0.9) == 2
+    assert (
+        run(monkeypatch, "--source", source, "--output", out, "--tasks", 2, "--quality", 0.9) == 2
+    )
     assert "holds another corpus (quality 0.5, not 0.9)" in capsys.readouterr().err
     assert manifest(out) == before
 
@@ -366,7 +369,7 @@ def full_disk():
 
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(source, tmp_path, session_cache):
-    words = ("--source", source, "--out", "out", "--tasks", 2, "--workers", 1)
+    words = ("--source", source, "--output", "out", "--tasks", 2, "--workers", 1)
     process = start(tmp_path, session_cache, *words, preexec_fn=full_disk)
     error = process.communicate()[1]
     assert process.returncode == 2, error
@@ -380,7 +383,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(source, tmp_path, ses
 def test_killed_at_any_stage_it_ends_with_the_same_fingerprint(
     source, tmp_path, session_cache, monkeypatch
 ):
-    words = ("--source", source, "--tasks", 3, "--out")
+    words = ("--source", source, "--tasks", 3, "--output")
     assert run(monkeypatch, *words, tmp_path / "whole") == 0
     logs = tmp_path / "killed" / "work" / "logs"
     for stage in ("screen", "signatures", "near_duplicates", "tokenizer", "format"):
@@ -401,7 +404,7 @@ def test_killed_at_any_stage_it_ends_with_the_same_fingerprint(
 
 @pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(source, tmp_path, session_cache):
-    words = ("--source", source, "--out", "out", "--tasks", 40, "--workers", "2")
+    words = ("--source", source, "--output", "out", "--tasks", 40, "--workers", "2")
     process = start(tmp_path, session_cache, *words)
     logs = tmp_path / "out" / "work" / "logs"
     while process.poll() is None and not (logs / "screen" / "executor.json").exists():
@@ -418,7 +421,7 @@ def test_interrupted_it_says_how_to_go_on(source, tmp_path, session_cache):
 
 @pytest.mark.slow
 def test_ray_gives_the_same_fingerprint(source, tmp_path, session_cache, monkeypatch):
-    words = ("--source", source, "--tasks", 2, "--out")
+    words = ("--source", source, "--tasks", 2, "--output")
     assert run(monkeypatch, *words, tmp_path / "local") == 0
     process = start(tmp_path, session_cache, *words, "ray", "--executor", "ray", "--workers", "2")
     _, error = process.communicate()
@@ -442,7 +445,7 @@ def test_slurm_gets_a_chain_of_jobs_that_run(source, tmp_path, session_cache):
     jobs = tmp_path / "jobs"
     jobs.mkdir()
     variables = {"PATH": f"{bin_}:{os.environ['PATH']}", "JOBS": str(jobs)}
-    words = ("--source", source, "--out", "out", "--tasks", 2)
+    words = ("--source", source, "--output", "out", "--tasks", 2)
     words += ("--executor", "slurm", "--partition", "cpu", "--time_limit", "01:00:00")
     process = start(tmp_path, session_cache, *words, variables=variables)
     out, error = process.communicate()
