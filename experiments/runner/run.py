@@ -29,6 +29,7 @@ from experiments.runner.checkpoints import Best, readable
 from experiments.runner.summary import colours, opening, plain
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
+from experiments.tracking.log_tail import LogTail
 
 
 class Run:
@@ -121,7 +122,7 @@ class Run:
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
         trainer.loggers = [self.logger, *loggers]
-        trainer.callbacks.append(tracking.LogTail(self.logger))
+        trainer.callbacks.append(LogTail(self.logger))
 
     def _onwards(self) -> str:
         """Check the checkpoint to go on from before anything is opened."""

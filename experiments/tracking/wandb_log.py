@@ -71,9 +71,9 @@ def read(file: Path) -> LogContents:
         ValueError: If the file is no log of W&B.
     """
     from google.protobuf.message import DecodeError
-    from wandb.proto.wandb_internal_pb2 import FilesItem, Record
 
-    found, record = LogContents(), Record()
+    messages = _messages()
+    found, record = LogContents(), messages.Record()
     for data in records(file):
         try:
             record.ParseFromString(data)
@@ -91,7 +91,9 @@ def read(file: Path) -> LogContents:
             _artifact(record.artifact, found)
         elif kind == "files":
             # W&B's own files may be missing: they belong to the machine, not to the run.
-            own = [one for one in record.files.files if one.type != FilesItem.FileType.WANDB]
+            own = [
+                one for one in record.files.files if one.type != messages.FilesItem.FileType.WANDB
+            ]
             found.files += [file.parent / "files" / one.path for one in own]
         elif kind == "exit":
             found.exit = record.exit.exit_code
@@ -100,6 +102,13 @@ def read(file: Path) -> LogContents:
     if found.exit is not None:
         found.state = found.state or ("failed" if found.exit else "finished")
     return found
+
+
+def _messages() -> Any:
+    """W&B's protocol buffers, which are made at run time: no type checker knows their names."""
+    from wandb.proto import wandb_internal_pb2
+
+    return wandb_internal_pb2
 
 
 def records(file: Path) -> Iterator[bytes]:
@@ -147,10 +156,9 @@ def write(file: Path, head: bytes, kept: Iterable[bytes]) -> None:
 
 def without_rows(log: Path, count: int, file: Path) -> None:
     """Copy a log without its first ``count`` rows of history, and without what a kill tore."""
-    from wandb.proto.wandb_internal_pb2 import Record
 
     def kept() -> Iterator[bytes]:
-        left, record = count, Record()
+        left, record = count, _messages().Record()
         for data in records(log):
             record.ParseFromString(data)
             if record.WhichOneof("record_type") == "history" and left:

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from datamodules.pipeline import pii
-from experiments.benchmarks.pii_recall import MAKERS, pii_cases, pii_score, score, table
+from experiments.benchmarks.pii_cases import MAKERS, pii_cases
+from experiments.benchmarks.pii_recall import pii_score, score, table
 
 FORMATS = [
     ("email", "jane.doe@example.com"),

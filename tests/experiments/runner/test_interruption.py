@@ -26,7 +26,7 @@ def signal_at(places: str, number: int = signal.SIGINT, again: bool = False) -> 
 
 
 @pytest.mark.parametrize(
-    "place, number, code",
+    ("place", "number", "code"),
     [
         ("train_batch_start:0", signal.SIGINT, 130),
         ("train_batch_end:3", signal.SIGINT, 130),
@@ -188,7 +188,7 @@ def test_ctrl_c_on_a_real_command_line(folder, bert, session_cache):
     while not list(folder.rglob("last.ckpt")) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=60)
     run = running.only_run(folder)
     assert process.returncode == 130 and "Traceback" not in err
     assert err.splitlines()[-1] == (

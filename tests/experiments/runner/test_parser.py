@@ -361,7 +361,7 @@ def test_printed_config_reads_back(run, capsys, tmp_path, line):
 
 
 @pytest.mark.parametrize(
-    "line, message",
+    ("line", "message"),
     [
         ("--model.rnak 8", "unknown flag --model.rnak; did you mean --model.rank?"),
         ("--model.rnak=8", "unknown flag --model.rnak; did you mean --model.rank?"),
@@ -449,7 +449,7 @@ def test_mistakes(said, line, message):
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         (None, "there is no such file"),
         ("model: [a\n b: {", "not YAML, line 2: "),

@@ -143,7 +143,7 @@ def test_what_the_trainer_is_told_to_leave_out(experiment, flag):
 
 
 @pytest.mark.parametrize(
-    "words, tested",
+    ("words", "tested"),
     [
         ("--trainer.max_steps 2 --data.batch_tokens 64", True),
         ("--trainer.limit_val_batches 0", True),
@@ -197,7 +197,7 @@ def whole(run: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("number, left", [(1, STARTED), (2, STARTED | {"best.ckpt"})])
+@pytest.mark.parametrize(("number", "left"), [(1, STARTED), (2, STARTED | {"best.ckpt"})])
 def test_full_disk_at_a_checkpoint(experiment, monkeypatch, number, left):
     """The first file that is written is the best checkpoint, the second the last, and so on."""
     calls, write = [], Path.write_bytes

@@ -98,7 +98,7 @@ def test_from_the_evaluation_to_the_raw_text(chain, capsys, monkeypatch):
 
 
 def test_every_run_declares_what_it_used_and_made(chain):
-    path, made, run = chain
+    _path, made, run = chain
     for folder, roles in ((made, ["corpus", "tokenizer"]), (run, ["dataset", "backbone"])):
         inputs = read_run(folder).config["inputs"]
         assert sorted(inputs) == sorted(roles) == sorted(result(folder)["inputs"])

@@ -54,9 +54,9 @@ def test_what_is_kept_is_what_a_real_network_keeps():
             kept[key] = tensor
         return tensor
 
-    with torch.autocast("cpu", torch.bfloat16):
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            model(input_ids=torch.zeros(1, 32, dtype=torch.long)).last_hidden_state.sum()
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with torch.autocast("cpu", torch.bfloat16), hooks:
+        model(input_ids=torch.zeros(1, 32, dtype=torch.long)).last_hidden_state.sum()
     held = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     assert cost_model.count(config, 32).saved_bytes * 32 == pytest.approx(held, rel=0.02)
 

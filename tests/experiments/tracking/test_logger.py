@@ -18,8 +18,8 @@ from experiments.common import shell
 from experiments.common.redaction import redact, redact_argv
 from experiments.tracking import logger as tracking_logger
 from experiments.tracking.keys import STEP, run_folders
+from experiments.tracking.log_tail import LogTail
 from experiments.tracking.logger import (
-    LogTail,
     Tracking,
     finish,
     git_commit,
