@@ -119,10 +119,14 @@ def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
     assert run.history[-1]["val/accuracy"] == 0.5
     assert run.summary["val/accuracy"] == {"max": 0.5}
     assert run.summary["test/accuracy"] == 0.9
-    assert (run.state, run.id, run["project"]) == ("finished", "one", "pretune")
-    assert (run["group"], run["job_type"], run["name"]) == ("seeds", "train", "first")
-    assert sorted(run["tags"]) == ["a", "bundled"]
-    table = run["folders"][0] / "files" / run.summary["test/mistakes"]["path"]
+    assert (run.state, run.id, run.facts["project"]) == ("finished", "one", "pretune")
+    assert (run.facts["group"], run.facts["job_type"], run.facts["name"]) == (
+        "seeds",
+        "train",
+        "first",
+    )
+    assert sorted(run.facts["tags"]) == ["a", "bundled"]
+    table = run_folders(folder)[0] / "files" / run.summary["test/mistakes"]["path"]
     assert json.loads(table.read_text())["data"] == [["bad", 0, 0.9], ["ok", 1, 0.8]]
 
     shown = where(logger)
@@ -151,7 +155,7 @@ def test_two_runs_in_one_process_and_the_best_of_each(tmp_path):
     assert (one.state, one.facts["tags"]) == ("finished", ["bundled"])
     assert two.summary["val/accuracy"] == {"max": 0.4}
     assert math.isnan(two.history[1]["val/accuracy"])
-    assert (two.state, two["tags"]) == ("interrupted", ["bundled", "interrupted"])
+    assert (two.state, two.facts["tags"]) == ("interrupted", ["bundled", "interrupted"])
     assert (len(one.history), len(two.history)) == (3, 2)
 
 
@@ -192,7 +196,7 @@ def test_killed_and_resumed_run_is_one_curve(tmp_path):
     train(logger, folder, steps=end, checkpoint=folder / "last.ckpt")
     finish(logger, "finished", {})
     run = read_run(folder)
-    assert len(run["folders"]) == 2 and run.state == "finished"
+    assert len(run_folders(folder)) == 2 and run.state == "finished"
     assert [(row[STEP], row["train/loss"]) for row in run.history] == [
         (step, 100 - step) for step in range(end)
     ]
@@ -207,7 +211,7 @@ def test_best_of_both_parts_survives_resume(tmp_path):
     assert run.summary["val/accuracy"] == {"max": 0.9}
     # The last part alone, as a sync leaves it on the server, knows it too.
     assert read_run(run_folders(tmp_path)[-1]).summary["val/accuracy"] == {"max": 0.9}
-    assert (run.state, run["tags"]) == ("finished", ["bundled"])
+    assert (run.state, run.facts["tags"]) == ("finished", ["bundled"])
 
 
 def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
