@@ -24,17 +24,20 @@ def test_records_survive_blocks_and_end_where_a_kill_tore_them(tmp_path):
     file = tmp_path / "run-a.wandb"
     file.write_bytes(whole)
     assert list(wandb_log.records(file)) == wanted
-    for cut in (len(whole) - 1, len(whole) - 69_000, 2**15 + 3, 8, 7, 3, 0):
+    ends = [len(synthetic.frame(wanted[:number])) for number in range(1, len(wanted) + 1)]
+    cuts = {end + off for end in ends[:-1] for off in (-1, 0, 1)} | {ends[-1] - 1, 2**15 + 3}
+    for cut in (*sorted(cuts), len(whole) - 69_000, 8, 7, 0):
         file.write_bytes(whole[:cut])
-        found = [] if cut == 3 else list(wandb_log.records(file))
-        assert found == wanted[: len(found)] and len(found) < len(wanted)
+        written = sum(end <= cut for end in ends)
+        assert list(wandb_log.records(file)) == wanted[:written], cut
     damaged = bytearray(whole)
     damaged[7 + 7 + 10 + 7 + 100] ^= 1  # in the second record
     file.write_bytes(damaged)
     assert list(wandb_log.records(file)) == wanted[:1]
-    file.write_bytes(b"something else")
-    with pytest.raises(ValueError, match="not a log of W&B"):
-        list(wandb_log.records(file))
+    for other in (b"something else", whole[:3]):
+        file.write_bytes(other)
+        with pytest.raises(ValueError, match="not a log of W&B"):
+            list(wandb_log.records(file))
 
 
 def test_a_made_up_run_is_read_by_wandbs_own_program(tmp_path):
