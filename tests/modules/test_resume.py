@@ -1,5 +1,7 @@
 """A run that was killed goes on to the very numbers of the run that was not."""
 
+import time
+
 import pytest
 import torch
 
@@ -25,6 +27,7 @@ def curves(log: tiny.Memory, at_least: int = 0) -> dict[str, list]:
 
 
 def assert_same_from_every_step(strategy, backbone, reviews, folder, saved=range(1, 7), **settings):
+    began = time.perf_counter()
     unbroken, log, cost, _ = run(strategy, backbone, reviews, folder, 1e9, **settings)
     weights, tokens, whole = tiny.trained(unbroken), cost.tokens, log
     assert whole.values("train/loss")
@@ -37,7 +40,7 @@ def assert_same_from_every_step(strategy, backbone, reviews, folder, saved=range
             assert torch.equal(value, weights[name]), (step, name)
         assert curves(log) == curves(whole, step), step
         assert cost.tokens == tokens, step
-        assert 0 < cost.seconds < 60, step
+        assert 0 < cost.seconds < time.perf_counter() - began, step  # both parts, each once
 
 
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
