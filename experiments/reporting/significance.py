@@ -114,8 +114,9 @@ def pairs_needed(
     effect = abs(statistics.fmean(differences)) / statistics.stdev(differences)
     counts = np.arange(2, most + 1)
     shifts, edges = effect * np.sqrt(counts), t.ppf(1 - alpha / 2, counts - 1)
-    found = nct.sf(edges, counts - 1, shifts) + nct.cdf(-edges, counts - 1, shifts)
-    enough = counts[found >= power]
+    # Of large effects scipy has the far tail, which is below 1e-15 then, as NaN.
+    far = np.nan_to_num(nct.cdf(-edges, counts - 1, shifts))
+    enough = counts[nct.sf(edges, counts - 1, shifts) + far >= power]
     return int(enough[0]) if len(enough) else None
 
 

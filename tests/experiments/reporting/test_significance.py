@@ -94,7 +94,7 @@ def test_pairs_needed_are_the_first_of_a_search_one_by_one(effect):
         for count in range(2, 201):
             shift, edge = effect * math.sqrt(count), stats.t.ppf(1 - alpha / 2, count - 1)
             tails = (stats.nct.sf(edge, count - 1, shift), stats.nct.cdf(-edge, count - 1, shift))
-            if sum(tails) >= power:
+            if np.nansum(tails) >= power:
                 first = count
                 break
         assert pairs_needed(differences, alpha, power, most=200) == first
