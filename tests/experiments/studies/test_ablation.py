@@ -239,6 +239,7 @@ def test_picture_shows_every_combination_in_every_panel(report, tmp_path):
         assert words in drawn, words
 
 
+@pytest.mark.slow
 def test_page_in_a_browser(report, browser, tmp_path):
     """Charts drawn, answers at the mouse, tables that sort, nothing fetched, no complaint."""
     file = tmp_path / "report.html"
