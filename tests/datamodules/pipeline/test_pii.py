@@ -1,7 +1,6 @@
 """Personal data: what is found, what only looks like it, and what masking leaves."""
 
 import random
-import time
 
 import pytest
 
@@ -233,10 +232,9 @@ def test_planted_cases_in_real_reviews():
     ],
     ids=lambda text: text[:6],
 )
+@pytest.mark.timeout(60)  # in quadratic time it would be hours
 def test_no_text_takes_long(text):
-    start = time.process_time()
     pii.find(text)
-    assert time.process_time() - start < 5
 
 
 def test_five_hundred_planted():

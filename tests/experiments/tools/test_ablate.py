@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+from experiments.tools import ablate as ablate_tool
 from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT
@@ -35,6 +36,7 @@ def ablate(folder: Path, cache: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cache, browser):
     """Killed with -9 after some runs, and started again: those are not repeated."""
     words = ["lora_sst2", "--vary", "model.learning_rate=1e-6,1e-3,3e-2"]
@@ -99,12 +101,15 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert len(list(root.glob("wandb/offline-run-*"))) == 1  # the same report, not recorded twice
 
 
-def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, session_cache):
+def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, monkeypatch, capfd):
     (folder / "mine.py").write_text(OWN)
     words = ["mine.py", "--vary", "model.targets=all-linear,nothing", "--seeds", "1"]
     words += ["--", *running.flags(bert)]
-    code, out, err = ablate(folder, session_cache, *words)
-    assert code == 1, (out, err)
+    monkeypatch.setattr(sys, "argv", ["experiments/tools/ablate.py", *words])
+    with pytest.raises(SystemExit) as stop:
+        ablate_tool.main()
+    out, err = capfd.readouterr()
+    assert stop.value.code == 1, (out, err)
     assert "targets=nothing, seed 0: failed with exit code 2" in out
     assert "failed: targets=nothing, seed 0: " in out and "no linear layer of that name" in out
     root = folder / "outputs" / "ablation" / "mine-model.targets"
@@ -114,6 +119,7 @@ def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, session_c
     assert "W&B is disabled" in out and "no curves of 1 runs" in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(folder, bert, session_cache):
     words = ["lora_sst2", "--vary", "model.rank=2,4", "--seeds", "2", "--"]
     words += running.flags(bert, "--trainer.max_epochs", "400")

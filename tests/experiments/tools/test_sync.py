@@ -175,6 +175,7 @@ def test_run_that_is_still_going_on(server, sync):
     assert server.runs == {} and sync().out.endswith("done   outputs (1 uploaded)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("online", [False, True], ids=["offline", "online"])
 def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     """Every step that is older than two seconds is on disk, and arrives."""
@@ -208,6 +209,7 @@ def steps_of(beat: Path) -> list[tuple[float, int]]:
     return [(float(at), int(step)) for at, step in lines]
 
 
+@pytest.mark.slow
 def test_killed_synced_resumed_synced(experiment, folder, bert, session_cache, server, sync):
     words = running.flags(bert, "--checkpoint_seconds", 0, tracked=True)
     words += signal_at("train_batch_end:5", signal.SIGKILL)

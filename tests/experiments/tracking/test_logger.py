@@ -159,6 +159,7 @@ def test_two_runs_in_one_process_and_the_best_of_each(tmp_path):
     assert (len(one.history), len(two.history)) == (3, 2)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_run_is_one_curve(tmp_path):
     folder, beat = tmp_path / "run", tmp_path / "beat"
     code = (
