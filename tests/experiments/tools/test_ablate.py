@@ -12,7 +12,6 @@ import pytest
 from scipy import stats
 
 from experiments.tools import ablate as ablate_tool
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT
 
@@ -83,7 +82,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert page.errors == [] and page.requests == [(root / "report.html").as_uri()]
     page.close()
 
-    record = read_run(root)
+    record = running.recorded(root)
     assert record.facts["group"] == "small" and record.facts["job_type"] == "ablation"
     assert record.facts["tags"] == ["ablation"] and record.state == "finished"
     logged = record.logged
@@ -91,7 +90,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
         key.split(".")[0] for key in logged
     }
     assert len(list(root.glob("wandb/offline-run-*/files/media/table/*.json"))) == 3
-    one = read_run(folder / runs[0]["run"])
+    one = running.recorded(folder / runs[0]["run"])
     assert one.facts["group"] == "small" and one.facts["job_type"] == "ablation-run"
     assert set(one.facts["tags"]) >= {"ablation", "model=LoRA", "model.learning_rate=1e-6"}
 

@@ -15,7 +15,6 @@ from experiments.reporting import tables
 from experiments.studies.sweep import search, sweep_file, trial_table
 from experiments.studies.sweep.distributions import NEEDS, Parameter
 from experiments.tools import sweep
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT
 
@@ -326,13 +325,15 @@ def test_a_whole_one_is_gone_on_with_and_not_repeated(folder, bert, monkeypatch,
     assert f"best of 4 trials: trial {rows[0]['trial']}, val/accuracy {scores[0]:.4f}" in out
     assert f"--model.rank={rows[0]['model.rank']}" in out and "wandb sweep" in out
     assert (root / "trials.png").read_bytes().startswith(b"\x89PNG") and "done" in first
-    one = read_run(folder / rows[0]["run"])
+    one = running.recorded(folder / rows[0]["run"])
     assert (one.facts["project"], one.facts["group"], one.facts["job_type"]) == (
         "swept",
         "mine",
         "sweep-run",
     )
-    assert read_run(sorted(root.glob("wandb/offline-run-*"))[-1]).facts["job_type"] == "sweep"
+    assert (
+        running.recorded(sorted(root.glob("wandb/offline-run-*"))[-1]).facts["job_type"] == "sweep"
+    )
     assert swept(4).splitlines()[-6:] == out.splitlines()[-6:]
     assert len(list(root.glob("wandb/offline-run-*"))) == 2  # of two trials, and of four
 

@@ -11,7 +11,6 @@ import wandb
 
 from experiments.tracking.keys import STEP
 from experiments.tracking.logger import Tracking, finish, start_logger
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import ROOT
@@ -191,7 +190,7 @@ def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     wanted = {step for at, step in steps_of(beat) if at < killed - 2}
     assert len(wanted) > 20
     run = running.only_run(folder)
-    here = read_run(run)
+    here = running.recorded(run)
     assert wanted <= {row[STEP] for row in here.history if "train/loss" in row}
     assert here.state not in ("finished", "interrupted")
     assert sync().code == 0
