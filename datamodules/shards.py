@@ -143,13 +143,13 @@ def fingerprint(folder: Path) -> str:
 
 
 def _damaged(file: Path, what: str) -> str:
-    return f"--data.path: {file} {what}: make the corpus again with prepare_corpus.py"
+    return f"--data.path: {file} {what}: make the corpus again with pretune prepare_corpus"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a corpus; a folder without a finished corpus is a one-line error."""
     file = folder / "manifest.json"
-    hint = "make a corpus with experiments/tools/prepare_corpus.py --source SOURCE --output FOLDER"
+    hint = "make a corpus with: pretune prepare_corpus --source SOURCE --output FOLDER"
     if not folder.is_dir():
         raise FileNotFoundError(f"--data.path {folder}: there is no such folder: {hint}")
     if not file.exists():

@@ -30,8 +30,7 @@ def where(logger: "WandbLogger") -> str:
 
 def upload(folder: Path) -> str:
     """The command that uploads a run, or what the server has not taken of it."""
-    script = Path(__file__).parents[1] / "tools" / "sync.py"
-    return f"{program('python')} {shown(script)} {shown(folder)}"
+    return f"{program('pretune')} sync {shown(folder)}"
 
 
 def address(logger: "WandbLogger") -> str | None:

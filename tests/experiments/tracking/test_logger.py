@@ -129,7 +129,7 @@ def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
     assert json.loads(table.read_text())["data"] == [["bad", 0, 0.9], ["ok", 1, 0.8]]
 
     shown = where(logger)
-    assert shown.endswith(f" {ROOT / 'experiments' / 'tools' / 'sync.py'} run")
+    assert shown.endswith("pretune sync run")
     assert "wandb leet inspect --summary run/wandb/offline-run-" in shown
     assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "run"]
     assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
