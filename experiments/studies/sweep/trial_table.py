@@ -49,7 +49,8 @@ def text(plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int) 
         f"best of {len(rows)} trials{lost}: trial {best['trial']}, {metric} {best[metric]:.4f} "
         f"(median {usual:.4f})\n"
         f"again: {program('python')} {again}\n"
-        f"note: the best of many is partly luck; `pretune ablate` measures it against others over seeds"
+        "note: the best of many is partly luck; `pretune ablate` measures it against others over "
+        "seeds"
     )
 
 
