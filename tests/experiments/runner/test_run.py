@@ -291,6 +291,7 @@ def test_resume_of_a_trained_run_only_tests(experiment):
     assert (again.run / "checkpoints" / "last.ckpt").read_bytes() == held
 
 
+@pytest.mark.slow
 def test_resume_in_a_folder_that_was_moved(experiment):
     first = finished(experiment("--output", "here"))
     before = result(next(Path("here/lora_sst2").iterdir()))

@@ -54,6 +54,19 @@ def chain(folder, monkeypatch):
     return Path(path), made, tuned(monkeypatch, made / "export")
 
 
+_KEPT: list[tuple[Path, tuple[Path, Path, Path]]] = []
+
+
+@pytest.fixture
+def kept_chain(request, folder, monkeypatch):
+    """The chain, made once, and its folder as the working directory: for tests that only look."""
+    if not _KEPT:
+        _KEPT.append((folder, request.getfixturevalue("chain")))
+    made_in, chain = _KEPT[0]
+    monkeypatch.chdir(made_in)
+    return chain
+
+
 def shown(capsys, monkeypatch, *words, code=0):
     """What lineage.py prints, as rows of words; or its one line of error."""
     monkeypatch.setattr(sys, "argv", ["lineage.py", *map(str, words)])
@@ -68,8 +81,8 @@ def shown(capsys, monkeypatch, *words, code=0):
     return err.strip() if code else out.strip().splitlines()
 
 
-def test_from_the_evaluation_to_the_raw_text(chain, capsys, monkeypatch):
-    path, made, run = chain
+def test_from_the_evaluation_to_the_raw_text(kept_chain, capsys, monkeypatch):
+    path, made, run = kept_chain
     lines = shown(capsys, monkeypatch, run.name)
     commit = result(run)["git_commit"][:7]
     kinds = ["evaluation", "model", "dataset", "model", "corpus", "text", "tokenizer", "text"]
@@ -96,8 +109,8 @@ def test_from_the_evaluation_to_the_raw_text(chain, capsys, monkeypatch):
     assert len(shown(capsys, monkeypatch, path)) == 3  # heads, corpus, text
 
 
-def test_every_run_declares_what_it_used_and_made(chain):
-    _path, made, run = chain
+def test_every_run_declares_what_it_used_and_made(kept_chain):
+    _path, made, run = kept_chain
     for folder, roles in ((made, ["corpus", "tokenizer"]), (run, ["dataset", "backbone"])):
         inputs = running.recorded(folder).config["inputs"]
         assert sorted(inputs) == sorted(roles) == sorted(result(folder)["inputs"])
@@ -118,8 +131,8 @@ def artifacts(run):
     return [(a.type, a.name, a.digest, a.use_after_commit) for a in own]
 
 
-def test_the_records_have_the_same_edges(chain):
-    _, made, run = chain
+def test_the_records_have_the_same_edges(kept_chain):
+    _, made, run = kept_chain
     first, second = artifacts(made), artifacts(run)
     assert [(kind, used) for kind, _, _, used in first] == [
         ("corpus", True), ("tokenizer", True), ("model", False), ("evaluation", False),
@@ -130,10 +143,10 @@ def test_the_records_have_the_same_edges(chain):
     assert first[2][:3] == second[1][:3]  # what was made is what was used, for a server too
 
 
-def test_an_artifact_is_of_content_and_refers_to_files(chain, tmp_path):
+def test_an_artifact_is_of_content_and_refers_to_files(kept_chain, tmp_path):
     import wandb
 
-    _, made, _ = chain
+    _, made, _ = kept_chain
     node = provenance.of_export(made / "export")
     mine = artifact(node)
     theirs = wandb.Artifact("a", "model")
@@ -237,6 +250,7 @@ def prepared(folder, monkeypatch, out) -> Path:
     return Path(out)
 
 
+@pytest.mark.slow
 def test_the_server_has_the_whole_chain_after_a_sync(folder, monkeypatch, server, sync):
     monkeypatch.setenv("WANDB_MODE", "offline")
     path = prepared(folder, monkeypatch, "outputs/prepared")
@@ -277,6 +291,7 @@ def test_prepare_corpus_declares_text_corpus_and_tokenizer(folder, monkeypatch, 
 
 def test_an_unfinished_run_says_what_it_began_with(chain, capsys, monkeypatch):
     _, made, run = chain
+    running.recorded(run)
     (run / "result.json").unlink()
     lines = shown(capsys, monkeypatch, run)
     assert lines[1].startswith("run  full_sst2, finished")

@@ -78,7 +78,9 @@ def test_resumed_online(experiment, server):
     assert order == sorted(set(order))  # one curve
 
 
-@pytest.mark.parametrize("kind", [500, 429, "hang"])
+@pytest.mark.parametrize(
+    "kind", [500, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (429, "hang"))]
+)
 @pytest.mark.parametrize("returns", [True, False], ids=["returns", "is gone"])
 def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kind, returns):
     """The run goes on to its end; what the server did not take is on disk, and can be uploaded."""
