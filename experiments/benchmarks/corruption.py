@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.pretraining import OBJECTIVES, collator_of, data_of, module_of, rows_of
 from experiments.benchmarks.timing import device, now
 
@@ -64,4 +64,6 @@ def flags(parser: argparse.ArgumentParser) -> None:
 if __name__ == "__main__":
     columns = [Column("rate", "tokens/s", "{:,.0f}", "more")]
     title = "Corruption: {objective}, rows of {tokens}"
-    hold("corruption", title, __doc__, {"Pretune": ours, "collator": theirs}, columns, flags, 5)
+    run_contest(
+        "corruption", title, __doc__, {"Pretune": ours, "collator": theirs}, columns, flags, 5
+    )

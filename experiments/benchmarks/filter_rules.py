@@ -22,7 +22,7 @@ from datamodules.classification import bundled_reviews
 from datamodules.pipeline.cleaning import clean
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import GROUPS, limits_of
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 
 
 def texts_of(asked: argparse.Namespace) -> list[str]:
@@ -71,4 +71,4 @@ if __name__ == "__main__":
     columns = [Column("rate", "documents/s", "{:.0f}", "more")]
     columns.append(Column("same", "same decision as Pretune", "{:.2%}"))
     contestants = {"Pretune": ours, "datatrove": theirs}
-    hold("corpus", "Corpus: filter rules", __doc__, contestants, columns, flags)
+    run_contest("filter_rules", "Corpus: filter rules", __doc__, contestants, columns, flags)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import SCRIPT, device, elapsed, result_of
 
 RANK, ALPHA, RATE = 5, 16, 1e-3
@@ -204,4 +204,4 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 if __name__ == "__main__":
     title = "Fine-tuning: LoRA on {backbone}, {rows} sentences, epochs: {epochs}"
-    hold("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)
+    run_contest("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)

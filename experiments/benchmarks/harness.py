@@ -42,7 +42,7 @@ class Column(NamedTuple):
     better: str | None = None
 
 
-def hold(
+def run_contest(
     name: str,
     title: str,
     doc: str,

@@ -12,7 +12,7 @@ import tempfile
 import time
 from typing import Any
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import device, elapsed, our_trainer
 
 RANK, ALPHA, RATE, LONGEST = 8, 16, 5e-4, 512
@@ -157,4 +157,4 @@ COLUMNS = [
 
 if __name__ == "__main__":
     title = "Instruction tuning: {rows} records"
-    hold("instructing", title, __doc__, CONTESTANTS, COLUMNS, flags, 2)
+    run_contest("instruction_tuning", title, __doc__, CONTESTANTS, COLUMNS, flags, 2)

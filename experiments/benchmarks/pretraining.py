@@ -24,7 +24,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from callbacks import StepSeed, StopOnNaN, ThroughputMonitor, mfu
 from datamodules import Corpus
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import device, now, our_trainer
 from modules import CausalLM, MaskedLM, PermutationLM
 from modules.pretraining.base import PretrainingModule
@@ -212,4 +212,4 @@ COLUMNS = [
 
 if __name__ == "__main__":
     title = "Pre-training: {objective}, {size}, rows of {tokens}"
-    hold("pretraining", title, __doc__, {"Pretune": ours, "Trainer": theirs}, COLUMNS, flags)
+    run_contest("pretraining", title, __doc__, {"Pretune": ours, "Trainer": theirs}, COLUMNS, flags)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import EXPERIMENTS, SCRIPT, result_of
 
 PRETRAIN, PREPARE = EXPERIMENTS / "pretrain.py", EXPERIMENTS / "tools" / "prepare_corpus.py"
@@ -104,4 +104,4 @@ COLUMNS = [
 ]
 
 if __name__ == "__main__":
-    hold("scaling", "Growth", __doc__, CONTESTANTS, COLUMNS, rounds=1)
+    run_contest("scaling", "Growth", __doc__, CONTESTANTS, COLUMNS, rounds=1)

@@ -9,27 +9,27 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-_PATIENCE = timedelta(minutes=10)  # for machines that start later
+_TIMEOUT = timedelta(minutes=10)  # for machines that start later
 _stores: list[Any] = []  # kept open for as long as the process lives
 
 
 def rank() -> int:
     """The number of this process among all of its run; 0 if there is no other."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK") if apart() else ("LOCAL_RANK",)
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK") if launched_externally() else ("LOCAL_RANK",)
     return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
-def apart() -> bool:
+def launched_externally() -> bool:
     """Whether torchrun or srun has started several processes."""
-    return "TORCHELASTIC_RUN_ID" in os.environ or _by_srun()
+    return "TORCHELASTIC_RUN_ID" in os.environ or _launched_by_srun()
 
 
-def _by_srun() -> bool:
+def _launched_by_srun() -> bool:
     shell = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
     return int(os.environ.get("SLURM_NTASKS", 1)) > 1 and not shell
 
 
-def told(name: str, decide: Callable[[], str]) -> str:
+def decide_once(name: str, decide: Callable[[], str]) -> str:
     """What ``decide`` returns on rank 0, in every process of the run; it is called only there.
 
     Raises:
@@ -40,12 +40,12 @@ def told(name: str, decide: Callable[[], str]) -> str:
         try:
             os.environ[key] = decide()
         except ValueError as error:
-            if apart():
+            if launched_externally():
                 _store().set(key, f"!{error}")
             raise
-        if apart():
+        if launched_externally():
             _store().set(key, os.environ[key])
-    elif apart() and key not in os.environ:
+    elif launched_externally() and key not in os.environ:
         said = _store().get(key).decode()
         if said.startswith("!"):
             raise ValueError(said[1:])
@@ -60,7 +60,7 @@ def _store() -> Any:
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-            store = TCPStore(*place, is_master=False, timeout=_PATIENCE)
+            store = TCPStore(*place, is_master=False, timeout=_TIMEOUT)
             attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
             _stores.append(PrefixStore(f"pretune/{attempt}", store))
         else:
@@ -72,7 +72,7 @@ def _store() -> Any:
                 slurm.main_port + 1,
                 is_master=rank() == 0,
                 wait_for_workers=False,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
             )
             _stores.append(store)
     return _stores[0]

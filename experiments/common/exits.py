@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from experiments.common import distributed
 from experiments.common.redaction import redact
 
-_HERE = Path(__file__).parents[2]
+_REPOSITORY = Path(__file__).parents[2]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
@@ -34,7 +34,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     and the last line says how to go on.
     """
     state = SimpleNamespace(run=None, signals=[])
-    quiet()
+    quiet_libraries()
 
     def stop(number: int, frame) -> None:
         # Only the first is raised: a second one would break off the closing of the run.
@@ -73,7 +73,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
         signal.signal(number, handler)
 
 
-def quiet() -> None:
+def quiet_libraries() -> None:
     """Libraries' notices that a user can do nothing about stay off the screen."""
     for library in ("lightning", "transformers", "torch", "peft"):
         warnings.filterwarnings("ignore", module=library)
@@ -142,7 +142,7 @@ def _foreseen(error: BaseException) -> bool:
     if not isinstance(error, (ValueError, OSError)):
         return False
     last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return last.is_relative_to(_HERE) and "site-packages" not in last.parts
+    return last.is_relative_to(_REPOSITORY) and "site-packages" not in last.parts
 
 
 def _trace(error: BaseException, run) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from experiments.common.files import busy, write_json
+from experiments.common.files import is_locked, write_json
 
 _START = "run.json"  # what a run writes when it starts; a folder that has it is a run's
 _NEVER_INSIDE = {"documents", "train", "validation", "work", "wandb"}
@@ -39,7 +39,7 @@ class RunFolder:
 
     @property
     def in_use(self) -> bool:
-        return busy(self.path)
+        return is_locked(self.path)
 
 
 def record_start(folder: Path) -> None:

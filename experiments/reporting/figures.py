@@ -61,7 +61,7 @@ def figure(
     unset = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
-        files.whole(file) as scratch,
+        files.atomic_write(file) as scratch,
         matplotlib.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}),
     ):
         drawn.savefig(scratch, format=kind, dpi=120, metadata=unset[kind])

@@ -61,15 +61,15 @@ def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str
                 f"{line['seconds']:.0f}",
             ]
         )
-    return f"{aligned(cells)}\n\n{common(lines, list(runs))}\n"
+    return f"{aligned(cells)}\n\n{conditions(lines, list(runs))}\n"
 
 
-def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+def conditions(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     """Seeds, data and commits of the table, in a sentence."""
     seeds = sorted({line["seeds"] for line in lines})
     origins = sorted({run["data"]["origin"] for run in runs})
     rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
-    commits = sorted({(run["git_commit"] or "none")[:7] + dirt(run) for run in runs})
+    commits = sorted({(run["git_commit"] or "none")[:7] + dirty_suffix(run) for run in runs})
     count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
     return (
         f"Mean ± standard deviation over {count} seed{'s' * (seeds[-1] > 1)}; data: "
@@ -78,7 +78,7 @@ def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     )
 
 
-def dirt(run: dict[str, Any]) -> str:
+def dirty_suffix(run: dict[str, Any]) -> str:
     """What marks the commit of a run with changes that were not committed."""
     return "-dirty" if (run["git_commit"] or "").endswith("-dirty") else ""
 

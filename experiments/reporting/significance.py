@@ -120,7 +120,7 @@ def pairs_needed(
     return None
 
 
-def front(costs: Sequence[float], qualities: Sequence[float]) -> list[bool]:
+def pareto_front(costs: Sequence[float], qualities: Sequence[float]) -> list[bool]:
     """Which are on the Pareto front: nothing else is as good for less, or better for as much."""
     points = list(zip(costs, qualities, strict=True))
     return [

@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import Logger
 
 from experiments.common import distributed
 from experiments.common.exits import one_line
-from experiments.runner.checkpoints import WholeCheckpoints
+from experiments.runner.checkpoints import AtomicCheckpointIO
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 
@@ -35,7 +35,7 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
     loggers = [logger for logger in settings["logger"] if logger is not True]
     settings["logger"] = False  # the run's own comes when there is a folder to keep it in
     settings["callbacks"] += _not_replaced(run.callbacks, settings)
-    settings["plugins"] += [WholeCheckpoints()]
+    settings["plugins"] += [AtomicCheckpointIO()]
     settings["default_root_dir"] = str(run.folder)
     try:
         return run, Trainer(**settings), loggers
@@ -44,7 +44,7 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
 
 
 def _check(settings: dict[str, Any], data: Any) -> None:
-    if settings["num_nodes"] > 1 and not distributed.apart():
+    if settings["num_nodes"] > 1 and not distributed.launched_externally():
         raise ValueError(
             "--trainer.num_nodes: torchrun or srun starts several machines, so that all know of "
             "one run; docs/scaling.md has the commands"

@@ -15,14 +15,14 @@ from experiments.common import files
 from experiments.common.exits import one_line
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning writes a checkpoint under /tmp and moves it: across disks, that is a slow copy."""
 
     def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
         buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
         torch.save(checkpoint, buffer)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with files.whole(path) as scratch:
+        with files.atomic_write(path) as scratch:
             scratch.write_bytes(buffer.getbuffer())
 
 
@@ -50,7 +50,7 @@ class Best(ModelCheckpoint):
 
 
 @contextmanager
-def readable(file: Path, lead: str = "") -> Iterator[None]:
+def one_line_if_unreadable(file: Path, lead: str = "") -> Iterator[None]:
     """An unreadable checkpoint as one line."""
     try:
         yield

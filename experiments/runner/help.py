@@ -6,7 +6,7 @@ import textwrap
 from argparse import SUPPRESS
 from typing import Any
 
-from experiments.runner.messages import base_class, expected, plain, subclasses, type_of
+from experiments.runner.messages import as_typed, base_class, expected, subclasses, type_of
 
 LINES, WIDTH = 50, 100  # of --help
 TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags that --help shows
@@ -27,7 +27,7 @@ def row(flag: str, action: Any, default: Any, full: bool = False, text: str = ""
     """A flag's line of help with its default; in full, all of its text and its type."""
     text = text or " ".join((action.help or "").split())
     takes = expected(action) if type_of(action) else ""
-    head = f"  {flag} {'(required)' if action.required else plain(default)}"
+    head = f"  {flag} {'(required)' if action.required else as_typed(default)}"
     if full:
         text += f" ({takes})" * bool(takes)
         return "\n".join([head, *(" " * 8 + line for line in textwrap.wrap(text, WIDTH - 8))])

@@ -19,10 +19,10 @@ RULES = {  # how jsonargparse writes a restriction
 }
 
 
-def plain(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """A value as one would type it."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(plain, value))}]"
+        return f"[{', '.join(map(as_typed, value))}]"
     if path := hasattr(value, "get") and value.get("class_path"):
         return path.rsplit(".", 1)[-1]
     if value is None or isinstance(value, bool):

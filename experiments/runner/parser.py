@@ -19,11 +19,11 @@ from lightning.pytorch.cli import LightningArgumentParser
 from datamodules.spelling import nearest
 from experiments.runner import help, messages
 from experiments.runner.messages import (
+    as_typed,
     base_class,
     class_flags,
     either,
     expected,
-    plain,
     type_of,
 )
 
@@ -39,7 +39,7 @@ class Given(NamedTuple):
     file: str = ""
 
     def __str__(self) -> str:
-        values = textwrap.shorten(" ".join(map(plain, self.values)), 60, placeholder=" ...")
+        values = textwrap.shorten(" ".join(map(as_typed, self.values)), 60, placeholder=" ...")
         return f"{self.named()} {values}".rstrip()
 
     def named(self, prefix: str = "") -> str:
@@ -230,7 +230,7 @@ class Parser(LightningArgumentParser):
             takes = f", {expected(action)}" if type_of(action) else ""
             self.error(f"{flag}: needs a value{takes}")
         elif len(values) > {None: 1, "?": 1, 0: 0}.get(action.nargs, len(values)):
-            self.error(f"{flag}: one value too many, {plain(values[-1])}; quote what has spaces")
+            self.error(f"{flag}: one value too many, {as_typed(values[-1])}; quote what has spaces")
 
     def _unknown(self, given: Given) -> NoReturn:
         flag, leaf = given.flag, given.flag.rsplit(".", 1)[-1].lstrip("-")
@@ -266,7 +266,7 @@ class Parser(LightningArgumentParser):
         given = [g for g in given if str(g.values[-1]) in message] or given
         name, action = given[-1] if given else keys, self.known.get(keys)
         if type_of(action) and keys[2:] not in self.chosen:
-            value = plain(given[-1].values[-1]) if given else ""
+            value = as_typed(given[-1].values[-1]) if given else ""
             near = nearest(value, messages.choices(type_of(action)), 0.7)
             return f"{name}: must be {expected(action)}{self._hint(near)}"
         lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]

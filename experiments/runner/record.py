@@ -34,7 +34,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "config": redact(run.config),
         "data": redact(run.data),
         "inputs": redact(run.inputs),
-        "outputs": redact(provenance.flat(run.outputs)),
+        "outputs": redact(provenance.for_config(run.outputs)),
         **costs,
         "git_commit": run.commit,
         "wandb": address(run.logger),

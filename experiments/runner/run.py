@@ -25,8 +25,8 @@ from callbacks.throughput import parameter_counts
 from experiments.common import files
 from experiments.common.shell import this_command
 from experiments.runner import run_folder
-from experiments.runner.checkpoints import Best, readable
-from experiments.runner.summary import colours, opening, plain
+from experiments.runner.checkpoints import Best, one_line_if_unreadable
+from experiments.runner.summary import by_flag_names, colours, opening
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
 
@@ -52,7 +52,7 @@ class Run:
         self.name, self.datamodule, self.model = name, datamodule, model
         self.resumed, self.flags, self.parsed = resumed, config.tracking, parsed
         self.folder = resumed or Path(config.output) / name / run_folder.new_id()
-        self.config, self.data = plain(parsed), datamodule.facts()
+        self.config, self.data = by_flag_names(parsed), datamodule.facts()
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -89,14 +89,14 @@ class Run:
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"
         _, line = tracking.resolve_mode(self.flags)
-        notes = [] if self.resumed is None else [self._onwards()]
+        notes = [] if self.resumed is None else [self._check_resume()]
         try:
             if rank_zero_only.rank == 0:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
-                notes += provenance.broken(self.inputs)
+                notes += provenance.changed_inputs(self.inputs)
                 run_folder.make(self.folder, self.parsed)
-                self.lock = files.hold(self.folder)
+                self.lock = files.lock(self.folder)
                 print(opening(self, notes, line), flush=True)
                 if hasattr(self.datamodule, "preflight"):
                     print(f"\n{self.datamodule.preflight(colours())}\n", flush=True)
@@ -110,7 +110,7 @@ class Run:
                     "parameters": parameter_counts(self.model),
                     "experiment": self.name,
                     "git_commit": self.commit,
-                    "inputs": provenance.flat(self.inputs),
+                    "inputs": provenance.for_config(self.inputs),
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,
@@ -123,7 +123,7 @@ class Run:
         trainer.loggers = [self.logger, *loggers]
         trainer.callbacks.append(tracking.LogTail(self.logger))
 
-    def _onwards(self) -> str:
+    def _check_resume(self) -> str:
         """Check the checkpoint to go on from before anything is opened."""
         if not self.last.exists():
             run_folder.check_same(self.folder, self.parsed)
@@ -131,7 +131,7 @@ class Run:
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
         lead = f"--resume {self.folder.name}: "
-        with readable(self.last, lead):
+        with one_line_if_unreadable(self.last, lead):
             held = torch.load(self.last, map_location="cpu", weights_only=True)
         try:
             self.model.on_load_checkpoint(held)
@@ -163,4 +163,4 @@ class Run:
             summary = {**summary, "error": error} if error else summary
             tracking.finish(self.logger, state, summary)
         if self.lock is not None:
-            files.let_go(self.lock)
+            files.unlock(self.lock)

@@ -17,7 +17,7 @@ from experiments.common.runs import RunFolder, find_run, record_start
 
 def new_id() -> str:
     """A new run id, the same in every process of a run: the time, or what a sweep's agent gave."""
-    return distributed.told("RUN", _id)
+    return distributed.decide_once("RUN", _id)
 
 
 def _id() -> str:
@@ -30,7 +30,7 @@ def find(output: str, experiment: str, wanted: str) -> Path:
 
     Rank 0 looks for it, and then holds it.
     """
-    return Path(distributed.told("RESUMED", lambda: str(_find(output, experiment, wanted))))
+    return Path(distributed.decide_once("RESUMED", lambda: str(_find(output, experiment, wanted))))
 
 
 def _find(output: str, experiment: str, wanted: str) -> Path:

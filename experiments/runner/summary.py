@@ -10,14 +10,14 @@ from callbacks.throughput import parameter_counts
 from experiments.reporting import tables
 
 
-def plain(parsed: Any) -> Any:
+def by_flag_names(parsed: Any) -> Any:
     """The parsed config with the names that flags have: model.rank, not model.init_args.rank."""
     if isinstance(parsed, dict):
         if "class_path" in parsed:
-            inner = plain(parsed.get("init_args") or {})
+            inner = by_flag_names(parsed.get("init_args") or {})
             return {"class": parsed["class_path"].rsplit(".", 1)[-1], **inner}
-        return {key: plain(value) for key, value in parsed.items()}
-    return [plain(value) for value in parsed] if isinstance(parsed, list) else parsed
+        return {key: by_flag_names(value) for key, value in parsed.items()}
+    return [by_flag_names(value) for value in parsed] if isinstance(parsed, list) else parsed
 
 
 def opening(run, notes: list[str], tracking_line: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from experiments.runner import record
-from experiments.runner.checkpoints import readable
+from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
 from modules.exporting import export
@@ -22,7 +22,7 @@ def train(run: Run) -> None:
         raise KeyboardInterrupt
     best = run.last.with_name("best.ckpt")
     if best.exists():
-        with readable(best):
+        with one_line_if_unreadable(best):
             model = type(model).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     else:
         notes.append("no validation chose a checkpoint: these are the last weights")
@@ -33,7 +33,7 @@ def train(run: Run) -> None:
     if trainer.is_global_zero:
         export(model, run.folder / "export", record.model_facts(run, metrics))
         made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
-        run.outputs["model"] = provenance.sign(run.folder / "export", run.title, made)
+        run.outputs["model"] = provenance.write_lineage(run.folder / "export", run.title, made)
         record.conclude(run, metrics, notes)
 
 

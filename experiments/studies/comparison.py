@@ -16,7 +16,7 @@ from experiments.studies.jobs import Comparison, Job, Row
 
 
 @contextmanager
-def how_to_go_on() -> Iterator[None]:
+def resume_hint() -> Iterator[None]:
     """After Ctrl-C, say what goes on with the same command."""
     try:
         yield
@@ -45,7 +45,7 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
             if seed < (asked.seeds or row.seeds)
         ]
         comparison = Comparison(jobs, asked.jobs)
-        with how_to_go_on():
+        with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
         _report(name, root, wanted, finished, comparison.failed)
@@ -79,9 +79,9 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
     results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
     lines = summaries({key: value for key, value in results.items() if value})
-    with files.whole(root / "table.md") as scratch:
+    with files.atomic_write(root / "table.md") as scratch:
         scratch.write_text(markdown(lines, finished.values()))
-    with files.whole(root / "runs.csv") as scratch:
+    with files.atomic_write(root / "runs.csv") as scratch:
         scratch.write_text(runs_csv((job.row.name, job.seed, r) for job, r in finished.items()))
     figures.plot_quality(lines, root / "plot.svg")
     print(f"\n{(root / 'table.md').read_text()}")

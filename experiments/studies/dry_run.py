@@ -46,16 +46,16 @@ def check(
 
     Every one is parsed before the first run, so that a mistake in the last costs nothing.
     """
-    for key in [*varied, *grid.OWN]:
+    for key in [*varied, *grid.RESERVED]:
         if any(word.partition("=")[0] == f"--{key}" for word in flags) and key != "config":
-            reason = "is varied, so not for every run" if key in varied else grid.OWN[key]
+            reason = "is varied, so not for every run" if key in varied else grid.RESERVED[key]
             raise ValueError(f"-- --{key}: {reason}")
     combinations, notes = grid.product(varied), []
-    if heads := grid.heads(varied):
+    if heads := grid.class_choices(varied):
         chosen = list(dict.fromkeys(c.only(heads) for c in combinations))
         found = parse(script, [[*one.flags, *flags] for one in chosen])
         known = {one: parsed.flags for one, parsed in zip(chosen, found, strict=True)}
-        combinations, notes = grid.applying(combinations, known)
+        combinations, notes = grid.drop_inapplicable(combinations, known)
     parsed = parse(script, [[*combination.flags, *flags] for combination in combinations])
     seen: dict[str, Combination] = {}
     for combination, one in zip(combinations, parsed, strict=True):
@@ -79,7 +79,7 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     from experiments.runner import cli
     from experiments.runner.command_line import CommandLine
 
-    exits.quiet()
+    exits.quiet_libraries()
     found: list[Parsed | str] = []
 
     def main(file: str, doc: str, model: type, data: type, defaults: dict | None = None) -> None:

@@ -19,7 +19,7 @@ from experiments.studies import workers
 EXPERIMENTS = Path(__file__).parents[1]
 
 
-def named(script: Path) -> str:
+def script_name(script: Path) -> str:
     """As ``Row.script`` has it."""
     return script.stem if script.parent == EXPERIMENTS else str(script)
 

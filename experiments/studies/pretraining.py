@@ -10,7 +10,7 @@ from datamodules.spelling import did_you_mean
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.studies import pretraining_report
-from experiments.studies.comparison import how_to_go_on
+from experiments.studies.comparison import resume_hint
 from experiments.studies.jobs import Comparison, Job, Row
 
 _ROW_TOKENS, _BATCH = 128, 8
@@ -53,7 +53,7 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
         _check_only(asked.only, origins)
         root = Path(asked.output) / name
         chosen = _chosen(origins, asked.only)
-        with how_to_go_on():
+        with resume_hint():
             corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
             pretraining = _pretraining(asked, root, chosen, corpora)
             tuning = _fine_tuning(asked, root, chosen, pretraining)

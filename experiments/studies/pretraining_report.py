@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.reporting import figures, tables
-from experiments.reporting.results import dirt
+from experiments.reporting.results import dirty_suffix
 from experiments.reporting.significance import interval
 
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
@@ -30,7 +30,9 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
     text += f"{_differences(origins, labels, accuracy)}\n\n"
     results = [*made.values(), *tuned.values()]
-    commits = sorted({(result["git_commit"] or "none")[:7] + dirt(result) for result in results})
+    commits = sorted(
+        {(result["git_commit"] or "none")[:7] + dirty_suffix(result) for result in results}
+    )
     rows = next(iter(tuned.values()))["data"]
     text += (
         f"Test accuracy in %, mean ± half the 95 % interval over {most} seeds of "
@@ -38,7 +40,7 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
         f"commit: {', '.join(commits)}\n"
     )
-    with files.whole(root / "table.md") as scratch:
+    with files.atomic_write(root / "table.md") as scratch:
         scratch.write_text(text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
     _over_labels(origins, labels, accuracy, root / "labels.svg")
@@ -106,7 +108,7 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
-    with files.whole(file) as scratch:
+    with files.atomic_write(file) as scratch:
         scratch.write_text(tables.csv_of(list(merged.values())))
     return list(merged.values())
 

@@ -13,7 +13,7 @@ from experiments.tracking.settings import Tracking, resolve_mode
 Table = tuple[list[str], list[list[Any]]]  # headings and rows
 
 
-def once(root: Path, said: str, *arguments: Any) -> str:
+def log_once(root: Path, said: str, *arguments: Any) -> str:
     """``log`` with these, unless the same was ``said`` and recorded before; where the record is."""
     kept, mark = root / "recorded.json", hashlib.sha256(said.encode()).hexdigest()
     if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:

@@ -16,7 +16,7 @@ from typing import Any
 
 import experiments
 
-_LOADED = [
+_PRELOADED = [
     *("experiments.runner.cli", "modules", "datamodules", "callbacks", "wandb"),
     # What these import only when they are used, which every run does: a third of a second.
     *("pandas", "pyarrow.csv", "requests", "transformers.optimization"),
@@ -63,7 +63,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
+    context.set_forkserver_preload(_PRELOADED)
     return context
 
 

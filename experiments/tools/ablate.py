@@ -24,9 +24,9 @@ from experiments.common.shell import command_name
 from experiments.studies.ablation import grid, report, text
 from experiments.studies.ablation.analysis import Question
 from experiments.studies.ablation.grid import Combination
-from experiments.studies.comparison import how_to_go_on
+from experiments.studies.comparison import resume_hint
 from experiments.studies.dry_run import check, script_of
-from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
+from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of_cores
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
         for note in notes:
             print(f"note   {note}")
         comparison = Comparison(list(jobs), asked.jobs)
-        with how_to_go_on():
+        with resume_hint():
             comparison.run()
             found = {job: result for job in jobs if (result := job.result())}
             if not found:
@@ -76,7 +76,7 @@ def _jobs(
         record = (f"--tracking.tags={tags}", f"--tracking.name={combination.name}")
         rows[combination] = Row(
             combination.name,
-            named(script),
+            script_name(script),
             combination.flags,
             asked.seeds,
             ("--tracking.job_type", "ablation-run", *record),

@@ -21,7 +21,7 @@ from experiments.common.exits import guarded
 from experiments.common.shell import command_name
 
 if TYPE_CHECKING:
-    from experiments.tools.chat_model import Speaker
+    from experiments.tools.chat_model import ChatModel
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def _lines_at_prompt(stop: Stop) -> Iterator[str]:
             yield line
 
 
-def converse(speaker: "Speaker", asked: Any, questions: Iterator[str], stop: Stop) -> None:
+def converse(speaker: "ChatModel", asked: Any, questions: Iterator[str], stop: Stop) -> None:
     """Answer each question with the ones before it in mind, as far as the context holds them."""
     import torch
 
@@ -108,11 +108,12 @@ def converse(speaker: "Speaker", asked: Any, questions: Iterator[str], stop: Sto
     for question in questions:
         history.append({"role": "user", "content": question.strip()})
         ids = speaker.ids(history)
-        while len(ids) + asked.tokens > speaker.room and len(history) > first + 2:
+        while len(ids) + asked.tokens > speaker.context_length and len(history) > first + 2:
             del history[first : first + 2]  # the oldest question and its answer
             ids = speaker.ids(history)
-        if len(ids) >= speaker.room:
-            print(f"the question is too long: {len(ids)} of {speaker.room} tokens", file=sys.stderr)
+        if len(ids) >= speaker.context_length:
+            count = f"{len(ids)} of {speaker.context_length} tokens"
+            print(f"the question is too long: {count}", file=sys.stderr)
             history.pop()
             continue
         answer = speaker.answer(ids, asked.tokens, asked.temperature, lambda: stop.asked)

@@ -84,7 +84,7 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
 
 
 def write_csv(runs: list[RunRecord], file: Path) -> None:
-    with files.whole(file) as scratch:
+    with files.atomic_write(file) as scratch:
         scratch.write_text(tables.csv_of([as_row(run) for run in runs]))
 
 

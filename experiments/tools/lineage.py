@@ -23,11 +23,11 @@ from experiments.common.shell import command_name, relative
 from experiments.reporting import tables
 from experiments.tracking import provenance
 from experiments.tracking.keys import run_folders
-from experiments.tracking.provenance import PASSPORT, Node
+from experiments.tracking.provenance import LINEAGE_FILE, Node
 from experiments.tracking.run_reader import read_run
 
 _GONE = "not here any more"
-_PRUNED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
+_SKIPPED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def find(wanted: str, output: str) -> Node:
         place = find_run(wanted, Path(output), lambda run: run.finished, "finished run").path
     if (place / "result.json").is_file():
         return _of_result(place)
-    if (place / PASSPORT).is_file():
+    if (place / LINEAGE_FILE).is_file():
         return provenance.of_export(place)
     if (place / "manifest.json").is_file():
         return provenance.of_corpus(place)
@@ -100,7 +100,7 @@ def _of_record(run: Path) -> Node:
 
 def _walk(root: str) -> Iterator[tuple[str, list[str]]]:
     for folder, below, files in os.walk(root):
-        below[:] = [name for name in below if name not in _PRUNED and not name.startswith(".")]
+        below[:] = [name for name in below if name not in _SKIPPED and not name.startswith(".")]
         yield folder, files
 
 
@@ -126,20 +126,24 @@ class Index:
             with suppress(OSError, ValueError, KeyError):  # of another program, or older
                 if "result.json" in files:
                     yield {**_of_result(place)["inputs"]["model"], "path": None}
-                if PASSPORT in files:
-                    said = json.loads((place / PASSPORT).read_text())
+                if LINEAGE_FILE in files:
+                    said = json.loads((place / LINEAGE_FILE).read_text())
                     yield {**said, "path": str(place.resolve())}
                 if "manifest.json" in files:
                     said = shards.read_manifest(place)
                     path = str(place.resolve())
-                    yield {"digest": said["fingerprint"], "path": path, **provenance.made_of(said)}
+                    yield {
+                        "digest": said["fingerprint"],
+                        "path": path,
+                        **provenance.made_from(said),
+                    }
                     yield provenance.of_tokenizer(place / "tokenizer")
 
     def follow(self, node: Node, notes: list[str]) -> Node:
         """The node with all that is behind it, and where each of them lies now."""
         node = {**node, "where": self._where(node, notes)}
         if "declared" in node:
-            notes += provenance.broken({node["type"]: node})
+            notes += provenance.changed_inputs({node["type"]: node})
         if not node.get("inputs") and provenance.is_folder(node):
             known = self.get(node["digest"]) or {}
             node |= {k: known[k] for k in ("run", "commit", "inputs") if known.get(k)}

@@ -24,9 +24,9 @@ from experiments.common.shell import command_name, program
 from experiments.reporting import tables
 from experiments.reporting.results import headline, measured
 from experiments.studies import tracked
-from experiments.studies.comparison import how_to_go_on
+from experiments.studies.comparison import resume_hint
 from experiments.studies.dry_run import parse
-from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
+from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of_cores
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
 from experiments.studies.sweep.sweep_file import SweepFile, flag, read
@@ -47,7 +47,7 @@ def main() -> None:
         root = Path(asked.output) / "sweep" / title
         for note in plan.notes:
             print(f"note   {note}")
-        with how_to_go_on():
+        with resume_hint():
             trials, failed = _run(plan, count, root, asked)
             if not trials:
                 raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
@@ -142,7 +142,7 @@ def _job(plan: SweepFile, number: int, given: dict[str, Any], root: Path) -> Job
     tags = json.dumps(["sweep", plan.method])
     row = Row(
         f"trial {number + 1:02}",
-        named(plan.program),
+        script_name(plan.program),
         (*plan.words, *flags),
         tracking=(*project, "--tracking.job_type", "sweep-run", f"--tracking.tags={tags}"),
     )
@@ -165,14 +165,14 @@ def _write(
     head, cells = trial_table.table(plan, rows, metric)
     texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
     for name, content in texts.items():
-        with files.whole(root / name) as scratch:
+        with files.atomic_write(root / name) as scratch:
             scratch.write_text(content)
     trial_table.draw(plan, rows, metric, root / "trials.png")
     config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
     settings = tracking | ({"project": plan.project} if plan.project else {})
     best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}
     shown = {"trials": (head, cells)}
-    return tracked.once(root, "".join(texts.values()), settings, config, shown, "sweep", best)
+    return tracked.log_once(root, "".join(texts.values()), settings, config, shown, "sweep", best)
 
 
 def _parse() -> argparse.Namespace:

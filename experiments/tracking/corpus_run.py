@@ -21,7 +21,10 @@ def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
     corpus = provenance.of_corpus(folder)
     outputs = {"corpus": corpus, "tokenizer": provenance.of_tokenizer(folder / "tokenizer")}
     config = {**manifest["settings"], **{key: manifest[key] for key in facts}}
-    config |= {"inputs": provenance.flat(corpus["inputs"]), "outputs": provenance.flat(outputs)}
+    config |= {
+        "inputs": provenance.for_config(corpus["inputs"]),
+        "outputs": provenance.for_config(outputs),
+    }
     logger = start_logger(tracking, folder, manifest["run"], config, ["corpus"], resume=False)
     run = logger.experiment
     try:

@@ -73,7 +73,7 @@ class LocalRun:
         return relative(self.folder)
 
     def in_use(self) -> bool:
-        return files.busy(self.folder)
+        return files.is_locked(self.folder)
 
     @cached_property
     def recorded(self) -> Recorded:

@@ -30,7 +30,7 @@ from experiments.tracking.keys import (
 from experiments.tracking.locations import address, upload, where
 from experiments.tracking.run_reader import read_run
 from experiments.tracking.settings import Tracking, resolve_mode
-from experiments.tracking.shutdown import finished
+from experiments.tracking.shutdown import finish_within_limit
 
 __all__ = [
     "LogTail",
@@ -237,7 +237,7 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
     run.summary.update({**logger.best(), **redact({**summary, "state": state})})
     kept = [tag for tag in run.tags or () if tag not in STATES]
     run.tags = (*kept, state) if state in STATES else tuple(kept)
-    if not finished(run, EXIT_CODES[state]):
+    if not finish_within_limit(run, EXIT_CODES[state]):
         rest = upload(Path(logger.save_dir))
         rank_zero_warn(f"W&B did not take all of the run; to upload the rest: {rest}")
     while _placed:

@@ -13,7 +13,7 @@ from datamodules import digests, packaged, shards
 from experiments.common import files
 from experiments.common.redaction import redact
 
-PASSPORT = "lineage.json"  # in an export; of its folder's digest it is no part
+LINEAGE_FILE = "lineage.json"  # in an export; of its folder's digest it is no part
 _KEPT = ("name", "type", "digest", "path")
 _FOLDERS = ("corpus", "tokenizer", "model")
 
@@ -36,7 +36,7 @@ class Node(TypedDict, total=False):
     about: dict[str, Any]
 
 
-def flat(nodes: dict[str, Node]) -> dict[str, dict[str, Any]]:
+def for_config(nodes: dict[str, Node]) -> dict[str, dict[str, Any]]:
     """What a run's config says of its inputs, by role."""
     return {role: {key: node.get(key) for key in _KEPT} for role, node in nodes.items()}
 
@@ -51,7 +51,7 @@ def inputs_of(data: dict[str, Any], datamodule: Any, backbone: str | None) -> di
     return found | ({"backbone": of_backbone(backbone)} if backbone else {})
 
 
-def broken(nodes: dict[str, Node]) -> list[str]:
+def changed_inputs(nodes: dict[str, Node]) -> list[str]:
     """A line for each input that is no longer what its maker declared."""
     return [
         f"{role} {node['name']} has changed since {node.get('run') or 'its run'} made it: "
@@ -67,7 +67,7 @@ def of_package(package: packaged.Package, kind: str = "package") -> Node:
     return {"name": name, "type": kind, "digest": package.sha256, "path": None}
 
 
-def _packed(origin: str) -> dict[str, Node]:
+def _package_of(origin: str) -> dict[str, Node]:
     package = packaged.find_package(origin)
     return {"package": of_package(package)} if package else {}
 
@@ -81,7 +81,7 @@ def of_dataset(data: dict[str, Any]) -> Node:
         "digest": data["fingerprint"],
         "path": str(Path(origin).resolve()) if files else None,
     }
-    return node | {"inputs": made} if (made := _packed(origin)) else node
+    return node | {"inputs": made} if (made := _package_of(origin)) else node
 
 
 def of_corpus(folder: Path) -> Node:
@@ -92,7 +92,7 @@ def of_corpus(folder: Path) -> Node:
         "type": "corpus",
         "digest": digest,
         "path": str(folder.resolve()),
-        **made_of(manifest),
+        **made_from(manifest),
     }
     return node | ({"declared": d} if (d := manifest["fingerprint"]) != digest else {})
 
@@ -101,10 +101,10 @@ def of_tokenizer(folder: Path) -> Node:
     """Of a tokenizer's folder; a corpus's comes from the same texts."""
     node = of_folder(folder, "tokenizer")
     manifest = folder.parent / "manifest.json"
-    return node | made_of(json.loads(manifest.read_text())) if manifest.is_file() else node
+    return node | made_from(json.loads(manifest.read_text())) if manifest.is_file() else node
 
 
-def made_of(manifest: dict[str, Any]) -> dict[str, Any]:
+def made_from(manifest: dict[str, Any]) -> dict[str, Any]:
     """Run, commit and inputs of a corpus and of its tokenizer."""
     made = {"run": manifest.get("run"), "commit": manifest.get("git_commit")}
     if "inputs" not in manifest:
@@ -117,7 +117,7 @@ def made_of(manifest: dict[str, Any]) -> dict[str, Any]:
         "digest": manifest["inputs"],
         "path": str(source.resolve()) if source.exists() else None,
     }
-    text |= {"inputs": found} if (found := _packed(origin)) else {}
+    text |= {"inputs": found} if (found := _package_of(origin)) else {}
     inputs = {"text": text}
     if settings["tokenizer"] in packaged.BACKBONES:  # it was there before the corpus
         package = packaged.PACKAGES[settings["tokenizer"]]
@@ -140,10 +140,10 @@ def of_backbone(name: str) -> Node:
 
 def of_export(folder: Path) -> Node:
     """Of a folder with weights, or of the export that it is a part of."""
-    home = next((f for f in (folder, folder.parent) if (f / PASSPORT).is_file()), folder)
+    home = next((f for f in (folder, folder.parent) if (f / LINEAGE_FILE).is_file()), folder)
     node = of_folder(home, "model")
-    if (home / PASSPORT).is_file():
-        passport = json.loads((home / PASSPORT).read_text())
+    if (home / LINEAGE_FILE).is_file():
+        passport = json.loads((home / LINEAGE_FILE).read_text())
         node |= {k: passport[k] for k in ("name", "run", "commit", "inputs")}
         node |= {"declared": d} if (d := passport["digest"]) != node["digest"] else {}
     return node
@@ -158,11 +158,11 @@ def of_folder(folder: Path, kind: str) -> Node:
     return {"name": name, "type": kind, "digest": digest, "path": str(folder.resolve())}
 
 
-def sign(folder: Path, name: str, made: dict[str, Any]) -> Node:
+def write_lineage(folder: Path, name: str, made: dict[str, Any]) -> Node:
     """Write into an export where it came from; ``made`` is its run, commit and inputs."""
     node = of_folder(folder, "model") | {"name": name, **made}
     said = {key: value for key, value in node.items() if key != "path"}  # it may be moved
-    files.write_json(folder / PASSPORT, redact(said))
+    files.write_json(folder / LINEAGE_FILE, redact(said))
     return node
 
 
@@ -199,5 +199,5 @@ def files_of(folder: Path, kind: str) -> dict[str, digests.Digest]:
         parts = ("manifest.json", "tokenizer", "train", "validation")
         names = [n for n in digests.contents(folder) if n.partition("/")[0] in parts]
     else:
-        names = digests.contents(folder, without=[PASSPORT])
+        names = digests.contents(folder, without=[LINEAGE_FILE])
     return digests.of_files(folder, names)

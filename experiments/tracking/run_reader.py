@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.files import busy
+from experiments.common.files import is_locked
 from experiments.tracking import wandb_log
 from experiments.tracking.keys import STEP, merge_summary, run_folders
 from experiments.tracking.wandb_log import LogContents
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # steps and values, (N,) each, by metric
-_PRUNED = {"checkpoints", "export", "documents", "train", "validation", "work"}
-_FORM = 1  # raised when what is remembered changes its meaning
+_SKIPPED = {"checkpoints", "export", "documents", "train", "validation", "work"}
+_CACHE_VERSION = 1  # raised when what is remembered changes its meaning
 
 
 @dataclass
@@ -130,10 +130,10 @@ def local(root: Path) -> list[RunRecord]:
     found = logs(root)
     if not found:
         raise ValueError(f"no W&B run in {root}")
-    fresh = [files for files in found.values() if _recall(files) is None]
-    for files in _shown(fresh):
-        _read(files)
-    runs = (_recall(files) for files in found.values())
+    fresh = [files for files in found.values() if _read_cached(files) is None]
+    for files in _with_progress(fresh):
+        _fill_cache(files)
+    runs = (_read_cached(files) for files in found.values())
     return sorted((run for run in runs if run is not None and run.id), key=lambda run: run.started)
 
 
@@ -141,7 +141,7 @@ def logs(root: Path) -> dict[str, list[Path]]:
     """The logs of each run by its id, in the order in which they were begun."""
     found: dict[str, list[Path]] = {}
     for folder, below, _ in os.walk(root):
-        below[:] = [name for name in below if name not in _PRUNED and not name.startswith(".")]
+        below[:] = [name for name in below if name not in _SKIPPED and not name.startswith(".")]
         if os.path.basename(folder) == "wandb":
             files = [file for name in below for file in Path(folder, name).glob("run-*.wandb")]
             below.clear()
@@ -151,7 +151,7 @@ def logs(root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _shown(fresh: list[list[Path]]) -> Iterator[list[Path]]:
+def _with_progress(fresh: list[list[Path]]) -> Iterator[list[Path]]:
     """With a bar where it takes a while."""
     if len(fresh) < 20:
         return iter(fresh)
@@ -160,18 +160,18 @@ def _shown(fresh: list[list[Path]]) -> Iterator[list[Path]]:
     return iter(tqdm(fresh, "reading runs", unit="run", leave=False))
 
 
-def _memory(files: list[Path]) -> tuple[Path, str]:
+def _cache_entry(files: list[Path]) -> tuple[Path, str]:
     """Where a run is remembered, and what its files must be for that to be true."""
     from datamodules.packaged import cache_folder
 
     place = hashlib.sha256(str(files[0].resolve()).encode()).hexdigest()[:16]
     states = [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
-    return cache_folder() / "runs" / f"{place}.npz", json.dumps([_FORM, states])
+    return cache_folder() / "runs" / f"{place}.npz", json.dumps([_CACHE_VERSION, states])
 
 
-def _read(files: list[Path]) -> None:
+def _fill_cache(files: list[Path]) -> None:
     """Read a run from its logs, and remember it."""
-    memory, mark = _memory(files)
+    memory, mark = _cache_entry(files)
     log = merged(files, files[0].parent)
     kept = {key: log.facts[key] for key in _FIELDS if key in log.facts} | {
         "id": log.id,
@@ -182,17 +182,17 @@ def _read(files: list[Path]) -> None:
     arrays = {f"curve/{name}": np.array(sorted(v.items())).T for name, v in log.curves.items()}
     memory.parent.mkdir(parents=True, exist_ok=True)
     scratch = memory.with_suffix(f".{os.getpid()}.npz")
-    np.savez(scratch, mark=_packed(mark), run=_packed(json.dumps(kept)), **arrays)
+    np.savez(scratch, mark=_as_bytes(mark), run=_as_bytes(json.dumps(kept)), **arrays)
     os.replace(scratch, memory)
 
 
-def _packed(text: str) -> np.ndarray:
+def _as_bytes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), np.uint8)
 
 
-def _recall(files: list[Path]) -> RunRecord | None:
+def _read_cached(files: list[Path]) -> RunRecord | None:
     """A run as it is remembered; None if it is not, or its files have changed."""
-    memory, mark = _memory(files)
+    memory, mark = _cache_entry(files)
     try:
         with np.load(memory) as held:
             if bytes(held["mark"]) != mark.encode():
@@ -202,11 +202,11 @@ def _recall(files: list[Path]) -> RunRecord | None:
         return None
     place = files[-1].parents[2] if files[-1].parents[1].name == "wandb" else files[-1].parent
     if not kept["state"]:
-        kept["state"] = "running" if busy(place) else "crashed"
-    return RunRecord(**kept, place=str(place), load=partial(_curves, memory))
+        kept["state"] = "running" if is_locked(place) else "crashed"
+    return RunRecord(**kept, place=str(place), load=partial(_cached_curves, memory))
 
 
-def _curves(memory: Path) -> Curves:
+def _cached_curves(memory: Path) -> Curves:
     with np.load(memory) as held:
         names = [name for name in held.files if name.startswith("curve/")]
         return {name.removeprefix("curve/"): tuple(held[name]) for name in names}
@@ -236,7 +236,7 @@ def _online(run: Any) -> RunRecord:
         config=flat(dict(run.config)),
         metrics=numbers(summary),
         place=run.url,
-        load=partial(_scanned, run),
+        load=partial(_online_curves, run),
     )
 
 
@@ -248,7 +248,7 @@ def _local_time(written: str | None) -> str:
     return began.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _scanned(run: Any) -> Curves:
+def _online_curves(run: Any) -> Curves:
     points: dict[str, dict[int, float]] = {}
     for row in run.scan_history():
         step = int(row.get(STEP) or row.get("_step") or 0)

@@ -9,13 +9,13 @@ from experiments.tracking.local_runs import Recorded
 if TYPE_CHECKING:
     import wandb
 
-PATIENCE = (0, 1, 2, 4, 8)  # seconds until a server that takes its time is asked again
+RETRY_AFTER = (0, 1, 2, 4, 8)  # seconds until a server that takes its time is asked again
 
 
-def missing_after_all(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
+def missing_after_retries(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
     """What is still missing when the server has been asked again and again."""
     lacks: list[str] = []
-    for seconds in PATIENCE:
+    for seconds in RETRY_AFTER:
         time.sleep(seconds)
         lacks = missing(api, path, recorded)
         if not lacks:
@@ -23,7 +23,7 @@ def missing_after_all(api: "wandb.Api", path: str, recorded: Recorded) -> list[s
     return lacks
 
 
-def arrived(api: "wandb.Api", path: str) -> int:
+def uploaded_rows(api: "wandb.Api", path: str) -> int:
     """Rows of a run that the server has."""
     import wandb
 

@@ -9,7 +9,7 @@ import psutil
 GRACE_SECONDS = 15.0  # in which W&B's service should notice that it is over time
 
 
-def finished(run: Any, code: int) -> bool:
+def finish_within_limit(run: Any, code: int) -> bool:
     """Close the run; False if W&B has not taken all of it within its limit.
 
     With a server that accepts connections and never answers, W&B's service may not keep to its own

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from experiments.common.shell import program, relative
 from experiments.tracking import wandb_log
 from experiments.tracking.local_runs import LocalRun, LogFile
-from experiments.tracking.server_check import arrived, missing, missing_after_all
+from experiments.tracking.server_check import missing, missing_after_retries, uploaded_rows
 
 if TYPE_CHECKING:
     import wandb
@@ -44,12 +44,12 @@ def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
                 f": {relative(gone[0])}{more} should be uploaded and is gone; "
                 f"without it: {program('wandb')} sync {relative(run.logs[0].folder)}"
             )
-        there = arrived(api, path)
+        there = uploaded_rows(api, path)
         for part, rows in zip(run.logs, recorded.rows, strict=True):
             if not part.marked(host):
                 said = said or upload(part, min(there, rows))
             there = max(0, there - rows)
-        lacks = missing_after_all(api, path, recorded)
+        lacks = missing_after_retries(api, path, recorded)
         if lacks or said:
             return "failed", f": {'; '.join([*lacks, *([said] if said else [])])}"
     for part in run.logs:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.reporting import significance
-from experiments.reporting.results import common, cost, headline
+from experiments.reporting.results import conditions, cost, headline
 from experiments.studies.ablation.grid import Combination
 from experiments.tracking.keys import LOWER_IS_BETTER
 
@@ -111,7 +111,7 @@ def analyse(asked: Question, results: Results) -> Report:
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}
     _mark_fronts(list(lines.values()), 1 if higher else -1)
     _compare(lines, asked, 1 if higher else -1)
-    about = common([{"seeds": len(line.values)} for line in lines.values()], runs)
+    about = conditions([{"seeds": len(line.values)} for line in lines.values()], runs)
     notes = [*asked.notes, *_cautions(list(lines.values()), asked, metric)]
     return Report(
         asked.name,
@@ -146,7 +146,7 @@ def _spread(values: list[float]) -> tuple[float, float | None]:
 def _mark_fronts(lines: list[Line], sign: int) -> None:
     for name in COSTS:
         less = -1 if name == "tokens_per_second" else 1
-        marks = significance.front(
+        marks = significance.pareto_front(
             [less * line.costs[name] for line in lines], [sign * line.mean for line in lines]
         )
         for line, marked in zip(lines, marks, strict=True):

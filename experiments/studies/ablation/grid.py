@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # Between commas, which are part of a value inside of brackets, braces and quotes.
 _VALUE = re.compile(r"""(?:[^,\[\]{}"']|\[[^\]]*\]|\{[^}]*\}|"[^"]*"|'[^']*')+""")
-OWN = {  # flags of every run that this command sets itself
+RESERVED = {  # flags of every run that this command sets itself
     "seed_everything": "the seeds are --seeds",
     "output": "the folder is --output of this command",
     "resume": "what has not finished is gone on with by itself",
@@ -48,8 +48,8 @@ def varied(words: list[str]) -> dict[str, list[str]]:
         values = _VALUE.findall(value)
         if ",".join(values) != value or not values:
             raise ValueError(f"--vary {word}: give values with a comma between two of them")
-        if key in OWN:
-            raise ValueError(f"--vary {key}: {OWN[key]}")
+        if key in RESERVED:
+            raise ValueError(f"--vary {key}: {RESERVED[key]}")
         if key in found:
             raise ValueError(f"--vary {key}: given twice; put all its values into one")
         for twice in (v for n, v in enumerate(values) if v in values[:n]):
@@ -65,7 +65,7 @@ def _pair(flag: str, word: str) -> tuple[str, str]:
     return key.strip().removeprefix("--"), value
 
 
-def heads(found: dict[str, list[str]]) -> list[str]:
+def class_choices(found: dict[str, list[str]]) -> list[str]:
     """The varied flags that others lie below, as model.rank below model: they choose a class."""
     return [head for head in found if any(key.startswith(f"{head}.") for key in found)]
 
@@ -76,7 +76,7 @@ def product(found: dict[str, list[str]]) -> list[Combination]:
     return [Combination(row) for row in rows]
 
 
-def applying(
+def drop_inapplicable(
     combinations: list[Combination], known: dict[Combination, Collection[str]]
 ) -> tuple[list[Combination], list[str]]:
     """Less the flags that the chosen class has not; then no combination twice; and a note of each.

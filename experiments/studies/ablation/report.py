@@ -58,7 +58,7 @@ def write(
     texts["report.html"] = page(report, this_command(redact_argv(sys.argv)))
     texts["report.json"] = json.dumps(redact(asdict(report)), indent=1) + "\n"
     for name, content in texts.items():
-        with files.whole(root / name) as scratch:
+        with files.atomic_write(root / name) as scratch:
             scratch.write_text(content)
     figure.draw(report, root / "report.png")
     config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
@@ -75,4 +75,4 @@ def write(
     shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
     verdicts = [line.difference.verdict for line in report.lines if line.difference]
     counts = {f"verdicts/{word.replace(' ', '_')}": verdicts.count(word) for word in set(verdicts)}
-    return tracked.once(root, texts["report.json"], tracking, config, shown, "ablation", counts)
+    return tracked.log_once(root, texts["report.json"], tracking, config, shown, "ablation", counts)

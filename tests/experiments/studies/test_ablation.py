@@ -66,10 +66,10 @@ def test_values_are_split_at_commas_outside_of_brackets_and_quotes():
 def test_a_flag_that_a_class_has_not_is_left_out_and_the_combination_runs_once():
     varied = {"model.rank": ["2", "8"], "model": ["LoRA", "Adapter"], "model.size": ["4"]}
     varied |= {"data.seed": ["1"]}
-    assert grid.heads(varied) == ["model"]
+    assert grid.class_choices(varied) == ["model"]
     lora, adapter = (Combination((("model", name),)) for name in ("LoRA", "Adapter"))
     known = {lora: {"--model.rank"}, adapter: {"--model.size"}}
-    kept, notes = grid.applying(grid.product(varied), known)
+    kept, notes = grid.drop_inapplicable(grid.product(varied), known)
     assert [one.name for one in kept] == [
         "rank=2, model=LoRA, seed=1",
         "model=Adapter, size=4, seed=1",
@@ -81,7 +81,7 @@ def test_a_flag_that_a_class_has_not_is_left_out_and_the_combination_runs_once()
     ]
     # One that no class has stays, so that the parser can say what was meant.
     mistaken = {"model.rnak": ["2"], "model": ["LoRA", "Adapter"]}
-    kept, notes = grid.applying(grid.product(mistaken), known)
+    kept, notes = grid.drop_inapplicable(grid.product(mistaken), known)
     assert len(kept) == 2 and kept[0].flags == ("--model.rnak=2", "--model=LoRA") and not notes
 
 

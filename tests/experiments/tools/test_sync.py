@@ -167,11 +167,11 @@ def test_run_that_is_still_going_on(server, sync):
     from experiments.common import files
 
     folder = record("one")
-    lock = files.hold(folder)
+    lock = files.lock(folder)
     assert sync().out.endswith(
         "outputs/some/one: still going on\ndone   outputs (1 still going on)\n"
     )
-    files.let_go(lock)
+    files.unlock(lock)
     assert server.runs == {} and sync().out.endswith("done   outputs (1 uploaded)\n")
 
 
