@@ -14,12 +14,12 @@ from experiments.runner.run import Run
 
 
 def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
-    """The run, its Trainer, and the user's own loggers.
+    """Builds the run, its Trainer, and the loggers that the user added.
 
-    Nothing is written: a mistake in data, module or Trainer shows before there is a folder.
+    It writes nothing: a mistake in data, module or Trainer shows before there is a folder.
 
     Raises:
-        ValueError: Names the flag to change.
+        ValueError: If the parts do not fit together; the message names the flag to change.
     """
     built = line.build()
     model, data = built.model, built.data
@@ -55,7 +55,7 @@ def _check(settings: dict[str, Any], data: Any) -> None:
 
 
 def _not_replaced(ours: list[Callback], settings: dict[str, Any]) -> list[Callback]:
-    """Our callbacks, less those that flags or the user's own callbacks replace."""
+    """Our callbacks, without those that flags or the user's own callbacks replace."""
     replaced: tuple[type, ...] = ()
     bars = any(isinstance(callback, ProgressBar) for callback in settings["callbacks"])
     if settings["enable_progress_bar"] is False or bars:

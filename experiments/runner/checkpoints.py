@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, and that say in one line what is wrong with them."""
+"""Checkpoints that are complete or absent, and one-line errors for those that cannot be read."""
 
 import io
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ from experiments.common.exits import one_line
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning writes a checkpoint under /tmp and moves it: across disks, that is a slow copy."""
+    """Writes each checkpoint beside its final place and then renames it.
+
+    Lightning writes it under /tmp and moves it, which is a slow copy between two disks.
+    """
 
     def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
         buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
@@ -27,13 +30,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Best(ModelCheckpoint):
-    """Keeps what it knows when the run's folder was moved between a kill and the resume.
+    """Keeps the best checkpoint, also if the run's folder was moved before the run is resumed.
 
-    Where weights are averaged, it holds the averages, which are what was validated.
+    If a callback averages the weights, the checkpoint holds the averages: they were validated.
     """
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
-        # Lightning tells its WeightAveraging of no checkpoint that is of weights only.
+        # Lightning does not tell WeightAveraging of a checkpoint that holds only weights.
         averages = [
             callback
             for callback in trainer.callbacks
@@ -51,7 +54,7 @@ class Best(ModelCheckpoint):
 
 @contextmanager
 def one_line_if_unreadable(file: Path, lead: str = "") -> Iterator[None]:
-    """An unreadable checkpoint as one line."""
+    """Turns the error of a checkpoint that cannot be read into a one-line ValueError."""
     try:
         yield
     except Exception as error:  # torch has many ways to say that a file is broken

@@ -1,4 +1,4 @@
-"""Values, types and flags in plain words: what the parser's errors and help are made of."""
+"""Words for values, types and flags, from which the parser makes its errors and help."""
 
 import inspect
 import re
@@ -20,7 +20,7 @@ RULES = {  # how jsonargparse writes a restriction
 
 
 def as_typed(value: Any) -> str:
-    """A value as one would type it."""
+    """A value as a user would type it."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(as_typed, value))}]"
     if path := hasattr(value, "get") and value.get("class_path"):
@@ -31,7 +31,7 @@ def as_typed(value: Any) -> str:
 
 
 def choices(hint: Any) -> list[str]:
-    """What a type allows: one entry for each alternative, null last."""
+    """The values that a type allows: one entry for each alternative, null last."""
     if get_origin(hint) is Literal:
         return [str(value) for value in get_args(hint)]
     if rule := getattr(hint, "_expression", ""):
@@ -55,7 +55,7 @@ def type_of(action: Any) -> Any:
 
 
 def expected(action: Any) -> str:
-    """What a flag takes, to follow 'must be'."""
+    """The values that a flag takes, as words to follow 'must be'."""
     words = choices(type_of(action))
     phrases = any(word.startswith(("a ", "the ")) for word in words)
     return ("one of " if len(words) > 2 and not phrases else "") + either(words)

@@ -1,8 +1,8 @@
-"""The command line: errors of one line that say what to do, help of one screen.
+"""The parser of experiments: errors of one line that name the remedy, help of one screen.
 
-`LightningCLI` leaves the command line to jsonargparse, which is right about values and unkind
-about mistakes. `Parser` looks at the flags first, with the chosen classes at hand; jsonargparse
-still parses, and what it objects to is rendered in plain words.
+`LightningCLI` leaves the command line to jsonargparse, whose errors fill a page. `Parser` checks
+the flags first, with the flags of the chosen classes; jsonargparse still parses, and its errors
+are put into plain words.
 """
 
 import inspect
@@ -47,12 +47,12 @@ class Given(NamedTuple):
 
 
 def spelt(option: str) -> str:
-    """The short spelling of a flag: --model.rank for --model.init_args.rank."""
+    """The short form of a flag: --model.rank for --model.init_args.rank."""
     return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
 
 
 def flatten(settings: dict, file: str, flag: str = "") -> list[Given]:
-    """The lines of a configuration file as if they were flags."""
+    """The settings of a configuration file in the form of flags."""
     lines = []
     for key, value in settings.items():
         below = spelt(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
@@ -65,7 +65,11 @@ def flatten(settings: dict, file: str, flag: str = "") -> list[Given]:
 
 
 def read(name: str) -> list[Given]:
-    """The lines of a configuration file; ValueError if it is none."""
+    """Reads the settings of a configuration file.
+
+    Raises:
+        ValueError: If the file is missing or is no configuration.
+    """
     try:
         text = name if re.search(r"[{\n]", name) else Path(name).expanduser().read_text()
         settings = yaml.safe_load(text)
@@ -85,7 +89,7 @@ def read(name: str) -> list[Given]:
 
 
 def ordered(typed: list[Given]) -> list[str]:
-    """Files first, then classes from the outside in, then the rest, each as it was typed."""
+    """The arguments in parsing order: files, then classes from the outside in, then the rest."""
 
     def place(given: Given) -> int:
         of_class = given.flag.split(".")[0] in ("--model", "--data")
@@ -98,11 +102,11 @@ def ordered(typed: list[Given]) -> list[str]:
 
 
 class Parser(LightningArgumentParser):
-    """The parser of an experiment; `description` is the experiment's docstring.
+    """Parses an experiment's flags; `description` is the experiment's docstring.
 
-    A flag wins over a configuration file, and a class is chosen before its own flags are set, in
-    whatever order they are typed. When another class is chosen than the experiment's, the
-    experiment's defaults stay for what the class inherits; what it declares itself has its own.
+    A flag overrides a configuration file, and a class is chosen before its flags are set, in any
+    order on the command line. If the user chooses another class, the experiment's defaults hold for
+    the flags that this class inherits; flags that it declares itself keep their own defaults.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -151,7 +155,7 @@ class Parser(LightningArgumentParser):
         return typed
 
     def _choose(self, extra: list[Given]) -> None:
-        """Find the classes that are asked for, their flags, and the defaults that hold for them."""
+        """Finds the chosen classes, their flags, and the defaults of these flags."""
         last = {given.flag: given for given in self.given + extra}
         self.known, self.shown, self.chosen = {}, {}, {}
         for key in ("model", "data"):
@@ -169,7 +173,7 @@ class Parser(LightningArgumentParser):
             self.known.pop(flag, None)
 
     def _expand(self, key: str, action: Any, default: Any, last: dict[str, Given]) -> dict:
-        """Note the class chosen for `--key` and its flags; returns the defaults that stay."""
+        """Notes the class chosen for `--key` and its flags; returns the defaults that stay."""
         default = default if hasattr(default, "get") else {}
         given = last.get(f"--{key}")
         name = given.values[0] if given and given.values else default.get("class_path")
@@ -217,7 +221,7 @@ class Parser(LightningArgumentParser):
         return f"; did you mean {word}?" if word else ""
 
     def _check(self, given: Given) -> None:
-        """Refuse what is wrong with a flag by itself: linked, unknown, no value, too many."""
+        """Refuses a flag that is linked or unknown, has no value, or has too many."""
         flag, values, action = given.flag, given.values, self.known.get(given.flag)
         if flag in self.links:
             if not given.file:  # a run's own file names every setting
@@ -254,7 +258,7 @@ class Parser(LightningArgumentParser):
         self.error(given.named(kind) + (self._hint(near) or "; see --help"))
 
     def _worded(self, message: str) -> str:
-        """jsonargparse's page in one line; a line of one's own stays as it is."""
+        """The error of jsonargparse in one line; a one-line error stays as it is."""
         keys = spelt("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
         extra = re.search(r"Option '([\w.]+)' is not accepted", message)
         if extra and not keys.endswith(f".{extra[1]}"):
@@ -275,7 +279,7 @@ class Parser(LightningArgumentParser):
         return f"{name}: {line}" if keys != "--" else line
 
     def blamed(self, message: str) -> str:
-        """The Trainer's flags that its own error is about, if it names one or its value."""
+        """The Trainer's flags that its error names, by name or by value."""
         given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
         for words in (lambda g: [g.flag.split(".")[1]], lambda g: g.values):
             named = [

@@ -1,4 +1,4 @@
-"""One run from its opening to its end: folder, lock, callbacks, tracked record."""
+"""One run from its start to its end: folder, lock, callbacks, tracked record."""
 
 import shutil
 import sys
@@ -32,12 +32,14 @@ from experiments.tracking import logger as tracking
 
 
 class Run:
-    """One run and its folder, ``<output>/<experiment>/<run id>/``; nothing exists before ``open``.
+    """One run and its folder, ``<output>/<experiment>/<run id>/``; ``open`` makes it.
 
     Attributes:
-        folder: The folder of the run; ``last`` is its newest checkpoint.
+        folder: The folder of the run.
+        last: The newest checkpoint.
         callbacks: The callbacks of every run.
-        inputs: What the run uses, and ``outputs`` what it makes, with their digests; on rank 0.
+        inputs: The data and weights that the run uses, with digests; only on rank 0.
+        outputs: The model and evaluation that the run makes, with digests; only on rank 0.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Run:
         ]
 
     def open(self, trainer: Trainer, loggers: list[Logger]) -> None:
-        """Make the folder and the record; if that fails, a new run leaves nothing behind."""
+        """Makes the folder and the record; if that fails, removes the folder of a new run."""
         self.trainer = trainer
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"
@@ -124,7 +126,7 @@ class Run:
         trainer.callbacks.append(tracking.LogTail(self.logger))
 
     def _check_resume(self) -> str:
-        """Check the checkpoint to go on from before anything is opened."""
+        """Checks the checkpoint to resume from, before anything is opened; returns a note on it."""
         if not self.last.exists():
             run_folder.check_same(self.folder, self.parsed)
             return f"{self.folder.name} has no checkpoint yet: from the beginning"
@@ -147,7 +149,7 @@ class Run:
         return f"{self.name}-{self.folder.name}"
 
     def how_to_resume(self) -> str:
-        """The command that goes on with a run that has stopped."""
+        """The command that resumes the run."""
         if not (self.folder / "config.yaml").exists():
             return "Nothing was written"
         name = self.folder.name if self.folder.parts[0] == "outputs" else str(self.folder)
@@ -155,7 +157,7 @@ class Run:
         return f"{start} with: {this_command([sys.argv[0], '--resume', name])}"
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
-        """Close the record, and end the other processes of a run that has failed."""
+        """Closes the record, and ends the other processes of a run that has failed."""
         launcher = getattr(self.trainer and self.trainer.strategy, "launcher", None)
         for process in getattr(launcher, "procs", []) if state != "finished" else []:
             process.kill()

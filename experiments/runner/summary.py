@@ -1,4 +1,4 @@
-"""What a run says on the screen: at the start what it is, at the end what came of it."""
+"""The screens of a run: its parts at the start, its results at the end."""
 
 import math
 import os
@@ -11,7 +11,7 @@ from experiments.reporting import tables
 
 
 def by_flag_names(parsed: Any) -> Any:
-    """The parsed config with the names that flags have: model.rank, not model.init_args.rank."""
+    """The parsed config under the names of flags: model.rank, not model.init_args.rank."""
     if isinstance(parsed, dict):
         if "class_path" in parsed:
             inner = by_flag_names(parsed.get("init_args") or {})
@@ -21,7 +21,7 @@ def by_flag_names(parsed: Any) -> Any:
 
 
 def opening(run, notes: list[str], tracking_line: str) -> str:
-    """Data, model, run and record, a line each; before them, all that the user should know."""
+    """The first screen: notes, then a line each on data, model, run and record."""
     rows = ", ".join(f"{count:,} {name}" for name, count in run.data["rows"].items())
     count, settings = parameter_counts(run.model), run.config["trainer"]
     return "\n".join(
@@ -39,12 +39,12 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
 
 
 def colours() -> bool:
-    """Whether to print in colour: on a terminal, unless the user does not want it."""
+    """Tells whether to print in colour: on a terminal, unless NO_COLOR is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
-    """The last table and where everything lies."""
+    """The last screen: metrics, costs, notes, and the paths of all files."""
     metrics, count = result["metrics"], result["parameters"]
     rows, settings = run.data["rows"][run.data["test_split"]], run.config["trainer"]
     # repr, because 1 is one batch and 1.0 is all of them

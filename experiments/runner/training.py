@@ -1,4 +1,4 @@
-"""Runs the Trainer: fit, measure the best weights, export; or only measure."""
+"""Runs the Trainer: trains, tests the best weights and exports them, or only tests."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from modules.exporting import export
 
 
 def train(run: Run) -> None:
-    """Trains, or goes on training; measures the best checkpoint, exports it, and concludes.
+    """Trains or resumes training, then tests and exports the best weights and records the run.
 
     Raises:
         KeyboardInterrupt: If the training was interrupted.
@@ -38,7 +38,7 @@ def train(run: Run) -> None:
 
 
 def evaluate(run: Run) -> None:
-    """Tests and validates a module that does not train, and concludes."""
+    """Tests and validates a module that does not train, and records the run."""
     shown: dict[str, float] = {}
     for measure in (run.trainer.test, run.trainer.validate):
         shown |= _first(measure(run.model, run.datamodule, verbose=False))
@@ -51,5 +51,5 @@ def evaluate(run: Run) -> None:
 
 
 def _first(measured: list[Any]) -> dict[str, float]:
-    """The metrics of the one data loader that there is."""
+    """The metrics of the only data loader."""
     return dict((measured or [{}])[0])
