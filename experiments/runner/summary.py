@@ -58,12 +58,12 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         else:
             lines.append((name, f"{value:.4f}"))
     seconds, spent = result["seconds"], result["training_seconds"]
-    what = "training" if count["trainable"] else "scoring"
+    work = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
     lines += [
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
-        ("time", f"{seconds:.0f} s, of which {what} {spent:.0f} s"),
+        ("time", f"{seconds:.0f} s, {work} {spent:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     table = textwrap.indent(tables.columns(lines), "  ")

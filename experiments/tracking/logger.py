@@ -1,6 +1,7 @@
-"""The tracked run: open it, log to it, close it with the right state.
+"""Opens a tracked run, logs to it, and closes it with its state.
 
-`wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
+The functions import `wandb` when they run: the import takes half a second, which `--help` does
+without.
 """
 
 import os
@@ -53,7 +54,7 @@ _placed: set[str] = set()  # environment variables that start_logger set and fin
 
 
 class RunLogger(WandbLogger):
-    """Lightning's logger over a run whose config was complete when it was opened."""
+    """Lightning's logger for a run that was opened with its complete config."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,11 +64,11 @@ class RunLogger(WandbLogger):
         self._best: dict[str, dict[str, float]] = {}
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the parsed config is the config, Lightning's copy would only double it."""
+        """Does nothing: the record holds the parsed config already."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log, and let the summary keep the best instead of the last of each `val/` metric."""
+        """Logs metrics; the summary keeps the best value of each `val/` metric, not the last."""
         numbers = {k: float(v) for k, v in metrics.items() if isinstance(v, (int, float))}
         for key in [k for k in numbers if k.startswith("val/")]:
             kind = "min" if LOWER_IS_BETTER.search(key) else "max"
@@ -84,7 +85,7 @@ class RunLogger(WandbLogger):
                 self._tail.popleft()
 
     def best(self) -> dict[str, dict[str, float]]:
-        """Best value of each `val/` metric, over the earlier parts of a resumed run as well."""
+        """The best value of each `val/` metric, over all parts of a resumed run."""
         before = {key: self.earlier[key] for key in self._best if key in self.earlier}
         merged = {key: dict(value) for key, value in self._best.items()}
         merge_summary(merged, before)
@@ -98,8 +99,8 @@ class RunLogger(WandbLogger):
 class LogTail(Callback):
     """Puts the newest rows into each checkpoint and logs them again on resume.
 
-    A kill takes up to a second from W&B's log but nothing from a checkpoint. When that is the
-    younger of the two, the steps between them would be missing from the resumed curve.
+    A kill costs W&B's log up to a second, and a checkpoint nothing. If the checkpoint is newer than
+    the log, the resumed curve would lack the steps between them.
     """
 
     def __init__(self, logger: RunLogger) -> None:
@@ -136,7 +137,7 @@ def start_logger(
     extra_tags: list[str],
     resume: bool,
 ) -> RunLogger:
-    """Open the run under `run_dir/wandb`; only rank 0 does, the others get a silent logger."""
+    """Opens the run in `run_dir/wandb` on rank 0; other ranks get a logger that logs nothing."""
     mode, _ = resolve_mode(tracking)
     run_dir = Path(run_dir).resolve()  # wandb stores staged paths, and sync may run elsewhere
     run, earlier = None, {}
@@ -227,7 +228,7 @@ def _open_run(
 
 
 def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
-    """Write the last values and close the run, so that the next one starts afresh."""
+    """Writes the last values, closes the run, and resets the environment for the next one."""
     run = logger._experiment
     if run is None or logger.closed:
         return
@@ -245,7 +246,7 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
 
 
 def _place(name: str, value: Any) -> None:
-    """Set an environment variable unless the user did; finish takes it back."""
+    """Sets an environment variable unless the user did; ``finish`` removes it."""
     if name not in os.environ or name in _placed:
         os.environ[name] = str(value)
         _placed.add(name)
@@ -253,7 +254,7 @@ def _place(name: str, value: Any) -> None:
 
 @contextmanager
 def _clean_argv() -> Iterator[None]:
-    """wandb records the command line: let it see one without secrets."""
+    """Hides secrets in the command line, which wandb records."""
     argv = sys.argv
     sys.argv = argv[:1] + redact_argv(argv[1:])
     try:

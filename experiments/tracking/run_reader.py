@@ -1,4 +1,4 @@
-"""Reads runs and their curves back, from folders on this disk or from W&B."""
+"""Reads runs and their curves back, from folders on disk or from W&B."""
 
 import hashlib
 import json
@@ -20,20 +20,20 @@ from experiments.tracking.wandb_log import LogContents
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # steps and values, (N,) each, by metric
 _SKIPPED = {"checkpoints", "export", "documents", "train", "validation", "work"}
-_CACHE_VERSION = 1  # raised when what is remembered changes its meaning
+_CACHE_VERSION = 1  # to be raised when the cached values change their meaning
 
 
 @dataclass
 class RunRecord:
-    """A run as it was tracked.
+    """A tracked run.
 
     Attributes:
-        state: finished, failed, interrupted, running, or crashed.
-        started: local time, 2026-11-25 10:15:00.
-        config: flat, with the names that flags have: model is the class, model.rank its rank.
-        metrics: the last value of each, and the best of ``val/``.
-        place: its folder, or its URL.
-        load: reads the curves, all of them.
+        state: One of finished, failed, interrupted, running and crashed.
+        started: The local time of its start, as 2026-11-25 10:15:00.
+        config: The flat config under the names of flags; ``model`` is the class.
+        metrics: The last value of each metric, and the best value of those under ``val/``.
+        place: The folder of the run, or its URL.
+        load: Reads all curves of the run.
     """
 
     id: str
@@ -50,10 +50,11 @@ class RunRecord:
 
     @cached_property
     def curves(self) -> Curves:
+        """All curves of the run, read at the first use."""
         return self.load()
 
     def curve(self, metric: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of a metric; empty where it was not logged."""
+        """Steps and values of a metric, (N,) each; empty if it was not logged."""
         return self.curves.get(metric, (np.empty(0), np.empty(0)))
 
 
@@ -61,7 +62,7 @@ _FIELDS = ("id", "name", "group", "job_type", "tags", "state", "started", "confi
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:
-    """A nested config by dotted names; a class stands under the name of what it is."""
+    """A nested config by dotted names; a class is the value of its flag, as ``model``."""
     found: dict[str, Any] = {}
 
     def walk(value: Any, name: str) -> None:
@@ -77,7 +78,7 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def numbers(summary: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a summary; of a metric that has a best, the best."""
+    """The numbers of a summary; the best value of a metric that has one."""
     found = {}
     for name, value in summary.items():
         if isinstance(value, dict) and len(value) == 1:
@@ -88,10 +89,10 @@ def numbers(summary: dict[str, Any]) -> dict[str, float]:
 
 
 def read_run(folder: Path) -> LogContents:
-    """Reads one run from its folder, with all that its logs hold.
+    """Reads one run from its folder, with all contents of its logs.
 
-    A run that was killed and resumed left several logs. They become one, in which the later log
-    wins on the steps that both have, and a metric's best is the best of both.
+    A run that was killed and resumed has several logs, which are merged: the later log replaces
+    the earlier one at the steps that both have, and a metric's best is the best of both.
 
     Raises:
         ValueError: If the folder holds no run, or more than one.
@@ -100,7 +101,11 @@ def read_run(folder: Path) -> LogContents:
 
 
 def merged(logs: list[Path], folder: Path) -> LogContents:
-    """The contents of a run's logs, given in the order in which they were started, as one."""
+    """Merges the contents of a run's logs, given in the order in which they were started.
+
+    Raises:
+        ValueError: If there is no log, or if the logs are of more than one run.
+    """
     if not logs:
         raise ValueError(f"no W&B run in {folder}")
     whole = LogContents()
@@ -125,7 +130,10 @@ def merged(logs: list[Path], folder: Path) -> LogContents:
 def local(root: Path) -> list[RunRecord]:
     """The runs below a folder, in the order in which they began.
 
-    What was read once is remembered in the cache folder for as long as the files are the same.
+    A run that was read once is taken from the cache folder while its files are the same.
+
+    Raises:
+        ValueError: If there is no run.
     """
     found = logs(root)
     if not found:
@@ -138,7 +146,7 @@ def local(root: Path) -> list[RunRecord]:
 
 
 def logs(root: Path) -> dict[str, list[Path]]:
-    """The logs of each run by its id, in the order in which they were begun."""
+    """The logs of each run by its id, in the order in which they were started."""
     found: dict[str, list[Path]] = {}
     for folder, below, _ in os.walk(root):
         below[:] = [name for name in below if name not in _SKIPPED and not name.startswith(".")]
@@ -152,7 +160,7 @@ def logs(root: Path) -> dict[str, list[Path]]:
 
 
 def _with_progress(fresh: list[list[Path]]) -> Iterator[list[Path]]:
-    """With a bar where it takes a while."""
+    """The runs to read, with a progress bar if there are many."""
     if len(fresh) < 20:
         return iter(fresh)
     from tqdm import tqdm
@@ -161,7 +169,7 @@ def _with_progress(fresh: list[list[Path]]) -> Iterator[list[Path]]:
 
 
 def _cache_entry(files: list[Path]) -> tuple[Path, str]:
-    """Where a run is remembered, and what its files must be for that to be true."""
+    """The cache file of a run, and the state of the run's files for which it is valid."""
     from datamodules.packaged import cache_folder
 
     place = hashlib.sha256(str(files[0].resolve()).encode()).hexdigest()[:16]
@@ -170,7 +178,7 @@ def _cache_entry(files: list[Path]) -> tuple[Path, str]:
 
 
 def _fill_cache(files: list[Path]) -> None:
-    """Read a run from its logs, and remember it."""
+    """Reads a run from its logs and writes it into the cache."""
     memory, mark = _cache_entry(files)
     log = merged(files, files[0].parent)
     kept = {key: log.facts[key] for key in _FIELDS if key in log.facts} | {
@@ -191,7 +199,7 @@ def _as_bytes(text: str) -> np.ndarray:
 
 
 def _read_cached(files: list[Path]) -> RunRecord | None:
-    """A run as it is remembered; None if it is not, or its files have changed."""
+    """A run from the cache; None if it is not there or if its files have changed."""
     memory, mark = _cache_entry(files)
     try:
         with np.load(memory) as held:
@@ -213,7 +221,11 @@ def _cached_curves(memory: Path) -> Curves:
 
 
 def online(project: str) -> list[RunRecord]:
-    """The runs of a project of W&B, entity/project, in the order in which they began."""
+    """The runs of a W&B project, entity/project, in the order in which they began.
+
+    Raises:
+        ValueError: If W&B does not give them.
+    """
     import wandb
 
     try:
@@ -241,7 +253,7 @@ def _online(run: Any) -> RunRecord:
 
 
 def _local_time(written: str | None) -> str:
-    """W&B's time, which is universal, as this machine would have written it."""
+    """W&B's time, which is UTC, as local time."""
     if not written:
         return ""
     began = datetime.fromisoformat(written).replace(tzinfo=UTC)
@@ -259,6 +271,6 @@ def _online_curves(run: Any) -> Curves:
 
 
 def as_row(run: RunRecord) -> dict[str, Any]:
-    """All of a run but its curves, flat, for a line of a table."""
+    """Facts, config and metrics of a run as one flat line of a table."""
     facts = {key: getattr(run, key) for key in (*_FIELDS[:7], "place")}
     return facts | run.config | run.metrics

@@ -1,7 +1,7 @@
-"""Upload runs that lie on disk, and ask the server whether they have arrived.
+"""Uploads runs from disk, and asks the server whether they have arrived.
 
-`wandb sync` calls a run synced, and exits with 0, whatever the server took of it: here only the
-server's own word counts.
+`wandb sync` reports success, with exit code 0, even if the server took only a part of a run. So
+the server is asked.
 """
 
 import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
-    """Upload a run unless it has arrived: what came of it in a word, and the details."""
+    """Uploads a run unless it has arrived; returns the outcome in a word, and the details."""
     if run.in_use():
         return "still going on", ""
     if all(part.marked(host) for part in run.logs):
@@ -59,10 +59,10 @@ def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
 
 
 def upload(part: LogFile, there: int) -> str:
-    """Send one folder with `wandb sync`; returns the first error that it printed, or nothing.
+    """Sends one folder with `wandb sync`; returns the first error that it printed, or nothing.
 
-    `wandb sync` sends all rows of a log, behind those that the server has. So it is given a copy
-    without the first ``there`` rows, which have arrived.
+    `wandb sync` appends all rows of a log to those that the server has. So it gets a copy without
+    the first ``there`` rows, which have arrived.
     """
     with tempfile.TemporaryDirectory(dir=part.folder.parent, prefix=".sync-") as scratch:
         folder = Path(scratch) / part.folder.name
