@@ -1,4 +1,4 @@
-"""What pre-training was worth: table, file of all values, curves over labels and over tokens."""
+"""The report on the benefit of pre-training: tables, CSV, curves over labels and tokens."""
 
 import csv
 import statistics
@@ -15,12 +15,14 @@ _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy",
 
 
 def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> None:
-    """Write and print what came of it.
+    """Writes and prints the report.
 
     Args:
-        origins: ``payoff.Origin``, in the table's order.
-        made: results of the pre-training runs by (name, seed).
-        tuned: results of the fine-tuning runs by (name, labels, seed).
+        root: The folder of the study.
+        size: The size of the networks.
+        origins: The origins of ``studies.pretraining``, in the order of the table.
+        made: The results of the pre-training runs by (name, seed).
+        tuned: The results of the fine-tuning runs by (name, labels, seed).
     """
     accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
@@ -50,7 +52,7 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
 
 
 def _of(accuracy: dict, name: str, labels: Any) -> dict[int, float]:
-    """Accuracies in % by seed."""
+    """The accuracies of an origin in %, by seed."""
     return {s: 100 * v for (n, a, s), v in accuracy.items() if (n, a) == (name, labels)}
 
 
@@ -82,7 +84,7 @@ def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
 
 
 def _differences(origins: list, labels: list, accuracy: dict) -> str:
-    """Paired by seed: the same labelled rows, the same order, the same head."""
+    """A table of gains, paired by seed: with the same labelled rows, order and head."""
     cells = [["gain, points", *map(_said, labels), "against"]]
     for origin in origins:
         if origin.against is None:
@@ -96,7 +98,7 @@ def _differences(origins: list, labels: list, accuracy: dict) -> str:
 
 
 def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
-    """All values of this call and of those before it, with other budgets or sizes."""
+    """Adds the values of this call to those of earlier ones, with other budgets or sizes."""
     before = list(csv.DictReader(file.open())) if file.exists() else []
     against = {origin.name: origin.against for origin in origins}
     now = []
@@ -131,7 +133,7 @@ def _over_labels(origins: list, labels: list, accuracy: dict, file: Path) -> Non
 
 
 def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> None:
-    """With 500 labels, or the fewest there are."""
+    """Draws accuracy over pre-training tokens, for 500 labels or else the fewest."""
     amount = str(500 if 500 in labels else labels[0])
     lines = [line for line in lines if line["labels"] == amount]
 

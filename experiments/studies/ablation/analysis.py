@@ -1,4 +1,4 @@
-"""What the runs of an ablation say: quality and cost of each combination, and what is real."""
+"""The statistics of an ablation: quality and cost of each combination, and tested differences."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -10,21 +10,24 @@ from experiments.studies.ablation.grid import Combination
 from experiments.tracking.keys import LOWER_IS_BETTER
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
-# Of these less is better but for tokens_per_second.
+# Less is better, except for tokens_per_second.
 COSTS = ("parameters", "seconds", "tokens_per_second", "peak_memory_bytes")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked.
+    """The question of an ablation.
 
     Attributes:
-        name: of the ablation, its folder and its group.
-        keys: the flags that are varied.
-        metric: None is the one that chose the checkpoints, on the test rows if there are any.
-        alpha: the level of all tests; intervals are of 1 - alpha.
-        seeds: how many runs each combination was to have.
-        notes: what else its reader should know.
+        name: The name of the ablation, of its folder and of its group.
+        script: The file name of the experiment.
+        keys: The flags that are varied.
+        baseline: The combination with which all others are compared.
+        metric: The metric to compare; None is the one that chose the checkpoints, on the test rows
+            if there are any.
+        alpha: The level of all tests; intervals have the level 1 - alpha.
+        seeds: The number of runs that each combination should have.
+        notes: Further facts for the reader.
     """
 
     name: str
@@ -39,12 +42,17 @@ class Question:
 
 @dataclass
 class Difference:
-    """From the baseline, paired by seed.
+    """The difference of a combination from the baseline, paired by seed.
 
     Attributes:
-        holm: p, corrected for all comparisons of the ablation.
-        verdict: better, worse, not shown, or not tested.
-        needed: seeds with which the observed difference would be shown in 80 % of cases.
+        seeds: The number of pairs.
+        mean: The mean difference.
+        half: Half the interval of the mean.
+        p: The p of the paired t test.
+        exact: The p of the sign-flip test.
+        holm: The p of the t test, corrected for all comparisons of the ablation.
+        verdict: One of better, worse, not shown and not tested.
+        needed: The number of seeds that would show the observed difference in 80 % of cases.
     """
 
     seeds: int
@@ -59,7 +67,7 @@ class Difference:
 
 @dataclass
 class Line:
-    """A combination. Spreads are sample deviations; None of one seed."""
+    """The results of a combination. Spreads are sample deviations; None for one seed."""
 
     name: str
     settings: dict[str, str]
@@ -75,7 +83,7 @@ class Line:
 
 @dataclass
 class Report:
-    """All that is shown, in whatever form. The baseline is the line without a difference."""
+    """The contents of a report in any format. The baseline is the line without a difference."""
 
     name: str
     script: str
@@ -95,7 +103,11 @@ class Report:
 
 
 def analyse(asked: Question, results: Results) -> Report:
-    """ValueError where the metric is not among the results, or the baseline has none."""
+    """Computes the report of an ablation from the results of its runs.
+
+    Raises:
+        ValueError: If the results lack the metric, or if no run of the baseline has finished.
+    """
     results = {combination: found for combination, found in results.items() if found}
     if asked.baseline not in results:
         raise ValueError(f"no run of the baseline, {asked.baseline.name}, has finished")
@@ -184,7 +196,7 @@ def _differences(line: Line, base: Line) -> list[float]:
 
 
 def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
-    """What cannot be concluded."""
+    """Warnings of conclusions that the results do not allow."""
     said = []
     compared = [line.difference for line in lines if line.difference]
     tested = [difference for difference in compared if difference.p is not None]
