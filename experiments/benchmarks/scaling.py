@@ -4,7 +4,7 @@
 
 Fine-tunes on 680 and on 6,800 sentences, pre-trains on 2,000 and on 20,000 reviews, and makes
 corpora of the 24,904 bundled reviews and of ten times as many, all by the commands that users run.
-The memory of the pipeline is that of all its processes together, what they share counted once.
+The memory of the pipeline is that of all its processes together; shared pages count once.
 """
 
 import json
@@ -64,7 +64,7 @@ def pretrained(documents: int) -> Measured:
 
 
 def held(process: psutil.Process) -> int:
-    """Bytes that a process and its children hold, shared pages counted once."""
+    """The bytes that a process and its children hold; shared pages count once."""
     total = 0
     for one in [process, *process.children(recursive=True)]:
         try:

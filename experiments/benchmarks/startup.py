@@ -1,4 +1,4 @@
-"""How long until a command answers, beside what importing the libraries alone takes?
+"""How long does a command take to answer, compared with importing its libraries?
 
 python -m experiments.benchmarks.startup
 """

@@ -51,7 +51,7 @@ class Job:
     """One run of a row. Its folder follows from its flags and its seed.
 
     Attributes:
-        after: The job that must finish first; ``{run}`` in the flags is its run's folder.
+        after: The job that must finish first; ``{run}`` in the flags is its folder.
     """
 
     row: Row
@@ -68,7 +68,7 @@ class Job:
         return self.root / "runs" / f"{name}-{mark}-seed{self.seed}"
 
     def result(self) -> dict[str, Any] | None:
-        """The result.json of the finished run, with its folder as ``run``; None if there is none."""
+        """The result.json of the finished run, with its folder as ``run``; None before that."""
         if self.after is not None and self.after.result() is None:
             return None
         files = sorted(self.folder.glob("*/*/result.json"))

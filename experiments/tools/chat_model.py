@@ -1,4 +1,4 @@
-"""What a run has exported, found by name and ready to speak."""
+"""Loads a model that a run has exported, and answers with it."""
 
 import json
 from collections.abc import Callable
@@ -30,15 +30,22 @@ from modules.generation import stop_token_ids
 
 @dataclass
 class ChatModel:
-    """A decoder with its chat template."""
+    """A decoder with its chat template.
+
+    Attributes:
+        name: The name to print.
+        model: The decoder.
+        tokenizer: The tokenizer, with its chat template.
+        context_length: The most tokens of question and answer together.
+    """
 
     name: str
     model: nn.Module
     tokenizer: Any
-    context_length: int  # tokens of question and answer together
+    context_length: int
 
     def ids(self, history: list[dict[str, str]]) -> list[int]:
-        """Token ids of a chat, up to where the answer begins."""
+        """The token ids of a chat, up to the beginning of the answer."""
         text = self.tokenizer.apply_chat_template(
             history, tokenize=False, add_generation_prompt=True
         )
@@ -48,7 +55,7 @@ class ChatModel:
     def answer(
         self, ids: list[int], tokens: int, temperature: float, stopped: Callable[[], bool]
     ) -> str:
-        """Print the answer as it comes, until it ends or ``stopped``; returns it."""
+        """Prints the answer token by token until it ends or ``stopped`` is true; returns it."""
         drawn = {"do_sample": True, "temperature": temperature, "top_p": 0.95, "top_k": 0}
         ids_1T = torch.tensor([ids], device=next(self.model.parameters()).device)
         made = self.model.generate(
@@ -73,10 +80,10 @@ class _When(StoppingCriteria):
 
 
 def open_export(wanted: str, output: str, template: str) -> ChatModel:
-    """The model of a run (last, or its id), a folder or a bundled name.
+    """Loads the model of a run (last, or its id), of a folder, or of a bundled name.
 
     Raises:
-        ValueError: of what is none of these, or cannot write.
+        ValueError: If there is no such model, or if it does not write answers.
     """
     folder = _find(wanted, output)
     logging.set_verbosity_error()
@@ -107,7 +114,7 @@ def _find(wanted: str, output: str) -> Path:
 
 
 def _load(folder: Path, wanted: str) -> nn.Module:
-    """A whole model, a peft adapter on its base, or what ``modules.load`` reads."""
+    """Loads a complete model, a peft adapter on its base, or an export for ``modules.load``."""
     if (folder / "module.json").is_file():
         module = load(folder)
         if module.task.peft_type != "CAUSAL_LM":

@@ -71,7 +71,7 @@ def _pair(flag: str, word: str) -> tuple[str, str]:
 
 
 def class_choices(found: dict[str, list[str]]) -> list[str]:
-    """The varied flags that choose a class whose own flags are varied too, as model of model.rank."""
+    """The varied flags that choose a class with varied flags of its own, such as model."""
     return [head for head in found if any(key.startswith(f"{head}.") for key in found)]
 
 
