@@ -46,7 +46,7 @@ DIFFERENT: dict[str, Change] = {
 
 
 def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """The documents, which are reviews and ``count`` texts made of them, and each text's kind by id."""
+    """Documents (reviews, and ``count`` texts made of them), and the kind of each text by id."""
     rng, made = random.Random(seed), {**COPIES, **DIFFERENT}
     texts = [t for t in bundled_reviews("imdb").splits["test"].texts if 120 < len(t.split()) < 400]
     rows = [{"id": f"review-{i}", "text": text} for i, text in enumerate(texts[: 2 * count])]
