@@ -1,20 +1,31 @@
-# make run    fine-tune with LoRA, tracked          (make run ARGS="--model.rank 16")
-# make test   the whole test suite, two at a time   (make test ARGS="-k lora")
-# make lint   style
-# make bench  the contests with other libraries, an hour or two; experiments/benchmarks/RESULTS.md
+# `make` lists the targets. ARGS are more words for the command: make run ARGS="--model.rank 16"
 PYTHON ?= python3
 BIN := .venv/bin
+# A file's tests stay in one process, which makes what they share once.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-run: .venv/run-installed
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 16
+
+run: .venv/run-installed ## fine-tune with LoRA, tracked (ARGS="--model.rank 16")
 	$(BIN)/python experiments/lora_sst2.py $(ARGS)
 
-test: .venv/test-installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: .venv/test-installed ## run the quick tests, about five minutes (ARGS="-k lora")
+	$(PYTEST) -m "not slow" $(ARGS)
 
-lint: .venv/test-installed
+test-all: .venv/test-installed ## run every test: real data, kills and resumes, whole studies as well
+	$(PYTEST) $(ARGS)
+
+lint: .venv/test-installed ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-bench: .venv/bench-installed data/imdb/manifest.json
+check: lint ## check style and types
+	$(BIN)/mypy
+
+format: .venv/test-installed ## repair style
+	$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+bench: .venv/bench-installed data/imdb/manifest.json ## run the contests with other libraries, an hour or two
 	$(BIN)/python -m experiments.benchmarks.startup --record
 	$(BIN)/python -m experiments.benchmarks.finetuning --record
 	for objective in mlm clm plm; do \
@@ -46,4 +57,4 @@ data/imdb/manifest.json: | .venv/bench-installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-.PHONY: run test lint bench
+.PHONY: help run test test-all lint check format bench

@@ -8,16 +8,16 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 
-import itertools  # noqa: E402
-import json  # noqa: E402
-from pathlib import Path  # noqa: E402
+import itertools
+import json
+from pathlib import Path
 
-import pytest  # noqa: E402
-import tokenizers  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
+import pytest
+import tokenizers
+import torch
+import transformers
 
-from tests import browser as browsers  # noqa: E402
+from tests import browser as browsers
 
 GOOD = ("a gripping film", "warm and clever", "the best film of the year", "clever", "a warm tale")
 BAD = ("a dull film", "cold and stupid", "the worst film of the year", "stupid", "a cold tale")
@@ -30,6 +30,13 @@ SIZES = {
     "max_position_embeddings": 64,
     "initializer_range": 0.3,  # wide, so that different texts get different logits
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests may take longer than the timeout of pyproject.toml."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")

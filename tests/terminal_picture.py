@@ -6,6 +6,7 @@ The first argument is a file of docs/images, the second the seconds after which 
 taken; a command that ends sooner is taken at its end.
 """
 
+import io
 import shlex
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def screen(command: list[str], seconds: float) -> str:
 
 
 def main(file: str, seconds: str, *command: str) -> None:
-    console = Console(record=True, width=WIDTH, file=open("/dev/null", "w"))
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi(screen(list(command), float(seconds)).rstrip()))
     shown = " ".join(command)
     console.save_svg(str(Path(__file__).parents[1] / "docs" / "images" / file), title=shown[:WIDTH])

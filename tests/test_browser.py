@@ -1,6 +1,10 @@
 """The browser of the tests sees what a page shows, draws, asks for and complains about."""
 
+import pytest
+
 from tests.browser import Browser
+
+pytestmark = pytest.mark.slow  # Chromium
 
 PAGE = """<!doctype html><title>t</title>
 <style>body { background: #fff } @media (prefers-color-scheme: dark) { body { background: #000 } }

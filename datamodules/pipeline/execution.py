@@ -234,8 +234,8 @@ def claim_folder(settings: Settings, origin: str) -> bool:
             keys = [key for key in wanted if there.get(key) != wanted[key]]
             differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)
             raise ValueError(
-                f"--output {settings.output}: holds another corpus ({differs}); give another folder, or "
-                f"remove that one"
+                f"--output {settings.output}: holds another corpus ({differs}); give another "
+                f"folder, or remove that one"
             )
         return (folder / "manifest.json").exists()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

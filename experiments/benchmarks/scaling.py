@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -67,10 +68,8 @@ def held(process: psutil.Process) -> int:
     """The bytes that a process and its children hold; shared pages count once."""
     total = 0
     for one in [process, *process.children(recursive=True)]:
-        try:
+        with suppress(psutil.Error):  # it has just ended
             total += one.memory_full_info().pss
-        except psutil.Error:  # it has just ended
-            pass
     return total
 
 

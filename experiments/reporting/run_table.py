@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.common.arguments import FlagParser
 from experiments.reporting import tables
-from experiments.tracking import run_reader
+from experiments.tracking import online_runs, run_reader
 from experiments.tracking.keys import LOWER_IS_BETTER
 from experiments.tracking.run_reader import RunRecord, as_row
 
@@ -39,7 +39,7 @@ def runs_of(asked: argparse.Namespace) -> list[RunRecord]:
         ValueError: If there is no such project or folder, or no run in it.
     """
     if asked.project:
-        return run_reader.online(asked.project)
+        return online_runs.online(asked.project)
     if not Path(asked.output).is_dir():
         raise ValueError(f"--output {asked.output}: there is no such folder")
     return run_reader.local(Path(asked.output))

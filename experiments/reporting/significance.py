@@ -113,12 +113,12 @@ def pairs_needed(
     if len(differences) < 2 or _alike(differences):
         return None
     effect = abs(statistics.fmean(differences)) / statistics.stdev(differences)
-    for count in range(2, most + 1):
-        shift, edge = effect * math.sqrt(count), t.ppf(1 - alpha / 2, count - 1)
-        found = nct.sf(edge, count - 1, shift) + nct.cdf(-edge, count - 1, shift)
-        if found >= power:
-            return count
-    return None
+    counts = np.arange(2, most + 1)
+    shifts, edges = effect * np.sqrt(counts), t.ppf(1 - alpha / 2, counts - 1)
+    # Of large effects scipy has the far tail, which is below 1e-15 then, as NaN.
+    far = np.nan_to_num(nct.cdf(-edges, counts - 1, shifts))
+    enough = counts[nct.sf(edges, counts - 1, shifts) + far >= power]
+    return int(enough[0]) if len(enough) else None
 
 
 def pareto_front(costs: Sequence[float], qualities: Sequence[float]) -> list[bool]:

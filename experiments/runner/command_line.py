@@ -2,6 +2,7 @@
 
 import pydoc
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,6 @@ def _label_kind(task: Any) -> str:
 
 def _value_of(flag: str, args: list[str]) -> str | None:
     """The value of a flag that is needed before the parser runs; if given twice, the last."""
-    values = [following for word, following in zip(args, args[1:], strict=False) if word == flag]
+    values = [following for word, following in pairwise(args) if word == flag]
     values += [word.partition("=")[2] for word in args if word.startswith(f"{flag}=")]
     return values[-1] if values else None

@@ -9,15 +9,14 @@ import inspect
 import re
 import sys
 import textwrap
-from pathlib import Path
 from pydoc import locate
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
-import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.spelling import nearest
 from experiments.runner import help, messages
+from experiments.runner.given_flags import Given, ordered, read_config, short_flag
 from experiments.runner.messages import (
     as_typed,
     base_class,
@@ -28,77 +27,6 @@ from experiments.runner.messages import (
 )
 
 NOISE = re.compile(r"Parser key|Does not validate|Subtypes:|Errors:|Given value|Problem with given")
-
-
-class Given(NamedTuple):
-    """One setting as the user gave it: a flag with its values, or a line of a file."""
-
-    flag: str  # --model.rank, also for --model.init_args.rank and for a file's line
-    values: list[Any]
-    words: list[str]  # as typed
-    file: str = ""
-
-    def __str__(self) -> str:
-        values = textwrap.shorten(" ".join(map(as_typed, self.values)), 60, placeholder=" ...")
-        return f"{self.named()} {values}".rstrip()
-
-    def named(self, prefix: str = "") -> str:
-        return f"--config {self.file}: {prefix}{self.flag[2:]}" if self.file else prefix + self.flag
-
-
-def spelt(option: str) -> str:
-    """The short form of a flag: --model.rank for --model.init_args.rank."""
-    return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
-
-
-def flatten(settings: dict, file: str, flag: str = "") -> list[Given]:
-    """The settings of a configuration file in the form of flags."""
-    lines = []
-    for key, value in settings.items():
-        below = spelt(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
-        lines += (
-            flatten(value, file, below)
-            if isinstance(value, dict)
-            else [Given(below, [value], [], file)]
-        )
-    return lines
-
-
-def read(name: str) -> list[Given]:
-    """Reads the settings of a configuration file.
-
-    Raises:
-        ValueError: If the file is missing or is no configuration.
-    """
-    try:
-        text = name if re.search(r"[{\n]", name) else Path(name).expanduser().read_text()
-        settings = yaml.safe_load(text)
-    except FileNotFoundError:
-        raise ValueError(f"--config {name}: there is no such file") from None
-    except (OSError, UnicodeError) as ex:
-        problem = getattr(ex, "strerror", "") or "not a text file"
-        raise ValueError(f"--config {name}: {problem}") from None
-    except yaml.YAMLError as ex:
-        mark = getattr(ex, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(ex, "problem", "") or str(ex)
-        raise ValueError(f"--config {name}: not YAML{line}: {problem}") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"--config {name}: not a configuration, whose lines read 'key: value'")
-    return flatten(settings, name)
-
-
-def ordered(typed: list[Given]) -> list[str]:
-    """The arguments in parsing order: files, then classes from the outside in, then the rest."""
-
-    def place(given: Given) -> int:
-        of_class = given.flag.split(".")[0] in ("--model", "--data")
-        return 1 + given.flag.count(".") if of_class else 0 if given.flag == "--config" else 99
-
-    args = []
-    for given in sorted(typed, key=place):  # joined by =, as a value may look like a flag: -1e-3
-        args += ["=".join(given.words)] if len(given.words) == 2 else given.words
-    return args
 
 
 class Parser(LightningArgumentParser):
@@ -120,7 +48,9 @@ class Parser(LightningArgumentParser):
     def link_arguments(self, source: Any, target: str, *args: Any, **kwargs: Any) -> None:
         super().link_arguments(source, target, *args, **kwargs)
         sources = [source] if isinstance(source, str) else source
-        self.links[spelt(f"--{target}")] = either([spelt(f"--{s}") for s in sources], "and")
+        self.links[short_flag(f"--{target}")] = either(
+            [short_flag(f"--{s}") for s in sources], "and"
+        )
 
     def parse_args(self, args: list[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
         if not self.exit_on_error:  # jsonargparse's own parser of a class
@@ -128,8 +58,10 @@ class Parser(LightningArgumentParser):
         typed = self._split(sys.argv[1:] if args is None else args)
         pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
         try:
-            files = [read(value) for g in typed if g.flag == "--config" for value in g.values]
-            self.given = sum(files, []) + typed
+            files = [
+                read_config(value) for g in typed if g.flag == "--config" for value in g.values
+            ]
+            self.given = [line for file in files for line in file] + typed
             self._choose([Given("--" + p.flag[7:], p.values, []) for p in pages if p.values])
             if pages:
                 self._help(pages[0].flag[7:])
@@ -146,7 +78,7 @@ class Parser(LightningArgumentParser):
                 option, has_value, value = arg.partition("=")
                 action = self._option_string_actions.get(option)
                 option = action.option_strings[-1] if action and len(option) == 2 else option
-                typed.append(Given(spelt(option), [value] if has_value else [], [arg]))
+                typed.append(Given(short_flag(option), [value] if has_value else [], [arg]))
             elif typed:
                 typed[-1].values.append(arg)
                 typed[-1].words.append(arg)
@@ -259,7 +191,7 @@ class Parser(LightningArgumentParser):
 
     def _worded(self, message: str) -> str:
         """The error of jsonargparse in one line; a one-line error stays as it is."""
-        keys = spelt("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
+        keys = short_flag("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
         extra = re.search(r"Option '([\w.]+)' is not accepted", message)
         if extra and not keys.endswith(f".{extra[1]}"):
             return f"unknown flag {keys}.{extra[1]}; see --help"

@@ -29,6 +29,7 @@ from experiments.runner.checkpoints import Best, one_line_if_unreadable
 from experiments.runner.summary import by_flag_names, colours, opening
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
+from experiments.tracking.log_tail import LogTail
 
 
 class Run:
@@ -123,7 +124,7 @@ class Run:
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
         trainer.loggers = [self.logger, *loggers]
-        trainer.callbacks.append(tracking.LogTail(self.logger))
+        trainer.callbacks.append(LogTail(self.logger))
 
     def _check_resume(self) -> str:
         """Checks the checkpoint to resume from, before anything is opened; returns a note on it."""

@@ -1,4 +1,4 @@
-"""Reads runs and their curves back, from folders on disk or from W&B."""
+"""Reads tracked runs and their curves back from disk."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from experiments.common.files import is_locked
 from experiments.tracking import wandb_log
-from experiments.tracking.keys import STEP, merge_summary, run_folders
+from experiments.tracking.keys import merge_summary, run_folders
 from experiments.tracking.wandb_log import LogContents
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # steps and values, (N,) each, by metric
@@ -187,7 +186,9 @@ def _fill_cache(files: list[Path]) -> None:
         "config": flat(log.config),
         "metrics": numbers(log.summary),
     }
-    arrays = {f"curve/{name}": np.array(sorted(v.items())).T for name, v in log.curves.items()}
+    arrays: dict[str, Any] = {
+        f"curve/{name}": np.array(sorted(v.items())).T for name, v in log.curves.items()
+    }
     memory.parent.mkdir(parents=True, exist_ok=True)
     scratch = memory.with_suffix(f".{os.getpid()}.npz")
     np.savez(scratch, mark=_as_bytes(mark), run=_as_bytes(json.dumps(kept)), **arrays)
@@ -218,56 +219,6 @@ def _cached_curves(memory: Path) -> Curves:
     with np.load(memory) as held:
         names = [name for name in held.files if name.startswith("curve/")]
         return {name.removeprefix("curve/"): tuple(held[name]) for name in names}
-
-
-def online(project: str) -> list[RunRecord]:
-    """The runs of a W&B project, entity/project, in the order in which they began.
-
-    Raises:
-        ValueError: If W&B does not give them.
-    """
-    import wandb
-
-    try:
-        found = wandb.Api().runs(project, lazy=False, per_page=200)
-        return [_online(run) for run in found]
-    except (wandb.Error, ValueError) as error:
-        raise ValueError(f"--project {project}: {str(error).splitlines()[0]}") from error
-
-
-def _online(run: Any) -> RunRecord:
-    summary = dict(run.summary_metrics)
-    return RunRecord(
-        id=run.id,
-        name=run.name or "",
-        group=run.group or "",
-        job_type=run.job_type or "",
-        tags=list(run.tags),
-        state=summary.get("state", run.state),
-        started=_local_time(run.created_at),
-        config=flat(dict(run.config)),
-        metrics=numbers(summary),
-        place=run.url,
-        load=partial(_online_curves, run),
-    )
-
-
-def _local_time(written: str | None) -> str:
-    """W&B's time, which is UTC, as local time."""
-    if not written:
-        return ""
-    began = datetime.fromisoformat(written).replace(tzinfo=UTC)
-    return began.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _online_curves(run: Any) -> Curves:
-    points: dict[str, dict[int, float]] = {}
-    for row in run.scan_history():
-        step = int(row.get(STEP) or row.get("_step") or 0)
-        for name, value in row.items():
-            if isinstance(value, int | float) and name[0] != "_" and name != STEP:
-                points.setdefault(name, {})[step] = value
-    return {name: tuple(np.array(sorted(v.items())).T) for name, v in points.items()}
 
 
 def as_row(run: RunRecord) -> dict[str, Any]:

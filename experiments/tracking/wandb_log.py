@@ -71,9 +71,9 @@ def read(file: Path) -> LogContents:
         ValueError: If the file is not a log of W&B.
     """
     from google.protobuf.message import DecodeError
-    from wandb.proto.wandb_internal_pb2 import FilesItem, Record
 
-    found, record = LogContents(), Record()
+    messages = _messages()
+    found, record = LogContents(), messages.Record()
     for data in records(file):
         try:
             record.ParseFromString(data)
@@ -91,15 +91,25 @@ def read(file: Path) -> LogContents:
             _artifact(record.artifact, found)
         elif kind == "files":
             # W&B's own files may be missing: they belong to the machine, not to the run.
-            own = [one for one in record.files.files if one.type != FilesItem.FileType.WANDB]
+            own = [
+                one for one in record.files.files if one.type != messages.FilesItem.FileType.WANDB
+            ]
             found.files += [file.parent / "files" / one.path for one in own]
         elif kind == "exit":
             found.exit = record.exit.exit_code
+    found.config.pop("_wandb", None)  # about W&B's client, not about the run
     # Our own word for it stands in the summary, which W&B writes before the exit.
     found.state = found.summary.get("state", "")
     if found.exit is not None:
         found.state = found.state or ("failed" if found.exit else "finished")
     return found
+
+
+def _messages() -> Any:
+    """The classes of W&B's protocol buffers, which no type checker knows: they are made at run time."""
+    from wandb.proto import wandb_internal_pb2
+
+    return wandb_internal_pb2
 
 
 def records(file: Path) -> Iterator[bytes]:
@@ -147,10 +157,9 @@ def write(file: Path, head: bytes, kept: Iterable[bytes]) -> None:
 
 def without_rows(log: Path, count: int, file: Path) -> None:
     """Copies a log without its first ``count`` history rows and without incomplete records."""
-    from wandb.proto.wandb_internal_pb2 import Record
 
     def kept() -> Iterator[bytes]:
-        left, record = count, Record()
+        left, record = count, _messages().Record()
         for data in records(log):
             record.ParseFromString(data)
             if record.WhichOneof("record_type") == "history" and left:

@@ -34,6 +34,7 @@ def test_trl_learns_the_line_ends_around_a_response_of_qwen_as_well():
     """Those two are all in which its marks of that template differ from what we find in ChatML."""
     tokenizer = chats.tokenizer("chatml")
     with_system = [n for n, c in enumerate(chats.CHATS) if c[0].role == "system"]
+    assert with_system
     for number in with_system:
         (mine,) = chat.encode(tokenizer, [chats.CHATS[number]])
         theirs = RECORDED["templates"]["qwen2_5"][number]

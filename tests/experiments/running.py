@@ -14,6 +14,8 @@ import yaml
 
 from experiments.tracking import wandb_log
 from experiments.tracking.keys import run_folders
+from experiments.tracking.run_reader import read_run
+from experiments.tracking.wandb_log import LogContents
 from tests.wandb_server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +110,12 @@ def written(run: Path) -> Path:
     while wandb_log.read(log).exit is None and time.monotonic() < deadline:
         time.sleep(0.1)
     return log
+
+
+def recorded(run: Path) -> LogContents:
+    """What W&B's logs hold of a run that has ended."""
+    written(run)
+    return read_run(run)
 
 
 def only_run(folder: Path, experiment: str = "lora_sst2") -> Path:

@@ -65,14 +65,24 @@ def test_what_needs_no_gradient_gets_none(chunks):
 
 
 def test_training_goes_on_after_a_larger_validation(chunks):
-    def trained() -> None:
+    def gradients(loss_of) -> tuple:
         hidden, weight, shift, targets = made(3, True)
-        cross_entropy.chunked_cross_entropy(hidden, weight, shift, targets)[0].backward()
+        loss = loss_of(hidden, weight, shift, targets)
+        return torch.autograd.grad(loss, (hidden, weight, shift))
 
-    trained()
+    def ours(*tensors) -> torch.Tensor:
+        return cross_entropy.chunked_cross_entropy(*tensors)[0]
+
+    def plain(hidden, weight, shift, targets) -> torch.Tensor:
+        logits = functional.linear(hidden, weight, shift)
+        return functional.cross_entropy(logits, targets, reduction="sum")
+
+    before = gradients(ours)
     with torch.inference_mode():  # memory made here cannot be written to outside
         cross_entropy.chunked_cross_entropy(*made_without_gradients(500))
-    trained()
+    for now, then, wanted in zip(gradients(ours), before, gradients(plain), strict=True):
+        assert torch.equal(now, then)
+        torch.testing.assert_close(now, wanted)
 
 
 def made_without_gradients(rows: int) -> list:

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple
@@ -182,9 +183,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = _handle
 
         def handle(self) -> None:
-            try:
+            with suppress(ConnectionError):  # the client is gone, such as killed
                 super().handle()
-            except ConnectionError:  # the client is gone, such as killed
-                pass
 
     return Handler

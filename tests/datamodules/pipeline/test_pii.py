@@ -1,12 +1,12 @@
 """Personal data: what is found, what only looks like it, and what masking leaves."""
 
 import random
-import time
 
 import pytest
 
 from datamodules.pipeline import pii
-from experiments.benchmarks.pii_recall import MAKERS, pii_cases, pii_score, score, table
+from experiments.benchmarks.pii_cases import MAKERS, pii_cases
+from experiments.benchmarks.pii_recall import pii_score, score, table
 
 FORMATS = [
     ("email", "jane.doe@example.com"),
@@ -232,10 +232,9 @@ def test_planted_cases_in_real_reviews():
     ],
     ids=lambda text: text[:6],
 )
+@pytest.mark.timeout(60)  # in quadratic time it would be hours
 def test_no_text_takes_long(text):
-    start = time.process_time()
     pii.find(text)
-    assert time.process_time() - start < 5
 
 
 def test_five_hundred_planted():

@@ -86,6 +86,20 @@ def test_pairs_needed_have_the_power():
     assert pairs_needed([1e-5, -1e-5, 2e-5, -1.9e-5], 0.05, most=50) is None
 
 
+@pytest.mark.parametrize("effect", [0.08, 0.1, 0.25, 0.5, 1, 2, 5, 40])
+def test_pairs_needed_are_the_first_of_a_search_one_by_one(effect):
+    differences = [effect - 0.5**0.5, effect + 0.5**0.5]  # their deviation is 1
+    for alpha, power in ((0.05, 0.8), (0.05 / 20, 0.8), (0.01, 0.95)):
+        first = None
+        for count in range(2, 201):
+            shift, edge = effect * math.sqrt(count), stats.t.ppf(1 - alpha / 2, count - 1)
+            tails = (stats.nct.sf(edge, count - 1, shift), stats.nct.cdf(-edge, count - 1, shift))
+            if np.nansum(tails) >= power:
+                first = count
+                break
+        assert pairs_needed(differences, alpha, power, most=200) == first
+
+
 def test_pairs_for_the_exact_test():
     for alpha, comparisons in itertools.product((0.05, 0.01), (1, 3, 20)):
         count = significance.pairs_for_exact(alpha, comparisons)

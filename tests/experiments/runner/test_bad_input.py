@@ -23,7 +23,7 @@ def said(experiment):
 
 
 @pytest.mark.parametrize(
-    "flags, message",
+    ("flags", "message"),
     [
         ("--model.backbone minilmm", "--model.backbone minilmm: neither bundled"),
         ("--model.rank 0", "--model.rank 0: must be a whole number above 0"),
@@ -60,7 +60,7 @@ def test_nearest_backbone_is_suggested(said):
 
 
 @pytest.mark.parametrize(
-    "content, message",
+    ("content", "message"),
     [
         (b"", "--data.source: bad.csv: is empty"),
         (b"text,label\n", "--data.source: bad.csv: has a header but no rows"),

@@ -11,9 +11,8 @@ import pytest
 from safetensors.torch import load_file
 
 from experiments.common.shell import program
-from experiments.runner import run as run_module
+from experiments.runner import training
 from experiments.tracking.keys import STEP
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import result
 
@@ -26,7 +25,7 @@ def signal_at(places: str, number: int = signal.SIGINT, again: bool = False) -> 
 
 
 @pytest.mark.parametrize(
-    "place, number, code",
+    ("place", "number", "code"),
     [
         ("train_batch_start:0", signal.SIGINT, 130),
         ("train_batch_end:3", signal.SIGINT, 130),
@@ -49,12 +48,12 @@ def test_interruption_closes_the_run_and_says_how_to_go_on(experiment, place, nu
         f"{program('python')} experiments/lora_sst2.py --resume {ended.run.name}"
     )
     assert lines == [] or lines == ["closing the run; once more leaves at once"]
-    assert not tracked or read_run(ended.run).state == "interrupted"
+    assert not tracked or running.recorded(ended.run).state == "interrupted"
     assert not (ended.run / "result.json").exists()
     after = experiment("--resume", ended.run.name, bare=True)
     assert after.code == 0 and result(ended.run)["metrics"], after
     assert ("going on after step" in after.out) == ("start" not in place)
-    assert not tracked or read_run(ended.run).state == "finished"
+    assert not tracked or running.recorded(ended.run).state == "finished"
 
 
 @pytest.mark.parametrize("where", ["data", "export"])
@@ -65,9 +64,9 @@ def test_interruption_outside_of_the_trainer(experiment, monkeypatch, where):
 
     with monkeypatch.context() as patch:
         if where == "export":
-            patch.setattr(run_module, "export", press)
+            patch.setattr(training, "export", press)
         else:
-            patch.setattr("datamodules.base.LabelledText.prepare_data", press)
+            patch.setattr("datamodules.labelled_text.LabelledText.prepare_data", press)
         ended = experiment()
     assert ended.code == 130
     line = [line for line in ended.err.splitlines() if line][-1]
@@ -100,7 +99,7 @@ def test_interruption_of_the_imports():
 def curve(run) -> dict[int, dict[str, float]]:
     """What was logged at each step, without the clock's values."""
     clock = {"_timestamp", "_runtime", "_step", "tokens_per_second"}
-    rows = [row for row in read_run(run).history if STEP in row]
+    rows = [row for row in running.recorded(run).history if STEP in row]
     kept = [
         {k: v for k, v in row.items() if k not in clock and "artifact" not in k} for row in rows
     ]
@@ -170,7 +169,7 @@ def test_two_processes(folder, bert, session_cache, ending):
             os.killpg(process.pid, 0)
             time.sleep(0.1)
     state = {"finish": "finished", "ctrl-c": "interrupted", "nan": "failed"}[ending]
-    assert read_run(run).state == state
+    assert running.recorded(run).state == state
     assert process.returncode == {"finish": 0, "ctrl-c": 130, "nan": 2}[ending], (out, err)
     if ending == "finish":
         assert noise == [] and result(run)["metrics"]["test/accuracy"] >= 0
@@ -188,11 +187,11 @@ def test_ctrl_c_on_a_real_command_line(folder, bert, session_cache):
     while not list(folder.rglob("last.ckpt")) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=60)
     run = running.only_run(folder)
     assert process.returncode == 130 and "Traceback" not in err
     assert err.splitlines()[-1] == (
         f"lora_sst2.py: interrupted. Go on with: {program('python')} "
         f"{running.ROOT / 'experiments' / 'lora_sst2.py'} --resume {run.name}"
     )
-    assert read_run(run).state == "interrupted"
+    assert running.recorded(run).state == "interrupted"

@@ -13,7 +13,6 @@ import yaml
 
 from experiments.common import files
 from experiments.tracking.keys import STEP
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT, config, result
 
@@ -72,7 +71,7 @@ def test_folder_result_and_screens(experiment):
 
 def test_record(experiment):
     ended = finished(experiment("--model.rank", 3, "--tracking.tags+=mine", tracked=True))
-    record, found = read_run(ended.run), result(ended.run)
+    record, found = running.recorded(ended.run), result(ended.run)
     own = {key: record.config[key] for key in found["config"]}
     assert own == found["config"] and own["model"]["rank"] == 3
     assert record.config["dataset"] == found["data"]
@@ -143,7 +142,7 @@ def test_what_the_trainer_is_told_to_leave_out(experiment, flag):
 
 
 @pytest.mark.parametrize(
-    "words, tested",
+    ("words", "tested"),
     [
         ("--trainer.max_steps 2 --data.batch_tokens 64", True),
         ("--trainer.limit_val_batches 0", True),
@@ -170,7 +169,7 @@ def test_loss_that_is_no_number(experiment):
         re.search(r"\(learning rate \d\S*e\+\d+\): lower --model.learning_rate", line)
         and "traceback" not in line
     )
-    assert read_run(ended.run).state == "failed"
+    assert running.recorded(ended.run).state == "failed"
     for file in (ended.run / "checkpoints").iterdir():
         held = torch.load(file, weights_only=True)["state_dict"].values()
         assert all(value.isfinite().all() for value in held)
@@ -197,7 +196,7 @@ def whole(run: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("number, left", [(1, STARTED), (2, STARTED | {"best.ckpt"})])
+@pytest.mark.parametrize(("number", "left"), [(1, STARTED), (2, STARTED | {"best.ckpt"})])
 def test_full_disk_at_a_checkpoint(experiment, monkeypatch, number, left):
     """The first file that is written is the best checkpoint, the second the last, and so on."""
     calls, write = [], Path.write_bytes

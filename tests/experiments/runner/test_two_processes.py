@@ -24,7 +24,7 @@ def ended(output: Path) -> tuple[dict, dict[str, torch.Tensor]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script, strategy, more",
+    ("script", "strategy", "more"),
     [
         ("lora_sst2", "ddp", ""),
         ("full_sst2", "ddp", ""),
@@ -59,7 +59,7 @@ def test_two_processes_train_as_one(script, strategy, more, folder, bert, sessio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first, then", [(2, 1), (1, 2)])
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
 def test_resumed_on_another_number_of_devices(first, then, folder, bert, session_cache):
     """A killed run keeps its batches and its schedule on however many devices it goes on."""
     line = running.flags(bert, "--checkpoint_seconds", 0, "--data.batch_size", 16 // first)

@@ -9,9 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib import image
 from scipy import stats
 
-from experiments.reporting import significance
+from experiments.reporting import figures, significance
 from experiments.studies.ablation import analysis, curves, figure, grid, html_page, text
 from experiments.studies.ablation.analysis import Question
 from experiments.studies.ablation.grid import Combination
@@ -220,11 +221,25 @@ def test_long_curves_are_thinned_to_means():
     assert steps[0] < 9 and all(0.3 < value < 0.7 for value in values)
 
 
-def test_picture_is_a_png(report, tmp_path):
+def test_picture_shows_every_combination_in_every_panel(report, tmp_path):
+    """Each in its colour, as a point, a curve and a point again; and its name."""
     figure.draw(report, tmp_path / "report.png")
-    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+    pixels = (image.imread(tmp_path / "report.png")[..., :3] * 255).round()
+    assert pixels.shape[1] == 17 * 120  # inches and dots of each
+    thirds = np.array_split(pixels, 3, axis=1)
+    for line, colour in zip(report.lines, figures.colours(len(report.lines)), strict=False):
+        for place, panel in enumerate(thirds):
+            near = np.abs(panel - np.array(colour[:3]) * 255).max(axis=-1) < 3
+            assert near.sum() > 20, (line.name, place)
+    figure.draw(report, tmp_path / "report.svg")
+    drawn = (tmp_path / "report.svg").read_text()
+    for line in report.lines:
+        assert drawn.count(line.name) >= 2, line.name  # beside its interval, and of its curve
+    for words in ("test/accuracy: mean", "val/accuracy, mean", "parameters", "5 seeds"):
+        assert words in drawn, words
 
 
+@pytest.mark.slow
 def test_page_in_a_browser(report, browser, tmp_path):
     """Charts drawn, answers at the mouse, tables that sort, nothing fetched, no complaint."""
     file = tmp_path / "report.html"

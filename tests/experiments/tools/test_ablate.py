@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from experiments.tracking.run_reader import read_run
+from experiments.tools import ablate as ablate_tool
 from tests.experiments import running
 from tests.experiments.running import ROOT
 
@@ -35,6 +35,7 @@ def ablate(folder: Path, cache: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cache, browser):
     """Killed with -9 after some runs, and started again: those are not repeated."""
     words = ["lora_sst2", "--vary", "model.learning_rate=1e-6,1e-3,3e-2"]
@@ -81,7 +82,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert page.errors == [] and page.requests == [(root / "report.html").as_uri()]
     page.close()
 
-    record = read_run(root)
+    record = running.recorded(root)
     assert record.facts["group"] == "small" and record.facts["job_type"] == "ablation"
     assert record.facts["tags"] == ["ablation"] and record.state == "finished"
     logged = record.logged
@@ -89,7 +90,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
         key.split(".")[0] for key in logged
     }
     assert len(list(root.glob("wandb/offline-run-*/files/media/table/*.json"))) == 3
-    one = read_run(folder / runs[0]["run"])
+    one = running.recorded(folder / runs[0]["run"])
     assert one.facts["group"] == "small" and one.facts["job_type"] == "ablation-run"
     assert set(one.facts["tags"]) >= {"ablation", "model=LoRA", "model.learning_rate=1e-6"}
 
@@ -99,12 +100,15 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert len(list(root.glob("wandb/offline-run-*"))) == 1  # the same report, not recorded twice
 
 
-def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, session_cache):
+def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, monkeypatch, capfd):
     (folder / "mine.py").write_text(OWN)
     words = ["mine.py", "--vary", "model.targets=all-linear,nothing", "--seeds", "1"]
     words += ["--", *running.flags(bert)]
-    code, out, err = ablate(folder, session_cache, *words)
-    assert code == 1, (out, err)
+    monkeypatch.setattr(sys, "argv", ["experiments/tools/ablate.py", *words])
+    with pytest.raises(SystemExit) as stop:
+        ablate_tool.main()
+    out, err = capfd.readouterr()
+    assert stop.value.code == 1, (out, err)
     assert "targets=nothing, seed 0: failed with exit code 2" in out
     assert "failed: targets=nothing, seed 0: " in out and "no linear layer of that name" in out
     root = folder / "outputs" / "ablation" / "mine-model.targets"
@@ -114,6 +118,7 @@ def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, session_c
     assert "W&B is disabled" in out and "no curves of 1 runs" in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(folder, bert, session_cache):
     words = ["lora_sst2", "--vary", "model.rank=2,4", "--seeds", "2", "--"]
     words += running.flags(bert, "--trainer.max_epochs", "400")
@@ -123,7 +128,7 @@ def test_ctrl_c_says_how_to_go_on(folder, bert, session_cache):
         time.sleep(0.05)
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Go on, without what has finished, with: " in err, err
     assert "ablate.py lora_sst2 --vary model.rank=2,4" in err and "Traceback" not in err
 

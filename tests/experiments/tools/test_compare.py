@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from experiments.reporting import figures, run_table
 from experiments.tools import compare
-from experiments.tracking import filters, run_reader, wandb_log
+from experiments.tracking import filters, online_runs, run_reader, wandb_log
 from experiments.tracking.keys import STEP
 from experiments.tracking.run_reader import RunRecord
 from tests.experiments import running, synthetic, wandb_reference
@@ -24,17 +25,20 @@ def test_records_survive_blocks_and_end_where_a_kill_tore_them(tmp_path):
     file = tmp_path / "run-a.wandb"
     file.write_bytes(whole)
     assert list(wandb_log.records(file)) == wanted
-    for cut in (len(whole) - 1, len(whole) - 69_000, 2**15 + 3, 8, 7, 3, 0):
+    ends = [len(synthetic.frame(wanted[:number])) for number in range(1, len(wanted) + 1)]
+    cuts = {end + off for end in ends[:-1] for off in (-1, 0, 1)} | {ends[-1] - 1, 2**15 + 3}
+    for cut in (*sorted(cuts), len(whole) - 69_000, 8, 7, 0):
         file.write_bytes(whole[:cut])
-        found = [] if cut == 3 else list(wandb_log.records(file))
-        assert found == wanted[: len(found)] and len(found) < len(wanted)
+        written = sum(end <= cut for end in ends)
+        assert list(wandb_log.records(file)) == wanted[:written], cut
     damaged = bytearray(whole)
     damaged[7 + 7 + 10 + 7 + 100] ^= 1  # in the second record
     file.write_bytes(damaged)
     assert list(wandb_log.records(file)) == wanted[:1]
-    file.write_bytes(b"something else")
-    with pytest.raises(ValueError, match="not a log of W&B"):
-        list(wandb_log.records(file))
+    for other in (b"something else", whole[:3]):
+        file.write_bytes(other)
+        with pytest.raises(ValueError, match="not a log of W&B"):
+            list(wandb_log.records(file))
 
 
 def test_a_made_up_run_is_read_by_wandbs_own_program(tmp_path):
@@ -45,6 +49,7 @@ def test_a_made_up_run_is_read_by_wandbs_own_program(tmp_path):
 
 
 def test_a_real_run_reads_as_wandbs_own_program_reads_it(experiment):
+    began = time.strftime("%Y-%m-%d %H:%M:%S")
     ended = experiment("--tracking.group", "some", "--tracking.tags+=mine", tracked=True)
     assert ended.code == 0, ended
     theirs, (mine,) = wandb_reference.inspect(ended.run), run_reader.local(ended.outputs)
@@ -57,7 +62,7 @@ def test_a_real_run_reads_as_wandbs_own_program_reads_it(experiment):
     for name in ("train/loss", "val/accuracy", "learning_rate/decay", "epoch"):
         pairs = {row[STEP]: row[name] for row in theirs["history"] if name in row}
         assert dict(zip(*mine.curve(name), strict=True)) == pytest.approx(pairs), name
-    assert abs(time.mktime(time.strptime(mine.started, "%Y-%m-%d %H:%M:%S")) - time.time()) < 300
+    assert began <= mine.started <= time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def part(root, folder, *arguments, **more):
@@ -99,7 +104,7 @@ def test_numbers_that_are_none_and_what_is_no_number(tmp_path):
     rows = [{STEP: 0, "a": math.nan, "b": "words"}, {STEP: 1, "a": math.inf}]
     part(tmp_path, "run-20261101_100000-one", {}, rows, {"t": {"_type": "table", "rows": 3}})
     (run,) = run_reader.local(tmp_path)
-    steps, values = run.curve("a")
+    _steps, values = run.curve("a")
     assert math.isnan(values[0]) and values[1] == math.inf and "b" not in run.curves
     assert run.metrics == {} and len(run.curve("nothing")[0]) == 0
 
@@ -170,9 +175,8 @@ def test_filters(words, left):
     ],
 )
 def test_bad_filters_say_what_there_is(words, line):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}"):
         filters.select(RUNS, filters.parse(words.split()))
-    assert str(error.value).startswith(line)
 
 
 def rows_of(text):
@@ -260,26 +264,17 @@ def test_a_mistake_is_one_line(words, line, folder, monkeypatch, capsys):
     assert code == 2 and err.startswith(f"compare.py: error: {line}") and err.count("\n") == 1, err
 
 
-@pytest.mark.slow
-def test_two_hundred_runs_in_less_than_five_seconds(tmp_path, session_cache):
+def test_two_hundred_runs_are_read_once(tmp_path, monkeypatch, capsys):
+    """Each log once, however often the runs are shown: that is where the seconds would go."""
     for number in range(200):
-        synthetic.write(tmp_path / "outputs", number, steps=1000)
-    script = str(running.ROOT / "experiments" / "tools" / "compare.py")
-    variables = running.environment(session_cache) | {"PYTHONPATH": str(running.ROOT)}
-
-    def seconds(*words):
-        before = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, script, *words], cwd=tmp_path, env=variables, capture_output=True,
-            text=True,
-        )  # fmt: skip
-        assert done.returncode == 0 and "of 200 runs" in done.stdout, done.stderr
-        return time.monotonic() - before
-
-    first, second = seconds(), seconds()
-    filtered = seconds("model=LoRA", "test/accuracy>0.1")
-    print(f"{first:.1f} s, then {second:.2f} s, filtered {filtered:.2f} s")
-    assert second < 5 and filtered < 5
+        synthetic.write(tmp_path / "outputs", number, steps=10)
+    monkeypatch.chdir(tmp_path)
+    read, real = [], wandb_log.read
+    monkeypatch.setattr(wandb_log, "read", lambda file: read.append(file) or real(file))
+    for words in ((), (), ("model=LoRA", "test/accuracy>0.1")):
+        code, out, err = called(monkeypatch, capsys, *words)
+        assert code == 0 and "of 200 runs" in out, err
+    assert len(read) == len(set(read)) == 200
 
 
 class Server:
@@ -304,7 +299,7 @@ def test_runs_of_a_server_come_through_the_same_interface(monkeypatch, capsys):
             return [Server()]
 
     monkeypatch.setattr(wandb, "Api", Api)
-    (run,) = run_reader.online("me/mine")
+    (run,) = online_runs.online("me/mine")
     assert run.config == {"model": "LoRA", "model.rank": 4} and run.metrics == {"val/loss": 0.2}
     assert run.state == "interrupted" and run.curve("val/loss")[1].tolist() == [0.4, 0.2]
     code, out, _ = called(monkeypatch, capsys, "--project", "me/mine")

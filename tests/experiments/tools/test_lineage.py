@@ -14,7 +14,6 @@ from experiments.runner import cli
 from experiments.tools import lineage, prepare_corpus
 from experiments.tracking import provenance, wandb_log
 from experiments.tracking.artifacts import artifact
-from experiments.tracking.run_reader import read_run
 from tests import stories
 from tests.experiments import running
 from tests.experiments.running import result
@@ -98,9 +97,9 @@ def test_from_the_evaluation_to_the_raw_text(chain, capsys, monkeypatch):
 
 
 def test_every_run_declares_what_it_used_and_made(chain):
-    path, made, run = chain
+    _path, made, run = chain
     for folder, roles in ((made, ["corpus", "tokenizer"]), (run, ["dataset", "backbone"])):
-        inputs = read_run(folder).config["inputs"]
+        inputs = running.recorded(folder).config["inputs"]
         assert sorted(inputs) == sorted(roles) == sorted(result(folder)["inputs"])
         assert all(set(node) == {"name", "type", "digest", "path"} for node in inputs.values())
         assert list(result(folder)["outputs"]) == ["model", "evaluation"]
@@ -243,7 +242,7 @@ def test_the_server_has_the_whole_chain_after_a_sync(folder, monkeypatch, server
     path = prepared(folder, monkeypatch, "outputs/prepared")
     made = pretrained(monkeypatch, path)
     run = tuned(monkeypatch, made / "export")
-    own = {read_run(place).id: artifacts(place) for place in (path, made, run)}
+    own = {running.recorded(place).id: artifacts(place) for place in (path, made, run)}
     assert server.edges == set()
     monkeypatch.delenv("WANDB_MODE")
     ended = sync()
@@ -267,13 +266,13 @@ def test_the_server_has_the_whole_chain_after_a_sync(folder, monkeypatch, server
 
 def test_prepare_corpus_declares_text_corpus_and_tokenizer(folder, monkeypatch, capsys):
     made = prepared(folder, monkeypatch, "made")
-    config = read_run(made).config
+    config = running.recorded(made).config
     assert [*config["inputs"]] == ["text"] and {*config["outputs"]} == {"corpus", "tokenizer"}
     kinds = [(kind, used) for kind, _, _, used in artifacts(made)]
     assert kinds[-3:] == [("text", True), ("corpus", False), ("tokenizer", False)]
     lines = shown(capsys, monkeypatch, made)
     assert "corpus-" in lines[1] and "in.jsonl (1 file)" in lines[2]
-    assert read_run(made).id in lines[1] and config["fingerprint"][:12] in lines[1]
+    assert running.recorded(made).id in lines[1] and config["fingerprint"][:12] in lines[1]
 
 
 def test_an_unfinished_run_says_what_it_began_with(chain, capsys, monkeypatch):

@@ -394,7 +394,7 @@ def test_killed_at_any_stage_it_ends_with_the_same_fingerprint(
         process.communicate()
         assert not (tmp_path / "killed" / "manifest.json").exists()
     process = start(tmp_path, session_cache, *words, "killed", "--workers", "2")
-    out, error = process.communicate()
+    _out, error = process.communicate()
     assert process.returncode == 0, error
     assert (
         manifest(tmp_path / "killed")["fingerprint"] == manifest(tmp_path / "whole")["fingerprint"]

@@ -15,7 +15,6 @@ from experiments.reporting import tables
 from experiments.studies.sweep import search, sweep_file, trial_table
 from experiments.studies.sweep.distributions import NEEDS, Parameter
 from experiments.tools import sweep
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.running import ROOT
 
@@ -296,23 +295,23 @@ def test_values_are_written_as_flags_take_them():
     ]
 
 
-def test_a_whole_one_is_gone_on_with_and_not_repeated(folder, bert, session_cache):
+def test_a_whole_one_is_gone_on_with_and_not_repeated(folder, bert, monkeypatch, capfd):
     """Two trials of a random sweep; then four, of which two are new; with words of the command."""
     fixed = running.flags(bert, tracked=True)
     words = ["${env}", "python", "${program}", *fixed, "${args}"]
     file = write(folder, RANDOM | {"command": words, "project": "swept"})
 
-    def sweep(count: int) -> str:
-        line = [file, "--count", str(count), "--jobs", "2"]
-        process = running.start(line, folder, session_cache, "tools/sweep")
-        out, err = process.communicate(timeout=200)
-        assert process.returncode == 0, (out, err)
-        return out
+    def swept(count: int) -> str:
+        line = [str(file), "--count", str(count), "--jobs", "2"]
+        monkeypatch.setattr(sys, "argv", ["experiments/tools/sweep.py", *line])
+        capfd.readouterr()
+        sweep.main()
+        return capfd.readouterr().out
 
-    first = sweep(2)
+    first = swept(2)
     root = folder / "outputs" / "sweep" / "mine"
     before = {path: path.stat().st_mtime for path in root.glob("runs/*/*/*/result.json")}
-    out = sweep(4)
+    out = swept(4)
     after = {path: path.stat().st_mtime for path in root.glob("runs/*/*/*/result.json")}
     assert len(before) == 2 and len(after) == 4 and before.items() <= after.items()
     assert "2 of 4 runs have been made before" in out
@@ -326,14 +325,16 @@ def test_a_whole_one_is_gone_on_with_and_not_repeated(folder, bert, session_cach
     assert f"best of 4 trials: trial {rows[0]['trial']}, val/accuracy {scores[0]:.4f}" in out
     assert f"--model.rank={rows[0]['model.rank']}" in out and "wandb sweep" in out
     assert (root / "trials.png").read_bytes().startswith(b"\x89PNG") and "done" in first
-    one = read_run(folder / rows[0]["run"])
+    one = running.recorded(folder / rows[0]["run"])
     assert (one.facts["project"], one.facts["group"], one.facts["job_type"]) == (
         "swept",
         "mine",
         "sweep-run",
     )
-    assert read_run(sorted(root.glob("wandb/offline-run-*"))[-1]).facts["job_type"] == "sweep"
-    assert sweep(4).splitlines()[-6:] == out.splitlines()[-6:]
+    assert (
+        running.recorded(sorted(root.glob("wandb/offline-run-*"))[-1]).facts["job_type"] == "sweep"
+    )
+    assert swept(4).splitlines()[-6:] == out.splitlines()[-6:]
     assert len(list(root.glob("wandb/offline-run-*"))) == 2  # of two trials, and of four
 
 

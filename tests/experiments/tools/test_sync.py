@@ -11,7 +11,6 @@ import wandb
 
 from experiments.tracking.keys import STEP
 from experiments.tracking.logger import Tracking, finish, start_logger
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import ROOT
@@ -175,6 +174,7 @@ def test_run_that_is_still_going_on(server, sync):
     assert server.runs == {} and sync().out.endswith("done   outputs (1 uploaded)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("online", [False, True], ids=["offline", "online"])
 def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     """Every step that is older than two seconds is on disk, and arrives."""
@@ -190,7 +190,7 @@ def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     wanted = {step for at, step in steps_of(beat) if at < killed - 2}
     assert len(wanted) > 20
     run = running.only_run(folder)
-    here = read_run(run)
+    here = running.recorded(run)
     assert wanted <= {row[STEP] for row in here.history if "train/loss" in row}
     assert here.state not in ("finished", "interrupted")
     assert sync().code == 0
@@ -208,6 +208,7 @@ def steps_of(beat: Path) -> list[tuple[float, int]]:
     return [(float(at), int(step)) for at, step in lines]
 
 
+@pytest.mark.slow
 def test_killed_synced_resumed_synced(experiment, folder, bert, session_cache, server, sync):
     words = running.flags(bert, "--checkpoint_seconds", 0, tracked=True)
     words += signal_at("train_batch_end:5", signal.SIGKILL)

@@ -18,8 +18,8 @@ from experiments.common import shell
 from experiments.common.redaction import redact, redact_argv
 from experiments.tracking import logger as tracking_logger
 from experiments.tracking.keys import STEP, run_folders
+from experiments.tracking.log_tail import LogTail
 from experiments.tracking.logger import (
-    LogTail,
     Tracking,
     finish,
     git_commit,
@@ -27,7 +27,6 @@ from experiments.tracking.logger import (
     start_logger,
     where,
 )
-from experiments.tracking.run_reader import read_run
 from tests.experiments import running
 
 KEY = "0123456789abcdef" * 2 + "01234567"
@@ -112,17 +111,21 @@ def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
     )
     finish(logger, "finished", {"test/accuracy": 0.9})
 
-    run = read_run(folder)
+    run = running.recorded(folder)
     assert run.config == CONFIG
     assert [row["train/loss"] for row in run.history] == [100, 99, 98, 97, 96]
     assert [row[STEP] for row in run.history] == [0, 1, 2, 3, 4]
     assert run.history[-1]["val/accuracy"] == 0.5
     assert run.summary["val/accuracy"] == {"max": 0.5}
     assert run.summary["test/accuracy"] == 0.9
-    assert (run.state, run.id, run["project"]) == ("finished", "one", "pretune")
-    assert (run["group"], run["job_type"], run["name"]) == ("seeds", "train", "first")
-    assert sorted(run["tags"]) == ["a", "bundled"]
-    table = run["folders"][0] / "files" / run.summary["test/mistakes"]["path"]
+    assert (run.state, run.id, run.facts["project"]) == ("finished", "one", "pretune")
+    assert (run.facts["group"], run.facts["job_type"], run.facts["name"]) == (
+        "seeds",
+        "train",
+        "first",
+    )
+    assert sorted(run.facts["tags"]) == ["a", "bundled"]
+    table = run_folders(folder)[0] / "files" / run.summary["test/mistakes"]["path"]
     assert json.loads(table.read_text())["data"] == [["bad", 0, 0.9], ["ok", 1, 0.8]]
 
     shown = where(logger)
@@ -145,16 +148,17 @@ def test_two_runs_in_one_process_and_the_best_of_each(tmp_path):
         finish(logger, "finished" if name == "one" else "interrupted", {})
         finish(logger, "failed", {})  # the first word counts
         assert wandb.run is None
-    one, two = (read_run(tmp_path / name) for name in ("one", "two"))
+    one, two = (running.recorded(tmp_path / name) for name in ("one", "two"))
     assert one.summary["val/accuracy"] == {"max": 0.9}
     assert one.summary["val/loss"]["min"] == pytest.approx(0.1)
     assert (one.state, one.facts["tags"]) == ("finished", ["bundled"])
     assert two.summary["val/accuracy"] == {"max": 0.4}
     assert math.isnan(two.history[1]["val/accuracy"])
-    assert (two.state, two["tags"]) == ("interrupted", ["bundled", "interrupted"])
+    assert (two.state, two.facts["tags"]) == ("interrupted", ["bundled", "interrupted"])
     assert (len(one.history), len(two.history)) == (3, 2)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_run_is_one_curve(tmp_path):
     folder, beat = tmp_path / "run", tmp_path / "beat"
     code = (
@@ -180,7 +184,7 @@ def test_killed_and_resumed_run_is_one_curve(tmp_path):
 
     beats = [line.split() for line in beat.read_text().splitlines()]
     old_enough = [int(step) for at, step in beats if float(at) < killed - 2]
-    run = read_run(folder)
+    run = running.recorded(folder)
     assert len(old_enough) > 20 and run.state not in ("finished", "interrupted")
     assert [row["train/loss"] for row in run.history][: len(old_enough)] == [
         100 - step for step in old_enough
@@ -191,8 +195,8 @@ def test_killed_and_resumed_run_is_one_curve(tmp_path):
     end = len(beats) + 30
     train(logger, folder, steps=end, checkpoint=folder / "last.ckpt")
     finish(logger, "finished", {})
-    run = read_run(folder)
-    assert len(run["folders"]) == 2 and run.state == "finished"
+    run = running.recorded(folder)
+    assert len(run_folders(folder)) == 2 and run.state == "finished"
     assert [(row[STEP], row["train/loss"]) for row in run.history] == [
         (step, 100 - step) for step in range(end)
     ]
@@ -203,11 +207,11 @@ def test_best_of_both_parts_survives_resume(tmp_path):
         logger = open_run(tmp_path, resume=resume)
         logger.log_metrics({"val/accuracy": score}, int(resume))
         finish(logger, "finished" if resume else "interrupted", {})
-    run = read_run(tmp_path)
+    run = running.recorded(tmp_path)
     assert run.summary["val/accuracy"] == {"max": 0.9}
     # The last part alone, as a sync leaves it on the server, knows it too.
-    assert read_run(run_folders(tmp_path)[-1]).summary["val/accuracy"] == {"max": 0.9}
-    assert (run.state, run["tags"]) == ("finished", ["bundled"])
+    assert running.recorded(run_folders(tmp_path)[-1]).summary["val/accuracy"] == {"max": 0.9}
+    assert (run.state, run.facts["tags"]) == ("finished", ["bundled"])
 
 
 def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
@@ -234,7 +238,7 @@ def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
         assert not [secret for secret in planted if secret.encode() in content], path
     assert sys.argv[2] == planted[5]
     assert any(b"a1b2c3" * 6 in path.read_bytes() for path in files)  # W&B's own git field
-    assert read_run(tmp_path).config == {
+    assert running.recorded(tmp_path).config == {
         "data": {"token": "***", "source": "http://***@host/x?token=***"},
         "query": "http://host/x?a=1&access_token=***",
         "list": ["prefix ***", "***", "***"],

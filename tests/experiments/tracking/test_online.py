@@ -9,7 +9,7 @@ import wandb
 from experiments.tracking import shutdown
 from experiments.tracking.keys import STEP
 from experiments.tracking.logger import RunLogger
-from experiments.tracking.run_reader import read_run
+from tests.experiments import running
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import result
 
@@ -35,7 +35,7 @@ def test_online_run(experiment, server):
     own = {key: run.config[key] for key in found["config"]}
     assert own == found["config"] and run.config["parameters"] == found["parameters"]
     assert run.summary["test/accuracy"] == found["metrics"]["test/accuracy"]
-    here = read_run(ended.run)
+    here = running.recorded(ended.run)
     steps = [step for step, row in rows(run.history) if "train/loss" in row]
     assert steps == list(range(len(steps))) and len(steps) >= 4
     assert [row["train/loss"] for row in here.history if "train/loss" in row] == [
@@ -106,7 +106,7 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     assert result(ended.run)["metrics"]["test/accuracy"] >= 0
     assert server.refused > 0
     ((_, run),) = server.runs.items()
-    here = read_run(ended.run)
+    here = running.recorded(ended.run)
     if not returns:
         assert run.state == "running" and len(run.history) < len(here.history)
         server.behave()

@@ -1,0 +1,81 @@
+"""Flags as the user gave them, on the command line or in a configuration file."""
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from experiments.runner.messages import as_typed
+
+
+class Given(NamedTuple):
+    """One setting as the user gave it: a flag with its values, or a line of a file."""
+
+    flag: str  # --model.rank, also for --model.init_args.rank and for a file's line
+    values: list[Any]
+    words: list[str]  # as typed
+    file: str = ""
+
+    def __str__(self) -> str:
+        values = textwrap.shorten(" ".join(map(as_typed, self.values)), 60, placeholder=" ...")
+        return f"{self.named()} {values}".rstrip()
+
+    def named(self, prefix: str = "") -> str:
+        return f"--config {self.file}: {prefix}{self.flag[2:]}" if self.file else prefix + self.flag
+
+
+def short_flag(option: str) -> str:
+    """The short form of a flag: --model.rank for --model.init_args.rank."""
+    return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
+
+
+def _lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:
+    """The settings of a configuration file in the form of flags."""
+    lines = []
+    for key, value in settings.items():
+        below = short_flag(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
+        lines += (
+            _lines_of(value, file, below)
+            if isinstance(value, dict)
+            else [Given(below, [value], [], file)]
+        )
+    return lines
+
+
+def read_config(name: str) -> list[Given]:
+    """Reads the settings of a configuration file.
+
+    Raises:
+        ValueError: If the file is missing or is no configuration.
+    """
+    try:
+        text = name if re.search(r"[{\n]", name) else Path(name).expanduser().read_text()
+        settings = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise ValueError(f"--config {name}: there is no such file") from None
+    except (OSError, UnicodeError) as ex:
+        problem = getattr(ex, "strerror", "") or "not a text file"
+        raise ValueError(f"--config {name}: {problem}") from None
+    except yaml.YAMLError as ex:
+        mark = getattr(ex, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(ex, "problem", "") or str(ex)
+        raise ValueError(f"--config {name}: not YAML{line}: {problem}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"--config {name}: not a configuration, whose lines read 'key: value'")
+    return _lines_of(settings, name)
+
+
+def ordered(typed: list[Given]) -> list[str]:
+    """The arguments in parsing order: files, then classes from the outside in, then the rest."""
+
+    def place(given: Given) -> int:
+        of_class = given.flag.split(".")[0] in ("--model", "--data")
+        return 1 + given.flag.count(".") if of_class else 0 if given.flag == "--config" else 99
+
+    args = []
+    for given in sorted(typed, key=place):  # joined by =, as a value may look like a flag: -1e-3
+        args += ["=".join(given.words)] if len(given.words) == 2 else given.words
+    return args
