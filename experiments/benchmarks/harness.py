@@ -72,7 +72,7 @@ def run_contest(
         parser.add_argument(
             "--rounds", type=int, default=rounds, help=f"Runs of each contestant ({rounds})"
         )
-        names = f"Contestants to run (all): {', '.join(contestants)}"
+        names = f"Contestants to run (all): {'; '.join(contestants)}"
         parser.add_argument(
             "--only", nargs="+", choices=list(contestants), metavar="NAME", help=names
         )

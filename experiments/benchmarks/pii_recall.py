@@ -1,6 +1,8 @@
 """Does the pipeline find personal data, and nothing else? Plants cases in film reviews.
 
-python -m experiments.benchmarks.pii_recall --count 2000
+    python -m experiments.benchmarks.pii_recall --count 2000
+
+The formats and the look-alikes are in pii_cases.py.
 """
 
 import argparse

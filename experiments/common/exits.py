@@ -43,7 +43,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
             raise KeyboardInterrupt
         if len(state.signals) > 2:
             os._exit(128 + number)
-        os.write(2, b"\nclosing the run; once more leaves at once\n")
+        os.write(2, b"\nclosing the run; interrupt again to leave at once\n")
 
     handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
     before = sys.unraisablehook

@@ -46,12 +46,14 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
 def _check(settings: dict[str, Any], data: Any) -> None:
     if settings["num_nodes"] > 1 and not distributed.launched_externally():
         raise ValueError(
-            "--trainer.num_nodes: torchrun or srun starts several machines, so that all know of "
-            "one run; docs/scaling.md has the commands"
+            "--trainer.num_nodes: start several machines with torchrun or srun; docs/scaling.md "
+            "has the commands"
         )
     finders = [c for c in settings["callbacks"] if isinstance(c, BatchSizeFinder)]
     if finders and data.batch_size is None:
-        raise ValueError("--trainer.callbacks BatchSizeFinder: needs --data.batch_size to begin")
+        raise ValueError(
+            "--trainer.callbacks BatchSizeFinder: needs a --data.batch_size to start from"
+        )
 
 
 def _not_replaced(ours: list[Callback], settings: dict[str, Any]) -> list[Callback]:

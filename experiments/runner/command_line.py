@@ -77,7 +77,7 @@ class CommandLine(LightningCLI):
             help="Resume a run that was stopped: last, its id or its folder",
         )
         parser.add_argument(
-            "--output", type=str, default="outputs", help="The folder in which all runs are kept"
+            "--output", type=str, default="outputs", help="Folder in which all runs are kept"
         )
         parser.add_argument(
             "--checkpoint_seconds",

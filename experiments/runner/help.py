@@ -10,7 +10,7 @@ from experiments.runner.messages import as_typed, base_class, expected, subclass
 
 LINES, WIDTH = 50, 100  # of --help
 TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags that --help shows
-    "--config": "A YAML file of settings; flags override it",
+    "--config": "YAML file of settings; flags override it",
     "--seed_everything": "Seed of weights, order of rows, dropout and corruption",
     "--trainer.max_epochs": "Passes over the training data",
     "--trainer.precision": "Precision, such as 32, 16-mixed, bf16-mixed or bf16-true",
@@ -18,7 +18,7 @@ TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags
     "--trainer.accelerator": "Kind of device: cpu, gpu, tpu, mps or auto",
     "--trainer.strategy": "Several devices: auto, ddp, fsdp, deepspeed or others",
     "--trainer.accumulate_grad_batches": "Batches for each optimizer step",
-    "--trainer.gradient_clip_val": "The largest norm of the gradients",
+    "--trainer.gradient_clip_val": "Largest norm of the gradients",
     "--trainer.limit_train_batches": "Training batches of an epoch, as a number or a share",
 }
 

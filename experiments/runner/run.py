@@ -130,7 +130,7 @@ class Run:
         """Checks the checkpoint to resume from, before anything is opened; returns a note on it."""
         if not self.last.exists():
             run_folder.check_same(self.folder, self.parsed)
-            return f"{self.folder.name} has no checkpoint yet: from the beginning"
+            return f"{self.folder.name} has no checkpoint yet: starting from the beginning"
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
         lead = f"--resume {self.folder.name}: "

@@ -68,7 +68,9 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     ]
     table = textwrap.indent(tables.columns(lines), "  ")
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
-        notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
+        notes.append(
+            "no labelled test rows: test/* is measured on the validation rows, as usual on GLUE"
+        )
     chosen = "best" if run.model.monitor in metrics else "last"
     weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
     heading = f"{run.name}: {weights} on {run.data['origin']}"

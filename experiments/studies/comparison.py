@@ -21,7 +21,9 @@ def resume_hint() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\nGo on, without what has finished, with: {this_command()}", file=sys.stderr)
+        print(
+            f"\nContinue, without repeating finished runs, with: {this_command()}", file=sys.stderr
+        )
         raise
 
 

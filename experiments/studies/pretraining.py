@@ -124,7 +124,7 @@ def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path
         if ended.returncode < 0 or ended.returncode > 2:
             raise KeyboardInterrupt
         if ended.returncode:
-            raise ValueError(f"{folder}: it was not made, see {log.name}")
+            raise ValueError(f"{folder}: could not be made, see {log.name}")
     return folder
 
 

@@ -76,9 +76,7 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     filters.check_known(asked.curves, {m for run in runs for m in run.curves}, "--curves ")
     drawn = [run for run in ordered(runs, asked.curves) if len(run.curve(asked.curves)[0])]
     if not drawn:
-        raise ValueError(
-            f"--curves {asked.curves}: was only measured at the end, there is no curve"
-        )
+        raise ValueError(f"--curves {asked.curves}: measured only at the end, so there is no curve")
     keys = differing(drawn)[:3]
     print("\n" + figures.sparklines(drawn, asked.curves, [label(run, keys) for run in drawn]))
     name = f"curves-{asked.curves.replace('/', '-')}.png"

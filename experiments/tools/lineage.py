@@ -73,7 +73,7 @@ def find(wanted: str, output: str) -> Node:
         return provenance.of_corpus(place)
     if (place / "config.yaml").is_file() and run_folders(place):
         return _of_record(place)
-    raise ValueError(f"{wanted}: no run, export or corpus, or one that declared no lineage")
+    raise ValueError(f"{wanted}: not a run, export or corpus with a lineage")
 
 
 def _of_result(run: Path) -> Node:

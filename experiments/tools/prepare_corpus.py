@@ -56,7 +56,10 @@ def main() -> None:
         try:
             execution.run(settings, plan)
         except KeyboardInterrupt:
-            print(f"\nGo on, without what is done, with: {this_command()}", file=sys.stderr)
+            print(
+                f"\nContinue, without repeating finished parts, with: {this_command()}",
+                file=sys.stderr,
+            )
             raise
         _conclude(settings, started, tracking)
 

@@ -70,7 +70,7 @@ def _count(plan: SweepFile, wanted: int | None) -> int:
     most, wanted = size(plan), wanted or plan.cap
     if wanted is None and plan.method != "grid":
         raise ValueError(
-            f"--count: {plan.method} has no end; say how many trials, or run_cap in it"
+            f"--count: {plan.method} has no end; give a number of trials, or run_cap in the file"
         )
     return min(n for n in (most, wanted) if n is not None)
 
@@ -129,7 +129,7 @@ def _batches(
                 break
             batch.append(given)
         if not batch:
-            print("note   every trial that there is has been run")
+            print("note   all possible trials have been run")
             return
         if plan.method == "bayes":
             proposed = [*proposed[: len(done)], *batch, *proposed[len(done) + len(batch) :]]

@@ -38,12 +38,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as scratch:
                 counts = _upload_all(runs, *_server(scratch))
         except KeyboardInterrupt:
-            print(f"\nGo on, without what has arrived, with: {again}", file=sys.stderr)
+            print(f"\nContinue, without uploaded runs, with: {again}", file=sys.stderr)
             raise
         shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         print(f"done   {' '.join(map(str, places))} ({shown})")
         if counts["failed"]:
-            print(f"       once more, without what has arrived: {again}")
+            print(f"       repeat, without uploaded runs, with: {again}")
             raise SystemExit(1)
 
 

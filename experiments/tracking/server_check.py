@@ -51,10 +51,10 @@ def missing(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
     summary = run.summary_metrics
     other = [key for key, value in _values(recorded.summary) if summary.get(key) != value]
     if other:
-        lacks.append(f"the summary's {other[0]} is another")
+        lacks.append(f"the summary has another {other[0]}")
     lacks += _missing_artifacts(api, run, path, recorded)
     if run.state == "running":
-        lacks.append("it is not closed there")
+        lacks.append("the run is not closed there")
     return lacks
 
 

@@ -16,13 +16,13 @@ class Tracking:
     """Settings of the run's record in W&B.
 
     Args:
-        project: The W&B project; WANDB_PROJECT sets the default.
+        project: Project in W&B; WANDB_PROJECT sets the default.
         mode: Kind of record: auto, online, offline or disabled. With auto it is online if a key for
             the host is configured, else offline.
-        group: The common name of runs that belong together.
+        group: Common name of runs that belong together.
         tags: Labels by which runs can be filtered.
-        name: The display name of the run; W&B invents one online.
-        job_type: The kind of run within its group.
+        name: Display name of the run; W&B invents one online.
+        job_type: Kind of run within its group.
     """
 
     project: str = field(default_factory=lambda: os.environ.get("WANDB_PROJECT") or "pretune")

@@ -106,7 +106,7 @@ def read(file: Path) -> LogContents:
 
 
 def _messages() -> Any:
-    """The classes of W&B's protocol buffers, which no type checker knows: they are made at run time."""
+    """W&B's protocol buffer classes; they are made at run time, so no type checker knows them."""
     from wandb.proto import wandb_internal_pb2
 
     return wandb_internal_pb2

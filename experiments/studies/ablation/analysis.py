@@ -203,8 +203,8 @@ def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
     if compared and not tested:
         least = significance.pairs_for_exact(asked.alpha, len(compared))
         said.append(
-            f"one seed: no interval and no test, so nothing can be concluded about differences; "
-            f"--seeds 3 or more, {least} for a test that assumes nothing of their distribution"
+            f"one seed gives no interval and no test, so no difference can be concluded; use --seeds "
+            f"3 or more, {least} for a test without assumptions on the distribution"
         )
     elif tested:
         seeds, count = min(difference.seeds for difference in tested), len(tested)
@@ -213,23 +213,23 @@ def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
             enough = significance.pairs_for_exact(asked.alpha, count)
             said.append(
                 f"with {seeds} seeds{f' and {count} comparisons' * (count > 1)} the exact test "
-                f"cannot give less than {least:.3g}, so verdicts rest on the t test, which takes "
-                f"the differences to be normal; the exact one could decide with {enough} seeds"
+                f"cannot give less than {least:.3g}, so verdicts rest on the t test, which "
+                f"assumes normal differences; the exact test could decide with {enough} seeds"
             )
         if undecided := [line for line in lines if line.difference in tested and _open(line)]:
             names = "; ".join(line.name for line in undecided)
             said.append(
-                f"not shown to differ is not shown to be equal: {names}; the last column is how "
-                f"many seeds would show the difference seen here, if that is the true one"
+                f"not shown to differ does not mean equal: {names}; the last column is the number "
+                f"of seeds that would show the observed difference, if it is the true one"
             )
     missing = [line for line in lines if len(line.values) < asked.seeds]
     if missing:
         counts = "; ".join(f"{line.name}: {len(line.values)} of {asked.seeds}" for line in missing)
-        said.append(f"fewer runs than asked for, and pairs only of the seeds both have: {counts}")
+        said.append(f"some runs are missing, so pairs have only the seeds that both have: {counts}")
     if metric.startswith("test/"):
         said.append(
-            "a setting that is chosen by this table is chosen by its test rows; choose by "
-            f"--metric {metric.replace('test/', 'val/')} and let the test rows judge the choice"
+            "a choice by this table would be a choice by test rows; choose by "
+            f"--metric {metric.replace('test/', 'val/')}, and test only the chosen setting"
         )
     return said
 

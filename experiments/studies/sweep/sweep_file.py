@@ -74,7 +74,7 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
     if method not in METHODS:
         raise ValueError(f"method: {method} is not one of {', '.join(METHODS)}")
     if method == "bayes" and not metric.get("name"):
-        raise ValueError("metric.name is missing, which bayes searches by")
+        raise ValueError("metric.name is missing; bayes needs it")
     if metric.get("goal", "minimize") not in ("minimize", "maximize"):
         raise ValueError(f"metric.goal: {metric['goal']} is not minimize or maximize")
     if not isinstance(said["parameters"], dict):

@@ -144,7 +144,7 @@ def test_one_seed_concludes_nothing():
     one = {combination: values[:1] for combination, values in ACCURACY.items()}
     report = analysis.analyse(question(seeds=1), results(one))
     said = text.markdown(report)
-    assert "one seed: no interval and no test" in said and "7 for a test" in said, said
+    assert "one seed gives no interval and no test" in said and "7 for a test" in said, said
     assert {line.difference.verdict for line in report.lines[1:]} == {"not tested"}
     assert html_page.page(report, "ablate.py")  # with no interval to draw
 
@@ -154,7 +154,7 @@ def test_few_seeds_say_what_they_cannot():
     said = text.markdown(analysis.analyse(question(seeds=3), results(three)))
     assert "with 3 seeds and 2 comparisons the exact test cannot give less than 0.5" in said
     assert "the exact one could decide with 7 seeds" in said
-    assert "not shown to be equal: rank=8" in said
+    assert "does not mean equal: rank=8" in said
     assert "--metric val/accuracy and let the test rows judge" in said
 
 

@@ -299,7 +299,7 @@ def test_secrets_are_not_declared(folder, monkeypatch, capsys):
     [
         ("nowhere", "nowhere: no such run in outputs; the latest there: none"),
         ("last", "last: no finished run in outputs"),
-        (".", ".: no run, export or corpus, or one that declared no lineage"),
+        (".", ".: not a run, export or corpus with a lineage"),
         ("", "the following arguments are required: RUN"),
         ("old", "old: ended before runs declared their lineage"),
     ],
