@@ -153,7 +153,7 @@ def test_few_seeds_say_what_they_cannot():
     three = {combination: values[:3] for combination, values in ACCURACY.items()}
     said = text.markdown(analysis.analyse(question(seeds=3), results(three)))
     assert "with 3 seeds and 2 comparisons the exact test cannot give less than 0.5" in said
-    assert "the exact one could decide with 7 seeds" in said
+    assert "the exact test could decide with 7 seeds" in said
     assert "does not mean equal: rank=8" in said
     assert "--metric val/accuracy and let the test rows judge" in said
 
