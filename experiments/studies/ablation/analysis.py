@@ -203,8 +203,8 @@ def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
     if compared and not tested:
         least = significance.pairs_for_exact(asked.alpha, len(compared))
         said.append(
-            f"one seed gives no interval and no test, so no difference can be concluded; use --seeds "
-            f"3 or more, {least} for a test without assumptions on the distribution"
+            f"one seed gives no interval and no test, so no difference can be concluded; use "
+            f"--seeds 3 or more, {least} for a test without assumptions on the distribution"
         )
     elif tested:
         seeds, count = min(difference.seeds for difference in tested), len(tested)
