@@ -32,6 +32,7 @@ def pii_score(seed: int, count: int) -> tuple[dict[str, tuple[int, int]], int]:
 
 
 def table(scores: dict[str, tuple[int, int, int]]) -> str:
+    """A table of precision and recall, with a line for each kind."""
     lines = [f"{'kind':8}{'planted':>9}{'found':>9}{'precision':>11}{'recall':>9}"]
     for kind, (right, found, planted) in scores.items():
         precision, recall = right / max(1, found), right / max(1, planted)

@@ -75,5 +75,5 @@ def _is_secret(key: Any) -> bool:
 def _secrets_of_environment() -> list[str]:
     """The values of environment variables whose names announce a secret, the longest first."""
     values = {v for name, v in os.environ.items() if _ENVIRONMENT.search(name.upper())}
-    # Short values would blank out words; a path (HF_TOKEN_PATH) is where it is, not what it is.
+    # Short values would blank out words; a path (HF_TOKEN_PATH) is a place, not a secret.
     return sorted((v for v in values if len(v) >= 8 and not os.path.exists(v)), key=len)[::-1]

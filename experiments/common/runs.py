@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.common.files import is_locked, write_json
 
-_START = "run.json"  # what a run writes when it starts; a folder that has it is a run's
+_START = "run.json"  # written when a run starts; it marks the folder of a run
 _NEVER_INSIDE = {"documents", "train", "validation", "work", "wandb"}
 
 

@@ -12,7 +12,7 @@ from experiments.tracking.run_reader import RunRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
-_NAMED = 12  # runs; more are told apart by their group only
+_NAMED = 12  # runs; if there are more, a label names their group
 
 
 def sparklines(runs: list[RunRecord], metric: str, labels: list[str]) -> str:

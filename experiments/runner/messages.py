@@ -47,10 +47,12 @@ def choices(hint: Any) -> list[str]:
 
 
 def either(words: list[str], last: str = "or") -> str:
+    """The words as a list, with ``last`` before the last of them."""
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def type_of(action: Any) -> Any:
+    """The type of a flag's value; None if jsonargparse does not check it."""
     return getattr(action, "_typehint", None)  # jsonargparse keeps it nowhere else
 
 

@@ -46,7 +46,7 @@ __all__ = [
 
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
-TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
+TAIL_SECONDS = 3.0  # three times the delay of W&B's log
 FINISH_SECONDS = 300  # for the server to take the rest; without a limit a dead one holds the GPU
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
 
@@ -144,7 +144,7 @@ def _open_run(
     commit = git_commit()
     tags = [*tracking.tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
     settings = wandb.Settings(
-        # The default of 15 s is what a kill -9 would take with it.
+        # With the default of 15 s, a kill -9 would cost as much.
         x_transaction_log_flush_interval=1,
         console="off",  # the progress bar would fill the log
         save_code=False,

@@ -98,7 +98,7 @@ def read(file: Path) -> LogContents:
         elif kind == "exit":
             found.exit = record.exit.exit_code
     found.config.pop("_wandb", None)  # about W&B's client, not about the run
-    # Our own word for it stands in the summary, which W&B writes before the exit.
+    # The state is in the summary, which W&B writes before the exit.
     found.state = found.summary.get("state", "")
     if found.exit is not None:
         found.state = found.state or ("failed" if found.exit else "finished")
