@@ -10,6 +10,7 @@ _before = sys.excepthook
 def _interrupted_in_one_line(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
+    """Prints one line after Ctrl-C; the hook that was there before reports all else."""
     if issubclass(kind, KeyboardInterrupt):
         print(f"\n{sys.argv[0]}: interrupted", file=sys.stderr)
     else:

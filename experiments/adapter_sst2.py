@@ -3,7 +3,7 @@
     python experiments/adapter_sst2.py
     python experiments/adapter_sst2.py --model.placement houlsby
 
-The same backbone, data and metrics as lora_sst2.py; small layers between frozen ones train.
+The backbone, data and metrics are those of lora_sst2.py. Small layers between frozen ones train.
 """
 
 from experiments.runner.cli import main

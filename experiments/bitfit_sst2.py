@@ -2,7 +2,7 @@
 
     python experiments/bitfit_sst2.py
 
-The same backbone, data and metrics as lora_sst2.py.
+The backbone, data and metrics are those of lora_sst2.py.
 """
 
 from experiments.runner.cli import main

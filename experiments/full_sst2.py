@@ -1,8 +1,8 @@
-"""What does full fine-tuning reach on film review sentences: the yardstick for LoRA and others.
+"""How well does full fine-tuning classify film review sentences? The baseline for LoRA and others.
 
     python experiments/full_sst2.py
 
-The same backbone, data and metrics as lora_sst2.py, with every weight trained.
+The backbone, data and metrics are those of lora_sst2.py. Every weight trains.
 """
 
 from experiments.runner.cli import main

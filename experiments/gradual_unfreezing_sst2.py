@@ -1,8 +1,9 @@
-"""Does it help to thaw a backbone from the top, layer by layer, instead of all at once?
+"""Does it help to unfreeze a backbone from the top, layer by layer, instead of all at once?
 
     python experiments/gradual_unfreezing_sst2.py
 
-Full fine-tuning of full_sst2.py, with ULMFiT's gradual unfreezing (Howard & Ruder 2018).
+This is the full fine-tuning of full_sst2.py, with ULMFiT's gradual unfreezing (Howard & Ruder
+2018).
 """
 
 from experiments.runner.cli import main
@@ -10,11 +11,11 @@ from datamodules import SST2
 from modules import FullFineTuning
 
 if __name__ == "__main__":
-    thaw = {"class_path": "callbacks.LayerwiseUnfreezing", "init_args": {"every_steps": 30}}
+    unfreezing = {"class_path": "callbacks.LayerwiseUnfreezing", "init_args": {"every_steps": 30}}
     main(
         __file__,
         __doc__,
         FullFineTuning,
         SST2,
-        {"trainer.max_epochs": 2, "trainer.callbacks": [thaw]},
+        {"trainer.max_epochs": 2, "trainer.callbacks": [unfreezing]},
     )

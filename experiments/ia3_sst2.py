@@ -1,8 +1,8 @@
-"""How far do rescaled keys, values and feed-forward activations bring a frozen backbone?
+"""How well does a frozen backbone classify if it learns to rescale keys, values and activations?
 
     python experiments/ia3_sst2.py
 
-The same backbone, data and metrics as lora_sst2.py; one number per column trains.
+The backbone, data and metrics are those of lora_sst2.py. One factor per column trains.
 """
 
 from experiments.runner.cli import main

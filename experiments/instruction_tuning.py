@@ -1,12 +1,12 @@
-"""Can a model be taught to answer? LoRA on instructions, and what it says before and after.
+"""Can a model learn to answer? Trains LoRA on instructions, and prints answers before and after.
 
     python experiments/instruction_tuning.py
     python experiments/instruction_tuning.py --data.source my.jsonl --data.tasks none
     python experiments/tools/chat.py last
 
 Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records and 200 film sentences, then
-asks it what it was not taught: films and news in other words. Expect a loss on the test responses
-of 1.80 (before: 1.97), and no change on those tasks that 200 questions could tell from none.
+tests it on tasks that it was not trained on: films and news in other words. Expect a loss of 1.80
+on the test responses (before: 1.97), and no significant change on the 200 questions of those tasks.
 """
 
 from experiments.runner.cli import main

@@ -1,8 +1,8 @@
-"""What do the frozen backbone's features know: the floor for every other strategy?
+"""How well do the frozen backbone's features classify? The lower bound for every other strategy.
 
     python experiments/linear_probe_sst2.py
 
-The features of each text are computed once; from the second epoch on an epoch costs nothing.
+The features of each text are computed once, so every epoch after the first costs almost nothing.
 """
 
 from experiments.runner.cli import main

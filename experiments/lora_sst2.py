@@ -2,8 +2,8 @@
 
     python experiments/lora_sst2.py
 
-Fine-tunes MiniLM (22.7 M parameters) on SST-2, or on Rotten Tomatoes where the hub is not within
-reach: about two minutes on two cores. Expect a test accuracy of 0.82 ± 0.01 on Rotten Tomatoes.
+Fine-tunes MiniLM (22.7 M parameters) on SST-2, or on Rotten Tomatoes if the hub cannot be reached.
+It takes about two minutes on two cores. Expect a test accuracy of 0.82 ± 0.01 on Rotten Tomatoes.
 """
 
 from experiments.runner.cli import main

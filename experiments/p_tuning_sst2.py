@@ -1,9 +1,9 @@
-"""How far does a prompt that a small network makes bring a frozen backbone?
+"""How well does a frozen backbone classify with a prompt that a small network generates?
 
     python experiments/p_tuning_sst2.py
     python experiments/p_tuning_sst2.py --model.encoder lstm
 
-The same backbone, data and metrics as lora_sst2.py.
+The backbone, data and metrics are those of lora_sst2.py.
 """
 
 from experiments.runner.cli import main

@@ -1,9 +1,9 @@
-"""How much of the backbone has to train? Embeddings and the lowest layers stay as they are.
+"""How much of the backbone has to train? Embeddings and the lowest layers stay frozen.
 
     python experiments/partial_freezing_sst2.py
     python experiments/partial_freezing_sst2.py --model.frozen_layers 4
 
-The same backbone, data and metrics as full_sst2.py.
+The backbone, data and metrics are those of full_sst2.py.
 """
 
 from experiments.runner.cli import main

@@ -1,9 +1,9 @@
-"""How do the other tuners of peft do on the same data? Any of them is a flag away.
+"""How well do the other tuners of peft classify the same data? ``--model.config`` chooses one.
 
     python experiments/peft_sst2.py --model.config VeraConfig
     python experiments/peft_sst2.py --model.config OFTConfig --model.settings.r 4
 
-The same backbone, data and metrics as lora_sst2.py.
+The backbone, data and metrics are those of lora_sst2.py.
 """
 
 from experiments.runner.cli import main

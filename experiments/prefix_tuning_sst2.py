@@ -1,8 +1,8 @@
-"""How far do trained keys and values in every layer bring a frozen backbone?
+"""How well does a frozen backbone classify with trained keys and values in every layer?
 
     python experiments/prefix_tuning_sst2.py
 
-The same backbone, data and metrics as lora_sst2.py.
+The backbone, data and metrics are those of lora_sst2.py.
 """
 
 from experiments.runner.cli import main

@@ -2,8 +2,8 @@
 
     python experiments/pretrain.py --data.path data/imdb --model MaskedLM --model.size mini
 
-Needs a corpus of experiments/tools/prepare_corpus.py. Ends with a network that --model.backbone of
-every fine-tuning experiment takes.
+Needs a corpus made by experiments/tools/prepare_corpus.py. It exports a network that every
+fine-tuning experiment takes as --model.backbone.
 """
 
 from experiments.runner.cli import main

@@ -1,19 +1,19 @@
-"""Does pre-training pay, and which objective? All of them, then the same fine-tuning of each.
+"""Does pre-training help, and with which objective? Runs all, then the same fine-tuning of each.
 
     python experiments/pretrain_then_finetune.py
     python experiments/pretrain_then_finetune.py --budget 3e7 --labels 500
     python experiments/pretrain_then_finetune.py --only minilm+mlm --budget 1e6
 
-Each objective sees as many tokens of the same rows with the same width and depth; then few or many
-labelled sentences, over seeds, against the same network without it. Started again, it goes on with
-what has not been run.
+Each objective sees equally many tokens of the same rows, with the same width and depth. Then each
+network is fine-tuned on few or many labelled sentences, over seeds, and compared with the same
+network without pre-training. The same command continues a study that was stopped.
 """
 
 from experiments.studies.pretraining import Origin, main
 
-# Those of MLM were chosen on validation sentences, by how well 500 labels separate its frozen
-# features; the others' are guesses from them, slower where it did not learn so fast. Embeddings
-# learn fast and much is asked of each row, since a small budget is few steps.
+# MLM's rates were chosen on validation sentences, by a probe of frozen features with 500 labels.
+# The other rates are guesses from them, lower for objectives that learned more slowly. Embeddings
+# have a high rate and many tokens are predicted, since a small budget allows few steps.
 RATE = ("--model.learning_rate=3e-3", "--model.embedding_lr_multiplier=10")
 SLOWER = ("--model.learning_rate=1e-3",)
 MIDDLE = ("--model.learning_rate=2e-3",)

@@ -1,9 +1,9 @@
-"""How far does a trained prompt alone bring a frozen backbone on film review sentences?
+"""How well does a frozen backbone classify film review sentences with a trained prompt?
 
     python experiments/prompt_tuning_sst2.py
     python experiments/prompt_tuning_sst2.py --model.initialization text --model.text "Is it good?"
 
-Twenty trained vectors stand before each text, and the head trains.
+Twenty trained vectors stand before each text. They and the head train.
 """
 
 from experiments.runner.cli import main

@@ -1,10 +1,10 @@
-"""Ask, show examples, or train: what is each worth on film review sentences? SmolLM2, side by side.
+"""Ask, show examples, or train: which works best on film review sentences? Compares all on SmolLM2.
 
     python experiments/prompting_sst2.py
     python experiments/prompting_sst2.py --only "4 shots" "4 shots, calibrated" --seeds 10
 
-Templates and settings were chosen on the validation sentences; the test sentences are for the
-table. What trains sees the same 1,000 sentences twice.
+Templates and settings were chosen on the validation sentences; the test sentences are only for the
+table. The rows that train see the same 1,000 sentences twice.
 """
 
 from experiments.studies.comparison import Row, main

@@ -1,11 +1,11 @@
-"""Which fine-tuning strategy, at what cost? All of them on the same data, over seeds.
+"""Which fine-tuning strategy is best, and at what cost? Runs all on the same data, over seeds.
 
     python experiments/strategies.py
     python experiments/strategies.py --seeds 5 --only lora adapter --jobs 2
     python experiments/strategies.py -- --model.backbone smollm2
 
-Every strategy runs at its own defaults, those of its experiment file. The end is a table and a plot
-of accuracy against trained parameters; started again, it goes on with what has not been run.
+Every strategy runs with the defaults of its experiment file. The results are a table and a plot of
+accuracy against trained parameters. The same command continues a study that was stopped.
 """
 
 from experiments.studies.comparison import Row, main

@@ -1,10 +1,10 @@
-"""Which question does a language model answer best? Every template of the library, zero-shot.
+"""Which question does a language model answer best? Tries every template of the library, zero-shot.
 
     python experiments/templates_sst2.py
     python experiments/templates_sst2.py -- --model.calibration content_free
 
-Nothing trains, so that one seed says it all. The default template is the best of the validation
-column; the test column is for reporting.
+Nothing trains, so one seed is enough. The default template is the best in the validation column;
+the test column is for reporting.
 """
 
 from experiments.studies.comparison import Row, main

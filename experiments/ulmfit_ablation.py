@@ -1,11 +1,11 @@
-"""What of ULMFiT's recipe carries over to a transformer? Each part alone, and together.
+"""Which parts of ULMFiT's recipe help a transformer? Tries each part alone, and several together.
 
     python experiments/ulmfit_ablation.py
     python experiments/ulmfit_ablation.py --only full gradual
 
-Parts (Howard & Ruder 2018): only the last layers, gradual unfreezing, discriminative learning
-rates (ULMFiT's factor 2.6 a layer, and the gentler 0.9 usual for transformers), the slanted
-triangular schedule. The baseline is full_sst2.py.
+The parts (Howard & Ruder 2018) are training of only the last layers, gradual unfreezing,
+discriminative learning rates (ULMFiT's factor 1/2.6 from layer to layer, and 0.9, which is usual
+for transformers) and the slanted triangular schedule. The baseline is full_sst2.py.
 """
 
 from experiments.studies.comparison import Row, main

@@ -1,11 +1,11 @@
-"""How well does a language model classify film review sentences when it is only asked?
+"""How well does a language model classify film review sentences without training?
 
     python experiments/zero_shot_sst2.py
     python experiments/zero_shot_sst2.py --model.calibration content_free
     python experiments/zero_shot_sst2.py --model.task.template "{{ text }} It was {{ mask }}." \
         --model.task.verbalizer '{"negative": "bad", "positive": "good"}'
 
-Nothing trains: SmolLM2 scores the words of the two classes behind each sentence. Expect a test
+Nothing trains: SmolLM2 scores the words of the two classes after each sentence. Expect a test
 accuracy of 0.78 on Rotten Tomatoes, in half a minute on two cores.
 """
 

@@ -1,10 +1,10 @@
-"""How fast is what an objective does to clean rows, beside transformers' collators?
+"""How fast does an objective corrupt clean rows, compared with transformers' collators?
 
     python -m experiments.benchmarks.corruption --corpus data/imdb
     python -m experiments.benchmarks.corruption --corpus data/imdb --objective plm
 
-From rows as a data set hands them out to what the network is given, on one thread of a CPU or, for
-ours, on the GPU.
+Measures the way from the rows of a data set to the inputs of the network, on one thread of a CPU
+or, for ours, on the GPU.
 """
 
 import argparse
@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.pretraining import OBJECTIVES, collator_of, data_of, module_of, rows_of
 from experiments.benchmarks.timing import device, now
 
 
 def timed(asked: argparse.Namespace, step: Callable[[int], Any]) -> Measured:
-    """Tokens per second of so many batches, after two that are not timed."""
+    """The tokens per second of so many batches, after two that are not timed."""
     for number in range(2):
         step(number)
     began = now()
@@ -53,15 +53,19 @@ def theirs(asked: argparse.Namespace) -> Measured:
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", required=True, help="folder of prepare_corpus.py")
-    parser.add_argument("--objective", choices=list(OBJECTIVES), default="mlm", help="(mlm)")
-    parser.add_argument("--tokens", type=int, default=128, help="of a row (128)")
-    parser.add_argument("--batch", type=int, default=32, help="rows of a step (32)")
-    parser.add_argument("--steps", type=int, default=200, help="timed batches of a run (200)")
+    parser.add_argument("--corpus", required=True, help="Folder of prepare_corpus.py")
+    parser.add_argument(
+        "--objective", choices=list(OBJECTIVES), default="mlm", help="Objective (mlm)"
+    )
+    parser.add_argument("--tokens", type=int, default=128, help="Tokens of a row (128)")
+    parser.add_argument("--batch", type=int, default=32, help="Rows of a step (32)")
+    parser.add_argument("--steps", type=int, default=200, help="Timed batches of a run (200)")
     parser.set_defaults(size="tiny", workers=0)
 
 
 if __name__ == "__main__":
     columns = [Column("rate", "tokens/s", "{:,.0f}", "more")]
     title = "Corruption: {objective}, rows of {tokens}"
-    hold("corruption", title, __doc__, {"Pretune": ours, "collator": theirs}, columns, flags, 5)
+    run_contest(
+        "corruption", title, __doc__, {"Pretune": ours, "collator": theirs}, columns, flags, 5
+    )

@@ -1,8 +1,9 @@
-"""How many planted copies does the corpus pipeline find, and what else does it take?
+"""How many planted copies does the corpus pipeline find, and what else does it remove?
 
     python -m experiments.benchmarks.deduplication_recall
 
-Copies of film reviews, changed in several ways, beside documents that only resemble others.
+The test set holds copies of film reviews, changed in several ways, and documents that only resemble
+others.
 """
 
 import json
@@ -20,7 +21,7 @@ from datamodules.pipeline.stage_files import read_rows
 
 
 def _changed(text: str, share: float, rng: random.Random) -> str:
-    """Some of the words replaced by others that do not exist."""
+    """The text with some words replaced by invented ones."""
     words = text.split(" ")
     for place in rng.sample(range(len(words)), round(share * len(words))):
         words[place] = "".join(rng.choices(string.ascii_lowercase, k=6))
@@ -45,7 +46,7 @@ DIFFERENT: dict[str, Change] = {
 
 
 def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """Twice as many reviews and ``count`` texts made of them; how each of these was made, by id."""
+    """Documents (reviews, and ``count`` texts made of them), and the kind of each text by id."""
     rng, made = random.Random(seed), {**COPIES, **DIFFERENT}
     texts = [t for t in bundled_reviews("imdb").splits["test"].texts if 120 < len(t.split()) < 400]
     rows = [{"id": f"review-{i}", "text": text} for i, text in enumerate(texts[: 2 * count])]
@@ -60,7 +61,7 @@ def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
 
 
 def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -> Counter[str]:
-    """How many planted texts of each name met their original's fate; "other" for what else went."""
+    """The number of removed texts of each kind; "other" counts the other removed documents."""
     source = folder / "in.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     settings = Settings(
@@ -88,7 +89,7 @@ def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -
 
 
 def score(taken: Counter[str], planted: dict[str, str]) -> tuple[float, float]:
-    """Precision and recall."""
+    """The precision and recall of removal."""
     right = sum(taken[name] for name in COPIES)
     return right / taken.total(), right / sum(name in COPIES for name in planted.values())
 

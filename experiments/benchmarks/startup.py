@@ -1,4 +1,4 @@
-"""How long until a command answers, beside what importing the libraries alone takes?
+"""How long does a command take to answer, compared with importing its libraries?
 
 python -m experiments.benchmarks.startup
 """
@@ -6,7 +6,7 @@ python -m experiments.benchmarks.startup
 import argparse
 import time
 
-from experiments.benchmarks.harness import Column, Measured, hold
+from experiments.benchmarks.harness import Column, Measured, run_contest
 from experiments.benchmarks.timing import SCRIPT, output_of, result_of
 
 
@@ -39,4 +39,4 @@ CONTESTANTS = {
 
 if __name__ == "__main__":
     columns = [Column("seconds", "seconds", "{:.2f}", "less")]
-    hold("startup", "Start-up", __doc__, CONTESTANTS, columns, rounds=5)
+    run_contest("startup", "Start-up", __doc__, CONTESTANTS, columns, rounds=5)

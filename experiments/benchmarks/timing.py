@@ -1,4 +1,4 @@
-"""What contestants share: commands and their results, our Trainer, clocks and devices."""
+"""Tools that contestants share: commands and their results, our Trainer, clocks and devices."""
 
 import json
 import subprocess
@@ -19,7 +19,11 @@ SCRIPT = EXPERIMENTS / "lora_sst2.py"
 
 
 def output_of(who: str, *words: str) -> str:
-    """What Python prints for these words; where it fails, its last line is the error's."""
+    """Runs Python with these words and returns its output.
+
+    Raises:
+        ValueError: If it fails; the message holds its last line.
+    """
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
@@ -28,7 +32,7 @@ def output_of(who: str, *words: str) -> str:
 
 
 def result_of(script: Path, *flags: str) -> dict[str, Any]:
-    """What the result.json of a tracked run says."""
+    """The result.json of a tracked run."""
     with tempfile.TemporaryDirectory() as folder:
         words = [str(script), "--output", folder, "--tracking.mode", "offline", *flags]
         output_of(script.name, *words)
@@ -36,7 +40,7 @@ def result_of(script: Path, *flags: str) -> dict[str, Any]:
 
 
 def elapsed() -> float:
-    """Seconds since this process began."""
+    """The seconds since this process began."""
     return time.time() - psutil.Process().create_time()
 
 
@@ -47,7 +51,7 @@ def device() -> "torch.device":
 
 
 def now() -> float:
-    """Seconds of a clock, read when the device's queue is empty."""
+    """The seconds of a clock, read when the device's queue is empty."""
     import torch
 
     if torch.cuda.is_available():
@@ -56,7 +60,7 @@ def now() -> float:
 
 
 def our_trainer(**settings: Any) -> "Trainer":
-    """A Trainer as the experiments' own, which trains and does nothing else."""
+    """A Trainer like that of experiments, which trains and does nothing else."""
     from lightning.pytorch import Trainer
 
     return Trainer(

@@ -1,1 +1,1 @@
-"""What every part of the experiments needs: exits, files, flags, processes, redaction."""
+"""Tools that every part of the experiments shares: exits, files, flags, processes, redaction."""

@@ -1,4 +1,4 @@
-"""The parser of every command line that is not an experiment's."""
+"""The parser of every command line except those of experiments."""
 
 import argparse
 import re
@@ -9,12 +9,12 @@ from experiments.common.shell import command_name
 
 
 class FlagParser(argparse.ArgumentParser):
-    """Takes flags in full only; a mistake is a ValueError of one line.
+    """Takes flags only if they are written in full, and turns a mistake into a one-line ValueError.
 
     Args:
         doc: The text of ``--help`` above the flags.
-        usage: The usage line after the command's name; made from the flags if there is none.
-        name: What the command is called; the script's name if it is not given.
+        usage: The usage line after the command's name; if None, it is made from the flags.
+        name: The name of the command; if None, the script's name.
     """
 
     def __init__(self, doc: str | None, usage: str | None = None, name: str | None = None) -> None:
@@ -35,7 +35,11 @@ class FlagParser(argparse.ArgumentParser):
 
 
 def at_least_one(asked: argparse.Namespace, *names: str) -> None:
-    """Refuses numbers below 1; a flag that was not given is None."""
+    """Refuses numbers below 1. A flag that was not given is None and is not checked.
+
+    Raises:
+        ValueError: If a number is below 1.
+    """
     for name in names:
         if (number := getattr(asked, name)) is not None and number < 1:
             raise ValueError(f"--{name} {number}: at least 1")

@@ -1,7 +1,7 @@
-"""One run of several processes: which one this is, and what rank 0 has decided for all of them.
+"""The rank of this process, and decisions that rank 0 makes for all processes of a run.
 
-Lightning starts the processes of one machine itself, and they inherit what was decided. Those that
-torchrun and srun start ask a store on rank 0's machine.
+Lightning starts the processes of one machine itself; they inherit the decisions in environment
+variables. Processes that torchrun or srun starts read them from a store on rank 0's machine.
 """
 
 import os
@@ -9,58 +9,62 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-_PATIENCE = timedelta(minutes=10)  # for machines that start later
+_TIMEOUT = timedelta(minutes=10)  # for machines that start later
 _stores: list[Any] = []  # kept open for as long as the process lives
 
 
 def rank() -> int:
-    """The number of this process among all of its run; 0 if there is no other."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK") if apart() else ("LOCAL_RANK",)
+    """The rank of this process in its run; 0 if there is no other process."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK") if launched_externally() else ("LOCAL_RANK",)
     return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
-def apart() -> bool:
-    """Whether torchrun or srun has started several processes."""
-    return "TORCHELASTIC_RUN_ID" in os.environ or _by_srun()
+def launched_externally() -> bool:
+    """Tells whether torchrun or srun started the processes of this run."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or _launched_by_srun()
 
 
-def _by_srun() -> bool:
+def _launched_by_srun() -> bool:
     shell = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
     return int(os.environ.get("SLURM_NTASKS", 1)) > 1 and not shell
 
 
-def told(name: str, decide: Callable[[], str]) -> str:
-    """What ``decide`` returns on rank 0, in every process of the run; it is called only there.
+def decide_once(name: str, decide: Callable[[], str]) -> str:
+    """Calls ``decide`` on rank 0 and returns its answer in every process of the run.
+
+    Args:
+        name: The name under which the answer is passed on.
+        decide: Makes the decision; only rank 0 calls it.
 
     Raises:
-        ValueError: what it raised, in every process.
+        ValueError: If ``decide`` raises one; every process raises the same.
     """
     key = f"PRETUNE_{name}"
     if rank() == 0:
         try:
             os.environ[key] = decide()
         except ValueError as error:
-            if apart():
+            if launched_externally():
                 _store().set(key, f"!{error}")
             raise
-        if apart():
+        if launched_externally():
             _store().set(key, os.environ[key])
-    elif apart() and key not in os.environ:
-        said = _store().get(key).decode()
-        if said.startswith("!"):
-            raise ValueError(said[1:])
-        os.environ[key] = said
+    elif launched_externally() and key not in os.environ:
+        answer = _store().get(key).decode()
+        if answer.startswith("!"):
+            raise ValueError(answer[1:])
+        os.environ[key] = answer
     return os.environ[key]
 
 
 def _store() -> Any:
-    """torchrun's own store, or one that rank 0 opens beside the port that Lightning takes."""
+    """The store of torchrun, or one that rank 0 opens on the port after Lightning's."""
     if not _stores:
         from torch.distributed import PrefixStore, TCPStore
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-            store = TCPStore(*place, is_master=False, timeout=_PATIENCE)
+            store = TCPStore(*place, is_master=False, timeout=_TIMEOUT)
             attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
             _stores.append(PrefixStore(f"pretune/{attempt}", store))
         else:
@@ -72,7 +76,7 @@ def _store() -> Any:
                 slurm.main_port + 1,
                 is_master=rank() == 0,
                 wait_for_workers=False,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
             )
             _stores.append(store)
     return _stores[0]

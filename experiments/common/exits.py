@@ -1,4 +1,4 @@
-"""How a run ends when something is wrong: one line, an exit code, nothing half written."""
+"""Ends a run that fails with one line and an exit code, and leaves nothing half written."""
 
 import errno
 import logging
@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from experiments.common import distributed
 from experiments.common.redaction import redact
 
-_HERE = Path(__file__).parents[2]
+_REPOSITORY = Path(__file__).parents[2]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
@@ -27,14 +27,14 @@ _FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
 @contextmanager
 def guarded(program: str) -> Iterator[SimpleNamespace]:
-    """Turn what comes out of a run into its exit: 2 for bad input or a full disk, 1 for a fault,
-    130 for Ctrl-C and 143 for SIGTERM.
+    """Turns an exception into an exit code and one line on the screen.
 
-    Give the yielded object's ``run`` the run once there is one: it is then closed with its state,
-    and the last line says how to go on.
+    The code is 2 for bad input or a full disk, 1 for any other error, 130 for Ctrl-C and 143 for
+    SIGTERM. Assign the run to ``run`` of the yielded object: it is then closed with its state, and
+    the last line tells how to resume it.
     """
     state = SimpleNamespace(run=None, signals=[])
-    quiet()
+    quiet_libraries()
 
     def stop(number: int, frame) -> None:
         # Only the first is raised: a second one would break off the closing of the run.
@@ -43,7 +43,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
             raise KeyboardInterrupt
         if len(state.signals) > 2:
             os._exit(128 + number)
-        os.write(2, b"\nclosing the run; once more leaves at once\n")
+        os.write(2, b"\nclosing the run; interrupt again to leave at once\n")
 
     handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
     before = sys.unraisablehook
@@ -73,8 +73,8 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
         signal.signal(number, handler)
 
 
-def quiet() -> None:
-    """Libraries' notices that a user can do nothing about stay off the screen."""
+def quiet_libraries() -> None:
+    """Hides notices of libraries that a user can do nothing about."""
     for library in ("lightning", "transformers", "torch", "peft"):
         warnings.filterwarnings("ignore", module=library)
     for name in ("lightning.pytorch", "lightning.fabric"):
@@ -82,7 +82,7 @@ def quiet() -> None:
 
 
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
-    """Close the run, say what happened in one line, and give the exit code."""
+    """Closes the run, prints what happened in one line, and returns the exit code."""
     run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
     details = "" if _foreseen(error) else None
     if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -110,16 +110,16 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
 
 
 def _misconfigured(error: BaseException) -> bool:
-    """Whether it is Lightning's word for bad input, if Lightning was loaded at all."""
+    """Tells whether it is Lightning's exception for bad input. Nothing is imported for that."""
     found = sys.modules.get("lightning.pytorch.utilities.exceptions")
     return found is not None and isinstance(error, found.MisconfigurationException)
 
 
 def _end_of_child(code: int, line: str) -> int:
-    """Rank 0 speaks for all; another rank only speaks if rank 0 lives on.
+    """Prints the error of another rank than 0 only if rank 0 lives on; returns the exit code.
 
-    Interrupted it leaves at once and in silence: rank 0, which a terminal interrupts as well, may
-    wait for it in a collective, where no signal reaches it.
+    If the run was interrupted, the rank ends at once and prints nothing: rank 0, which the terminal
+    interrupts as well, may wait for it in a collective, where no signal reaches it.
     """
     if code > 2:
         return code
@@ -133,20 +133,21 @@ def _end_of_child(code: int, line: str) -> int:
 
 
 def one_line(error: BaseException) -> str:
+    """The first line of an error's message that is not empty, else the name of its type."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
 def _foreseen(error: BaseException) -> bool:
-    """Whether the error was raised by this project's own check, and so says all there is to say."""
+    """Tells whether a check of this project raised the error, so that its message is enough."""
     if not isinstance(error, (ValueError, OSError)):
         return False
     last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return last.is_relative_to(_HERE) and "site-packages" not in last.parts
+    return last.is_relative_to(_REPOSITORY) and "site-packages" not in last.parts
 
 
 def _trace(error: BaseException, run) -> str:
-    """Where the traceback lies."""
+    """Writes the traceback into the run's folder, and returns a remark on where it is."""
     if run is None or os.environ.get("PRETUNE_TRACEBACK"):
         return " (PRETUNE_TRACEBACK=1 shows where)"
     with suppress(OSError):

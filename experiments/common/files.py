@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the lock that marks a folder as in use."""
+"""Files that are written completely or not at all, and the lock that marks a folder as in use."""
 
 import json
 import os
@@ -11,31 +11,37 @@ import yaml
 from filelock import FileLock, Timeout
 
 
-def hold(folder: Path) -> FileLock:
-    """Marks a run as going on for as long as this process lives or holds the lock."""
-    lock = FileLock(folder / ".lock")
-    lock.acquire(timeout=0)
-    return lock
+def lock(folder: Path) -> FileLock:
+    """Marks a run as going on for as long as this process lives or holds the lock.
+
+    Raises:
+        Timeout: If another process holds the lock.
+    """
+    held = FileLock(folder / ".lock")
+    held.acquire(timeout=0)
+    return held
 
 
-def let_go(lock: FileLock) -> None:
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
+def unlock(held: FileLock) -> None:
+    """Releases the lock of a folder and removes its file."""
+    Path(held.lock_file).unlink(missing_ok=True)
+    held.release()
 
 
-def busy(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
+    """Tells whether a process holds the lock of the folder."""
     if not (folder / ".lock").exists():
         return False
     try:
-        let_go(hold(folder))
+        unlock(lock(folder))
         return False
     except Timeout:
         return True
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """A file to write that takes its place at the end: a reader sees all of it or nothing."""
+def atomic_write(file: Path) -> Iterator[Path]:
+    """Yields a scratch file that replaces ``file`` at the end: readers see all of it or nothing."""
     file = Path(file)
     scratch = file.with_name(f".{file.name}")
     try:
@@ -49,10 +55,12 @@ def whole(file: Path) -> Iterator[Path]:
 
 
 def write_json(file: Path, value: Any) -> None:
-    with whole(file) as scratch:
+    """Writes a value as indented JSON, in one step."""
+    with atomic_write(file) as scratch:
         scratch.write_text(json.dumps(value, indent=2, default=str) + "\n")
 
 
 def write_yaml(file: Path, value: Any) -> None:
-    with whole(file) as scratch:
+    """Writes a value as YAML, in one step."""
+    with atomic_write(file) as scratch:
         scratch.write_text(yaml.safe_dump(value, sort_keys=False))

@@ -1,4 +1,4 @@
-"""Secrets out of anything that is logged: by the name of the key, by value, by shape."""
+"""Removes secrets from everything that is logged: by the name of the key, by value, by shape."""
 
 import os
 import re
@@ -28,12 +28,12 @@ _QUERY = re.compile(r"([?&][^=&\s]*(?:token|key|secret|password|signature)=)[^&\
 
 
 def redact(value: Any) -> Any:
-    """Copy of a config as plain dicts and lists with every secret replaced by ***."""
+    """A copy of a config as plain dicts and lists, in which *** replaces every secret."""
     return _redact(value, _secrets_of_environment())
 
 
 def redact_argv(argv: list[str]) -> list[str]:
-    """The same for a command line, where the key is the flag before the value."""
+    """A copy of a command line in which *** replaces the value of every secret flag."""
     secrets, clean, hide_next = _secrets_of_environment(), [], False
     for argument in argv:
         flag, equals, _ = argument.partition("=")
@@ -73,7 +73,7 @@ def _is_secret(key: Any) -> bool:
 
 
 def _secrets_of_environment() -> list[str]:
-    """Values that the environment keeps under a secret's name, the longest first."""
+    """The values of environment variables whose names announce a secret, the longest first."""
     values = {v for name, v in os.environ.items() if _ENVIRONMENT.search(name.upper())}
-    # Short values would blank out words; a path (HF_TOKEN_PATH) is where it is, not what it is.
+    # Short values would blank out words; a path (HF_TOKEN_PATH) is a place, not a secret.
     return sorted((v for v in values if len(v) >= 8 and not os.path.exists(v)), key=len)[::-1]

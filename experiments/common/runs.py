@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from experiments.common.files import busy, write_json
+from experiments.common.files import is_locked, write_json
 
-_START = "run.json"  # what a run writes when it starts; a folder that has it is a run's
+_START = "run.json"  # written when a run starts; it marks the folder of a run
 _NEVER_INSIDE = {"documents", "train", "validation", "work", "wandb"}
 
 
@@ -39,11 +39,11 @@ class RunFolder:
 
     @property
     def in_use(self) -> bool:
-        return busy(self.path)
+        return is_locked(self.path)
 
 
 def record_start(folder: Path) -> None:
-    """Writes down that a run starts now, unless it was started before and is resumed."""
+    """Records the time at which a run starts; a run that is resumed keeps its first time."""
     if not (folder / _START).is_file():
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         known = {"id": folder.name, "experiment": folder.parent.name, "started": started}
@@ -51,7 +51,7 @@ def record_start(folder: Path) -> None:
 
 
 def read_run_folder(folder: Path) -> RunFolder | None:
-    """The run in a folder; None if there is none."""
+    """The run in a folder; None if the folder holds no run."""
     try:
         return RunFolder(folder, json.loads((folder / _START).read_text())["started"])
     except (OSError, ValueError, KeyError):
@@ -72,14 +72,14 @@ def list_runs(root: Path) -> list[RunFolder]:
 def find_run(
     wanted: str, root: Path, fits: Callable[[RunFolder], bool], kind: str, flag: str = ""
 ) -> RunFolder:
-    """The run that a command line asks for.
+    """Finds the run that a command line asks for.
 
     Args:
         wanted: ``last``, a run's id, or a run's folder.
-        root: The folder below which runs are looked for.
-        fits: Which runs ``last`` may be.
-        kind: What those runs are called, for the error: "unfinished run".
-        flag: The flag that asks, for the error.
+        root: The folder to search.
+        fits: Tells whether ``last`` may be this run.
+        kind: The name of such runs in the error, as "unfinished run".
+        flag: The flag that the error names.
 
     Raises:
         ValueError: If there is no such run; the message names the latest runs.

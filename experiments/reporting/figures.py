@@ -1,4 +1,4 @@
-"""Pictures of runs and results: one way to draw and save, learning curves, quality and cost."""
+"""Figures of runs and results: learning curves, and quality against cost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from experiments.tracking.run_reader import RunRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
-_NAMED = 12  # runs; more are told apart by their group only
+_NAMED = 12  # runs; if there are more, a label names their group
 
 
 def sparklines(runs: list[RunRecord], metric: str, labels: list[str]) -> str:
-    """A line for each run, all on one scale of steps and values."""
+    """Draws the curves as text: a line for each run, all on one scale of steps and values."""
     curves = [run.curve(metric) for run in runs]
     values = np.concatenate([values[np.isfinite(values)] for _, values in curves])
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
@@ -30,7 +30,7 @@ def sparklines(runs: list[RunRecord], metric: str, labels: list[str]) -> str:
 
 
 def spark(steps: np.ndarray, values: np.ndarray, low: float, high: float, last: float) -> str:
-    """A curve as blocks, each the mean of its share of the steps; what is missing is blank."""
+    """A curve as blocks, each the mean over its part of the steps; a blank where none is."""
     places = np.minimum((steps / max(last, 1) * _WIDTH).astype(int), _WIDTH - 1)
     line = [" "] * _WIDTH
     for place in np.unique(places):
@@ -45,9 +45,9 @@ def spark(steps: np.ndarray, values: np.ndarray, low: float, high: float, last: 
 def figure(
     file: Path, width: float = 8, height: float = 5, rows: int = 1, columns: int = 1
 ) -> Iterator[tuple[Any, Any]]:
-    """A figure and its (rows, columns) panels; it is saved whole when the block ends.
+    """Yields a figure and its (rows, columns) panels, and saves it when the block ends.
 
-    The format follows from the name: PNG, SVG or PDF. The same data give the same bytes.
+    The file's suffix chooses the format: PNG, SVG or PDF. The same data give the same bytes.
     """
     import matplotlib
     from matplotlib.figure import Figure  # not pyplot, which would keep it and choose a screen
@@ -61,14 +61,14 @@ def figure(
     unset = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
-        files.whole(file) as scratch,
+        files.atomic_write(file) as scratch,
         matplotlib.rc_context({"svg.hashsalt": "pretune", "svg.fonttype": "none"}),
     ):
         drawn.savefig(scratch, format=kind, dpi=120, metadata=unset[kind])
 
 
 def colours(count: int) -> list[Any]:
-    """Colours that tell up to twenty things apart, from the first on again after that."""
+    """Colours for so many curves, all different up to 20."""
     import matplotlib
 
     palette = matplotlib.colormaps["tab10" if count <= 10 else "tab20"]

@@ -1,4 +1,4 @@
-"""Results of several runs as a table and a plot: means and spreads over seeds, cost beside them."""
+"""Tables of results: means and deviations over seeds, with the costs."""
 
 import statistics
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ def headline(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
 def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """One dictionary per row: name, seeds, quality as (mean, deviation) and mean costs.
 
-    The deviation is the sample's, with n - 1; None of a single run.
+    The deviation is the sample's, with n - 1; None if there is one run.
     """
     lines = []
     for name, runs in results.items():
@@ -37,11 +37,12 @@ def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def cost(run: dict[str, Any], name: str) -> float:
+    """A cost of a run by its name in ``COSTS``."""
     return run["parameters"]["trainable"] if name == "parameters" else run[name]
 
 
 def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str:
-    """The table, aligned, and under it what all its runs have in common."""
+    """A Markdown table of the rows, and below it seeds, data and commits of the runs."""
     qualities = [name for name in lines[0] if "/" in name]
     head = ["", *qualities, "trained parameters", "checkpoint", "peak memory", "tokens/s", "s"]
     cells = [head]
@@ -61,15 +62,15 @@ def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str
                 f"{line['seconds']:.0f}",
             ]
         )
-    return f"{aligned(cells)}\n\n{common(lines, list(runs))}\n"
+    return f"{aligned(cells)}\n\n{conditions(lines, list(runs))}\n"
 
 
-def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+def conditions(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     """Seeds, data and commits of the table, in a sentence."""
     seeds = sorted({line["seeds"] for line in lines})
     origins = sorted({run["data"]["origin"] for run in runs})
     rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
-    commits = sorted({(run["git_commit"] or "none")[:7] + dirt(run) for run in runs})
+    commits = sorted({(run["git_commit"] or "none")[:7] + dirty_suffix(run) for run in runs})
     count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
     return (
         f"Mean ± standard deviation over {count} seed{'s' * (seeds[-1] > 1)}; data: "
@@ -78,17 +79,17 @@ def common(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
     )
 
 
-def dirt(run: dict[str, Any]) -> str:
-    """What marks the commit of a run with changes that were not committed."""
+def dirty_suffix(run: dict[str, Any]) -> str:
+    """The mark of a run with uncommitted changes, ``-dirty``; else an empty text."""
     return "-dirty" if (run["git_commit"] or "").endswith("-dirty") else ""
 
 
 def measured(run: dict[str, Any]) -> dict[str, Any]:
-    """All metrics and costs of a run, and where they are from."""
+    """All metrics and costs of a run, its commit and its folder."""
     costs = {name: cost(run, name) for name in COSTS}
     return {**run["metrics"], **costs, "git_commit": run["git_commit"], "run": run["run"]}
 
 
 def runs_csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
-    """One line per run, all metrics and costs."""
+    """All metrics and costs of the runs as CSV, a line for each run."""
     return csv_of([{"row": name, "seed": seed, **measured(run)} for name, seed, run in runs])

@@ -1,4 +1,4 @@
-"""Runs side by side: a table of what differs, the best of each group, and curves."""
+"""A table of runs: the settings that differ, the metrics, and the best run of each group."""
 
 import argparse
 import math
@@ -12,7 +12,7 @@ from experiments.tracking import online_runs, run_reader
 from experiments.tracking.keys import LOWER_IS_BETTER
 from experiments.tracking.run_reader import RunRecord, as_row
 
-# Of a config, what says where a run lies or what came of it, and not how it was asked for.
+# Entries of a config that describe the run's place or results, not its settings.
 _ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
 _ALSO = ("git_commit", "checkpoint_seconds", "experiment")
 _FIRST = ("model", "data", "seed_everything")
@@ -21,18 +21,23 @@ _WIDTH = 32  # characters of a cell
 
 
 def parse(doc: str | None, more: Any) -> argparse.Namespace:
-    """The command line of a program that reads runs; ``more`` adds its own flags."""
+    """Parses the command line of a tool that reads runs; ``more`` adds the tool's own flags."""
     parser = FlagParser(doc)
-    told = "KEY=VALUE, or 'KEY>NUMBER' in quotes (= != > < >= <=)"
-    parser.add_argument("filters", nargs="*", metavar="FILTER", help=told)
+    text = "Keep only some runs: KEY=VALUE, or 'KEY>NUMBER' in quotes (= != > < >= <=)"
+    parser.add_argument("filters", nargs="*", metavar="FILTER", help=text)
     parser.add_argument(
-        "--output", default="outputs", help="folder under which runs are kept (outputs)"
+        "--output", default="outputs", help="Folder in which all runs are kept (outputs)"
     )
     more(parser.add_argument)
     return parser.parse_intermixed_args()
 
 
 def runs_of(asked: argparse.Namespace) -> list[RunRecord]:
+    """The runs of the W&B project or of the folder that the command line names.
+
+    Raises:
+        ValueError: If there is no such project or folder, or no run in it.
+    """
     if asked.project:
         return online_runs.online(asked.project)
     if not Path(asked.output).is_dir():
@@ -53,11 +58,12 @@ def usual_metrics(runs: list[RunRecord]) -> list[str]:
 
 
 def values_of(runs: list[RunRecord], key: str) -> set[str]:
+    """The different values of a fact, setting or metric; an empty text for runs without it."""
     return {str(as_row(run).get(key, "")) for run in runs}
 
 
 def differing(runs: list[RunRecord]) -> list[str]:
-    """Settings in which those runs that have them are not alike: of model and data first."""
+    """The settings that differ between runs, those of model and data first."""
     keys = dict.fromkeys(key for run in runs for key in run.config)
     kept = [key for key in keys if key not in _ALSO and not key.startswith(_ASIDE)]
     values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
@@ -70,7 +76,7 @@ def differing(runs: list[RunRecord]) -> list[str]:
 
 
 def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
-    """The best first; those without the metric last."""
+    """The runs with the best first and those without the metric last."""
     sign = 1 if LOWER_IS_BETTER.search(metric) else -1
 
     def place(run: RunRecord) -> float:
@@ -81,7 +87,7 @@ def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
 
 
 def table(runs: list[RunRecord], metrics: list[str], by: str) -> str:
-    """A line for each run: what differs, its metrics, a star at the best of each group."""
+    """A line for each run: settings that differ, metrics, and a star at each group's best run."""
     runs = ordered(runs, metrics[0]) if metrics else runs
     measured = [run for run in runs if metrics and metrics[0] in run.metrics]
     settings = [key for key in differing(measured or runs) if key != by]
@@ -118,5 +124,5 @@ def _number(value: float | None) -> str:
 
 
 def label(run: RunRecord, keys: list[str]) -> str:
-    """What tells a run from the others: the values of what differs."""
+    """A label of a run: its values of the settings that differ."""
     return ", ".join(f"{key.rpartition('.')[2]} {_cell(run.config.get(key))}" for key in keys)

@@ -1,7 +1,7 @@
-"""Is a difference real? Intervals, paired tests, many comparisons, cost against quality.
+"""Is a difference real? Intervals, paired tests, multiple comparisons, and Pareto fronts.
 
-Pure functions of numbers. scipy is imported inside them: it costs a second that `--help` need not
-pay.
+All functions are pure. They import scipy when they run: the import takes a second, which `--help`
+does without.
 """
 
 import math
@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-EXACT_SEEDS = 15  # up to which all 2^n signs are tried
+EXACT_SEEDS = 15  # up to so many pairs, all 2^n signs are tried
 
 
 class Paired(NamedTuple):
-    """What differences of pairs say.
+    """The result of paired tests.
 
     Attributes:
-        mean: of the differences.
-        half: half the interval of the mean; None of one pair or of pairs that all differ alike.
-        p: two-sided, of Student's paired t test; of the sign-flip test where all differ alike and
-            t is not defined; None of one pair.
-        exact: two-sided, of the sign-flip test, which assumes of the differences only that with no
-            effect either sign is as likely; None of one pair.
+        mean: The mean of the differences.
+        half: Half the interval of the mean; None for one pair, or if all differences are equal.
+        p: The two-sided p of Student's paired t test; the p of the sign-flip test if all
+            differences are equal, where t is undefined; None for one pair.
+        exact: The two-sided p of the sign-flip test, which assumes only that without an effect both
+            signs are equally likely; None for one pair.
     """
 
     mean: float
@@ -33,7 +33,7 @@ class Paired(NamedTuple):
 
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float | None]:
-    """The mean and half its interval by Student's t; None of fewer than two values."""
+    """The mean and half its interval by Student's t; None for fewer than two values."""
     from scipy.stats import t
 
     if len(values) < 2:
@@ -43,7 +43,7 @@ def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float
 
 
 def paired(differences: Sequence[float], level: float = 0.95) -> Paired:
-    """Whether paired differences, such as those of each seed, have a mean other than 0."""
+    """Tests whether paired differences, such as those of each seed, have a mean other than 0."""
     from scipy.stats import t
 
     mean, half = interval(differences, level)
@@ -58,14 +58,14 @@ def paired(differences: Sequence[float], level: float = 0.95) -> Paired:
 
 
 def _alike(values: Sequence[float]) -> bool:
-    """Whether they differ by rounding only: such a spread is nothing to judge a mean by."""
+    """Tells whether the values differ by rounding only, so that no test can use their spread."""
     return float(np.ptp(values)) <= 1e-12 * max(1.0, float(np.max(np.abs(values))))
 
 
 def sign_flip(differences: Sequence[float]) -> float:
-    """Two-sided p of the mean among the means under all choices of signs (Fisher 1935).
+    """The two-sided p of the mean among the means under all choices of signs (Fisher 1935).
 
-    Beyond ``EXACT_SEEDS`` pairs, among 9,999 random choices of signs, always the same ones.
+    Beyond ``EXACT_SEEDS`` pairs it takes 9,999 random choices of signs, always the same.
     """
     from scipy.stats import permutation_test
 
@@ -77,19 +77,20 @@ def sign_flip(differences: Sequence[float]) -> float:
 
 
 def smallest_exact(count: int, comparisons: int = 1) -> float:
-    """The least p that the sign-flip test can give of so many pairs, corrected by Holm."""
+    """The least p that the sign-flip test can give for so many pairs, after Holm's correction."""
     return min(1.0, comparisons * 2 / 2**count)
 
 
 def pairs_for_exact(alpha: float, comparisons: int = 1) -> int:
-    """So many pairs that the sign-flip test can reach alpha at all."""
+    """The fewest pairs with which the sign-flip test can reach alpha."""
     return math.ceil(math.log2(2 * comparisons / alpha))
 
 
 def holm(values: Sequence[float | None]) -> list[float | None]:
-    """Corrected so that among all of them a false alarm has at most the level's chance (Holm 1979).
+    """Corrects p values for the number of comparisons (Holm 1979).
 
-    It holds whatever the tests share, such as a baseline. None stays None and is not counted.
+    The chance of one false alarm among all of them is then at most the level, whatever the tests
+    have in common, such as a baseline. None stays None and is not counted.
     """
     corrected: list[float | None] = [None] * len(values)
     known = sorted((p, place) for place, p in enumerate(values) if p is not None)
@@ -102,10 +103,10 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
 def pairs_needed(
     differences: Sequence[float], alpha: float, power: float = 0.8, most: int = 1000
 ) -> int | None:
-    """With how many pairs a t test would find the observed effect, if that is the true one.
+    """The number of pairs with which a t test would find the observed effect, if it is true.
 
-    None if there is no effect or no spread to judge by, or if it takes more than ``most``. Of few
-    pairs this is a rough figure, as their deviation is.
+    None if the differences are all equal or if more than ``most`` pairs are needed. The figure is
+    as rough as the deviation of the given pairs.
     """
     from scipy.stats import nct, t
 
@@ -120,8 +121,8 @@ def pairs_needed(
     return int(enough[0]) if len(enough) else None
 
 
-def front(costs: Sequence[float], qualities: Sequence[float]) -> list[bool]:
-    """Which are on the Pareto front: nothing else is as good for less, or better for as much."""
+def pareto_front(costs: Sequence[float], qualities: Sequence[float]) -> list[bool]:
+    """Marks the points of the Pareto front: no other is as good for less, or better for as much."""
     points = list(zip(costs, qualities, strict=True))
     return [
         not any(

@@ -1,11 +1,11 @@
-"""Tables of text: Markdown, plain columns, CSV; and sizes in bytes as people read them."""
+"""Tables as Markdown, plain columns or CSV, and sizes in bytes with their units."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with columns of even width; the first row is the head."""
+    """A Markdown table with columns of even width; the first row is the header."""
     padded = _padded(cells, ())
     rule = ["-" * len(cell) for cell in padded[0]]
     return "\n".join(f"| {' | '.join(row)} |" for row in [padded[0], rule, *padded[1:]])
@@ -28,7 +28,7 @@ def _padded(cells: Sequence[Sequence[str]], right: Collection[int]) -> list[list
 
 
 def csv_of(lines: Sequence[dict[str, Any]]) -> str:
-    """Lines as CSV under all the columns that one of them has."""
+    """Lines as CSV, with every column that one of them has."""
     import pandas as pd  # half a second that a table on the screen does without
 
     return pd.DataFrame(lines, dtype=object).to_csv(index=False)

@@ -1,1 +1,1 @@
-"""One run, from the command line to its result.json."""
+"""Runs one experiment, from the command line to result.json."""

@@ -8,18 +8,18 @@ from lightning.pytorch.loggers import Logger
 
 from experiments.common import distributed
 from experiments.common.exits import one_line
-from experiments.runner.checkpoints import WholeCheckpoints
+from experiments.runner.checkpoints import AtomicCheckpointIO
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 
 
 def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
-    """The run, its Trainer, and the user's own loggers.
+    """Builds the run, its Trainer, and the loggers that the user added.
 
-    Nothing is written: a mistake in data, module or Trainer shows before there is a folder.
+    It writes nothing: a mistake in data, module or Trainer shows before there is a folder.
 
     Raises:
-        ValueError: Names the flag to change.
+        ValueError: If the parts do not fit together; the message names the flag to change.
     """
     built = line.build()
     model, data = built.model, built.data
@@ -35,7 +35,7 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
     loggers = [logger for logger in settings["logger"] if logger is not True]
     settings["logger"] = False  # the run's own comes when there is a folder to keep it in
     settings["callbacks"] += _not_replaced(run.callbacks, settings)
-    settings["plugins"] += [WholeCheckpoints()]
+    settings["plugins"] += [AtomicCheckpointIO()]
     settings["default_root_dir"] = str(run.folder)
     try:
         return run, Trainer(**settings), loggers
@@ -44,18 +44,20 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
 
 
 def _check(settings: dict[str, Any], data: Any) -> None:
-    if settings["num_nodes"] > 1 and not distributed.apart():
+    if settings["num_nodes"] > 1 and not distributed.launched_externally():
         raise ValueError(
-            "--trainer.num_nodes: torchrun or srun starts several machines, so that all know of "
-            "one run; docs/scaling.md has the commands"
+            "--trainer.num_nodes: start several machines with torchrun or srun; docs/scaling.md "
+            "has the commands"
         )
     finders = [c for c in settings["callbacks"] if isinstance(c, BatchSizeFinder)]
     if finders and data.batch_size is None:
-        raise ValueError("--trainer.callbacks BatchSizeFinder: needs --data.batch_size to begin")
+        raise ValueError(
+            "--trainer.callbacks BatchSizeFinder: needs a --data.batch_size to start from"
+        )
 
 
 def _not_replaced(ours: list[Callback], settings: dict[str, Any]) -> list[Callback]:
-    """Our callbacks, less those that flags or the user's own callbacks replace."""
+    """Our callbacks, without those that flags or the user's own callbacks replace."""
     replaced: tuple[type, ...] = ()
     bars = any(isinstance(callback, ProgressBar) for callback in settings["callbacks"])
     if settings["enable_progress_bar"] is False or bars:

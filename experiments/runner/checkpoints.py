@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, and that say in one line what is wrong with them."""
+"""Checkpoints that are complete or absent, and one-line errors for those that cannot be read."""
 
 import io
 from collections.abc import Iterator
@@ -15,25 +15,28 @@ from experiments.common import files
 from experiments.common.exits import one_line
 
 
-class WholeCheckpoints(TorchCheckpointIO):
-    """Lightning writes a checkpoint under /tmp and moves it: across disks, that is a slow copy."""
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes each checkpoint beside its final place and then renames it.
+
+    Lightning writes it under /tmp and moves it, which is a slow copy between two disks.
+    """
 
     def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
         buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
         torch.save(checkpoint, buffer)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with files.whole(path) as scratch:
+        with files.atomic_write(path) as scratch:
             scratch.write_bytes(buffer.getbuffer())
 
 
 class Best(ModelCheckpoint):
-    """Keeps what it knows when the run's folder was moved between a kill and the resume.
+    """Keeps the best checkpoint, also if the run's folder was moved before the run is resumed.
 
-    Where weights are averaged, it holds the averages, which are what was validated.
+    If a callback averages the weights, the checkpoint holds the averages: they were validated.
     """
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
-        # Lightning tells its WeightAveraging of no checkpoint that is of weights only.
+        # Lightning does not tell WeightAveraging of a checkpoint that holds only weights.
         averages = [
             callback
             for callback in trainer.callbacks
@@ -50,8 +53,8 @@ class Best(ModelCheckpoint):
 
 
 @contextmanager
-def readable(file: Path, lead: str = "") -> Iterator[None]:
-    """An unreadable checkpoint as one line."""
+def one_line_if_unreadable(file: Path, lead: str = "") -> Iterator[None]:
+    """Turns the error of a checkpoint that cannot be read into a one-line ValueError."""
     try:
         yield
     except Exception as error:  # torch has many ways to say that a file is broken

@@ -1,4 +1,4 @@
-"""The one runner of experiments: parse, assemble, run, record."""
+"""Runs an experiment: parses the command line, assembles the parts, trains, records."""
 
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ def main(
     Args:
         file: The experiment's file; its name is the experiment's name.
         doc: The text of ``--help`` above the flags.
-        model: The module unless ``--model`` names another.
-        data: The data module unless ``--data`` names another.
-        defaults: Flags whose defaults differ here, as ``{"trainer.max_epochs": 2}``.
+        model: The module that trains, unless ``--model`` names another.
+        data: The data module, unless ``--data`` names another.
+        defaults: The defaults of this experiment, as ``{"trainer.max_epochs": 2}``.
     """
     name = Path(file).stem
     with guarded(f"{name}.py") as guard:

@@ -1,4 +1,4 @@
-"""The command line of an experiment: its flags, their defaults, and flags that follow others."""
+"""The command line of an experiment: its flags, their defaults, and the links between flags."""
 
 import pydoc
 import sys
@@ -30,12 +30,12 @@ TRAINER_DEFAULTS = {
 
 
 class CommandLine(LightningCLI):
-    """The flags as they were given, parsed and checked; nothing is built yet.
+    """Parses and checks the flags of an experiment; ``build`` makes the objects.
 
     Attributes:
         config: The parsed settings.
         parsed: The settings as plain values, which ``config.yaml`` holds.
-        resumed: The folder of the run to go on with, if there is one.
+        resumed: The folder of the run to resume; None for a new run.
     """
 
     def __init__(
@@ -67,24 +67,23 @@ class CommandLine(LightningCLI):
         )
 
     def add_default_arguments_to_parser(self, parser: Parser) -> None:
-        parser.add_argument(
-            "--seed_everything", type=NonNegativeInt, default=0, help="The seed of the run"
-        )
+        seed = "Seed of weights, order of rows, dropout and corruption"
+        parser.add_argument("--seed_everything", type=NonNegativeInt, default=0, help=seed)
 
     def add_arguments_to_parser(self, parser: Parser) -> None:
         parser.add_argument(
             "--resume",
             type=str | None,
-            help="Go on with a run that was stopped: last, its id or its folder",
+            help="Resume a run that was stopped: last, its id or its folder",
         )
         parser.add_argument(
-            "--output", type=str, default="outputs", help="The folder under which runs are kept"
+            "--output", type=str, default="outputs", help="Folder in which all runs are kept"
         )
         parser.add_argument(
             "--checkpoint_seconds",
             type=NonNegativeFloat,
             default=20.0,
-            help="The most seconds of training that a kill may cost: the age of last.ckpt",
+            help="Seconds between two writes of last.ckpt. A kill costs no more training than that",
         )
         parser.add_class_arguments(Tracking, "tracking")
         self._link(parser)
@@ -92,7 +91,7 @@ class CommandLine(LightningCLI):
             parser.set_defaults({key: value})
 
     def _link(self, parser: Parser) -> None:
-        """Has flags follow others, so that the two cannot disagree."""
+        """Links flags to others whose values they must share."""
         model, data = self.classes["model"], self.classes["data"]
         parser.link_arguments("seed_everything", "data.init_args.seed")
         for source, target, built in model.links:
@@ -129,10 +128,10 @@ class CommandLine(LightningCLI):
         del self.parsed["resume"]
 
     def instantiate_classes(self) -> None:
-        """Does nothing: ``assembly`` builds the parts, where they are wanted."""
+        """Does nothing: ``assembly`` builds the parts."""
 
     def build(self) -> Any:
-        """The settings with data module, module and the Trainer's parts as objects.
+        """The settings, with data module, module and parts of the Trainer as objects.
 
         Raises:
             ValueError: If a class refuses its arguments.
@@ -146,13 +145,13 @@ class CommandLine(LightningCLI):
 
 
 def _base(chosen: type, root: type) -> type:
-    """The class below ``root`` whose subclasses may take the place of the chosen one."""
+    """The class below ``root`` whose subclasses ``--model`` or ``--data`` may name instead."""
     above = [kind for kind in chosen.__mro__ if issubclass(kind, root) and kind is not root]
     return above[-1] if above else chosen
 
 
 def _in_class(flag: str) -> str:
-    """The parser's name for the flag of a class: model.init_args.rank for model.rank."""
+    """The parser's name of a flag of a class: model.init_args.rank for model.rank."""
     key, _, name = flag.partition(".")
     return f"{key}.init_args.{name}" if name else key
 
@@ -163,14 +162,14 @@ def _below(key: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _label_kind(task: Any) -> str:
-    """The kind of label that the task wants of the data."""
+    """The kind of label that the task needs from the data."""
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
     return getattr(found, "label_kind", "class")
 
 
 def _value_of(flag: str, args: list[str]) -> str | None:
-    """The value of a flag that is needed before the parser runs; the last one counts."""
+    """The value of a flag that is needed before the parser runs; if given twice, the last."""
     values = [following for word, following in pairwise(args) if word == flag]
     values += [word.partition("=")[2] for word in args if word.startswith(f"{flag}=")]
     return values[-1] if values else None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from experiments.runner.messages import plain
+from experiments.runner.messages import as_typed
 
 
 class Given(NamedTuple):
@@ -19,7 +19,7 @@ class Given(NamedTuple):
     file: str = ""
 
     def __str__(self) -> str:
-        values = textwrap.shorten(" ".join(map(plain, self.values)), 60, placeholder=" ...")
+        values = textwrap.shorten(" ".join(map(as_typed, self.values)), 60, placeholder=" ...")
         return f"{self.named()} {values}".rstrip()
 
     def named(self, prefix: str = "") -> str:
@@ -27,12 +27,12 @@ class Given(NamedTuple):
 
 
 def short_flag(option: str) -> str:
-    """The short spelling of a flag: --model.rank for --model.init_args.rank."""
+    """The short form of a flag: --model.rank for --model.init_args.rank."""
     return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
 
 
 def _lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:
-    """The lines of a configuration file as if they were flags."""
+    """The settings of a configuration file in the form of flags."""
     lines = []
     for key, value in settings.items():
         below = short_flag(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
@@ -45,7 +45,11 @@ def _lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:
 
 
 def read_config(name: str) -> list[Given]:
-    """The lines of a configuration file; ValueError if it is none."""
+    """Reads the settings of a configuration file.
+
+    Raises:
+        ValueError: If the file is missing or is no configuration.
+    """
     try:
         text = name if re.search(r"[{\n]", name) else Path(name).expanduser().read_text()
         settings = yaml.safe_load(text)
@@ -65,7 +69,7 @@ def read_config(name: str) -> list[Given]:
 
 
 def ordered(typed: list[Given]) -> list[str]:
-    """Files first, then classes from the outside in, then the rest, each as it was typed."""
+    """The arguments in parsing order: files, then classes from the outside in, then the rest."""
 
     def place(given: Given) -> int:
         of_class = given.flag.split(".")[0] in ("--model", "--data")

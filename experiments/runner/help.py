@@ -1,4 +1,4 @@
-"""The text of ``--help``: one screen, or all about the model, the data or the Trainer."""
+"""The text of ``--help``: one screen, or every flag of the model, the data or the Trainer."""
 
 import inspect
 import re
@@ -6,28 +6,28 @@ import textwrap
 from argparse import SUPPRESS
 from typing import Any
 
-from experiments.runner.messages import base_class, expected, plain, subclasses, type_of
+from experiments.runner.messages import as_typed, base_class, expected, subclasses, type_of
 
 LINES, WIDTH = 50, 100  # of --help
 TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags that --help shows
-    "--config": "A YAML file of settings; a flag wins over it",
-    "--seed_everything": "The seed of the run",
+    "--config": "YAML file of settings; flags override it",
+    "--seed_everything": "Seed of weights, order of rows, dropout and corruption",
     "--trainer.max_epochs": "Passes over the training data",
-    "--trainer.precision": "32, 16-mixed, bf16-mixed, 16-true, bf16-true or 64",
-    "--trainer.devices": "How many, or which: 2, [0,3], auto",
-    "--trainer.accelerator": "cpu, gpu, tpu, mps or auto",
-    "--trainer.strategy": "auto, ddp, fsdp, deepspeed and others",
-    "--trainer.accumulate_grad_batches": "Batches for each step of the optimizer",
-    "--trainer.gradient_clip_val": "The largest norm of a gradient",
-    "--trainer.limit_train_batches": "A number of batches, or a share such as 0.1",
+    "--trainer.precision": "Precision, such as 32, 16-mixed, bf16-mixed or bf16-true",
+    "--trainer.devices": "Number of devices, or which: 2, [0,3], auto",
+    "--trainer.accelerator": "Kind of device: cpu, gpu, tpu, mps or auto",
+    "--trainer.strategy": "Several devices: auto, ddp, fsdp, deepspeed or others",
+    "--trainer.accumulate_grad_batches": "Batches for each optimizer step",
+    "--trainer.gradient_clip_val": "Largest norm of the gradients",
+    "--trainer.limit_train_batches": "Training batches of an epoch, as a number or a share",
 }
 
 
 def row(flag: str, action: Any, default: Any, full: bool = False, text: str = "") -> str:
-    """A flag's line of help with its default; in full, all of its text and its type."""
+    """The help of a flag with its default: one line, or the full text with the type."""
     text = text or " ".join((action.help or "").split())
     takes = expected(action) if type_of(action) else ""
-    head = f"  {flag} {'(required)' if action.required else plain(default)}"
+    head = f"  {flag} {'(required)' if action.required else as_typed(default)}"
     if full:
         text += f" ({takes})" * bool(takes)
         return "\n".join([head, *(" " * 8 + line for line in textwrap.wrap(text, WIDTH - 8))])
@@ -36,13 +36,14 @@ def row(flag: str, action: Any, default: Any, full: bool = False, text: str = ""
 
 
 def below(key: str, flags: Any) -> list[str]:
+    """The flags of ``--key``, as ``--model.rank`` of ``--model``."""
     return [flag for flag in flags if flag.startswith(f"--{key}.") and not flag.endswith("+")]
 
 
 def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> str:
-    """One screen: the question asked, then what is most often set, with its default.
+    """One screen: the question of the experiment, then the flags most often set, with defaults.
 
-    Where there is no model and no data to ask more about, all of it, at its length.
+    A command without model and data shows all of its flags with their full texts.
     """
     about = inspect.cleandoc(description or "").split("\n\n")[0].splitlines()[:4]
     keys = [key for key in ("model", "data") if key in chosen]
@@ -76,11 +77,12 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
 
 
 def names(action: Any) -> str:
+    """The classes that a flag may name, as a list of words."""
     return ", ".join(subclasses(base_class(action)))
 
 
 def page(key: str, known: dict, shown: dict, chosen: dict) -> str:
-    """Everything about the chosen model or data, or the Trainer."""
+    """All flags of the chosen model or data, or of the Trainer, with their full texts."""
     about = []
     if cls := chosen.get(key):
         about += [

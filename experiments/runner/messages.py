@@ -1,4 +1,4 @@
-"""Values, types and flags in plain words: what the parser's errors and help are made of."""
+"""Words for values, types and flags, from which the parser makes its errors and help."""
 
 import inspect
 import re
@@ -19,10 +19,10 @@ RULES = {  # how jsonargparse writes a restriction
 }
 
 
-def plain(value: Any) -> str:
-    """A value as one would type it."""
+def as_typed(value: Any) -> str:
+    """A value as a user would type it."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(plain, value))}]"
+        return f"[{', '.join(map(as_typed, value))}]"
     if path := hasattr(value, "get") and value.get("class_path"):
         return path.rsplit(".", 1)[-1]
     if value is None or isinstance(value, bool):
@@ -31,7 +31,7 @@ def plain(value: Any) -> str:
 
 
 def choices(hint: Any) -> list[str]:
-    """What a type allows: one entry for each alternative, null last."""
+    """The values that a type allows: one entry for each alternative, null last."""
     if get_origin(hint) is Literal:
         return [str(value) for value in get_args(hint)]
     if rule := getattr(hint, "_expression", ""):
@@ -47,15 +47,17 @@ def choices(hint: Any) -> list[str]:
 
 
 def either(words: list[str], last: str = "or") -> str:
+    """The words as a list, with ``last`` before the last of them."""
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def type_of(action: Any) -> Any:
+    """The type of a flag's value; None if jsonargparse does not check it."""
     return getattr(action, "_typehint", None)  # jsonargparse keeps it nowhere else
 
 
 def expected(action: Any) -> str:
-    """What a flag takes, to follow 'must be'."""
+    """The values that a flag takes, as words to follow 'must be'."""
     words = choices(type_of(action))
     phrases = any(word.startswith(("a ", "the ")) for word in words)
     return ("one of " if len(words) > 2 and not phrases else "") + either(words)

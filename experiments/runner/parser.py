@@ -1,8 +1,8 @@
-"""The command line: errors of one line that say what to do, help of one screen.
+"""The parser of experiments: errors of one line that name the remedy, help of one screen.
 
-`LightningCLI` leaves the command line to jsonargparse, which is right about values and unkind
-about mistakes. `Parser` looks at the flags first, with the chosen classes at hand; jsonargparse
-still parses, and what it objects to is rendered in plain words.
+`LightningCLI` leaves the command line to jsonargparse, whose errors fill a page. `Parser` checks
+the flags first, with the flags of the chosen classes; jsonargparse still parses, and its errors
+are put into plain words.
 """
 
 import inspect
@@ -18,11 +18,11 @@ from datamodules.spelling import nearest
 from experiments.runner import help, messages
 from experiments.runner.given_flags import Given, ordered, read_config, short_flag
 from experiments.runner.messages import (
+    as_typed,
     base_class,
     class_flags,
     either,
     expected,
-    plain,
     type_of,
 )
 
@@ -30,11 +30,11 @@ NOISE = re.compile(r"Parser key|Does not validate|Subtypes:|Errors:|Given value|
 
 
 class Parser(LightningArgumentParser):
-    """The parser of an experiment; `description` is the experiment's docstring.
+    """Parses an experiment's flags; `description` is the experiment's docstring.
 
-    A flag wins over a configuration file, and a class is chosen before its own flags are set, in
-    whatever order they are typed. When another class is chosen than the experiment's, the
-    experiment's defaults stay for what the class inherits; what it declares itself has its own.
+    A flag overrides a configuration file, and a class is chosen before its flags are set, in any
+    order on the command line. If the user chooses another class, the experiment's defaults hold for
+    the flags that this class inherits; flags that it declares itself keep their own defaults.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ class Parser(LightningArgumentParser):
         return typed
 
     def _choose(self, extra: list[Given]) -> None:
-        """Find the classes that are asked for, their flags, and the defaults that hold for them."""
+        """Finds the chosen classes, their flags, and the defaults of these flags."""
         last = {given.flag: given for given in self.given + extra}
         self.known, self.shown, self.chosen = {}, {}, {}
         for key in ("model", "data"):
@@ -105,7 +105,7 @@ class Parser(LightningArgumentParser):
             self.known.pop(flag, None)
 
     def _expand(self, key: str, action: Any, default: Any, last: dict[str, Given]) -> dict:
-        """Note the class chosen for `--key` and its flags; returns the defaults that stay."""
+        """Notes the class chosen for `--key` and its flags; returns the defaults that stay."""
         default = default if hasattr(default, "get") else {}
         given = last.get(f"--{key}")
         name = given.values[0] if given and given.values else default.get("class_path")
@@ -153,7 +153,7 @@ class Parser(LightningArgumentParser):
         return f"; did you mean {word}?" if word else ""
 
     def _check(self, given: Given) -> None:
-        """Refuse what is wrong with a flag by itself: linked, unknown, no value, too many."""
+        """Refuses a flag that is linked or unknown, has no value, or has too many."""
         flag, values, action = given.flag, given.values, self.known.get(given.flag)
         if flag in self.links:
             if not given.file:  # a run's own file names every setting
@@ -166,7 +166,7 @@ class Parser(LightningArgumentParser):
             takes = f", {expected(action)}" if type_of(action) else ""
             self.error(f"{flag}: needs a value{takes}")
         elif len(values) > {None: 1, "?": 1, 0: 0}.get(action.nargs, len(values)):
-            self.error(f"{flag}: one value too many, {plain(values[-1])}; quote what has spaces")
+            self.error(f"{flag}: one value too many, {as_typed(values[-1])}; quote what has spaces")
 
     def _unknown(self, given: Given) -> NoReturn:
         flag, leaf = given.flag, given.flag.rsplit(".", 1)[-1].lstrip("-")
@@ -190,7 +190,7 @@ class Parser(LightningArgumentParser):
         self.error(given.named(kind) + (self._hint(near) or "; see --help"))
 
     def _worded(self, message: str) -> str:
-        """jsonargparse's page in one line; a line of one's own stays as it is."""
+        """The error of jsonargparse in one line; a one-line error stays as it is."""
         keys = short_flag("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
         extra = re.search(r"Option '([\w.]+)' is not accepted", message)
         if extra and not keys.endswith(f".{extra[1]}"):
@@ -202,7 +202,7 @@ class Parser(LightningArgumentParser):
         given = [g for g in given if str(g.values[-1]) in message] or given
         name, action = given[-1] if given else keys, self.known.get(keys)
         if type_of(action) and keys[2:] not in self.chosen:
-            value = plain(given[-1].values[-1]) if given else ""
+            value = as_typed(given[-1].values[-1]) if given else ""
             near = nearest(value, messages.choices(type_of(action)), 0.7)
             return f"{name}: must be {expected(action)}{self._hint(near)}"
         lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
@@ -211,7 +211,7 @@ class Parser(LightningArgumentParser):
         return f"{name}: {line}" if keys != "--" else line
 
     def blamed(self, message: str) -> str:
-        """The Trainer's flags that its own error is about, if it names one or its value."""
+        """The Trainer's flags that its error names, by name or by value."""
         given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
         for words in (lambda g: [g.flag.split(".")[1]], lambda g: g.values):
             named = [

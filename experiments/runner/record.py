@@ -1,4 +1,4 @@
-"""What a run leaves behind: its config in the tracker, result.json, and the last screen."""
+"""Records the end of a run: result.json, the tracked record, and the last screen."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from experiments.tracking.locations import address, where
 
 
 def model_facts(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
-    """What the model card of the export says of the run."""
+    """The facts about the run for the model card of its export."""
     return {
         "data": redact(run.data),
         "metrics": metrics,
@@ -34,7 +34,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "config": redact(run.config),
         "data": redact(run.data),
         "inputs": redact(run.inputs),
-        "outputs": redact(provenance.flat(run.outputs)),
+        "outputs": redact(provenance.for_config(run.outputs)),
         **costs,
         "git_commit": run.commit,
         "wandb": address(run.logger),
@@ -48,7 +48,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
 
 
 def _costs(run: Run) -> dict[str, Any]:
-    """Parameters, time, speed, memory and checkpoint size of the run."""
+    """The costs of the run: parameters, time, speed, memory and checkpoint size."""
     costs = run.throughput.summary()
     first = costs.pop("first_batch_at")
     kept = [file for file in (run.last.with_name("best.ckpt"), run.last) if file.is_file()]

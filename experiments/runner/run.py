@@ -1,4 +1,4 @@
-"""One run from its opening to its end: folder, lock, callbacks, tracked record."""
+"""One run from its start to its end: folder, lock, callbacks, tracked record."""
 
 import shutil
 import sys
@@ -25,20 +25,22 @@ from callbacks.throughput import parameter_counts
 from experiments.common import files
 from experiments.common.shell import this_command
 from experiments.runner import run_folder
-from experiments.runner.checkpoints import Best, readable
-from experiments.runner.summary import colours, opening, plain
+from experiments.runner.checkpoints import Best, one_line_if_unreadable
+from experiments.runner.summary import by_flag_names, colours, opening
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
 from experiments.tracking.log_tail import LogTail
 
 
 class Run:
-    """One run and its folder, ``<output>/<experiment>/<run id>/``; nothing exists before ``open``.
+    """One run and its folder, ``<output>/<experiment>/<run id>/``; ``open`` makes it.
 
     Attributes:
-        folder: The folder of the run; ``last`` is its newest checkpoint.
+        folder: The folder of the run.
+        last: The newest checkpoint.
         callbacks: The callbacks of every run.
-        inputs: What the run uses, and ``outputs`` what it makes, with their digests; on rank 0.
+        inputs: The data and weights that the run uses, with digests; only on rank 0.
+        outputs: The model and evaluation that the run makes, with digests; only on rank 0.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Run:
         self.name, self.datamodule, self.model = name, datamodule, model
         self.resumed, self.flags, self.parsed = resumed, config.tracking, parsed
         self.folder = resumed or Path(config.output) / name / run_folder.new_id()
-        self.config, self.data = plain(parsed), datamodule.facts()
+        self.config, self.data = by_flag_names(parsed), datamodule.facts()
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -85,19 +87,19 @@ class Run:
         ]
 
     def open(self, trainer: Trainer, loggers: list[Logger]) -> None:
-        """Make the folder and the record; if that fails, a new run leaves nothing behind."""
+        """Makes the folder and the record; if that fails, removes the folder of a new run."""
         self.trainer = trainer
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"
         _, line = tracking.resolve_mode(self.flags)
-        notes = [] if self.resumed is None else [self._onwards()]
+        notes = [] if self.resumed is None else [self._check_resume()]
         try:
             if rank_zero_only.rank == 0:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
-                notes += provenance.broken(self.inputs)
+                notes += provenance.changed_inputs(self.inputs)
                 run_folder.make(self.folder, self.parsed)
-                self.lock = files.hold(self.folder)
+                self.lock = files.lock(self.folder)
                 print(opening(self, notes, line), flush=True)
                 if hasattr(self.datamodule, "preflight"):
                     print(f"\n{self.datamodule.preflight(colours())}\n", flush=True)
@@ -111,7 +113,7 @@ class Run:
                     "parameters": parameter_counts(self.model),
                     "experiment": self.name,
                     "git_commit": self.commit,
-                    "inputs": provenance.flat(self.inputs),
+                    "inputs": provenance.for_config(self.inputs),
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,
@@ -124,15 +126,15 @@ class Run:
         trainer.loggers = [self.logger, *loggers]
         trainer.callbacks.append(LogTail(self.logger))
 
-    def _onwards(self) -> str:
-        """Check the checkpoint to go on from before anything is opened."""
+    def _check_resume(self) -> str:
+        """Checks the checkpoint to resume from, before anything is opened; returns a note on it."""
         if not self.last.exists():
             run_folder.check_same(self.folder, self.parsed)
-            return f"{self.folder.name} has no checkpoint yet: from the beginning"
+            return f"{self.folder.name} has no checkpoint yet: starting from the beginning"
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
         lead = f"--resume {self.folder.name}: "
-        with readable(self.last, lead):
+        with one_line_if_unreadable(self.last, lead):
             held = torch.load(self.last, map_location="cpu", weights_only=True)
         try:
             self.model.on_load_checkpoint(held)
@@ -148,7 +150,7 @@ class Run:
         return f"{self.name}-{self.folder.name}"
 
     def how_to_resume(self) -> str:
-        """The command that goes on with a run that has stopped."""
+        """The command that resumes the run."""
         if not (self.folder / "config.yaml").exists():
             return "Nothing was written"
         name = self.folder.name if self.folder.parts[0] == "outputs" else str(self.folder)
@@ -156,7 +158,7 @@ class Run:
         return f"{start} with: {this_command([sys.argv[0], '--resume', name])}"
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
-        """Close the record, and end the other processes of a run that has failed."""
+        """Closes the record, and ends the other processes of a run that has failed."""
         launcher = getattr(self.trainer and self.trainer.strategy, "launcher", None)
         for process in getattr(launcher, "procs", []) if state != "finished" else []:
             process.kill()
@@ -164,4 +166,4 @@ class Run:
             summary = {**summary, "error": error} if error else summary
             tracking.finish(self.logger, state, summary)
         if self.lock is not None:
-            files.let_go(self.lock)
+            files.unlock(self.lock)

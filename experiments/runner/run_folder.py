@@ -1,4 +1,4 @@
-"""Where a run lies: ``outputs/<experiment>/<run id>/``, made and found again."""
+"""Makes and finds the folder of a run, ``outputs/<experiment>/<run id>/``."""
 
 import os
 import secrets
@@ -16,8 +16,8 @@ from experiments.common.runs import RunFolder, find_run, record_start
 
 
 def new_id() -> str:
-    """A new run id, the same in every process of a run: the time, or what a sweep's agent gave."""
-    return distributed.told("RUN", _id)
+    """A new run id, the same in every process: the time, or the id that `wandb agent` gives."""
+    return distributed.decide_once("RUN", _id)
 
 
 def _id() -> str:
@@ -26,19 +26,25 @@ def _id() -> str:
 
 
 def find(output: str, experiment: str, wanted: str) -> Path:
-    """The folder of the run to resume: ``last``, its id, or its folder.
+    """Finds the folder of the run to resume, on rank 0 for all processes.
 
-    Rank 0 looks for it, and then holds it.
+    Args:
+        output: The folder in which all runs are kept.
+        experiment: The name of the experiment.
+        wanted: ``last``, a run's id, or a run's folder.
+
+    Raises:
+        ValueError: If there is no such run, or if it is finished or still going on.
     """
-    return Path(distributed.told("RESUMED", lambda: str(_find(output, experiment, wanted))))
+    return Path(distributed.decide_once("RESUMED", lambda: str(_find(output, experiment, wanted))))
 
 
 def _find(output: str, experiment: str, wanted: str) -> Path:
-    def open_(run: RunFolder) -> bool:
+    def resumable(run: RunFolder) -> bool:
         return not (run.finished or run.in_use)
 
     root = Path(output) / experiment
-    run = find_run(wanted, root, open_, "unfinished run", "--resume")
+    run = find_run(wanted, root, resumable, "unfinished run", "--resume")
     if run.finished:
         raise ValueError(f"--resume {wanted}: that run is finished, see {run.path}")
     if run.in_use:
@@ -47,7 +53,11 @@ def _find(output: str, experiment: str, wanted: str) -> Path:
 
 
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
-    """A resumed run keeps its model, data and seed: only the rest may change."""
+    """Checks that a resumed run keeps its model, data and seed.
+
+    Raises:
+        ValueError: If a flag of these has changed; the message names it.
+    """
     before = yaml.safe_load((folder / "config.yaml").read_text())
     settings = redact(settings)  # as those on disk are
     for key in ("model", "data", "seed_everything"):
@@ -68,7 +78,11 @@ def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def make(folder: Path, settings: dict[str, Any]) -> None:
-    """Makes a run's folder with checkpoints/, run.json, and config.yaml, without its secrets."""
+    """Makes a run's folder with checkpoints/, run.json, and config.yaml without secrets.
+
+    Raises:
+        ValueError: If the folder cannot be written.
+    """
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_yaml(folder / "config.yaml", redact(settings))

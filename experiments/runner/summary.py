@@ -1,4 +1,4 @@
-"""What a run says on the screen: at the start what it is, at the end what came of it."""
+"""The screens of a run: its parts at the start, its results at the end."""
 
 import math
 import os
@@ -10,18 +10,18 @@ from callbacks.throughput import parameter_counts
 from experiments.reporting import tables
 
 
-def plain(parsed: Any) -> Any:
-    """The parsed config with the names that flags have: model.rank, not model.init_args.rank."""
+def by_flag_names(parsed: Any) -> Any:
+    """The parsed config under the names of flags: model.rank, not model.init_args.rank."""
     if isinstance(parsed, dict):
         if "class_path" in parsed:
-            inner = plain(parsed.get("init_args") or {})
+            inner = by_flag_names(parsed.get("init_args") or {})
             return {"class": parsed["class_path"].rsplit(".", 1)[-1], **inner}
-        return {key: plain(value) for key, value in parsed.items()}
-    return [plain(value) for value in parsed] if isinstance(parsed, list) else parsed
+        return {key: by_flag_names(value) for key, value in parsed.items()}
+    return [by_flag_names(value) for value in parsed] if isinstance(parsed, list) else parsed
 
 
 def opening(run, notes: list[str], tracking_line: str) -> str:
-    """Data, model, run and record, a line each; before them, all that the user should know."""
+    """The first screen: notes, then a line each on data, model, run and record."""
     rows = ", ".join(f"{count:,} {name}" for name, count in run.data["rows"].items())
     count, settings = parameter_counts(run.model), run.config["trainer"]
     return "\n".join(
@@ -39,12 +39,12 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
 
 
 def colours() -> bool:
-    """Whether to print in colour: on a terminal, unless the user does not want it."""
+    """Tells whether to print in colour: on a terminal, unless NO_COLOR is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
-    """The last table and where everything lies."""
+    """The last screen: metrics, costs, notes, and the paths of all files."""
     metrics, count = result["metrics"], result["parameters"]
     rows, settings = run.data["rows"][run.data["test_split"]], run.config["trainer"]
     # repr, because 1 is one batch and 1.0 is all of them
@@ -58,17 +58,19 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         else:
             lines.append((name, f"{value:.4f}"))
     seconds, spent = result["seconds"], result["training_seconds"]
-    what = "training" if count["trainable"] else "scoring"
+    work = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
     lines += [
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
-        ("time", f"{seconds:.0f} s, of which {what} {spent:.0f} s"),
+        ("time", f"{seconds:.0f} s, {work} {spent:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     table = textwrap.indent(tables.columns(lines), "  ")
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
-        notes.append("no labelled test rows: test/* is of the validation rows, as usual on GLUE")
+        notes.append(
+            "no labelled test rows: test/* is measured on the validation rows, as usual on GLUE"
+        )
     chosen = "best" if run.model.monitor in metrics else "last"
     weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
     heading = f"{run.name}: {weights} on {run.data['origin']}"

@@ -1,16 +1,16 @@
-"""Runs the Trainer: fit, measure the best weights, export; or only measure."""
+"""Runs the Trainer: trains, tests the best weights and exports them, or only tests."""
 
 from typing import Any
 
 from experiments.runner import record
-from experiments.runner.checkpoints import readable
+from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
 from modules.exporting import export
 
 
 def train(run: Run) -> None:
-    """Trains, or goes on training; measures the best checkpoint, exports it, and concludes.
+    """Trains or resumes training, then tests and exports the best weights and records the run.
 
     Raises:
         KeyboardInterrupt: If the training was interrupted.
@@ -22,7 +22,7 @@ def train(run: Run) -> None:
         raise KeyboardInterrupt
     best = run.last.with_name("best.ckpt")
     if best.exists():
-        with readable(best):
+        with one_line_if_unreadable(best):
             model = type(model).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     else:
         notes.append("no validation chose a checkpoint: these are the last weights")
@@ -33,12 +33,12 @@ def train(run: Run) -> None:
     if trainer.is_global_zero:
         export(model, run.folder / "export", record.model_facts(run, metrics))
         made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
-        run.outputs["model"] = provenance.sign(run.folder / "export", run.title, made)
+        run.outputs["model"] = provenance.write_lineage(run.folder / "export", run.title, made)
         record.conclude(run, metrics, notes)
 
 
 def evaluate(run: Run) -> None:
-    """Tests and validates a module that does not train, and concludes."""
+    """Tests and validates a module that does not train, and records the run."""
     shown: dict[str, float] = {}
     for measure in (run.trainer.test, run.trainer.validate):
         shown |= _first(measure(run.model, run.datamodule, verbose=False))
@@ -51,5 +51,5 @@ def evaluate(run: Run) -> None:
 
 
 def _first(measured: list[Any]) -> dict[str, float]:
-    """The metrics of the one data loader that there is."""
+    """The metrics of the only data loader."""
     return dict((measured or [{}])[0])

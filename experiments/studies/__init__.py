@@ -1,1 +1,1 @@
-"""Many runs that answer one question: jobs, comparisons, ablations, sweeps, pre-training."""
+"""Studies of many runs that answer one question: comparisons, ablations, sweeps, pre-training."""

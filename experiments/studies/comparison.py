@@ -1,4 +1,4 @@
-"""Several experiments over several seeds: run what has not been run, then a table and a plot."""
+"""Runs several experiments over several seeds, and makes a table and a plot of the results."""
 
 import argparse
 import sys
@@ -16,22 +16,24 @@ from experiments.studies.jobs import Comparison, Job, Row
 
 
 @contextmanager
-def how_to_go_on() -> Iterator[None]:
-    """After Ctrl-C, say what goes on with the same command."""
+def resume_hint() -> Iterator[None]:
+    """Prints after Ctrl-C the command that continues the study."""
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\nGo on, without what has finished, with: {this_command()}", file=sys.stderr)
+        print(
+            f"\nContinue, without repeating finished runs, with: {this_command()}", file=sys.stderr
+        )
         raise
 
 
 def main(file: str, doc: str, rows: list[Row]) -> None:
-    """The command line of a comparison: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
+    """Runs a comparison from the command line: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
 
     Args:
-        file: of the comparison; its name is the comparison's.
-        doc: what ``--help`` says first.
-        rows: of the table, in its order.
+        file: The comparison's file; its name is the comparison's name.
+        doc: The text of ``--help`` above the flags.
+        rows: The rows of the table, in their order.
     """
     name = Path(file).stem
     with guarded(f"{name}.py"):
@@ -45,7 +47,7 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
             if seed < (asked.seeds or row.seeds)
         ]
         comparison = Comparison(jobs, asked.jobs)
-        with how_to_go_on():
+        with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
         _report(name, root, wanted, finished, comparison.failed)
@@ -56,16 +58,21 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
     parser = FlagParser(doc, usage, f"{name}.py")
     names = [row.name.lower() for row in rows]
     usual = "/".join(sorted({str(row.seeds) for row in rows}))
-    parser.add_argument("--seeds", type=int, help=f"runs per row, seeds 0, 1 … ({usual})")
+    parser.add_argument("--seeds", type=int, help=f"Runs of each row, with seeds 0, 1 … ({usual})")
     parser.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=", ".join(names)
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        type=str.lower,
+        help=f"Rows to run (all): {', '.join(names)}",
     )
     parser.add_argument(
-        "--jobs", type=int, default=1, help="runs at a time, the cores shared out (1)"
+        "--jobs", type=int, default=1, help="Runs at the same time, which share the cores (1)"
     )
-    parser.add_argument("--output", default="outputs", help="folder that keeps it all (outputs)")
+    parser.add_argument("--output", default="outputs", help="Folder for runs and results (outputs)")
     parser.add_argument(
-        "flags", nargs="*", help="after --: flags of every run, as --trainer.max_epochs 1"
+        "flags", nargs="*", help="Flags of every run, after --, as --trainer.max_epochs 1"
     )
     asked = parser.parse_args()
     at_least_one(asked, "seeds", "jobs")
@@ -79,9 +86,9 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
     results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
     lines = summaries({key: value for key, value in results.items() if value})
-    with files.whole(root / "table.md") as scratch:
+    with files.atomic_write(root / "table.md") as scratch:
         scratch.write_text(markdown(lines, finished.values()))
-    with files.whole(root / "runs.csv") as scratch:
+    with files.atomic_write(root / "runs.csv") as scratch:
         scratch.write_text(runs_csv((job.row.name, job.seed, r) for job, r in finished.items()))
     figures.plot_quality(lines, root / "plot.svg")
     print(f"\n{(root / 'table.md').read_text()}")

@@ -1,4 +1,4 @@
-"""What a script makes of flags, found out without reading data, building a model or writing."""
+"""Parses an experiment's command lines without reading data, building a model or writing."""
 
 import io
 import json
@@ -19,11 +19,11 @@ from experiments.studies.jobs import EXPERIMENTS
 
 
 class Parsed(NamedTuple):
-    """A command line that was parsed.
+    """A parsed command line.
 
     Attributes:
-        config: what ``config.yaml`` would hold.
-        flags: every flag that the chosen classes and the run have.
+        config: The settings that ``config.yaml`` would hold.
+        flags: All flags of the run and of the chosen classes.
     """
 
     config: dict[str, Any]
@@ -31,7 +31,11 @@ class Parsed(NamedTuple):
 
 
 def script_of(word: str) -> Path:
-    """An experiment's file, by its path or as a name of ours."""
+    """The file of an experiment, given by its path or by the name of one of ours.
+
+    Raises:
+        ValueError: If there is no such file.
+    """
     for path in (Path(word), EXPERIMENTS / f"{word.removesuffix('.py')}.py"):
         if path.is_file():
             return path.resolve()
@@ -42,20 +46,24 @@ def script_of(word: str) -> Path:
 def check(
     script: Path, varied: dict[str, list[str]], flags: list[str]
 ) -> tuple[list[Combination], list[str], Parsed]:
-    """The combinations, notes on what was left out, and the first of them as it was parsed.
+    """Parses every combination before the first run, so that a mistake in the last costs nothing.
 
-    Every one is parsed before the first run, so that a mistake in the last costs nothing.
+    Returns:
+        The combinations, notes on flags that were left out, and the first combination as parsed.
+
+    Raises:
+        ValueError: If a combination cannot be parsed, or if two are the same run.
     """
-    for key in [*varied, *grid.OWN]:
+    for key in [*varied, *grid.RESERVED]:
         if any(word.partition("=")[0] == f"--{key}" for word in flags) and key != "config":
-            reason = "is varied, so not for every run" if key in varied else grid.OWN[key]
+            reason = "is varied, so not for every run" if key in varied else grid.RESERVED[key]
             raise ValueError(f"-- --{key}: {reason}")
     combinations, notes = grid.product(varied), []
-    if heads := grid.heads(varied):
+    if heads := grid.class_choices(varied):
         chosen = list(dict.fromkeys(c.only(heads) for c in combinations))
         found = parse(script, [[*one.flags, *flags] for one in chosen])
         known = {one: parsed.flags for one, parsed in zip(chosen, found, strict=True)}
-        combinations, notes = grid.applying(combinations, known)
+        combinations, notes = grid.drop_inapplicable(combinations, known)
     parsed = parse(script, [[*combination.flags, *flags] for combination in combinations])
     seen: dict[str, Combination] = {}
     for combination, one in zip(combinations, parsed, strict=True):
@@ -66,7 +74,11 @@ def check(
 
 
 def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
-    """Each command line parsed by the experiment itself; ValueError for the first that is wrong."""
+    """Parses each command line with the experiment itself.
+
+    Raises:
+        ValueError: If a command line is wrong; the message is that of the first.
+    """
     lines = list(lines)
     found = workers.call(_parse, str(script), lines)
     if wrong := [one for one in found if isinstance(one, str)]:
@@ -75,11 +87,11 @@ def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
 
 
 def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
-    """Run the script with a ``main`` that only parses."""
+    """Runs the script with a ``main`` that only parses; a mistake is returned as its message."""
     from experiments.runner import cli
     from experiments.runner.command_line import CommandLine
 
-    exits.quiet()
+    exits.quiet_libraries()
     found: list[Parsed | str] = []
 
     def main(file: str, doc: str, model: type, data: type, defaults: dict | None = None) -> None:
@@ -96,7 +108,7 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
                 found.append(str(error))
 
     cli.main = main  # in this process, which does nothing else
-    sys.argv = [script, "--help"]  # for what else it may be, so that nothing begins
+    sys.argv = [script, "--help"]  # so that a script that is no experiment starts nothing
     workers.add_script_folder(script)
     try:
         with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):

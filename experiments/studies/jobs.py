@@ -1,4 +1,4 @@
-"""Runs of experiments, a fixed number at a time; what has finished before is not repeated."""
+"""Runs experiments, a fixed number at a time; a run that has finished is not repeated."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from experiments.studies import workers
 EXPERIMENTS = Path(__file__).parents[1]
 
 
-def named(script: Path) -> str:
-    """As ``Row.script`` has it."""
+def script_name(script: Path) -> str:
+    """The name of a script in ``Row.script``."""
     return script.stem if script.parent == EXPERIMENTS else str(script)
 
 
@@ -29,9 +29,9 @@ class Row:
     """A row of the table: an experiment's file and the flags that differ from its defaults.
 
     Attributes:
-        script: name of a file of ``experiments/``, or the path of another, with its ``.py``.
-        seeds: how many runs it has unless ``--seeds`` says.
-        tracking: flags of the record, such as its tags: with others it is still the same run.
+        script: The name of a file in ``experiments/``, or the path of another one with ``.py``.
+        seeds: The number of its runs unless ``--seeds`` gives another.
+        tracking: The flags of the record, such as tags; they do not make it a different run.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a row. Its folder is a function of all that was asked for.
+    """One run of a row. Its folder follows from its flags and its seed.
 
     Attributes:
-        after: the job that must have finished before; ``{run}`` in the flags is its run's folder.
+        after: The job that must finish first; ``{run}`` in the flags is its folder.
     """
 
     row: Row
@@ -68,13 +68,14 @@ class Job:
         return self.root / "runs" / f"{name}-{mark}-seed{self.seed}"
 
     def result(self) -> dict[str, Any] | None:
-        """What the finished run wrote, or None."""
+        """The result.json of the finished run, with its folder as ``run``; None before that."""
         if self.after is not None and self.after.result() is None:
             return None
         files = sorted(self.folder.glob("*/*/result.json"))
         return json.loads(files[-1].read_text()) | {"run": str(files[-1].parent)} if files else None
 
     def command(self) -> list[str]:
+        """The script and its flags; a run that was stopped is resumed."""
         words = [str(self.row.file), "--output", str(self.folder)]
         begun = list(self.folder.glob("*/*/checkpoints/last.ckpt"))
         record = ["--tracking.group", self.root.name, *self.row.tracking]
@@ -93,15 +94,15 @@ class Job:
 
 @dataclass
 class _Count:
-    """Jobs that are counted together: those that wait for others are of another kind and length."""
+    """The progress of jobs that take about the same time, such as all fine-tuning runs."""
 
-    known: int  # made before
+    known: int  # finished before
     left: int
     spent: int = 0
     began: float = 0.0
 
     def step(self) -> tuple[str, str]:
-        """One more has ended: how many of how many, and how long the rest will take."""
+        """Counts a job that has ended; returns the count and the time that is left, as text."""
         self.spent, self.left = self.spent + 1, self.left - 1
         done, of = self.known + self.spent, self.known + self.spent + self.left
         minutes = (time.monotonic() - self.began) / self.spent * self.left / 60
@@ -109,7 +110,7 @@ class _Count:
 
 
 class Comparison:
-    """Runs jobs, a fixed number at a time; those that have finished before are not repeated."""
+    """Runs jobs, a fixed number at a time; a job that has finished before is not repeated."""
 
     def __init__(self, jobs: list[Job], at_once: int) -> None:
         self.jobs, self.at_once = jobs, at_once
@@ -119,6 +120,7 @@ class Comparison:
         self.counts: dict[bool, _Count] = {}
 
     def run(self) -> None:
+        """Runs all jobs that have not finished; ``failed`` then holds the reasons of failures."""
         waiting = [job for job in self.jobs if job.result() is None]
         ended = set(self.jobs) - set(waiting)
         if ended:
@@ -169,7 +171,7 @@ class Comparison:
         return f"failed with exit code {code}: {self.failed[job]}"
 
     def _stop(self) -> None:
-        """Every run closes its record and keeps its last checkpoint."""
+        """Interrupts all runs, which close their records and keep their last checkpoints."""
         with self.lock:
             self.stopped = True
             running = [process for process in self.processes.values() if process.is_alive()]
@@ -180,6 +182,6 @@ class Comparison:
 
 
 def share_of_cores(at_once: int) -> dict[str, str]:
-    """What the environment says to each of so many runs at a time, unless the user said it."""
+    """The environment that shares the cores among so many runs, unless the user has set it."""
     threads = str(max(1, (os.cpu_count() or 1) // at_once))
     return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}

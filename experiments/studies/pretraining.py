@@ -1,4 +1,4 @@
-"""Does pre-training pay? Networks pre-trained by each objective, and new ones, fine-tuned alike."""
+"""Pre-trains networks with each objective and fine-tunes them, and untrained ones, in one way."""
 
 import argparse
 import subprocess
@@ -10,7 +10,7 @@ from datamodules.spelling import did_you_mean
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.studies import pretraining_report
-from experiments.studies.comparison import how_to_go_on
+from experiments.studies.comparison import resume_hint
 from experiments.studies.jobs import Comparison, Job, Row
 
 _ROW_TOKENS, _BATCH = 128, 8
@@ -23,16 +23,16 @@ _STAGES = ("pre-training", "fine-tuning")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a network that is fine-tuned comes from.
+    """The origin of a network that is fine-tuned.
 
     Args:
-        name: as in the table.
-        objective: class of ``modules``.
-        against: name of the origin that is the same network without this pre-training.
-        flags: of pretrain.py.
-        rows: kind of the corpus's rows; all kinds cut documents at the same places.
-        backbone: pretrained weights to go on from, with their corpus.
-        share: of the budget that is spent; 0 leaves the network as it is.
+        name: The name in the table.
+        objective: The class of ``modules`` that pre-trains it.
+        against: The name of the origin that is the same network without this pre-training.
+        flags: The flags of pretrain.py.
+        rows: The kind of the corpus's rows; all kinds cut documents at the same places.
+        backbone: The pretrained weights to start from, with their own corpus.
+        share: The share of the budget that it gets; 0 leaves the network as it is.
     """
 
     name: str
@@ -45,7 +45,13 @@ class Origin:
 
 
 def main(file: str, doc: str, origins: list[Origin]) -> None:
-    """The command line: ``--budget``, ``--size``, ``--labels``, ``--seeds`` and the like."""
+    """Runs the study from the command line: ``--budget``, ``--size``, ``--labels``, ``--seeds``.
+
+    Args:
+        file: The study's file; its name is the study's name.
+        doc: The text of ``--help`` above the flags.
+        origins: The rows of the table, in their order.
+    """
     name = Path(file).stem
     with guarded(f"{name}.py"):
         asked = _parse(name, doc, origins)
@@ -53,7 +59,7 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
         _check_only(asked.only, origins)
         root = Path(asked.output) / name
         chosen = _chosen(origins, asked.only)
-        with how_to_go_on():
+        with resume_hint():
             corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
             pretraining = _pretraining(asked, root, chosen, corpora)
             tuning = _fine_tuning(asked, root, chosen, pretraining)
@@ -62,9 +68,10 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
 
 
 def with_others(origins: list[Origin]) -> list[Origin]:
-    """Add the registered objectives that the list does not name, each with a new network.
+    """Adds the registered objectives that the list does not name, each with a new network.
 
-    An objective says by ``short_name``, ``row_kind`` and ``small_budget`` what is best for it.
+    An objective gives its name, rows and flags by ``short_name``, ``row_kind`` and
+    ``small_budget``.
     """
     from modules.pretraining.base import PretrainingModule
     from modules.registry import registered
@@ -95,14 +102,14 @@ def _check_only(only: list[str], origins: list[Origin]) -> None:
 
 
 def _chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
-    """Those asked for, and what they are compared with; adaptation only if asked for."""
+    """The origins to run, with those that they are compared with; adaptation only by ``--only``."""
     wanted = [o for o in origins if (o.name.lower() in only if only else o.backbone is None)]
     needed = {o.name for o in wanted} | {o.against for o in wanted}
     return [o for o in origins if o.name in needed]
 
 
 def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path:
-    """The corpus that was given, or the bundled reviews, made at the first call."""
+    """The given corpus, or one of the bundled reviews, which the first call makes."""
     if asked.corpus and backbone is None:
         return Path(asked.corpus)
     folder = root / ("corpus" if backbone is None else f"corpus-{backbone}")
@@ -117,7 +124,7 @@ def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path
         if ended.returncode < 0 or ended.returncode > 2:
             raise KeyboardInterrupt
         if ended.returncode:
-            raise ValueError(f"{folder}: it was not made, see {log.name}")
+            raise ValueError(f"{folder}: could not be made, see {log.name}")
     return folder
 
 
@@ -176,7 +183,7 @@ def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) ->
 
 
 def _amount(labels: int | str) -> tuple[str, ...]:
-    """So many labels; fewer are seen more often. Validated twice, three epochs three times."""
+    """The flags for so many labels: fewer labels get more epochs, all get 2 or 3 validations."""
     epochs = 2 if labels == "all" else min(20, max(3, 4000 // labels))
     rows = () if labels == "all" else ("--data.train_rows", str(labels))
     every = epochs // 2
@@ -188,7 +195,7 @@ def _amount(labels: int | str) -> tuple[str, ...]:
 
 
 def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
-    """The results of each stage's jobs, by what each is called there."""
+    """Runs the jobs of all stages; returns the results of each stage under the keys of its jobs."""
     counts = " and ".join(f"{len(s)} of {what}" for what, s in zip(_STAGES, stages, strict=True))
     print(f"runs: {counts}, {asked.jobs} at a time", flush=True)
     comparison = Comparison([job for stage in stages for job in stage.values()], asked.jobs)
@@ -204,17 +211,23 @@ def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
 def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     parser = FlagParser(doc, name=f"{name}.py")
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
-    add("--budget", type=float, default=2e6, help="pre-training tokens per objective (2e6)")
-    add("--size", default="tiny", help="of the networks: tiny, mini, small or base (tiny)")
+    add("--budget", type=float, default=2e6, help="Pre-training tokens of each objective (2e6)")
+    add("--size", default="tiny", help="Size of the networks: tiny, mini, small or base (tiny)")
     labels = {"nargs": "+", "type": _labels, "default": [100, 500, 2000, "all"]}
-    add("--labels", **labels, help="for fine-tuning (100 500 2000 all)")
-    fewer = f"at most {_SEEDS_OF_MANY} of more than {_MANY:,} labels, which vary less"
-    add("--seeds", type=int, default=5, help=f"fine-tuning runs of each (5); {fewer}")
-    add("--pretrainings", type=int, default=1, help="pre-training runs of each, seeds 0, 1 … (1)")
-    add("--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=", ".join(names))
-    add("--jobs", type=int, default=2, help="runs at a time, the cores shared out (2)")
-    add("--corpus", help="of prepare_corpus.py; the bundled film reviews if not given")
-    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    add("--labels", **labels, help="Numbers of labelled rows for fine-tuning (100 500 2000 all)")
+    fewer = f"at most {_SEEDS_OF_MANY} with more than {_MANY:,} labels"
+    add("--seeds", type=int, default=5, help=f"Fine-tuning runs of each network, {fewer} (5)")
+    add(
+        "--pretrainings",
+        type=int,
+        default=1,
+        help="Pre-training runs of each network, with seeds 0, 1 … (1)",
+    )
+    rows = f"Rows to run (all without a backbone): {', '.join(names)}"
+    add("--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=rows)
+    add("--jobs", type=int, default=2, help="Runs at the same time, which share the cores (2)")
+    add("--corpus", help="Folder of prepare_corpus.py (the bundled film reviews)")
+    add("--output", default="outputs", help="Folder for runs and results (outputs)")
     asked = parser.parse_args()
     from modules.pretraining.architectures import SIZES
 

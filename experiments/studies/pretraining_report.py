@@ -1,4 +1,4 @@
-"""What pre-training was worth: table, file of all values, curves over labels and over tokens."""
+"""The report on the benefit of pre-training: tables, CSV, curves over labels and tokens."""
 
 import csv
 import statistics
@@ -8,19 +8,21 @@ from typing import Any
 
 from experiments.common import files
 from experiments.reporting import figures, tables
-from experiments.reporting.results import dirt
+from experiments.reporting.results import dirty_suffix
 from experiments.reporting.significance import interval
 
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
 
 
 def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> None:
-    """Write and print what came of it.
+    """Writes and prints the report.
 
     Args:
-        origins: ``payoff.Origin``, in the table's order.
-        made: results of the pre-training runs by (name, seed).
-        tuned: results of the fine-tuning runs by (name, labels, seed).
+        root: The folder of the study.
+        size: The size of the networks.
+        origins: The origins of ``studies.pretraining``, in the order of the table.
+        made: The results of the pre-training runs by (name, seed).
+        tuned: The results of the fine-tuning runs by (name, labels, seed).
     """
     accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
@@ -30,7 +32,9 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
     text += f"{_differences(origins, labels, accuracy)}\n\n"
     results = [*made.values(), *tuned.values()]
-    commits = sorted({(result["git_commit"] or "none")[:7] + dirt(result) for result in results})
+    commits = sorted(
+        {(result["git_commit"] or "none")[:7] + dirty_suffix(result) for result in results}
+    )
     rows = next(iter(tuned.values()))["data"]
     text += (
         f"Test accuracy in %, mean ± half the 95 % interval over {most} seeds of "
@@ -38,7 +42,7 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
         f"commit: {', '.join(commits)}\n"
     )
-    with files.whole(root / "table.md") as scratch:
+    with files.atomic_write(root / "table.md") as scratch:
         scratch.write_text(text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
     _over_labels(origins, labels, accuracy, root / "labels.svg")
@@ -48,7 +52,7 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
 
 
 def _of(accuracy: dict, name: str, labels: Any) -> dict[int, float]:
-    """Accuracies in % by seed."""
+    """The accuracies of an origin in %, by seed."""
     return {s: 100 * v for (n, a, s), v in accuracy.items() if (n, a) == (name, labels)}
 
 
@@ -80,7 +84,7 @@ def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
 
 
 def _differences(origins: list, labels: list, accuracy: dict) -> str:
-    """Paired by seed: the same labelled rows, the same order, the same head."""
+    """A table of gains, paired by seed: with the same labelled rows, order and head."""
     cells = [["gain, points", *map(_said, labels), "against"]]
     for origin in origins:
         if origin.against is None:
@@ -94,7 +98,7 @@ def _differences(origins: list, labels: list, accuracy: dict) -> str:
 
 
 def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
-    """All values of this call and of those before it, with other budgets or sizes."""
+    """Adds the values of this call to those of earlier ones, with other budgets or sizes."""
     before = list(csv.DictReader(file.open())) if file.exists() else []
     against = {origin.name: origin.against for origin in origins}
     now = []
@@ -106,7 +110,7 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
-    with files.whole(file) as scratch:
+    with files.atomic_write(file) as scratch:
         scratch.write_text(tables.csv_of(list(merged.values())))
     return list(merged.values())
 
@@ -129,7 +133,7 @@ def _over_labels(origins: list, labels: list, accuracy: dict, file: Path) -> Non
 
 
 def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> None:
-    """With 500 labels, or the fewest there are."""
+    """Draws accuracy over pre-training tokens, for 500 labels or else the fewest."""
     amount = str(500 if 500 in labels else labels[0])
     lines = [line for line in lines if line["labels"] == amount]
 

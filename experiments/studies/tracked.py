@@ -1,4 +1,4 @@
-"""An ablation as a tracked run of its own, beside the runs that it is made of."""
+"""Records a study in W&B as a run of its own, beside its runs."""
 
 import hashlib
 import json
@@ -13,8 +13,14 @@ from experiments.tracking.settings import Tracking, resolve_mode
 Table = tuple[list[str], list[list[Any]]]  # headings and rows
 
 
-def once(root: Path, said: str, *arguments: Any) -> str:
-    """``log`` with these, unless the same was ``said`` and recorded before; where the record is."""
+def log_once(root: Path, said: str, *arguments: Any) -> str:
+    """Calls ``log`` unless the same report has been recorded; returns the lines that show it.
+
+    Args:
+        root: The folder of the study.
+        said: The text of the report, which decides whether it is the same.
+        arguments: The further arguments of ``log``.
+    """
     kept, mark = root / "recorded.json", hashlib.sha256(said.encode()).hexdigest()
     if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:
         return before["where"]
@@ -31,12 +37,15 @@ def log(
     kind: str,
     summary: dict[str, Any],
 ) -> str:
-    """Record tables, the picture and the page; returns where the record is.
+    """Records tables, images and pages of a study; returns the lines that show the record.
 
     Args:
-        root: the folder of the ablation, which is also its group.
-        settings: of tracking, as the runs have them.
-        kind: the job type, which is also a tag.
+        root: The folder of the study; its name is also the group.
+        settings: The settings of tracking, as in the runs.
+        config: The config of the record.
+        tables: The tables, each as headings and rows, by name.
+        kind: The job type, which is also a tag.
+        summary: The last values.
     """
     from experiments.tracking.logger import finish, start_logger, where
 

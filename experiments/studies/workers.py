@@ -1,7 +1,8 @@
-"""Experiments in processes of their own that have their libraries imported already.
+"""Runs experiments in processes that have imported the libraries already.
 
-To import torch, lightning and transformers takes most of a short run. One process does it and
-does nothing else; each job is a fork of it, and in all else what the command line would start.
+The import of torch, lightning and transformers takes most of the time of a short run. One process
+imports them and does nothing else. Each job is a fork of it, and otherwise the same as a process
+that the command line starts.
 """
 
 import multiprocessing
@@ -16,18 +17,21 @@ from typing import Any
 
 import experiments
 
-_LOADED = [
+_PRELOADED = [
     *("experiments.runner.cli", "modules", "datamodules", "callbacks", "wandb"),
-    # What these import only when they are used, which every run does: a third of a second.
+    # Libraries that these import late, but in every run: a third of a second.
     *("pandas", "pyarrow.csv", "requests", "transformers.optimization"),
     "transformers.trainer_utils",
 ]
 
 
 def start(words: list[str], log: Path, environment: dict[str, str]) -> BaseProcess:
-    """Begin ``words``, a script and its flags, with what it prints at the end of ``log``.
+    """Starts a script in a process of its own; returns when the process can be interrupted.
 
-    Returns when it can be interrupted: a signal that comes before is lost.
+    Args:
+        words: The script and its flags.
+        log: The file to which its output is added.
+        environment: The environment variables to set.
     """
     os.environ.update(environment)  # before the first fork: the libraries read it when they load
     context = _context()
@@ -41,7 +45,7 @@ def start(words: list[str], log: Path, environment: dict[str, str]) -> BaseProce
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function of a module returns or raises when such a process calls it."""
+    """Calls a function of a module in such a process; returns its value or raises its error."""
     context = _context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_call, args=(theirs, function, arguments))
@@ -63,7 +67,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
+    context.set_forkserver_preload(_PRELOADED)
     return context
 
 
@@ -77,7 +81,7 @@ def _call(answer: Any, function: Callable[..., Any], arguments: tuple) -> None:
 
 
 def add_script_folder(script: str) -> None:
-    """Lets a script import its neighbours, as Python does; a script of ours has no use for it."""
+    """Lets a user's script import the files beside it, as Python does; ours do not need it."""
     folder = Path(script).resolve().parent
     if not folder.is_relative_to(Path(experiments.__file__).parent):
         sys.path.insert(0, str(folder))

@@ -1,15 +1,15 @@
-"""Does it matter? Any experiment over a grid of its flags and over seeds, and what that shows.
+"""Which settings matter? Runs an experiment over a grid of flags and seeds.
 
     python experiments/tools/ablate.py experiments/lora_sst2.py --vary model.rank=2,8,32 --seeds 5
     python experiments/tools/ablate.py lora_sst2 --vary model.rank=2,8 --vary model=LoRA,Adapter \\
         --baseline model=Adapter --jobs 2 -- --trainer.max_epochs 1
 
-Every combination is parsed before the first run. A flag that the chosen class has not, such as
-the rank of an Adapter, is left out there, and what is then the same combination runs once.
-Stopped and started again, it goes on with what has not been run. The end is a table with
-intervals, differences from the baseline that are paired by seed and corrected for their number,
-the Pareto fronts of cost and quality, learning curves, and what could not be concluded; on the
-screen, as one HTML page, as a picture, as CSV, and as a tracked run.
+Every combination is parsed before the first run. A flag that the chosen class does not have, such
+as the rank of an Adapter, is left out, and combinations that are then equal run once. The same
+command continues an ablation that was stopped. The report holds a table with intervals, differences
+from the baseline (paired by seed and corrected for their number), the Pareto fronts of cost and
+quality, learning curves, and warnings of conclusions that the runs do not allow. It is printed and
+saved as one HTML page, as a figure, as CSV, and as a tracked run.
 """
 
 import argparse
@@ -24,17 +24,19 @@ from experiments.common.shell import command_name
 from experiments.studies.ablation import grid, report, text
 from experiments.studies.ablation.analysis import Question
 from experiments.studies.ablation.grid import Combination
-from experiments.studies.comparison import how_to_go_on
+from experiments.studies.comparison import resume_hint
 from experiments.studies.dry_run import check, script_of
-from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
+from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of_cores
 
 
 def main() -> None:
-    """``ablate.py SCRIPT --vary FLAG=VALUES … [-- FLAGS]``."""
+    """Runs the ablation that the command line describes, and reports it."""
     with guarded(command_name()):
         asked = _parse()
         script = script_of(asked.script)
-        os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
+        os.environ.update(
+            share_of_cores(asked.jobs)
+        )  # before the first fork, whose libraries read it
         varied = grid.varied(asked.vary)
         print("checking that every combination can be parsed", flush=True)
         combinations, notes, parsed = check(script, varied, asked.flags)
@@ -47,7 +49,7 @@ def main() -> None:
         for note in notes:
             print(f"note   {note}")
         comparison = Comparison(list(jobs), asked.jobs)
-        with how_to_go_on():
+        with resume_hint():
             comparison.run()
             found = {job: result for job in jobs if (result := job.result())}
             if not found:
@@ -69,14 +71,14 @@ def main() -> None:
 def _jobs(
     script: Path, combinations: list[Combination], asked: argparse.Namespace, root: Path
 ) -> dict[Job, Combination]:
-    """Seed by seed, so that what there is when it is stopped can be compared."""
+    """The jobs, seed by seed, so that an ablation that was stopped has runs to compare."""
     rows = {}
     for combination in combinations:
         tags = json.dumps(["ablation", *(f"{key}={value}" for key, value in combination.settings)])
         record = (f"--tracking.tags={tags}", f"--tracking.name={combination.name}")
         rows[combination] = Row(
             combination.name,
-            named(script),
+            script_name(script),
             combination.flags,
             asked.seeds,
             ("--tracking.job_type", "ablation-run", *record),
@@ -92,21 +94,23 @@ def _parse() -> argparse.Namespace:
     usage = "SCRIPT --vary FLAG=VALUE,VALUE … [--seeds N] [--jobs N] [-- FLAGS]"
     parser = FlagParser(__doc__, usage)
     add = parser.add_argument
-    add("script", help="an experiment's file, also one of your own; or the name of one of ours")
-    add("--vary", action="append", required=True, metavar="FLAG=VALUES", help="may be repeated")
-    add("--seeds", type=int, default=3, help="runs of each combination, seeds 0, 1 … (3)")
-    add("--jobs", type=int, default=1, help="runs at a time, the cores shared out (1)")
+    add("script", help="File of an experiment, or the name of one of ours")
+    values = "Flag to vary and its values, as model.rank=2,8; may be repeated"
+    add("--vary", action="append", required=True, metavar="FLAG=VALUES", help=values)
+    add("--seeds", type=int, default=3, help="Runs of each combination, with seeds 0, 1 … (3)")
+    add("--jobs", type=int, default=1, help="Runs at the same time, which share the cores (1)")
     add(
         "--baseline",
         nargs="+",
         default=[],
         metavar="FLAG=VALUE",
-        help="what the others are compared with (the first)",
+        help="Settings of the combination to compare with (the first combination)",
     )
-    add("--metric", help="of result.json (the one that chose the checkpoints, on test rows)")
-    add("--alpha", type=float, default=0.05, help="level of the tests and intervals (0.05)")
-    add("--name", help="of folder and group (the script and what is varied)")
-    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    metric = "Metric of result.json to compare (the one that chose the checkpoints, on test rows)"
+    add("--metric", help=metric)
+    add("--alpha", type=float, default=0.05, help="Level of tests and intervals (0.05)")
+    add("--name", help="Name of folder and group (the script and the varied flags)")
+    add("--output", default="outputs", help="Folder for runs and report (outputs)")
     words = sys.argv[1:]
     cut = words.index("--") if "--" in words else len(words)
     asked = parser.parse_args(words[:cut])

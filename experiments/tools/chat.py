@@ -1,12 +1,12 @@
-"""What does it say? Talk to a fine-tuned model in the terminal.
+"""What does a fine-tuned model answer? Talk to it in the terminal.
 
     python experiments/tools/chat.py last         # the newest run that ended with an export
     python experiments/tools/chat.py outputs/instruction_tuning/RUN/export
-    python experiments/tools/chat.py smollm2      # as it was before
+    python experiments/tools/chat.py smollm2      # the model before fine-tuning
     echo "Name three fruits." | python experiments/tools/chat.py last
 
-Ctrl-C stops an answer, Ctrl-D ends. From a pipe each line is a question, and only answers are
-printed.
+Ctrl-C stops an answer, Ctrl-D ends the chat. Each line from a pipe is a question; only the answers
+are printed.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from experiments.common.exits import guarded
 from experiments.common.shell import command_name
 
 if TYPE_CHECKING:
-    from experiments.tools.chat_model import Speaker
+    from experiments.tools.chat_model import ChatModel
 
 
 def main() -> None:
-    """Answer what comes from the terminal or a pipe until it ends."""
+    """Answers questions from the terminal or a pipe until they end."""
     with guarded(command_name()):
         asked = _parse()
         from experiments.tools.chat_model import (
@@ -48,13 +48,22 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = FlagParser(__doc__)
     add = parser.add_argument
-    add("model", help="last, a run's id, a folder with an export, or smollm2")
-    add("--system", help="what the model is told before all else")
-    add("--template", default="tokenizer", help="tokenizer (its own), plain (ours), or a file")
-    add("--tokens", type=int, default=256, help="after which an answer is cut (256)")
-    add("--temperature", type=float, default=0.7, help="0 takes the likeliest token (0.7)")
-    add("--seed", type=int, default=0, help="of the draws (0)")
-    add("--output", default="outputs", help="folder under which runs are kept")
+    add("model", help="Model to talk to: last, a run's id, a folder with an export, or smollm2")
+    add("--system", help="System message at the start of the chat (none)")
+    add(
+        "--template",
+        default="tokenizer",
+        help="Chat template: tokenizer (its own), plain (ours), or a file (tokenizer)",
+    )
+    add("--tokens", type=int, default=256, help="Most tokens of an answer (256)")
+    add(
+        "--temperature",
+        type=float,
+        default=0.7,
+        help="Temperature of sampling; 0 takes the likeliest token (0.7)",
+    )
+    add("--seed", type=int, default=0, help="Seed of sampling (0)")
+    add("--output", default="outputs", help="Folder in which all runs are kept (outputs)")
     asked = parser.parse_args()
     at_least_one(asked, "tokens")
     if asked.temperature < 0:
@@ -63,11 +72,11 @@ def _parse() -> argparse.Namespace:
 
 
 class Stop:
-    """What Ctrl-C does at the terminal: it ends an answer, or a line that is typed.
+    """The handler of Ctrl-C at the terminal: it ends an answer, or the line being typed.
 
     Attributes:
-        asked: since the last question.
-        typing: whether a line is waited for.
+        asked: True if Ctrl-C was pressed since the last question.
+        typing: True while the user types a line.
     """
 
     def __init__(self) -> None:
@@ -80,7 +89,7 @@ class Stop:
 
 
 def _lines_at_prompt(stop: Stop) -> Iterator[str]:
-    """Lines that say something, behind a prompt, with the keys of readline."""
+    """Yields the lines typed at the prompt that are not empty, with the keys of readline."""
     import readline  # noqa: F401 - what `input` edits lines with
 
     while True:
@@ -98,8 +107,8 @@ def _lines_at_prompt(stop: Stop) -> Iterator[str]:
             yield line
 
 
-def converse(speaker: "Speaker", asked: Any, questions: Iterator[str], stop: Stop) -> None:
-    """Answer each question with the ones before it in mind, as far as the context holds them."""
+def converse(speaker: "ChatModel", asked: Any, questions: Iterator[str], stop: Stop) -> None:
+    """Answers each question after the earlier ones, as many of them as the context holds."""
     import torch
 
     torch.manual_seed(asked.seed)
@@ -108,11 +117,12 @@ def converse(speaker: "Speaker", asked: Any, questions: Iterator[str], stop: Sto
     for question in questions:
         history.append({"role": "user", "content": question.strip()})
         ids = speaker.ids(history)
-        while len(ids) + asked.tokens > speaker.room and len(history) > first + 2:
+        while len(ids) + asked.tokens > speaker.context_length and len(history) > first + 2:
             del history[first : first + 2]  # the oldest question and its answer
             ids = speaker.ids(history)
-        if len(ids) >= speaker.room:
-            print(f"the question is too long: {len(ids)} of {speaker.room} tokens", file=sys.stderr)
+        if len(ids) >= speaker.context_length:
+            count = f"{len(ids)} of {speaker.context_length} tokens"
+            print(f"the question is too long: {count}", file=sys.stderr)
             history.pop()
             continue
         answer = speaker.answer(ids, asked.tokens, asked.temperature, lambda: stop.asked)

@@ -1,4 +1,4 @@
-"""What a run has exported, found by name and ready to speak."""
+"""Loads a model that a run has exported, and answers with it."""
 
 import json
 from collections.abc import Callable
@@ -29,16 +29,23 @@ from modules.generation import stop_token_ids
 
 
 @dataclass
-class Speaker:
-    """A decoder with its chat template."""
+class ChatModel:
+    """A decoder with its chat template.
+
+    Attributes:
+        name: The name to print.
+        model: The decoder.
+        tokenizer: The tokenizer, with its chat template.
+        context_length: The most tokens of question and answer together.
+    """
 
     name: str
     model: nn.Module
     tokenizer: Any
-    room: int  # tokens of question and answer together
+    context_length: int
 
     def ids(self, history: list[dict[str, str]]) -> list[int]:
-        """Token ids of a chat, up to where the answer begins."""
+        """The token ids of a chat, up to the beginning of the answer."""
         text = self.tokenizer.apply_chat_template(
             history, tokenize=False, add_generation_prompt=True
         )
@@ -48,13 +55,13 @@ class Speaker:
     def answer(
         self, ids: list[int], tokens: int, temperature: float, stopped: Callable[[], bool]
     ) -> str:
-        """Print the answer as it comes, until it ends or ``stopped``; returns it."""
+        """Prints the answer token by token until it ends or ``stopped`` is true; returns it."""
         drawn = {"do_sample": True, "temperature": temperature, "top_p": 0.95, "top_k": 0}
         ids_1T = torch.tensor([ids], device=next(self.model.parameters()).device)
         made = self.model.generate(
             input_ids=ids_1T,
             attention_mask=torch.ones_like(ids_1T),
-            max_new_tokens=min(tokens, self.room - len(ids)),
+            max_new_tokens=min(tokens, self.context_length - len(ids)),
             eos_token_id=stop_token_ids(self.tokenizer),
             pad_token_id=packaged.pad_id(self.tokenizer),
             streamer=TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True),
@@ -72,11 +79,11 @@ class _When(StoppingCriteria):
         return torch.full(ids_BT.shape[:1], self.stopped(), device=ids_BT.device)
 
 
-def open_export(wanted: str, output: str, template: str) -> Speaker:
-    """The model of a run (last, or its id), a folder or a bundled name.
+def open_export(wanted: str, output: str, template: str) -> ChatModel:
+    """Loads the model of a run (last, or its id), of a folder, or of a bundled name.
 
     Raises:
-        ValueError: of what is none of these, or cannot write.
+        ValueError: If there is no such model, or if it does not write answers.
     """
     folder = _find(wanted, output)
     logging.set_verbosity_error()
@@ -87,9 +94,10 @@ def open_export(wanted: str, output: str, template: str) -> Speaker:
     if native_bf16() and not isinstance(model, peft.PeftModel):
         model = model.bfloat16()
     model.generation_config.max_length = None  # an answer has its own limit
-    room = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     name = wanted if wanted in packaged.BACKBONES else str(folder)
-    return Speaker(name, model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer, room)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return ChatModel(name, model.to(device), tokenizer, positions or 1 << 30)
 
 
 def _find(wanted: str, output: str) -> Path:
@@ -106,7 +114,7 @@ def _find(wanted: str, output: str) -> Path:
 
 
 def _load(folder: Path, wanted: str) -> nn.Module:
-    """A whole model, a peft adapter on its base, or what ``modules.load`` reads."""
+    """Loads a complete model, a peft adapter on its base, or an export for ``modules.load``."""
     if (folder / "module.json").is_file():
         module = load(folder)
         if module.task.peft_type != "CAUSAL_LM":
@@ -119,14 +127,14 @@ def _load(folder: Path, wanted: str) -> nn.Module:
         # The folder may have been moved since its path was written down.
         beside = folder / "base"
         base = str(beside) if beside.is_dir() else held["base_model_name_or_path"]
-        model = peft.PeftModel.from_pretrained(_whole(base, wanted), folder)
+        model = peft.PeftModel.from_pretrained(_load_weights(base, wanted), folder)
         return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
     if not (folder / "config.json").is_file():
         raise ValueError(f"{wanted}: {folder} holds no model that was exported")
-    return _whole(str(folder), wanted)
+    return _load_weights(str(folder), wanted)
 
 
-def _whole(place: str, wanted: str) -> nn.Module:
+def _load_weights(place: str, wanted: str) -> nn.Module:
     config = AutoConfig.from_pretrained(place)
     kind = (config.architectures or [""])[0]
     if kind and kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():

@@ -1,12 +1,12 @@
-"""Which runs are best, and in what do they differ? Runs on this disk, or in a W&B project.
+"""Which runs are best, and how do they differ? Compares runs on disk or in W&B.
 
     python experiments/tools/compare.py
     python experiments/tools/compare.py model=LoRA,Adapter 'model.rank>4' state=finished --by model
     python experiments/tools/compare.py group=ablate --metric test/accuracy --curves val/loss
     python experiments/tools/compare.py --project entity/project --csv runs.csv
 
-Filters are of a run's facts (id, name, group, job_type, tags, state, started), its config under the
-names of its flags, and its metrics. The best of each group is marked.
+A filter names a fact of the runs (id, name, group, job_type, tags, state, started), a flag, or a
+metric. A star marks the best run of each group.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from experiments.tracking.run_reader import RunRecord, as_row
 
 
 def main() -> None:
-    """Print the table that the command line asks for."""
+    """Prints the table that the command line asks for."""
     with guarded(command_name()):
         asked = parse(__doc__, _flags)
         every = runs_of(asked)
@@ -55,12 +55,19 @@ def main() -> None:
 
 
 def _flags(add: Any) -> None:
-    add("--project", help="entity/project of W&B instead")
-    add("--metric", help="to sort by; more to show, joined by commas (test/, then val/)")
-    add("--by", help="what the best is marked for each value of (group, else experiment)")
-    add("--curves", metavar="METRIC", help="draw it, here and into a file")
-    add("--plot", help="that file, .png or .svg (OUTPUT/curves-METRIC.png)")
-    add("--csv", help="file for all that is known of each run")
+    add("--project", help="W&B project, as entity/project, instead of the folder")
+    add(
+        "--metric",
+        help="Metric to sort by; after it others to show, with commas (test/, then val/)",
+    )
+    add("--by", help="Setting that makes the groups with a best run each (group, else experiment)")
+    add(
+        "--curves",
+        metavar="METRIC",
+        help="Metric whose curves are drawn, on the screen and in a file",
+    )
+    add("--plot", help="File for the curves, .png or .svg (OUTPUT/curves-METRIC.png)")
+    add("--csv", help="File for all facts, settings and metrics of each run")
 
 
 def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
@@ -69,9 +76,7 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     filters.check_known(asked.curves, {m for run in runs for m in run.curves}, "--curves ")
     drawn = [run for run in ordered(runs, asked.curves) if len(run.curve(asked.curves)[0])]
     if not drawn:
-        raise ValueError(
-            f"--curves {asked.curves}: was only measured at the end, there is no curve"
-        )
+        raise ValueError(f"--curves {asked.curves}: measured only at the end, so there is no curve")
     keys = differing(drawn)[:3]
     print("\n" + figures.sparklines(drawn, asked.curves, [label(run, keys) for run in drawn]))
     name = f"curves-{asked.curves.replace('/', '-')}.png"
@@ -84,7 +89,8 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
 
 
 def write_csv(runs: list[RunRecord], file: Path) -> None:
-    with files.whole(file) as scratch:
+    """Writes facts, config and metrics of each run as a line of CSV."""
+    with files.atomic_write(file) as scratch:
         scratch.write_text(tables.csv_of([as_row(run) for run in runs]))
 
 

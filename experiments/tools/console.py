@@ -15,7 +15,7 @@ TOOLS = (
 
 
 def main() -> None:
-    """Runs the tool that the first word names, or lists the tools."""
+    """Runs the tool that the first word names, or lists all tools."""
     name, *words = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(_overview())
@@ -31,11 +31,11 @@ def main() -> None:
 def _overview() -> str:
     width = max(map(len, TOOLS))
     lines = [f"  {name.ljust(width)}  {_question(name)}" for name in TOOLS]
-    head = "Commands over runs and data. `pretune TOOL --help` says more about one of them.\n"
+    head = "Tools for runs and data. `pretune TOOL --help` describes one of them.\n"
     return "\n".join(["usage: pretune TOOL ...", "", head, *lines])
 
 
 def _question(name: str) -> str:
-    """The first sentence of a tool's docstring; nothing is imported for it."""
+    """The first line of a tool's docstring, read without an import."""
     text = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text()))
     return (text or "").partition("\n")[0]

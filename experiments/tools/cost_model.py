@@ -1,4 +1,4 @@
-"""What a pre-training run needs: arithmetic, memory and time, from the network's shape alone."""
+"""Estimates FLOPs, memory and time of pre-training from the network's shape alone."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ MEMORY = {
     "RTX 3090": 24,
 }
 NAMES = {device.lower().replace(" ", ""): device for device in MEMORY}  # as one types them
-USABLE = 0.92  # of the memory: the rest is the context's, the communication's and fragments
+USABLE = 0.92  # of the memory; the rest holds context, communication and fragments
 STATES = 16  # bytes per parameter: fp32 weight, gradient and AdamW's two averages
-COPIES = 2  # bytes per parameter: what autocast makes of the weights in bf16
+COPIES = 2  # bytes per parameter: the bf16 copies that autocast makes of the weights
 CHUNK = 6 << 28  # bytes: scores of one chunk of the vocabulary, in fp32 and in bf16
 
 
 @dataclass(frozen=True)
 class Network:
-    """What is counted of a network by running it without its numbers.
+    """The counts of a network, from a run on tensors without data.
 
     Attributes:
-        parameters: all of them, tied ones once.
-        trunk_flops: of the layers, per token, forward and backward.
-        head_flops: of the scores of the vocabulary, per token that has them, both ways.
-        saved_bytes: per token, kept from the forward pass for the backward pass.
+        parameters: All parameters, with tied ones counted once.
+        trunk_flops: FLOPs of the layers per token, forward and backward.
+        head_flops: FLOPs of the vocabulary's scores per scored token, forward and backward.
+        saved_bytes: Bytes per token that the forward pass keeps for the backward pass.
     """
 
     parameters: int
@@ -40,17 +40,17 @@ class Network:
     saved_bytes: float
 
     def flops(self, scored: float = 1.0) -> float:
-        """Per token, if a share of the tokens is ``scored``: all of them, or those masked."""
+        """FLOPs per token if this share of the tokens is scored, such as the masked ones."""
         return self.trunk_flops + scored * self.head_flops
 
 
 def count(config: Any, row_tokens: int) -> Network:
-    """Run one row forward and backward on tensors without numbers, under bf16 autocast.
+    """Counts one row, forward and backward, on tensors without data under bf16 autocast.
 
-    FLOPs are those of matrix products, attention's among them, as torch counts them: the measure
-    that MFU is of (Chowdhery et al. 2022, appendix B). What is kept is counted in a second run,
-    with fused attention where the architecture has it, as on a GPU: its CPU kernel, which torch
-    takes here, has no count of FLOPs.
+    FLOPs are those of matrix products, with attention, as torch counts them: the measure of MFU
+    (Chowdhery et al. 2022, appendix B). A second run counts the saved bytes, with fused attention
+    if the architecture has it, as on a GPU. The fused CPU kernel, which torch takes here, has no
+    count of FLOPs.
     """
     parameters, flops, saved = _run(config, row_tokens, "eager")
     with suppress(ValueError):  # not every architecture has it
@@ -60,7 +60,7 @@ def count(config: Any, row_tokens: int) -> Network:
 
 
 def _run(config: Any, row_tokens: int, attention: str) -> tuple[int, int, int]:
-    """Parameters, FLOPs, and bytes kept for the backward pass."""
+    """The parameters, FLOPs, and bytes kept for the backward pass of one row."""
     import torch
     import transformers
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -93,16 +93,16 @@ def _run(config: Any, row_tokens: int, attention: str) -> tuple[int, int, int]:
 
 
 def fixed_bytes(network: Network, devices: int, sharded: bool) -> float:
-    """Of a device, whatever the batch: states, bf16 copies, and one chunk of scores."""
+    """Bytes on a device for any batch: states, bf16 copies, and one chunk of scores."""
     states = STATES * network.parameters / (devices if sharded else 1)
     return states + COPIES * network.parameters + CHUNK
 
 
 def rows_that_fit(network: Network, memory: float, fixed: float, row_tokens: int) -> int:
-    """Rows per device and step; 0 if not even the states fit."""
+    """The rows per device and step that fit; 0 if not even the states fit."""
     return max(0, int((USABLE * memory - fixed) // (network.saved_bytes * row_tokens)))
 
 
 def hours(flops_per_token: float, tokens: float, peak: float, mfu: float, devices: int) -> float:
-    """Of all devices at once, ``peak`` in FLOP/s of one."""
+    """The hours of a run on all devices; ``peak`` is one device's FLOP/s."""
     return flops_per_token * tokens / (peak * mfu * devices) / 3600

@@ -1,10 +1,11 @@
-"""The runs on this disk in a browser, with no account; nothing leaves this machine.
+"""How do my runs look in a browser? Shows them there without an account.
 
     python experiments/tools/dashboard.py
     python experiments/tools/dashboard.py group=ablate model=LoRA --port 7861 --no_open
 
-Filters as compare.py takes them. Needs pretune[dashboard]. Without it, one run at a time in the
-terminal: wandb leet FOLDER. What the view is made of is made anew each time, and goes with Ctrl-C.
+Nothing leaves this machine. The filters are those of compare.py. Needs pretune[dashboard]; without
+it, `wandb leet FOLDER` shows one run in the terminal. The page is made anew each time, and Ctrl-C
+removes it.
 """
 
 import argparse
@@ -24,12 +25,12 @@ from experiments.reporting import run_table
 from experiments.tracking import filters
 from experiments.tracking.run_reader import RunRecord
 
-# Facts of tables and pictures that W&B logs beside them; as curves they only hide the others.
+# Facts of tables and images that W&B logs beside them; as curves they would hide the others.
 _MEDIA = (".width", ".height", ".nrows", ".ncols", ".size", ".count")
 
 
 def main() -> None:
-    """Show the runs that the command line asks for until Ctrl-C."""
+    """Shows the runs that the command line asks for until Ctrl-C."""
     with guarded(command_name()):
         asked = run_table.parse(__doc__, _flags)
         if asked.port is not None and not 0 < asked.port < 65536:
@@ -52,17 +53,17 @@ def main() -> None:
 
 
 def _flags(add: Any) -> None:
-    add("--port", type=int, help="of the page (the first that is free from 7860)")
-    add("--no_open", action="store_true", help="print the address, open no browser")
+    add("--port", type=int, help="Port of the page (the first free one from 7860)")
+    add("--no_open", action="store_true", help="Print the address and open no browser")
 
 
 def prepare(store: str) -> None:
-    """What trackio reads when it is imported: where to keep its data, and to stay offline."""
+    """Sets the environment that trackio reads at its import: its folder, and no network."""
     os.environ.update(TRACKIO_DIR=store, HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False")
 
 
 def fill(project: str, runs: list[RunRecord]) -> None:
-    """Put the runs with their curves and configs into the store."""
+    """Puts the runs with their curves and configs into trackio's store."""
     from trackio.sqlite_storage import SQLiteStorage
 
     keys = run_table.differing(runs)[:3]
@@ -79,13 +80,13 @@ def fill(project: str, runs: list[RunRecord]) -> None:
 
 
 def title(run: RunRecord, keys: list[str]) -> str:
-    """A name that says what is different about a run; its id tells it from its twins."""
+    """The name of a run: its settings that differ from other runs', and its id."""
     said = run_table.label(run, [key for key in keys if run.config.get(key) is not None])
     return f"{said} ({run.id})" if said else run.id
 
 
 def table(run: RunRecord) -> dict[int, dict[str, float]]:
-    """The curves as rows by step; of a run without any, what it measured at its end."""
+    """The curves as rows by step; for a run without curves, its final metrics."""
     rows: dict[int, dict[str, float]] = {}
     for name, (steps, values) in run.curves.items():
         if not name.endswith(_MEDIA):
@@ -95,7 +96,7 @@ def table(run: RunRecord) -> dict[int, dict[str, float]]:
 
 
 def show(project: str, asked: argparse.Namespace) -> str:
-    """Begin to serve the page, on this machine only; returns its address."""
+    """Serves the page on this machine only; returns its address."""
     import trackio
 
     try:

@@ -1,11 +1,11 @@
-"""Where does it come from? From an evaluation back to the raw text, with no server.
+"""Where does a result come from? Follows it back to the raw text, without a server.
 
     python experiments/tools/lineage.py last                   # the newest run that has finished
     python experiments/tools/lineage.py outputs/lora_sst2/RUN/export # or a run's id, or a corpus
-    python experiments/tools/lineage.py RUN --also /mnt/moved  # look there for what has moved
+    python experiments/tools/lineage.py RUN --also /mnt/moved  # search there for moved files
 
-Each line is something that a run made or used: the first twelve digits of its content's digest, the
-run that made it, the commit, and where it lies now. What has changed since then is said.
+Each line is an input or output of a run, with the first twelve digits of its digest, the run and
+the commit that made it, and its place now. Notes name everything that has changed since.
 """
 
 import argparse
@@ -23,15 +23,15 @@ from experiments.common.shell import command_name, relative
 from experiments.reporting import tables
 from experiments.tracking import provenance
 from experiments.tracking.keys import run_folders
-from experiments.tracking.provenance import PASSPORT, Node
+from experiments.tracking.provenance import LINEAGE_FILE, Node
 from experiments.tracking.run_reader import read_run
 
 _GONE = "not here any more"
-_PRUNED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
+_SKIPPED = {"wandb", "checkpoints", "documents", "work", "train", "validation"}
 
 
 def main() -> None:
-    """Print the chain of a run, an export or a corpus."""
+    """Prints the chain of a run, an export or a corpus."""
     with guarded(command_name()):
         asked = _parse()
         index = Index([asked.output, *asked.also])
@@ -44,36 +44,40 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = FlagParser(__doc__)
     add = parser.add_argument
-    add("run", metavar="RUN", help="last, a run's id or folder, an export, or a corpus")
-    add("--output", default="outputs", help="folder under which runs are kept")
-    also = "more folders in which to look for what is no longer where it was (data)"
+    add(
+        "run",
+        metavar="RUN",
+        help="Start of the chain: last, a run's id or folder, an export, or a corpus",
+    )
+    add("--output", default="outputs", help="Folder in which all runs are kept (outputs)")
+    also = "More folders in which to search for files that have moved (data)"
     add("--also", nargs="+", default=["data"], metavar="FOLDER", help=also)
-    add("--json", action="store_true", help="the chain as JSON")
+    add("--json", action="store_true", help="Print the chain as JSON")
     return parser.parse_args()
 
 
 def find(wanted: str, output: str) -> Node:
-    """What is asked about.
+    """Finds the node of a run, an export or a corpus.
 
     Raises:
-        ValueError: of what is no run, export or corpus, or declared no lineage.
+        ValueError: If it is none of these, or if it has no lineage.
     """
     place = Path(wanted).expanduser()
     if not place.is_dir():
         place = find_run(wanted, Path(output), lambda run: run.finished, "finished run").path
     if (place / "result.json").is_file():
         return _of_result(place)
-    if (place / PASSPORT).is_file():
+    if (place / LINEAGE_FILE).is_file():
         return provenance.of_export(place)
     if (place / "manifest.json").is_file():
         return provenance.of_corpus(place)
     if (place / "config.yaml").is_file() and run_folders(place):
         return _of_record(place)
-    raise ValueError(f"{wanted}: no run, export or corpus, or one that declared no lineage")
+    raise ValueError(f"{wanted}: not a run, export or corpus with a lineage")
 
 
 def _of_result(run: Path) -> Node:
-    """The evaluation with which a run ended, of the model that it made or was given."""
+    """The evaluation of a finished run, with the model that the run made or was given."""
     result = json.loads((run / "result.json").read_text())
     if "outputs" not in result:
         raise ValueError(f"{run}: ended before runs declared their lineage")
@@ -88,7 +92,7 @@ def _of_result(run: Path) -> Node:
 
 
 def _of_record(run: Path) -> Node:
-    """What a run that has not ended declared at its start."""
+    """The node of an unfinished run, with the inputs that it declared at its start."""
     record = read_run(run)
     config = record.config
     if "inputs" not in config:
@@ -100,18 +104,19 @@ def _of_record(run: Path) -> Node:
 
 def _walk(root: str) -> Iterator[tuple[str, list[str]]]:
     for folder, below, files in os.walk(root):
-        below[:] = [name for name in below if name not in _PRUNED and not name.startswith(".")]
+        below[:] = [name for name in below if name not in _SKIPPED and not name.startswith(".")]
         yield folder, files
 
 
 class Index:
-    """What lies in some folders, by digest; they are only searched when something is missing."""
+    """Finds nodes by digest in some folders, which it searches only when a node is missing."""
 
     def __init__(self, roots: list[str]) -> None:
         self.roots = roots
         self._nodes: dict[str, Node] | None = None
 
     def get(self, digest: str) -> Node | None:
+        """The node with this digest, if the folders hold it."""
         if self._nodes is None:
             self._nodes = {}
             for node in self._found():
@@ -120,26 +125,30 @@ class Index:
         return self._nodes.get(digest)
 
     def _found(self) -> Iterator[Node]:
-        """As they were declared: nothing is hashed yet."""
+        """Yields the nodes in the folders with their declared digests; nothing is hashed."""
         for folder, files in (found for root in self.roots for found in _walk(root)):
             place = Path(folder)
             with suppress(OSError, ValueError, KeyError):  # of another program, or older
                 if "result.json" in files:
                     yield {**_of_result(place)["inputs"]["model"], "path": None}
-                if PASSPORT in files:
-                    said = json.loads((place / PASSPORT).read_text())
+                if LINEAGE_FILE in files:
+                    said = json.loads((place / LINEAGE_FILE).read_text())
                     yield {**said, "path": str(place.resolve())}
                 if "manifest.json" in files:
                     said = shards.read_manifest(place)
                     path = str(place.resolve())
-                    yield {"digest": said["fingerprint"], "path": path, **provenance.made_of(said)}
+                    yield {
+                        "digest": said["fingerprint"],
+                        "path": path,
+                        **provenance.made_from(said),
+                    }
                     yield provenance.of_tokenizer(place / "tokenizer")
 
     def follow(self, node: Node, notes: list[str]) -> Node:
-        """The node with all that is behind it, and where each of them lies now."""
+        """The node with all inputs before it, and the place of each now."""
         node = {**node, "where": self._where(node, notes)}
         if "declared" in node:
-            notes += provenance.broken({node["type"]: node})
+            notes += provenance.changed_inputs({node["type"]: node})
         if not node.get("inputs") and provenance.is_folder(node):
             known = self.get(node["digest"]) or {}
             node |= {k: known[k] for k in ("run", "commit", "inputs") if known.get(k)}
@@ -150,7 +159,7 @@ class Index:
         return node
 
     def _where(self, node: Node, notes: list[str]) -> str:
-        """Where it lies: as it was, if it still is, else wherever the same content is found."""
+        """The place of a node: its old one, or one where the same content is found."""
         path, kind = node.get("path"), node["type"]
         if path is None:
             return "" if kind in ("text", "dataset") else "on the package index"
@@ -171,7 +180,7 @@ class Index:
 
 
 def tree(root: Node, notes: list[str]) -> str:
-    """A line for each node under a line of heads, and the notes."""
+    """The chain as text: a line for each node below the headings, then the notes."""
     rows = [("", "digest", "run", "date", "commit", "where"), *_rows(root, "", "", set())]
     return "\n".join([tables.columns(rows), *(f"note   {note}" for note in dict.fromkeys(notes))])
 
@@ -196,7 +205,7 @@ def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[s
 
 
 def _said(node: Node) -> str:
-    """A node's name; of an evaluation, what came of it."""
+    """The name of a node; for an evaluation, its main metric."""
     metrics = node.get("about", {}).get("metrics", {})
     if not metrics:
         return node["name"]
@@ -206,7 +215,7 @@ def _said(node: Node) -> str:
 
 
 def _date(run: str) -> str:
-    """When a run began, which its id tells: 261125-101500-ab12."""
+    """The start of a run, read from its id, as 261125-101500-ab12; empty for other ids."""
     day, time = run[:6], run[7:13]
     if not (day.isdigit() and time.isdigit() and len(time) == 6):
         return ""

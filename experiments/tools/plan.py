@@ -1,11 +1,12 @@
-"""How long, on how many devices, and does it fit? A pre-training run's size before it is begun.
+"""How long will pre-training take, and does it fit into memory?
 
     python experiments/tools/plan.py --size base --tokens 10e9 --gpu h100 --devices 8
     python experiments/tools/plan.py --size base --tokens 10e9 --gpu h100 --devices 64 --price 2.5
     python experiments/tools/plan.py --size config.json --scored 0.15 --row_tokens 512
 
-Counts the network's FLOPs and what its forward pass keeps; assumes what it prints as assumed. The
-utilisation (MFU) of a run of yours is in its result.json: give it as --mfu.
+Estimates a run before it starts. It counts the network's FLOPs and the bytes that its forward pass
+keeps, and prints every assumption. The utilisation (MFU) of one of your runs is in its result.json:
+give it as --mfu.
 """
 
 import argparse
@@ -19,17 +20,17 @@ from experiments.tools.cost_model import NAMES
 
 ASSUMED_MFU = 0.4
 # GPT-2 of 124 M parameters on rows of 1,024 tokens: FLOPs per token, as cost_model.count finds, and
-# runs that were told of: by whom, device, how many, tokens, hours.
+# published runs: source, device, number of devices, tokens, hours.
 GPT2_FLOPS = 0.8544e9
 PUBLISHED = [
     ("llm.c, as modded-nanogpt's README quotes it", "H100", 8, 10e9, 0.75),
     ("nanoGPT's README: 600,000 steps of 491,520 tokens in 4 days", "A100", 8, 2.95e11, 96.0),
 ]
-SHARE = "share of tokens whose word is predicted: 1 for CausalLM, 0.15 for MaskedLM (1)"
+SHARE = "Share of tokens whose word is predicted: 1 for CausalLM, 0.15 for MaskedLM (1)"
 
 
 def main() -> None:
-    """Print the plan that the command line asks for."""
+    """Prints the plan that the command line asks for."""
     with guarded(command_name()):
         print(plan(_parse()))
 
@@ -37,22 +38,38 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = FlagParser(__doc__)
     add = parser.add_argument
-    add("--size", default="base", help="tiny, mini, small, base, or a config.json (base)")
-    add("--family", default="gpt2", help="of a size by name, as transformers names it (gpt2)")
-    add("--vocabulary", type=int, default=50257, help="entries (50257)")
-    add("--row_tokens", type=int, default=1024, help="tokens of a row (1024)")
-    add("--tokens", type=float, default=10e9, help="of the whole run, as 10e9 (10e9)")
+    add(
+        "--size",
+        default="base",
+        help="Size of the network: tiny, mini, small, base, or a config.json (base)",
+    )
+    add(
+        "--family",
+        default="gpt2",
+        help="Architecture of a named size, in the words of transformers (gpt2)",
+    )
+    add("--vocabulary", type=int, default=50257, help="Entries of the vocabulary (50257)")
+    add("--row_tokens", type=int, default=1024, help="Tokens of a row (1024)")
+    add("--tokens", type=float, default=10e9, help="Tokens of the whole run (10e9)")
     add("--scored", type=float, default=1.0, help=SHARE)
-    add("--gpu", default="h100", help=f"{', '.join(NAMES)} (h100)")
-    add("--devices", type=int, default=1, help="how many of them (1)")
-    add("--sharded", action="store_true", help="states shared out, as --trainer.strategy fsdp")
-    add("--mfu", type=float, help=f"measured utilisation, 0 to 1 ({ASSUMED_MFU} is assumed)")
-    add("--price", type=float, help="of a device's hour, in your currency (no cost without it)")
+    add("--gpu", default="h100", help=f"Kind of device: {', '.join(NAMES)} (h100)")
+    add("--devices", type=int, default=1, help="Number of devices (1)")
+    add(
+        "--sharded",
+        action="store_true",
+        help="Split the states among devices, as --trainer.strategy fsdp does",
+    )
+    add("--mfu", type=float, help=f"Measured utilisation, from 0 to 1 (assumed: {ASSUMED_MFU})")
+    add(
+        "--price",
+        type=float,
+        help="Price of a device's hour, in your currency (no cost is printed)",
+    )
     return parser.parse_args()
 
 
 class _Vocabulary:
-    """As much of a tokenizer as a config asks for."""
+    """A stand-in for a tokenizer, with the attributes that a config needs."""
 
     pad_token_id = bos_token_id = eos_token_id = cls_token_id = sep_token_id = 0
 
@@ -64,7 +81,11 @@ class _Vocabulary:
 
 
 def plan(asked: argparse.Namespace) -> str:
-    """The lines for what was asked on plan.py's command line."""
+    """The lines of the plan.
+
+    Raises:
+        ValueError: If the network or the device is not known.
+    """
     from callbacks.mfu import PEAKS
     from modules.pretraining import architectures
 
@@ -112,7 +133,7 @@ def plan(asked: argparse.Namespace) -> str:
 
 
 def _published(peaks: dict[str, float]) -> list[str]:
-    """Runs that others told of, and the utilisation that follows from our count of FLOPs."""
+    """Published runs, with the utilisation that follows from our count of FLOPs."""
     return [
         f"{tokens:.3g} tokens on {count} × {device} took {_span(hours)}, "
         f"{100 * implied_mfu(count, tokens, hours, 1e12 * peaks[device]):.0f} % ({who})"
@@ -121,7 +142,7 @@ def _published(peaks: dict[str, float]) -> list[str]:
 
 
 def implied_mfu(count: int, tokens: float, hours: float, peak: float) -> float:
-    """Utilisation of a published run of GPT-2 124M, ``peak`` in FLOP/s of a device."""
+    """The utilisation of a published run of GPT-2 124M; ``peak`` is a device's FLOP/s."""
     return (
         cost_model.hours(GPT2_FLOPS, tokens, peak, 1.0, count) / hours
     )  # at once, if all were used

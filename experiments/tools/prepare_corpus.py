@@ -1,11 +1,11 @@
-"""What is left of raw text when it is made fit for pre-training, and why did the rest go?
+"""Which part of raw text is fit for pre-training? Makes a corpus of it.
 
     python experiments/tools/prepare_corpus.py --source imdb --output data/imdb
     python experiments/tools/prepare_corpus.py --source 'pages/*.html' --output data/pages \\
         --languages en,zh
 
 Cleans, filters, deduplicates and tokenises into shards that the Corpus data module reads. Every
-removed document is in removed.parquet with its reason. Started again after a stop, it goes on.
+removed document is in removed.parquet with the reason. The same command continues after a stop.
 """
 
 import json
@@ -21,14 +21,14 @@ from experiments.reporting import tables
 from experiments.runner.run_folder import new_id
 from experiments.tracking.settings import Tracking, resolve_mode
 
-if TYPE_CHECKING:  # the pipeline's libraries are an extra, whose absence is one line, not a trace
+if TYPE_CHECKING:  # the pipeline's libraries are an extra; without them, the user gets one line
     from datamodules.pipeline.settings import Settings
 
 SAMPLES = 20  # of removed documents for each rule, in the record
 
 
 def main() -> None:
-    """Make the corpus that the command line asks for, or go on making it."""
+    """Makes the corpus that the command line asks for, or continues it."""
     with guarded(command_name()):
         from datamodules.pipeline import execution, reading, tokenizing
         from datamodules.pipeline.decontamination import ContaminationIndex
@@ -38,7 +38,7 @@ def main() -> None:
         origin = reading.prepare(settings.source)
         tokenizing.check(settings.tokenizer, settings.vocabulary)
         sets = evaluation_sets(settings)
-        resolve_mode(tracking)  # what is wrong with it shows before the work
+        resolve_mode(tracking)  # a mistake in it shows before the work
         if execution.claim_folder(settings, origin):
             print(f"note   {settings.output} is finished already")
             _conclude(settings, started)
@@ -56,7 +56,10 @@ def main() -> None:
         try:
             execution.run(settings, plan)
         except KeyboardInterrupt:
-            print(f"\nGo on, without what is done, with: {this_command()}", file=sys.stderr)
+            print(
+                f"\nContinue, without repeating finished parts, with: {this_command()}",
+                file=sys.stderr,
+            )
             raise
         _conclude(settings, started, tracking)
 
@@ -105,7 +108,7 @@ def evaluation_sets(settings: "Settings") -> dict[str, list[str]]:
 
 
 def _conclude(settings: "Settings", started: float, tracking: Tracking | None = None) -> None:
-    """Funnel, record, last line."""
+    """Prints the funnel, records the corpus, and prints the last lines."""
     manifest = json.loads((settings.folder / "manifest.json").read_text())
     print("\n" + funnel_table(manifest))
     where = ""
@@ -126,7 +129,7 @@ def _conclude(settings: "Settings", started: float, tracking: Tracking | None = 
 
 
 def funnel_table(manifest: dict[str, Any]) -> str:
-    """Documents, words and bytes that are left after each stage, and what each stage took."""
+    """A table of documents, words and bytes after each stage, and of removed documents."""
     first = manifest["funnel"][0]
     rows = [("", "documents", "words", "bytes", "taken", "most of them by")]
     rows.append(

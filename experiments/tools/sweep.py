@@ -1,12 +1,12 @@
-"""Which settings are best? W&B's own sweep files, run with no account and no server.
+"""Which settings are best? Runs W&B's sweep files without an account or a server.
 
     python experiments/tools/sweep.py experiments/sweeps/lora_grid.yaml --jobs 2
     python experiments/tools/sweep.py experiments/sweeps/rates_random.yaml --count 20
 
-Grid and random searches as W&B makes them, Bayesian ones by Optuna (pip install -e '.[bayes]').
-Stopped and started again, it goes on with what has not been run. The end is the trials, best
-first, as table, CSV and plot, and as a tracked run. With an account the same file runs on any
-number of machines: `wandb sweep FILE` says the ID for `wandb agent ID` on each.
+Grid and random searches are those of W&B; Optuna does Bayesian ones (pip install -e '.[bayes]').
+The same command continues a sweep that was stopped. The trials, best first, are saved as table, CSV
+and plot, and as a tracked run. With an account the same file runs on any number of machines:
+`wandb sweep FILE` prints the ID for `wandb agent ID` on each.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from experiments.common.shell import command_name, program
 from experiments.reporting import tables
 from experiments.reporting.results import headline, measured
 from experiments.studies import tracked
-from experiments.studies.comparison import how_to_go_on
+from experiments.studies.comparison import resume_hint
 from experiments.studies.dry_run import parse
-from experiments.studies.jobs import Comparison, Job, Row, named, share_of_cores
+from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of_cores
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
 from experiments.studies.sweep.sweep_file import SweepFile, flag, read
@@ -34,20 +34,22 @@ from experiments.tracking.keys import LOWER_IS_BETTER
 
 
 def main() -> None:
-    """``sweep.py FILE``."""
+    """Runs the sweep of a file, and reports it."""
     with guarded(command_name()):
         asked = _parse()
         plan = read(asked.file)
         count = _count(plan, asked.count)
         check(plan)
-        os.environ.update(share_of_cores(asked.jobs))  # what is forked reads it when it loads
+        os.environ.update(
+            share_of_cores(asked.jobs)
+        )  # before the first fork, whose libraries read it
         title = plan.file.stem
         print(f"{title}: {plan.method}, {count} trials of {plan.program.name}", flush=True)
         parsed = parse(plan.program, _each_value_once(plan, asked.seed))[0]
         root = Path(asked.output) / "sweep" / title
         for note in plan.notes:
             print(f"note   {note}")
-        with how_to_go_on():
+        with resume_hint():
             trials, failed = _run(plan, count, root, asked)
             if not trials:
                 raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
@@ -68,13 +70,13 @@ def _count(plan: SweepFile, wanted: int | None) -> int:
     most, wanted = size(plan), wanted or plan.cap
     if wanted is None and plan.method != "grid":
         raise ValueError(
-            f"--count: {plan.method} has no end; say how many trials, or run_cap in it"
+            f"--count: {plan.method} has no end; give a number of trials, or run_cap in the file"
         )
     return min(n for n in (most, wanted) if n is not None)
 
 
 def _each_value_once(plan: SweepFile, seed: int) -> list[list[str]]:
-    """Command lines in which every value that is listed occurs: what is wrong with one shows."""
+    """Command lines that together hold every listed value, to find mistakes before the runs."""
     first = propose(plan, [], seed)
     rows = [first]
     for parameter in plan.parameters:
@@ -86,7 +88,7 @@ def _each_value_once(plan: SweepFile, seed: int) -> list[list[str]]:
 def _run(
     plan: SweepFile, count: int, root: Path, asked: argparse.Namespace
 ) -> tuple[dict[Job, dict], dict[Job, str]]:
-    """Results of what has finished, with the flags under ``given``; and what has failed."""
+    """Runs the trials; returns results, with the settings as ``given``, and failures."""
     done: list[tuple[dict[str, Any], float | None]] = []
     results, failed = {}, {}
     for batch in _batches(plan, count, root, asked, done):
@@ -108,9 +110,9 @@ def _run(
 def _batches(
     plan: SweepFile, count: int, root: Path, asked: argparse.Namespace, done: list
 ) -> Iterator[list[dict[str, Any]]]:
-    """What to run at a time: all of it, or as many as run at once where each learns from others.
+    """Yields the trials to run together: all, or with bayes as many as run at the same time.
 
-    What has been proposed is kept, since it follows from what had finished then.
+    Proposals of bayes are saved, since they follow from the trials that had finished by then.
     """
     kept, wanted = root / "proposed.json", [str(plan.parameters), asked.seed]
     before = json.loads(kept.read_text()) if kept.exists() else {}
@@ -127,7 +129,7 @@ def _batches(
                 break
             batch.append(given)
         if not batch:
-            print("note   every trial that there is has been run")
+            print("note   all possible trials have been run")
             return
         if plan.method == "bayes":
             proposed = [*proposed[: len(done)], *batch, *proposed[len(done) + len(batch) :]]
@@ -142,7 +144,7 @@ def _job(plan: SweepFile, number: int, given: dict[str, Any], root: Path) -> Job
     tags = json.dumps(["sweep", plan.method])
     row = Row(
         f"trial {number + 1:02}",
-        named(plan.program),
+        script_name(plan.program),
         (*plan.words, *flags),
         tracking=(*project, "--tracking.job_type", "sweep-run", f"--tracking.tags={tags}"),
     )
@@ -165,25 +167,25 @@ def _write(
     head, cells = trial_table.table(plan, rows, metric)
     texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
     for name, content in texts.items():
-        with files.whole(root / name) as scratch:
+        with files.atomic_write(root / name) as scratch:
             scratch.write_text(content)
     trial_table.draw(plan, rows, metric, root / "trials.png")
     config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
     settings = tracking | ({"project": plan.project} if plan.project else {})
     best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}
     shown = {"trials": (head, cells)}
-    return tracked.once(root, "".join(texts.values()), settings, config, shown, "sweep", best)
+    return tracked.log_once(root, "".join(texts.values()), settings, config, shown, "sweep", best)
 
 
 def _parse() -> argparse.Namespace:
     usage = "FILE [--count N] [--jobs N] [--seed N] [--output FOLDER]"
     parser = FlagParser(__doc__, usage)
     add = parser.add_argument
-    add("file", help="a sweep file of W&B, such as those in experiments/sweeps/")
-    add("--count", type=int, help="trials at most (run_cap of the file; all of a grid)")
-    add("--jobs", type=int, default=1, help="trials at a time, the cores shared out (1)")
-    add("--seed", type=int, default=0, help="of the search; the runs' is --seed_everything (0)")
-    add("--output", default="outputs", help="folder that keeps it all (outputs)")
+    add("file", help="Sweep file of W&B, such as those in experiments/sweeps/")
+    add("--count", type=int, help="Most trials (run_cap of the file; all of a grid)")
+    add("--jobs", type=int, default=1, help="Trials at the same time, which share the cores (1)")
+    add("--seed", type=int, default=0, help="Seed of the search, not of the runs (0)")
+    add("--output", default="outputs", help="Folder for runs and results (outputs)")
     asked = parser.parse_args(sys.argv[1:])
     at_least_one(asked, "count", "jobs")
     return asked

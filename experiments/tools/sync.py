@@ -1,11 +1,11 @@
-"""Has all that I recorded reached W&B? Uploads runs that lie on disk, and asks the server.
+"""Have all my runs reached W&B? Uploads runs from disk, and asks the server.
 
     python experiments/tools/sync.py                        # every run under outputs/
     python experiments/tools/sync.py outputs/lora_sst2/RUN
 
-Runs are uploaded one after another in the order in which they were started, those offline and what
-the server missed of those online; the server is then asked for rows, summary and artifacts. It can
-be repeated: what has arrived is left alone, and a run that went on since is completed.
+It uploads offline runs, and the rest of online runs that the server lacks, in the order in which
+they were started. Then it asks the server for rows, summary and artifacts. The command can be
+repeated: it skips runs that have arrived, and completes a run that was resumed since.
 """
 
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Upload what has not arrived; exit code 1 if some of it could not be."""
+    """Uploads the runs that have not arrived; ends with exit code 1 if an upload fails."""
     with guarded(command_name()):
         places = _parse()
         runs = find_local_runs(places)
@@ -38,19 +38,19 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as scratch:
                 counts = _upload_all(runs, *_server(scratch))
         except KeyboardInterrupt:
-            print(f"\nGo on, without what has arrived, with: {again}", file=sys.stderr)
+            print(f"\nContinue, without uploaded runs, with: {again}", file=sys.stderr)
             raise
         shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         print(f"done   {' '.join(map(str, places))} ({shown})")
         if counts["failed"]:
-            print(f"       once more, without what has arrived: {again}")
+            print(f"       repeat, without uploaded runs, with: {again}")
             raise SystemExit(1)
 
 
 def _parse() -> list[Path]:
     parser = FlagParser(__doc__)
     parser.add_argument(
-        "folders", nargs="*", type=Path, default=[Path("outputs")], help="of runs (outputs)"
+        "folders", nargs="*", type=Path, default=[Path("outputs")], help="Folders of runs (outputs)"
     )
     places = parser.parse_args().folders
     for place in places:
@@ -60,7 +60,11 @@ def _parse() -> list[Path]:
 
 
 def _server(scratch: str) -> tuple["wandb.Api", str]:
-    """The way to the server and where it is; a line says so."""
+    """Connects to the server and prints its host; returns the client and the host.
+
+    Raises:
+        ValueError: If there is no key, or if the server does not answer.
+    """
     host, source = find_key()
     if source is None:
         raise ValueError(f"no key for {host}: run `wandb login` or set WANDB_API_KEY")

@@ -1,9 +1,10 @@
-"""A W&B workspace and a report with the panels that matter for these runs. Needs an account.
+"""How do I compare runs in W&B? Saves a workspace and a report there.
 
     python experiments/tools/workspace.py entity/project
     python experiments/tools/workspace.py entity/project --metric test/accuracy --by model.rank
 
-Validation curves, quality beside cost, and which settings matter. Needs pretune[workspace].
+Needs an account and pretune[workspace]. The panels show validation curves, quality against cost,
+and the importance of settings.
 """
 
 import argparse
@@ -23,7 +24,7 @@ _COSTS = {
 
 
 def main() -> None:
-    """Save workspace and report of the project that the command line names."""
+    """Saves workspace and report of the project that the command line names."""
     with guarded(command_name()):
         asked = _parse()
         entity, _, project = asked.project.partition("/")
@@ -37,15 +38,21 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = FlagParser(__doc__)
-    parser.add_argument("project", metavar="ENTITY/PROJECT", help="of W&B")
-    parser.add_argument("--metric", default="test/accuracy", help="that counts (test/accuracy)")
-    parser.add_argument("--by", default="model.class", help="setting to group by (model.class)")
-    parser.add_argument("--name", default="Runs compared", help="of both (Runs compared)")
+    parser.add_argument("project", metavar="ENTITY/PROJECT", help="Project of W&B")
+    parser.add_argument(
+        "--metric", default="test/accuracy", help="Metric of quality (test/accuracy)"
+    )
+    parser.add_argument(
+        "--by", default="model.class", help="Setting to group runs by (model.class)"
+    )
+    parser.add_argument(
+        "--name", default="Runs compared", help="Name of workspace and report (Runs compared)"
+    )
     return parser.parse_args()
 
 
 def curves(metric: str) -> list[Any]:
-    """What is validated, by steps: the metric that counts, both losses."""
+    """Panels of validation by step: the metric and both losses."""
     import wandb_workspaces.reports.v2 as wr
 
     validated = metric.replace("test/", "val/")
@@ -58,7 +65,7 @@ def curves(metric: str) -> list[Any]:
 
 
 def costs(metric: str) -> list[Any]:
-    """Quality beside what it cost, a point for each run."""
+    """Panels of quality against cost, with a point for each run."""
     import wandb_workspaces.reports.v2 as wr
 
     def of(name: str) -> Any:
@@ -71,7 +78,7 @@ def costs(metric: str) -> list[Any]:
 
 
 def settings(metric: str, by: str) -> list[Any]:
-    """Which settings matter, the metric by one of them, and in what runs differ."""
+    """Panels of settings: their importance, the metric by one of them, and their differences."""
     import wandb_workspaces.reports.v2 as wr
 
     return [
@@ -82,6 +89,7 @@ def settings(metric: str, by: str) -> list[Any]:
 
 
 def sections(asked: argparse.Namespace) -> dict[str, list[Any]]:
+    """All panels, by the title of their section."""
     return {
         "Validation": curves(asked.metric),
         "Quality and cost": costs(asked.metric),
@@ -90,7 +98,7 @@ def sections(asked: argparse.Namespace) -> dict[str, list[Any]]:
 
 
 def workspace(entity: str, project: str, asked: argparse.Namespace) -> Any:
-    """Those panels in a saved view, runs grouped, the best first."""
+    """The panels as a saved view, with runs in groups and the best first."""
     import wandb_workspaces.workspaces as ws
 
     best = ws.Ordering(
@@ -110,7 +118,7 @@ def workspace(entity: str, project: str, asked: argparse.Namespace) -> Any:
 
 
 def report(entity: str, project: str, asked: argparse.Namespace) -> Any:
-    """The same as a page to share, with what each part is for."""
+    """The panels as a page to share, with a sentence on each section."""
     import wandb_workspaces.reports.v2 as wr
 
     runs = wr.Runset(entity=entity, project=project, name="all runs")

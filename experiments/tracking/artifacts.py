@@ -1,6 +1,7 @@
-"""What a run used and made, in its W&B record: the edges of the graph there, offline as well.
+"""Inputs and outputs of a run as W&B artifacts, offline as well.
 
-`wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
+The functions import `wandb` when they run: the import takes half a second, which `--help` does
+without.
 """
 
 import json
@@ -13,7 +14,7 @@ from experiments.tracking.provenance import Node, files_of, is_folder
 
 
 def declare(logger: Any, inputs: dict[str, Node], outputs: dict[str, Node]) -> None:
-    """Put inputs and outputs into the record of a run, as artifacts; offline as well."""
+    """Puts inputs and outputs into the record of a run, as artifacts."""
     run = logger._experiment
     if run is None or run.disabled:
         return
@@ -23,11 +24,11 @@ def declare(logger: Any, inputs: dict[str, Node], outputs: dict[str, Node]) -> N
 
 
 def publish(run: Any, made: Any, used: bool = False) -> Any:
-    """Put a `wandb.Artifact` into the record of a run, as one that it made or used.
+    """Puts a `wandb.Artifact` into the record of a run, as one that it made or used.
 
-    Private, so wandb is pinned. `use_artifact` refuses offline; online both it and `log_artifact`
-    ask the server, which may not answer, and leave nothing on disk for a later upload. This is
-    what they do offline: a record like any other.
+    It calls a private method, so wandb is pinned. `use_artifact` does not work offline; online it
+    and `log_artifact` ask the server, which may not answer, and leave nothing on disk for a later
+    upload. This writes an ordinary record into the log instead.
     """
     made.finalize()
     run._interface.publish_artifact(run, made, ["latest"], use_after_commit=used)
@@ -35,10 +36,10 @@ def publish(run: Any, made: Any, used: bool = False) -> Any:
 
 
 def artifact(node: Node) -> Any:
-    """What W&B keeps: references to the files of a folder, else a small file that says what it is.
+    """Makes the artifact of a node: references to a folder's files, else a small file of facts.
 
-    Whoever makes and whoever uses it gives the same name and the same digests, so for the server
-    it is the same version.
+    The run that makes it and the runs that use it give the same name and the same digests, so the
+    server sees one version.
     """
     import wandb
     from wandb.sdk.artifacts.artifact_manifest_entry import ArtifactManifestEntry

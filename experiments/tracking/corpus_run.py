@@ -1,4 +1,4 @@
-"""A corpus on the dashboard: funnel, samples of what was removed, what it was made of."""
+"""Records a corpus in W&B: funnel, samples of removed documents, inputs and outputs."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ SAMPLES = 20  # of the removed documents of each rule
 
 
 def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
-    """Record a finished corpus; returns where the record is and how to look at it."""
+    """Records a finished corpus; returns the lines that tell how to look at the record."""
     import wandb
 
     tracking.job_type = tracking.job_type or "corpus"
@@ -21,7 +21,10 @@ def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
     corpus = provenance.of_corpus(folder)
     outputs = {"corpus": corpus, "tokenizer": provenance.of_tokenizer(folder / "tokenizer")}
     config = {**manifest["settings"], **{key: manifest[key] for key in facts}}
-    config |= {"inputs": provenance.flat(corpus["inputs"]), "outputs": provenance.flat(outputs)}
+    config |= {
+        "inputs": provenance.for_config(corpus["inputs"]),
+        "outputs": provenance.for_config(outputs),
+    }
     logger = start_logger(tracking, folder, manifest["run"], config, ["corpus"], resume=False)
     run = logger.experiment
     try:
@@ -46,7 +49,7 @@ def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
 
 
 def _samples(file: Path) -> list[list[Any]]:
-    """A header, then the first removals of each rule."""
+    """A header row, then the first removed documents of each rule."""
     seen: dict[str, int] = {}
     with pq.ParquetFile(file) as rows:
         found: list[list[Any]] = [rows.schema_arrow.names]

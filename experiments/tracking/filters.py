@@ -1,4 +1,4 @@
-"""Which runs are meant: ``model=LoRA group=ablate 'model.rank>4' 'val/accuracy>0.8'``."""
+"""Filters that choose runs: ``model=LoRA group=ablate 'model.rank>4' 'val/accuracy>0.8'``."""
 
 import operator
 import re
@@ -16,11 +16,13 @@ _WORDS = {"true": True, "false": False, "null": None, "none": None, "": None}
 
 @dataclass(frozen=True)
 class Filter:
-    """One condition. ``=`` takes several values, joined by commas, of which one must fit.
+    """One condition on a run.
 
     Args:
-        key: of a run's facts, config or metrics.
-        sign: = != > < >= <=
+        key: A name among a run's facts, config or metrics.
+        sign: One of = != > < >= <=.
+        value: The value to compare with; with ``=`` and ``!=``, also several values joined by
+            commas, any of which may fit.
     """
 
     key: str
@@ -28,6 +30,7 @@ class Filter:
     value: str
 
     def fits(self, row: dict[str, Any]) -> bool:
+        """Tells whether a run, as a flat row, meets the condition."""
         there = row.get(self.key)
         if self.sign in _ORDERS:
             number = isinstance(there, int | float) and not isinstance(there, bool)
@@ -38,10 +41,11 @@ class Filter:
 
 
 def parse(words: list[str]) -> list[Filter]:
-    """Filters out of what was typed.
+    """Parses the filters of a command line.
 
     Raises:
-        ValueError: of a word that is no condition, or compares with what is no number.
+        ValueError: If a word is no condition, or its order is compared with something other than a
+            number.
     """
     found = []
     for word in words:
@@ -55,10 +59,10 @@ def parse(words: list[str]) -> list[Filter]:
 
 
 def select(runs: list[RunRecord], filters: list[Filter]) -> list[RunRecord]:
-    """The runs that fit all filters, of which each must be of something that some run has.
+    """The runs that meet all filters.
 
     Raises:
-        ValueError: of an unknown name, with the nearest known one, and where no run is left.
+        ValueError: If no run has a filter's key, or if no run is left.
     """
     rows = [as_row(run) for run in runs]
     known = {key for row in rows for key in row}
@@ -74,7 +78,11 @@ def select(runs: list[RunRecord], filters: list[Filter]) -> list[RunRecord]:
 
 
 def check_known(name: str, known: set[str], flag: str = "") -> None:
-    """Refuse what none of the runs has, and say what is near."""
+    """Checks that a run has this name; the error suggests a similar one.
+
+    Raises:
+        ValueError: If the name is not known.
+    """
     if name not in known:
         raise ValueError(f"{flag}{name}: no run has that{did_you_mean(name, known)}")
 
@@ -89,7 +97,7 @@ def _said(value: Any) -> str:
 
 
 def _same(there: Any, word: str) -> bool:
-    """Whether a value is what the word says, letters large or small."""
+    """Tells whether a value equals a word; upper and lower case are alike."""
     word = word.strip()
     if there is None or isinstance(there, bool):
         return word.lower() in _WORDS and _WORDS[word.lower()] is there

@@ -1,4 +1,4 @@
-"""Names and rules that every reader and writer of a tracked run shares."""
+"""Names and rules that all readers and writers of tracked runs share."""
 
 import math
 import re
@@ -12,7 +12,7 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def run_folders(folder: Path) -> list[Path]:
-    """W&B's folders under a run's folder (or the one given), in the order they were started."""
+    """W&B's folders in a run's folder, or that folder itself, in the order of their start."""
     folder = Path(folder)
     if any(folder.glob("run-*.wandb")):
         return [folder]
@@ -21,7 +21,7 @@ def run_folders(folder: Path) -> list[Path]:
 
 
 def merge_summary(old: dict, new: dict) -> None:
-    """A later summary over an earlier one; `max` and `min` of a metric stay the best of both."""
+    """Merges a later summary into an earlier one; `max` and `min` keep the best of both."""
     for key, value in new.items():
         value = _number(value)
         if isinstance(value, dict) and isinstance(old.get(key), dict):

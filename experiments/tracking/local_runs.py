@@ -1,4 +1,4 @@
-"""A run as it lies on disk, for its upload: its folders, what they hold, what has been uploaded."""
+"""Runs on disk, for their upload: logs, contents, and the mark of an uploaded log."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _MARK = "uploaded.json"
 
 @dataclass(frozen=True)
 class LogFile:
-    """One log of a run, in a folder of W&B's. A run that was resumed has several."""
+    """One log of a run, in a folder of W&B. A run that was resumed has several logs."""
 
     log: Path
 
@@ -24,11 +24,11 @@ class LogFile:
         return self.log.parent
 
     def mark(self, host: str) -> None:
-        """Remembers that this server has all of the log."""
+        """Notes on disk that this server has all of the log."""
         files.write_json(self.folder / _MARK, self._state(host))
 
     def marked(self, host: str) -> bool:
-        """Whether all of the log has been uploaded to this server."""
+        """Tells whether all of the log has been uploaded to this server."""
         file = self.folder / _MARK
         return file.exists() and json.loads(file.read_text()) == self._state(host)
 
@@ -38,13 +38,14 @@ class LogFile:
 
 @dataclass
 class Recorded:
-    """What the logs of a run hold.
+    """The contents of a run's logs.
 
     Attributes:
-        project: W&B project; ``entity`` is its owner.
-        rows: Number of history rows of each log.
+        project: The W&B project.
+        entity: The owner of the project.
+        rows: The number of history rows of each log.
         summary: The last values.
-        artifacts: (type, name, digest) of each artifact that the run made.
+        artifacts: Type, name and digest of each artifact that the run made.
         inputs: Digests of the artifacts that the run used.
         files: Files that an upload will read.
     """
@@ -73,11 +74,11 @@ class LocalRun:
         return relative(self.folder)
 
     def in_use(self) -> bool:
-        return files.busy(self.folder)
+        return files.is_locked(self.folder)
 
     @cached_property
     def recorded(self) -> Recorded:
-        """What its logs hold; logs without a record, of a run killed at once, are left out."""
+        """The contents of its logs; it drops logs without a record, from a run killed at once."""
         found, kept = Recorded(), []
         for log in self.logs:
             held = wandb_log.read(log.log)
@@ -96,7 +97,7 @@ class LocalRun:
 
 
 def find_local_runs(places: list[Path]) -> list[LocalRun]:
-    """Runs with a log under some folders, in the order in which they were started."""
+    """Finds the runs with a log below some folders, in the order in which they were started."""
     logs = {log.resolve() for place in places for log in place.rglob("run-*.wandb")}
     runs: dict[str, LocalRun] = {}
     # A run that made an artifact was started before the run that used it.

@@ -1,4 +1,4 @@
-"""Where a run's record lies, and the commands that show and upload it."""
+"""The place of a run's record, and the commands that show and upload it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # it takes seconds that not every command needs
 
 
 def where(logger: "WandbLogger") -> str:
-    """Where the run is and the commands that show it, for the last screen."""
+    """The place of the run's record and the commands that show it, for the last screen."""
     run = logger._experiment
     if run is None or run.disabled:
         return "W&B is disabled: nothing was tracked"
@@ -29,12 +29,12 @@ def where(logger: "WandbLogger") -> str:
 
 
 def upload(folder: Path) -> str:
-    """The command that uploads a run, or what the server has not taken of it."""
+    """The command that uploads a run, or what the server lacks of it."""
     return f"{program('pretune')} sync {shown(folder)}"
 
 
 def address(logger: "WandbLogger") -> str | None:
-    """The run's URL, or its newest folder if it is offline; None where nothing is tracked."""
+    """The run's URL, or its newest folder if it is offline; None if nothing is tracked."""
     run = logger._experiment
     if run is None or run.disabled:
         return None

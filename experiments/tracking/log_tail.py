@@ -11,8 +11,8 @@ from experiments.tracking.logger import RunLogger
 class LogTail(Callback):
     """Puts the newest rows into each checkpoint and logs them again on resume.
 
-    A kill takes up to a second from W&B's log but nothing from a checkpoint. When that is the
-    younger of the two, the steps between them would be missing from the resumed curve.
+    A kill costs W&B's log up to a second, and a checkpoint nothing. If the checkpoint is newer than
+    the log, the resumed curve would lack the steps between them.
     """
 
     def __init__(self, logger: RunLogger) -> None:

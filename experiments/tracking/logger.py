@@ -1,6 +1,7 @@
-"""The tracked run: open it, log to it, close it with the right state.
+"""Opens a tracked run, logs to it, and closes it with its state.
 
-`wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
+The functions import `wandb` when they run: the import takes half a second, which `--help` does
+without.
 """
 
 import os
@@ -29,7 +30,7 @@ from experiments.tracking.keys import (
 from experiments.tracking.locations import address, upload, where
 from experiments.tracking.run_reader import read_run
 from experiments.tracking.settings import Tracking, resolve_mode
-from experiments.tracking.shutdown import finished
+from experiments.tracking.shutdown import finish_within_limit
 
 __all__ = [
     "RunLogger",
@@ -45,13 +46,13 @@ __all__ = [
 
 State = Literal["finished", "interrupted", "failed"]
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
-TAIL_SECONDS = 3.0  # three times what W&B's log may lag behind
+TAIL_SECONDS = 3.0  # three times the delay of W&B's log
 FINISH_SECONDS = 300  # for the server to take the rest; without a limit a dead one holds the GPU
 _placed: set[str] = set()  # environment variables that start_logger set and finish takes back
 
 
 class RunLogger(WandbLogger):
-    """Lightning's logger over a run whose config was complete when it was opened."""
+    """Lightning's logger for a run that was opened with its complete config."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -61,11 +62,11 @@ class RunLogger(WandbLogger):
         self._best: dict[str, dict[str, float]] = {}
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the parsed config is the config, Lightning's copy would only double it."""
+        """Does nothing: the record holds the parsed config already."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log, and let the summary keep the best instead of the last of each `val/` metric."""
+        """Logs metrics; the summary keeps the best value of each `val/` metric, not the last."""
         numbers = {k: float(v) for k, v in metrics.items() if isinstance(v, (int, float))}
         for key in [k for k in numbers if k.startswith("val/")]:
             kind = "min" if LOWER_IS_BETTER.search(key) else "max"
@@ -82,7 +83,7 @@ class RunLogger(WandbLogger):
                 self._tail.popleft()
 
     def best(self) -> dict[str, dict[str, float]]:
-        """Best value of each `val/` metric, over the earlier parts of a resumed run as well."""
+        """The best value of each `val/` metric, over all parts of a resumed run."""
         before = {key: self.earlier[key] for key in self._best if key in self.earlier}
         merged = {key: dict(value) for key, value in self._best.items()}
         merge_summary(merged, before)
@@ -101,7 +102,7 @@ def start_logger(
     extra_tags: list[str],
     resume: bool,
 ) -> RunLogger:
-    """Open the run under `run_dir/wandb`; only rank 0 does, the others get a silent logger."""
+    """Opens the run in `run_dir/wandb` on rank 0; other ranks get a logger that logs nothing."""
     mode, _ = resolve_mode(tracking)
     run_dir = Path(run_dir).resolve()  # wandb stores staged paths, and sync may run elsewhere
     run, earlier = None, {}
@@ -143,7 +144,7 @@ def _open_run(
     commit = git_commit()
     tags = [*tracking.tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
     settings = wandb.Settings(
-        # The default of 15 s is what a kill -9 would take with it.
+        # With the default of 15 s, a kill -9 would cost as much.
         x_transaction_log_flush_interval=1,
         console="off",  # the progress bar would fill the log
         save_code=False,
@@ -192,7 +193,7 @@ def _open_run(
 
 
 def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
-    """Write the last values and close the run, so that the next one starts afresh."""
+    """Writes the last values, closes the run, and resets the environment for the next one."""
     run = logger._experiment
     if run is None or logger.closed:
         return
@@ -202,7 +203,7 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
     run.summary.update({**logger.best(), **redact({**summary, "state": state})})
     kept = [tag for tag in run.tags or () if tag not in STATES]
     run.tags = (*kept, state) if state in STATES else tuple(kept)
-    if not finished(run, EXIT_CODES[state]):
+    if not finish_within_limit(run, EXIT_CODES[state]):
         rest = upload(Path(logger.save_dir))
         rank_zero_warn(f"W&B did not take all of the run; to upload the rest: {rest}")
     while _placed:
@@ -210,7 +211,7 @@ def finish(logger: RunLogger, state: State, summary: Mapping[str, Any]) -> None:
 
 
 def _place(name: str, value: Any) -> None:
-    """Set an environment variable unless the user did; finish takes it back."""
+    """Sets an environment variable unless the user did; ``finish`` removes it."""
     if name not in os.environ or name in _placed:
         os.environ[name] = str(value)
         _placed.add(name)
@@ -218,7 +219,7 @@ def _place(name: str, value: Any) -> None:
 
 @contextmanager
 def _clean_argv() -> Iterator[None]:
-    """wandb records the command line: let it see one without secrets."""
+    """Hides secrets in the command line, which wandb records."""
     argv = sys.argv
     sys.argv = argv[:1] + redact_argv(argv[1:])
     try:

@@ -11,7 +11,11 @@ from experiments.tracking.run_reader import Curves, RunRecord, flat, numbers
 
 
 def online(project: str) -> list[RunRecord]:
-    """The runs of a project of W&B, entity/project, in the order in which they began."""
+    """The runs of a W&B project, entity/project, in the order in which they began.
+
+    Raises:
+        ValueError: If W&B does not give them.
+    """
     import wandb
 
     try:
@@ -34,19 +38,19 @@ def _online(run: Any) -> RunRecord:
         config=flat(dict(run.config)),
         metrics=numbers(summary),
         place=run.url,
-        load=partial(_scanned, run),
+        load=partial(_online_curves, run),
     )
 
 
 def _local_time(written: str | None) -> str:
-    """W&B's time, which is universal, as this machine would have written it."""
+    """W&B's time, which is UTC, as local time."""
     if not written:
         return ""
     began = datetime.fromisoformat(written).replace(tzinfo=UTC)
     return began.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _scanned(run: Any) -> Curves:
+def _online_curves(run: Any) -> Curves:
     points: dict[str, dict[int, float]] = {}
     for row in run.scan_history():
         step = int(row.get(STEP) or row.get("_step") or 0)

@@ -1,7 +1,7 @@
-"""What a run used and what it made, each with a digest of its content, and where that came from.
+"""Inputs and outputs of runs, each with a digest of its content and with its own inputs.
 
-An export and a corpus say themselves where they came from (``lineage.json``, ``manifest.json``), so
-the chain can be followed with no server, and after a folder was moved.
+An export and a corpus hold their own origin (``lineage.json``, ``manifest.json``). The chain can so
+be followed without a server, and after a folder was moved.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from datamodules import digests, packaged, shards
 from experiments.common import files
 from experiments.common.redaction import redact
 
-PASSPORT = "lineage.json"  # in an export; of its folder's digest it is no part
+LINEAGE_FILE = "lineage.json"  # in an export; the digest of the folder leaves it out
 _KEPT = ("name", "type", "digest", "path")
 _FOLDERS = ("corpus", "tokenizer", "model")
 
@@ -21,12 +21,20 @@ _FOLDERS = ("corpus", "tokenizer", "model")
 class Node(TypedDict, total=False):
     """Something that runs use or make.
 
-    name, type, digest and path are in every run's config. run and commit made it of its inputs;
-    declared is its maker's digest, where that is another one; about is what a record holds.
+    Attributes:
+        name: A name that a reader recognises.
+        type: One of text, corpus, tokenizer, model, dataset, evaluation and package.
+        digest: The digest of its content.
+        path: Its file or folder; None if it is in none.
+        run: The run that made it.
+        commit: The commit of this repository that made it.
+        inputs: The nodes that it was made from, by role.
+        declared: The digest when it was made, if its content has changed since.
+        about: The facts that its record in W&B holds.
     """
 
     name: str
-    type: str  # text | corpus | tokenizer | model | dataset | evaluation | package
+    type: str
     digest: str
     path: str | None
     run: str | None
@@ -36,13 +44,19 @@ class Node(TypedDict, total=False):
     about: dict[str, Any]
 
 
-def flat(nodes: dict[str, Node]) -> dict[str, dict[str, Any]]:
-    """What a run's config says of its inputs, by role."""
+def for_config(nodes: dict[str, Node]) -> dict[str, dict[str, Any]]:
+    """The entries of a run's config for some nodes, by role."""
     return {role: {key: node.get(key) for key in _KEPT} for role, node in nodes.items()}
 
 
 def inputs_of(data: dict[str, Any], datamodule: Any, backbone: str | None) -> dict[str, Node]:
-    """What a run begins with, by role: ``data`` is what the data module says of itself."""
+    """The inputs of a run, by role.
+
+    Args:
+        data: The facts of the data module about itself.
+        datamodule: The data module.
+        backbone: A bundled name, a folder or a hub id; None for a new network.
+    """
     if data["source"] == "corpus":
         place = datamodule.folder
         found = {"corpus": of_corpus(place), "tokenizer": of_tokenizer(place / "tokenizer")}
@@ -51,8 +65,8 @@ def inputs_of(data: dict[str, Any], datamodule: Any, backbone: str | None) -> di
     return found | ({"backbone": of_backbone(backbone)} if backbone else {})
 
 
-def broken(nodes: dict[str, Node]) -> list[str]:
-    """A line for each input that is no longer what its maker declared."""
+def changed_inputs(nodes: dict[str, Node]) -> list[str]:
+    """A line for each input whose content has changed since it was made."""
     return [
         f"{role} {node['name']} has changed since {node.get('run') or 'its run'} made it: "
         f"digest {node['digest'][:12]}, not {node['declared'][:12]}"
@@ -62,18 +76,19 @@ def broken(nodes: dict[str, Node]) -> list[str]:
 
 
 def of_package(package: packaged.Package, kind: str = "package") -> Node:
-    """Where a chain ends: what the package index carries, by the SHA-256 of its archive."""
+    """The node of a package, with the SHA-256 of its archive: the end of a chain."""
     name = f"{package.name}=={package.version}"
     return {"name": name, "type": kind, "digest": package.sha256, "path": None}
 
 
-def _packed(origin: str) -> dict[str, Node]:
+def _package_of(origin: str) -> dict[str, Node]:
+    """The package behind bundled data, under its role; empty for other data."""
     package = packaged.find_package(origin)
     return {"package": of_package(package)} if package else {}
 
 
 def of_dataset(data: dict[str, Any]) -> Node:
-    """Of labelled texts or of conversations: the fingerprint is that of all of them."""
+    """The node of labelled texts or conversations, with the fingerprint of all of them."""
     origin, files = data["origin"], data["source"] == "files"
     node: Node = {
         "name": Path(origin).name if files else origin,
@@ -81,31 +96,31 @@ def of_dataset(data: dict[str, Any]) -> Node:
         "digest": data["fingerprint"],
         "path": str(Path(origin).resolve()) if files else None,
     }
-    return node | {"inputs": made} if (made := _packed(origin)) else node
+    return node | {"inputs": made} if (made := _package_of(origin)) else node
 
 
 def of_corpus(folder: Path) -> Node:
-    """Of a folder of ``prepare_corpus.py``; its digest is its fingerprint, computed anew."""
+    """The node of a corpus of ``prepare_corpus.py``, with its fingerprint computed anew."""
     manifest, digest = shards.read_manifest(folder), shards.fingerprint(folder)
     node: Node = {
         "name": f"corpus-{manifest['fingerprint'][:12]}",
         "type": "corpus",
         "digest": digest,
         "path": str(folder.resolve()),
-        **made_of(manifest),
+        **made_from(manifest),
     }
     return node | ({"declared": d} if (d := manifest["fingerprint"]) != digest else {})
 
 
 def of_tokenizer(folder: Path) -> Node:
-    """Of a tokenizer's folder; a corpus's comes from the same texts."""
+    """The node of a tokenizer's folder; one in a corpus has the corpus's inputs."""
     node = of_folder(folder, "tokenizer")
     manifest = folder.parent / "manifest.json"
-    return node | made_of(json.loads(manifest.read_text())) if manifest.is_file() else node
+    return node | made_from(json.loads(manifest.read_text())) if manifest.is_file() else node
 
 
-def made_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Run, commit and inputs of a corpus and of its tokenizer."""
+def made_from(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The run, commit and inputs that a corpus's manifest holds."""
     made = {"run": manifest.get("run"), "commit": manifest.get("git_commit")}
     if "inputs" not in manifest:
         return made
@@ -117,7 +132,7 @@ def made_of(manifest: dict[str, Any]) -> dict[str, Any]:
         "digest": manifest["inputs"],
         "path": str(source.resolve()) if source.exists() else None,
     }
-    text |= {"inputs": found} if (found := _packed(origin)) else {}
+    text |= {"inputs": found} if (found := _package_of(origin)) else {}
     inputs = {"text": text}
     if settings["tokenizer"] in packaged.BACKBONES:  # it was there before the corpus
         package = packaged.PACKAGES[settings["tokenizer"]]
@@ -126,7 +141,7 @@ def made_of(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_backbone(name: str) -> Node:
-    """Of pretrained weights: a bundled name, a folder, or a hub id."""
+    """The node of pretrained weights: a bundled name, a folder, or a hub id."""
     if name in packaged.BACKBONES:
         return of_package(packaged.PACKAGES[name], "model")
     folder = Path(name).expanduser()
@@ -139,18 +154,22 @@ def of_backbone(name: str) -> Node:
 
 
 def of_export(folder: Path) -> Node:
-    """Of a folder with weights, or of the export that it is a part of."""
-    home = next((f for f in (folder, folder.parent) if (f / PASSPORT).is_file()), folder)
+    """The node of a folder with weights, or of the export that holds the folder."""
+    home = next((f for f in (folder, folder.parent) if (f / LINEAGE_FILE).is_file()), folder)
     node = of_folder(home, "model")
-    if (home / PASSPORT).is_file():
-        passport = json.loads((home / PASSPORT).read_text())
+    if (home / LINEAGE_FILE).is_file():
+        passport = json.loads((home / LINEAGE_FILE).read_text())
         node |= {k: passport[k] for k in ("name", "run", "commit", "inputs")}
         node |= {"declared": d} if (d := passport["digest"]) != node["digest"] else {}
     return node
 
 
 def of_folder(folder: Path, kind: str) -> Node:
-    """Of a folder that does not say where it came from."""
+    """The node of a folder that does not hold its own origin.
+
+    Raises:
+        FileNotFoundError: If the folder holds no files.
+    """
     if not (files := files_of(folder, kind)):
         raise FileNotFoundError(f"{folder}: holds no files")
     digest = digests.combined(files)
@@ -158,18 +177,18 @@ def of_folder(folder: Path, kind: str) -> Node:
     return {"name": name, "type": kind, "digest": digest, "path": str(folder.resolve())}
 
 
-def sign(folder: Path, name: str, made: dict[str, Any]) -> Node:
-    """Write into an export where it came from; ``made`` is its run, commit and inputs."""
+def write_lineage(folder: Path, name: str, made: dict[str, Any]) -> Node:
+    """Writes the origin of an export into its folder; ``made`` holds run, commit and inputs."""
     node = of_folder(folder, "model") | {"name": name, **made}
     said = {key: value for key, value in node.items() if key != "path"}  # it may be moved
-    files.write_json(folder / PASSPORT, redact(said))
+    files.write_json(folder / LINEAGE_FILE, redact(said))
     return node
 
 
 def evaluation(
     name: str, metrics: dict[str, float], model: Node, data: dict[str, Any], file: Path
 ) -> Node:
-    """The record of a test: which model, on which rows of which data, with what result."""
+    """The node of an evaluation: the model, the data with its rows, and the metrics."""
     about = {
         "metrics": metrics,
         "model": {key: model[key] for key in ("name", "digest")},
@@ -181,23 +200,24 @@ def evaluation(
 
 
 def is_folder(node: Node) -> bool:
-    """Whether it is of files whose digest can be computed again."""
+    """Tells whether the node is a folder of files, whose digest can be computed again."""
     own = node.get("path") is not None and not node["name"].startswith("hub:")
     return own and node["type"] in _FOLDERS
 
 
 def digest_of(folder: Path, kind: str) -> str | None:
-    """Of what lies there, as a corpus, a tokenizer or a model; None if nothing does."""
+    """The digest of a folder as a corpus, a tokenizer or a model; None if it cannot be read."""
     try:
         return (of_corpus(folder) if kind == "corpus" else of_folder(folder, kind))["digest"]
-    except (OSError, ValueError):  # such as a corpus of which half was removed
+    except (OSError, ValueError):  # such as a corpus without some of its shards
         return None
 
 
 def files_of(folder: Path, kind: str) -> dict[str, digests.Digest]:
+    """The digests of the files that make up a corpus, a tokenizer or a model."""
     if kind == "corpus":
         parts = ("manifest.json", "tokenizer", "train", "validation")
         names = [n for n in digests.contents(folder) if n.partition("/")[0] in parts]
     else:
-        names = digests.contents(folder, without=[PASSPORT])
+        names = digests.contents(folder, without=[LINEAGE_FILE])
     return digests.of_files(folder, names)

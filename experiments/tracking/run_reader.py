@@ -1,4 +1,4 @@
-"""Reads runs and their curves back, from folders on this disk or from W&B."""
+"""Reads tracked runs and their curves back from disk."""
 
 import hashlib
 import json
@@ -12,27 +12,27 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.files import busy
+from experiments.common.files import is_locked
 from experiments.tracking import wandb_log
 from experiments.tracking.keys import merge_summary, run_folders
 from experiments.tracking.wandb_log import LogContents
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # steps and values, (N,) each, by metric
-_PRUNED = {"checkpoints", "export", "documents", "train", "validation", "work"}
-_FORM = 1  # raised when what is remembered changes its meaning
+_SKIPPED = {"checkpoints", "export", "documents", "train", "validation", "work"}
+_CACHE_VERSION = 1  # to be raised when the cached values change their meaning
 
 
 @dataclass
 class RunRecord:
-    """A run as it was tracked.
+    """A tracked run.
 
     Attributes:
-        state: finished, failed, interrupted, running, or crashed.
-        started: local time, 2026-11-25 10:15:00.
-        config: flat, with the names that flags have: model is the class, model.rank its rank.
-        metrics: the last value of each, and the best of ``val/``.
-        place: its folder, or its URL.
-        load: reads the curves, all of them.
+        state: One of finished, failed, interrupted, running and crashed.
+        started: The local time of its start, as 2026-11-25 10:15:00.
+        config: The flat config under the names of flags; ``model`` is the class.
+        metrics: The last value of each metric, and the best value of those under ``val/``.
+        place: The folder of the run, or its URL.
+        load: Reads all curves of the run.
     """
 
     id: str
@@ -49,10 +49,11 @@ class RunRecord:
 
     @cached_property
     def curves(self) -> Curves:
+        """All curves of the run, read at the first use."""
         return self.load()
 
     def curve(self, metric: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of a metric; empty where it was not logged."""
+        """Steps and values of a metric, (N,) each; empty if it was not logged."""
         return self.curves.get(metric, (np.empty(0), np.empty(0)))
 
 
@@ -60,7 +61,7 @@ _FIELDS = ("id", "name", "group", "job_type", "tags", "state", "started", "confi
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:
-    """A nested config by dotted names; a class stands under the name of what it is."""
+    """A nested config by dotted names; a class is the value of its flag, as ``model``."""
     found: dict[str, Any] = {}
 
     def walk(value: Any, name: str) -> None:
@@ -76,7 +77,7 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def numbers(summary: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a summary; of a metric that has a best, the best."""
+    """The numbers of a summary; the best value of a metric that has one."""
     found = {}
     for name, value in summary.items():
         if isinstance(value, dict) and len(value) == 1:
@@ -87,10 +88,10 @@ def numbers(summary: dict[str, Any]) -> dict[str, float]:
 
 
 def read_run(folder: Path) -> LogContents:
-    """Reads one run from its folder, with all that its logs hold.
+    """Reads one run from its folder, with all contents of its logs.
 
-    A run that was killed and resumed left several logs. They become one, in which the later log
-    wins on the steps that both have, and a metric's best is the best of both.
+    A run that was killed and resumed has several logs, which are merged: the later log replaces
+    the earlier one at the steps that both have, and a metric's best is the best of both.
 
     Raises:
         ValueError: If the folder holds no run, or more than one.
@@ -99,7 +100,11 @@ def read_run(folder: Path) -> LogContents:
 
 
 def merged(logs: list[Path], folder: Path) -> LogContents:
-    """The contents of a run's logs, given in the order in which they were started, as one."""
+    """Merges the contents of a run's logs, given in the order in which they were started.
+
+    Raises:
+        ValueError: If there is no log, or if the logs are of more than one run.
+    """
     if not logs:
         raise ValueError(f"no W&B run in {folder}")
     whole = LogContents()
@@ -124,23 +129,26 @@ def merged(logs: list[Path], folder: Path) -> LogContents:
 def local(root: Path) -> list[RunRecord]:
     """The runs below a folder, in the order in which they began.
 
-    What was read once is remembered in the cache folder for as long as the files are the same.
+    A run that was read once is taken from the cache folder while its files are the same.
+
+    Raises:
+        ValueError: If there is no run.
     """
     found = logs(root)
     if not found:
         raise ValueError(f"no W&B run in {root}")
-    fresh = [files for files in found.values() if _recall(files) is None]
-    for files in _shown(fresh):
-        _read(files)
-    runs = (_recall(files) for files in found.values())
+    fresh = [files for files in found.values() if _read_cached(files) is None]
+    for files in _with_progress(fresh):
+        _fill_cache(files)
+    runs = (_read_cached(files) for files in found.values())
     return sorted((run for run in runs if run is not None and run.id), key=lambda run: run.started)
 
 
 def logs(root: Path) -> dict[str, list[Path]]:
-    """The logs of each run by its id, in the order in which they were begun."""
+    """The logs of each run by its id, in the order in which they were started."""
     found: dict[str, list[Path]] = {}
     for folder, below, _ in os.walk(root):
-        below[:] = [name for name in below if name not in _PRUNED and not name.startswith(".")]
+        below[:] = [name for name in below if name not in _SKIPPED and not name.startswith(".")]
         if os.path.basename(folder) == "wandb":
             files = [file for name in below for file in Path(folder, name).glob("run-*.wandb")]
             below.clear()
@@ -150,8 +158,8 @@ def logs(root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _shown(fresh: list[list[Path]]) -> Iterator[list[Path]]:
-    """With a bar where it takes a while."""
+def _with_progress(fresh: list[list[Path]]) -> Iterator[list[Path]]:
+    """The runs to read, with a progress bar if there are many."""
     if len(fresh) < 20:
         return iter(fresh)
     from tqdm import tqdm
@@ -159,18 +167,18 @@ def _shown(fresh: list[list[Path]]) -> Iterator[list[Path]]:
     return iter(tqdm(fresh, "reading runs", unit="run", leave=False))
 
 
-def _memory(files: list[Path]) -> tuple[Path, str]:
-    """Where a run is remembered, and what its files must be for that to be true."""
+def _cache_entry(files: list[Path]) -> tuple[Path, str]:
+    """The cache file of a run, and the state of the run's files for which it is valid."""
     from datamodules.packaged import cache_folder
 
     place = hashlib.sha256(str(files[0].resolve()).encode()).hexdigest()[:16]
     states = [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
-    return cache_folder() / "runs" / f"{place}.npz", json.dumps([_FORM, states])
+    return cache_folder() / "runs" / f"{place}.npz", json.dumps([_CACHE_VERSION, states])
 
 
-def _read(files: list[Path]) -> None:
-    """Read a run from its logs, and remember it."""
-    memory, mark = _memory(files)
+def _fill_cache(files: list[Path]) -> None:
+    """Reads a run from its logs and writes it into the cache."""
+    memory, mark = _cache_entry(files)
     log = merged(files, files[0].parent)
     kept = {key: log.facts[key] for key in _FIELDS if key in log.facts} | {
         "id": log.id,
@@ -183,17 +191,17 @@ def _read(files: list[Path]) -> None:
     }
     memory.parent.mkdir(parents=True, exist_ok=True)
     scratch = memory.with_suffix(f".{os.getpid()}.npz")
-    np.savez(scratch, mark=_packed(mark), run=_packed(json.dumps(kept)), **arrays)
+    np.savez(scratch, mark=_as_bytes(mark), run=_as_bytes(json.dumps(kept)), **arrays)
     os.replace(scratch, memory)
 
 
-def _packed(text: str) -> np.ndarray:
+def _as_bytes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), np.uint8)
 
 
-def _recall(files: list[Path]) -> RunRecord | None:
-    """A run as it is remembered; None if it is not, or its files have changed."""
-    memory, mark = _memory(files)
+def _read_cached(files: list[Path]) -> RunRecord | None:
+    """A run from the cache; None if it is not there or if its files have changed."""
+    memory, mark = _cache_entry(files)
     try:
         with np.load(memory) as held:
             if bytes(held["mark"]) != mark.encode():
@@ -203,17 +211,17 @@ def _recall(files: list[Path]) -> RunRecord | None:
         return None
     place = files[-1].parents[2] if files[-1].parents[1].name == "wandb" else files[-1].parent
     if not kept["state"]:
-        kept["state"] = "running" if busy(place) else "crashed"
-    return RunRecord(**kept, place=str(place), load=partial(_curves, memory))
+        kept["state"] = "running" if is_locked(place) else "crashed"
+    return RunRecord(**kept, place=str(place), load=partial(_cached_curves, memory))
 
 
-def _curves(memory: Path) -> Curves:
+def _cached_curves(memory: Path) -> Curves:
     with np.load(memory) as held:
         names = [name for name in held.files if name.startswith("curve/")]
         return {name.removeprefix("curve/"): tuple(held[name]) for name in names}
 
 
 def as_row(run: RunRecord) -> dict[str, Any]:
-    """All of a run but its curves, flat, for a line of a table."""
+    """Facts, config and metrics of a run as one flat line of a table."""
     facts = {key: getattr(run, key) for key in (*_FIELDS[:7], "place")}
     return facts | run.config | run.metrics

@@ -1,4 +1,4 @@
-"""Ask the server what it has of a run."""
+"""Asks the server whether a run has arrived completely."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,13 @@ from experiments.tracking.local_runs import Recorded
 if TYPE_CHECKING:
     import wandb
 
-PATIENCE = (0, 1, 2, 4, 8)  # seconds until a server that takes its time is asked again
+RETRY_AFTER = (0, 1, 2, 4, 8)  # seconds of waiting before each question to the server
 
 
-def missing_after_all(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
-    """What is still missing when the server has been asked again and again."""
+def missing_after_retries(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
+    """The parts that the server lacks after all retries, in words."""
     lacks: list[str] = []
-    for seconds in PATIENCE:
+    for seconds in RETRY_AFTER:
         time.sleep(seconds)
         lacks = missing(api, path, recorded)
         if not lacks:
@@ -23,8 +23,8 @@ def missing_after_all(api: "wandb.Api", path: str, recorded: Recorded) -> list[s
     return lacks
 
 
-def arrived(api: "wandb.Api", path: str) -> int:
-    """Rows of a run that the server has."""
+def uploaded_rows(api: "wandb.Api", path: str) -> int:
+    """The number of a run's history rows that the server has."""
     import wandb
 
     api.flush()
@@ -35,7 +35,7 @@ def arrived(api: "wandb.Api", path: str) -> int:
 
 
 def missing(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
-    """What the server does not have of a run, in words."""
+    """The parts of a run that the server lacks, in words."""
     import wandb
 
     api.flush()
@@ -51,15 +51,15 @@ def missing(api: "wandb.Api", path: str, recorded: Recorded) -> list[str]:
     summary = run.summary_metrics
     other = [key for key, value in _values(recorded.summary) if summary.get(key) != value]
     if other:
-        lacks.append(f"the summary's {other[0]} is another")
+        lacks.append(f"the summary has another {other[0]}")
     lacks += _missing_artifacts(api, run, path, recorded)
     if run.state == "running":
-        lacks.append("it is not closed there")
+        lacks.append("the run is not closed there")
     return lacks
 
 
 def _values(summary: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What the server must have as it is here: neither W&B's own entries nor media."""
+    """The entries that the server must have unchanged: neither W&B's own nor media."""
     own = [(key, value) for key, value in summary.items() if not key.startswith("_")]
     return [(k, v) for k, v in own if not (isinstance(v, dict) and "_type" in v)]
 

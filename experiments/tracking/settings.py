@@ -1,6 +1,7 @@
-"""Which way a run is tracked: the flags, and the choice between online and offline.
+"""The flags of tracking, and the choice between online and offline.
 
-`wandb` is imported inside the functions: it costs half a second that `--help` need not pay.
+The functions import `wandb` when they run: the import takes half a second, which `--help` does
+without.
 """
 
 import os
@@ -12,15 +13,16 @@ from experiments.common.redaction import redact
 
 @dataclass
 class Tracking:
-    """Where the run is remembered.
+    """Settings of the run's record in W&B.
 
     Args:
-        project: W&B project; WANDB_PROJECT sets the default.
-        mode: auto is online where a key for the host is configured, else offline.
-        group: name shared by runs that belong together, such as the seeds of one ablation.
-        tags: labels to filter runs by.
-        name: display name of the run; W&B invents one online if there is none.
-        job_type: kind of run within its group.
+        project: Project in W&B; WANDB_PROJECT sets the default.
+        mode: Kind of record: auto, online, offline or disabled. With auto it is online if a key for
+            the host is configured, else offline.
+        group: Common name of runs that belong together.
+        tags: Labels by which runs can be filtered.
+        name: Display name of the run; W&B invents one online.
+        job_type: Kind of run within its group.
     """
 
     project: str = field(default_factory=lambda: os.environ.get("WANDB_PROJECT") or "pretune")
@@ -32,7 +34,11 @@ class Tracking:
 
 
 def resolve_mode(tracking: Tracking) -> tuple[str, str]:
-    """Online, offline or disabled, and the line that tells the user which one and why."""
+    """Decides between online, offline and disabled; returns the mode and a line with the reason.
+
+    Raises:
+        ValueError: If W&B has no such mode, or if online is asked for without a key.
+    """
     mode, origin = tracking.mode, f"--tracking.mode {tracking.mode}"
     if mode == "auto" and (wished := os.environ.get("WANDB_MODE", "").lower()):
         mode = {"dryrun": "offline", "run": "online"}.get(wished, wished)  # wandb's old names

@@ -1,4 +1,4 @@
-"""The end of a tracked run, with a server that may never answer."""
+"""Closes a tracked run, also if the server never answers."""
 
 import threading
 from contextlib import suppress
@@ -6,14 +6,14 @@ from typing import Any
 
 import psutil
 
-GRACE_SECONDS = 15.0  # in which W&B's service should notice that it is over time
+GRACE_SECONDS = 15.0  # for W&B's service to notice that its time limit has passed
 
 
-def finished(run: Any, code: int) -> bool:
-    """Close the run; False if W&B has not taken all of it within its limit.
+def finish_within_limit(run: Any, code: int) -> bool:
+    """Closes the run; returns False if W&B did not take all of it within its time limit.
 
-    With a server that accepts connections and never answers, W&B's service may not keep to its own
-    limit, and its client waits without one. The service is then ended: its log is on disk.
+    If a server accepts connections and never answers, W&B's service may exceed its own limit, and
+    its client waits without one. The service is then killed; its log is on disk.
     """
     gave_up = threading.Event()
 

@@ -1,7 +1,7 @@
-"""Upload runs that lie on disk, and ask the server whether they have arrived.
+"""Uploads runs from disk, and asks the server whether they have arrived.
 
-`wandb sync` calls a run synced, and exits with 0, whatever the server took of it: here only the
-server's own word counts.
+`wandb sync` reports success, with exit code 0, even if the server took only a part of a run. So
+the server is asked.
 """
 
 import os
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from experiments.common.shell import program, relative
 from experiments.tracking import wandb_log
 from experiments.tracking.local_runs import LocalRun, LogFile
-from experiments.tracking.server_check import arrived, missing, missing_after_all
+from experiments.tracking.server_check import missing, missing_after_retries, uploaded_rows
 
 if TYPE_CHECKING:
     import wandb
 
 
 def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
-    """Upload a run unless it has arrived: what came of it in a word, and the details."""
+    """Uploads a run unless it has arrived; returns the outcome in a word, and the details."""
     if run.in_use():
         return "still going on", ""
     if all(part.marked(host) for part in run.logs):
@@ -44,12 +44,12 @@ def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
                 f": {relative(gone[0])}{more} should be uploaded and is gone; "
                 f"without it: {program('wandb')} sync {relative(run.logs[0].folder)}"
             )
-        there = arrived(api, path)
+        there = uploaded_rows(api, path)
         for part, rows in zip(run.logs, recorded.rows, strict=True):
             if not part.marked(host):
                 said = said or upload(part, min(there, rows))
             there = max(0, there - rows)
-        lacks = missing_after_all(api, path, recorded)
+        lacks = missing_after_retries(api, path, recorded)
         if lacks or said:
             return "failed", f": {'; '.join([*lacks, *([said] if said else [])])}"
     for part in run.logs:
@@ -59,10 +59,10 @@ def upload_run(api: "wandb.Api", host: str, run: LocalRun) -> tuple[str, str]:
 
 
 def upload(part: LogFile, there: int) -> str:
-    """Send one folder with `wandb sync`; returns the first error that it printed, or nothing.
+    """Sends one folder with `wandb sync`; returns the first error that it printed, or nothing.
 
-    `wandb sync` sends all rows of a log, behind those that the server has. So it is given a copy
-    without the first ``there`` rows, which have arrived.
+    `wandb sync` appends all rows of a log to those that the server has. So it gets a copy without
+    the first ``there`` rows, which have arrived.
     """
     with tempfile.TemporaryDirectory(dir=part.folder.parent, prefix=".sync-") as scratch:
         folder = Path(scratch) / part.folder.name

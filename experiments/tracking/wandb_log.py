@@ -1,7 +1,7 @@
-"""Reads the log of a run that W&B keeps on disk: a millisecond where its program takes a second.
+"""Reads the log that W&B keeps of a run on disk, in a millisecond; W&B's program takes a second.
 
-The format is that of LevelDB's log: after a header of seven bytes, blocks of 32 KiB that hold
-pieces of records, each behind checksum, length and kind. A record is W&B's protocol buffer.
+The format is that of LevelDB's log: after a header of seven bytes, blocks of 32 KiB hold pieces of
+records, each with checksum, length and kind. A record is a protocol buffer of W&B.
 """
 
 import json
@@ -26,16 +26,16 @@ class LogContents:
     """The contents of one log. A run that was resumed has several logs.
 
     Attributes:
-        facts: id, project, entity, name, group, job_type, tags, started.
-        summary: The last values, nested as W&B has them.
+        facts: The id, project, entity, name, group, job_type, tags and started of the run.
+        summary: The last values, nested as in W&B.
         curves: Numbers by metric and step.
-        logged: Names of everything in the history, tables and pictures included.
-        rows: Number of rows of history.
-        artifacts: (type, name, digest) of each artifact that the run made.
+        logged: The names of everything in the history, with tables and images.
+        rows: The number of history rows.
+        artifacts: Type, name and digest of each artifact that the run made.
         inputs: Digests of the artifacts that the run used.
         files: Files that an upload will read.
-        exit: The exit code; None for a run that goes on, or was killed.
-        state: How the run ended: finished, failed or interrupted; empty if it did not say.
+        exit: The exit code; None if the run is going on or was killed.
+        state: The state in which the run ended: finished, failed or interrupted; else empty.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -65,10 +65,10 @@ class LogContents:
 
 
 def read(file: Path) -> LogContents:
-    """Reads a log up to its end, or to the place where a kill tore it.
+    """Reads a log up to its end, or up to the place where a kill cut it off.
 
     Raises:
-        ValueError: If the file is no log of W&B.
+        ValueError: If the file is not a log of W&B.
     """
     from google.protobuf.message import DecodeError
 
@@ -98,7 +98,7 @@ def read(file: Path) -> LogContents:
         elif kind == "exit":
             found.exit = record.exit.exit_code
     found.config.pop("_wandb", None)  # about W&B's client, not about the run
-    # Our own word for it stands in the summary, which W&B writes before the exit.
+    # The state is in the summary, which W&B writes before the exit.
     found.state = found.summary.get("state", "")
     if found.exit is not None:
         found.state = found.state or ("failed" if found.exit else "finished")
@@ -106,14 +106,14 @@ def read(file: Path) -> LogContents:
 
 
 def _messages() -> Any:
-    """W&B's protocol buffers, which are made at run time: no type checker knows their names."""
+    """W&B's protocol buffer classes; they are made at run time, so no type checker knows them."""
     from wandb.proto import wandb_internal_pb2
 
     return wandb_internal_pb2
 
 
 def records(file: Path) -> Iterator[bytes]:
-    """The records of a log, each whole."""
+    """Yields the complete records of a log."""
     data, place, pieces = file.read_bytes(), _HEADER, b""
     if data[: len(_MAGIC)] != _MAGIC:
         if not data:
@@ -140,7 +140,7 @@ def _check(kind: int, piece: bytes) -> int:
 
 
 def write(file: Path, head: bytes, kept: Iterable[bytes]) -> None:
-    """A log of these records under the head of another one, its first seven bytes."""
+    """Writes a log with these records; ``head`` is the header of another log, seven bytes."""
     data = bytearray(head)
     for record in kept:
         begun = False
@@ -156,7 +156,7 @@ def write(file: Path, head: bytes, kept: Iterable[bytes]) -> None:
 
 
 def without_rows(log: Path, count: int, file: Path) -> None:
-    """Copy a log without its first ``count`` rows of history, and without what a kill tore."""
+    """Copies a log without its first ``count`` history rows and without incomplete records."""
 
     def kept() -> Iterator[bytes]:
         left, record = count, _messages().Record()
@@ -214,7 +214,7 @@ def _change(kept: dict[str, Any], update: Any, remove: Any) -> None:
 
 
 def _history(history: Any, found: LogContents) -> None:
-    """Adds one row: its numbers go to the curves at the row's step."""
+    """Adds the numbers of one row to the curves, at the row's step."""
     row: dict[str, float] = {}
     found.rows += 1
     for item in history.item:

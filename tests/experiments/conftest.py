@@ -103,7 +103,7 @@ def server(folder, monkeypatch):
 @pytest.fixture
 def sync(folder, monkeypatch, capfd):
     """Call sync.py in this process, with a server that need not be asked again for long."""
-    monkeypatch.setattr(server_check, "PATIENCE", (0, 0.5))
+    monkeypatch.setattr(server_check, "RETRY_AFTER", (0, 0.5))
 
     def call(*words: object) -> Ended:
         wandb.teardown()  # before the environment is kept, which names its service

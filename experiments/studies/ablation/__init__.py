@@ -1,1 +1,1 @@
-"""Ablations: a grid of flags over seeds, its statistics, and the report of what they show."""
+"""Ablations: a grid of flags over seeds, its statistics, and the report."""

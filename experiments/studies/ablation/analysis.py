@@ -1,30 +1,33 @@
-"""What the runs of an ablation say: quality and cost of each combination, and what is real."""
+"""The statistics of an ablation: quality and cost of each combination, and tested differences."""
 
 import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.reporting import significance
-from experiments.reporting.results import common, cost, headline
+from experiments.reporting.results import conditions, cost, headline
 from experiments.studies.ablation.grid import Combination
 from experiments.tracking.keys import LOWER_IS_BETTER
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
-# Of these less is better but for tokens_per_second.
+# Less is better, except for tokens_per_second.
 COSTS = ("parameters", "seconds", "tokens_per_second", "peak_memory_bytes")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked.
+    """The question of an ablation.
 
     Attributes:
-        name: of the ablation, its folder and its group.
-        keys: the flags that are varied.
-        metric: None is the one that chose the checkpoints, on the test rows if there are any.
-        alpha: the level of all tests; intervals are of 1 - alpha.
-        seeds: how many runs each combination was to have.
-        notes: what else its reader should know.
+        name: The name of the ablation, of its folder and of its group.
+        script: The file name of the experiment.
+        keys: The flags that are varied.
+        baseline: The combination with which all others are compared.
+        metric: The metric to compare; None is the one that chose the checkpoints, on the test rows
+            if there are any.
+        alpha: The level of all tests; intervals have the level 1 - alpha.
+        seeds: The number of runs that each combination should have.
+        notes: Further facts for the reader.
     """
 
     name: str
@@ -39,12 +42,17 @@ class Question:
 
 @dataclass
 class Difference:
-    """From the baseline, paired by seed.
+    """The difference of a combination from the baseline, paired by seed.
 
     Attributes:
-        holm: p, corrected for all comparisons of the ablation.
-        verdict: better, worse, not shown, or not tested.
-        needed: seeds with which the observed difference would be shown in 80 % of cases.
+        seeds: The number of pairs.
+        mean: The mean difference.
+        half: Half the interval of the mean.
+        p: The p of the paired t test.
+        exact: The p of the sign-flip test.
+        holm: The p of the t test, corrected for all comparisons of the ablation.
+        verdict: One of better, worse, not shown and not tested.
+        needed: The number of seeds that would show the observed difference in 80 % of cases.
     """
 
     seeds: int
@@ -59,7 +67,7 @@ class Difference:
 
 @dataclass
 class Line:
-    """A combination. Spreads are sample deviations; None of one seed."""
+    """The results of a combination. Spreads are sample deviations; None for one seed."""
 
     name: str
     settings: dict[str, str]
@@ -75,7 +83,7 @@ class Line:
 
 @dataclass
 class Report:
-    """All that is shown, in whatever form. The baseline is the line without a difference."""
+    """The contents of a report in any format. The baseline is the line without a difference."""
 
     name: str
     script: str
@@ -95,7 +103,11 @@ class Report:
 
 
 def analyse(asked: Question, results: Results) -> Report:
-    """ValueError where the metric is not among the results, or the baseline has none."""
+    """Computes the report of an ablation from the results of its runs.
+
+    Raises:
+        ValueError: If the results lack the metric, or if no run of the baseline has finished.
+    """
     results = {combination: found for combination, found in results.items() if found}
     if asked.baseline not in results:
         raise ValueError(f"no run of the baseline, {asked.baseline.name}, has finished")
@@ -111,7 +123,7 @@ def analyse(asked: Question, results: Results) -> Report:
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}
     _mark_fronts(list(lines.values()), 1 if higher else -1)
     _compare(lines, asked, 1 if higher else -1)
-    about = common([{"seeds": len(line.values)} for line in lines.values()], runs)
+    about = conditions([{"seeds": len(line.values)} for line in lines.values()], runs)
     notes = [*asked.notes, *_cautions(list(lines.values()), asked, metric)]
     return Report(
         asked.name,
@@ -146,7 +158,7 @@ def _spread(values: list[float]) -> tuple[float, float | None]:
 def _mark_fronts(lines: list[Line], sign: int) -> None:
     for name in COSTS:
         less = -1 if name == "tokens_per_second" else 1
-        marks = significance.front(
+        marks = significance.pareto_front(
             [less * line.costs[name] for line in lines], [sign * line.mean for line in lines]
         )
         for line, marked in zip(lines, marks, strict=True):
@@ -184,15 +196,15 @@ def _differences(line: Line, base: Line) -> list[float]:
 
 
 def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
-    """What cannot be concluded."""
+    """Warnings of conclusions that the results do not allow."""
     said = []
     compared = [line.difference for line in lines if line.difference]
     tested = [difference for difference in compared if difference.p is not None]
     if compared and not tested:
         least = significance.pairs_for_exact(asked.alpha, len(compared))
         said.append(
-            f"one seed: no interval and no test, so nothing can be concluded about differences; "
-            f"--seeds 3 or more, {least} for a test that assumes nothing of their distribution"
+            f"one seed gives no interval and no test, so no difference can be concluded; use "
+            f"--seeds 3 or more, {least} for a test without assumptions on the distribution"
         )
     elif tested:
         seeds, count = min(difference.seeds for difference in tested), len(tested)
@@ -201,23 +213,23 @@ def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
             enough = significance.pairs_for_exact(asked.alpha, count)
             said.append(
                 f"with {seeds} seeds{f' and {count} comparisons' * (count > 1)} the exact test "
-                f"cannot give less than {least:.3g}, so verdicts rest on the t test, which takes "
-                f"the differences to be normal; the exact one could decide with {enough} seeds"
+                f"cannot give less than {least:.3g}, so verdicts rest on the t test, which "
+                f"assumes normal differences; the exact test could decide with {enough} seeds"
             )
         if undecided := [line for line in lines if line.difference in tested and _open(line)]:
             names = "; ".join(line.name for line in undecided)
             said.append(
-                f"not shown to differ is not shown to be equal: {names}; the last column is how "
-                f"many seeds would show the difference seen here, if that is the true one"
+                f"not shown to differ does not mean equal: {names}; the last column is the number "
+                f"of seeds that would show the observed difference, if it is the true one"
             )
     missing = [line for line in lines if len(line.values) < asked.seeds]
     if missing:
         counts = "; ".join(f"{line.name}: {len(line.values)} of {asked.seeds}" for line in missing)
-        said.append(f"fewer runs than asked for, and pairs only of the seeds both have: {counts}")
+        said.append(f"some runs are missing, so pairs have only the seeds that both have: {counts}")
     if metric.startswith("test/"):
         said.append(
-            "a setting that is chosen by this table is chosen by its test rows; choose by "
-            f"--metric {metric.replace('test/', 'val/')} and let the test rows judge the choice"
+            "a choice by this table would be a choice by test rows; choose by "
+            f"--metric {metric.replace('test/', 'val/')}, and test only the chosen setting"
         )
     return said
 

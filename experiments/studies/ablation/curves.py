@@ -1,4 +1,4 @@
-"""Learning curves of runs, read from their records, and the band that seeds make of them."""
+"""Learning curves of runs, read from their records, and their mean and interval over seeds."""
 
 import math
 from pathlib import Path
@@ -14,12 +14,12 @@ Curves = dict[str, list[list[float]]]  # steps and values by metric
 
 
 def of_jobs(results: dict[Job, dict[str, Any]]) -> dict[Job, Curves]:
-    """Curves of finished runs, thinned; a run that was not tracked has none."""
+    """The curves of finished runs, thinned; a run that was not tracked has none."""
     return {job: of_run(Path(result["run"])) for job, result in results.items()}
 
 
 def of_run(folder: Path) -> Curves:
-    """The curves of one run: steps and values of each metric of training and validation."""
+    """The thinned curves of one run: steps and values of each training and validation metric."""
     try:
         (run,) = run_reader.local(folder)
     except ValueError:
@@ -35,16 +35,16 @@ def of_run(folder: Path) -> Curves:
 
 
 def thinned(steps: list[float], values: list[float]) -> list[list[float]]:
-    """At most ``POINTS`` points, each the mean of as many neighbours."""
+    """Thins a curve to at most ``POINTS`` points, each the mean of its neighbours."""
     if len(steps) <= POINTS:
         return [steps, values]
     return [[float(p.mean()) for p in np.array_split(x, POINTS)] for x in (steps, values)]
 
 
 def bands(curves: list[Curves], level: float) -> dict[str, dict[str, list]]:
-    """By metric: steps, mean over the runs, and the interval of the mean where there are several.
+    """Steps, mean over the runs, and interval of the mean if there are several runs, by metric.
 
-    Runs whose steps differ are interpolated, over the steps that all of them cover.
+    Runs with different steps are interpolated, over the steps that all of them cover.
     """
     found = {}
     for name in sorted(set().union(*curves)):

@@ -1,4 +1,4 @@
-"""A report as one picture: quality with intervals, learning curves with bands, cost."""
+"""Draws a report as one figure: quality with intervals, learning curves, cost."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def draw(report: Report, file: Path, cost: str = "parameters") -> None:
 
 
 def chosen_curve(report: Report) -> str | None:
-    """The metric on the validation rows, else another of those, else the training loss."""
+    """The curve to draw: the metric on validation rows, else another one on them, else any."""
     wanted = report.metric.replace("test/", "val/")
     names = sorted(report.curves, key=lambda name: (name != wanted, name[:4] != "val/", name))
     return names[0] if names else None

@@ -1,4 +1,4 @@
-"""The combinations of an ablation: what is varied, and which of it applies where."""
+"""The combinations of an ablation: the values of varied flags, each where it applies."""
 
 import itertools
 import re
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 # Between commas, which are part of a value inside of brackets, braces and quotes.
 _VALUE = re.compile(r"""(?:[^,\[\]{}"']|\[[^\]]*\]|\{[^}]*\}|"[^"]*"|'[^']*')+""")
-OWN = {  # flags of every run that this command sets itself
+RESERVED = {  # flags of every run that this command sets itself
     "seed_everything": "the seeds are --seeds",
     "output": "the folder is --output of this command",
-    "resume": "what has not finished is gone on with by itself",
+    "resume": "runs that have not finished are resumed without it",
     "config": "give it after --, for every run",
     "tracking.group": "the group is --name",
     "tracking.name": "every run is named after its combination",
@@ -19,7 +19,7 @@ OWN = {  # flags of every run that this command sets itself
 
 @dataclass(frozen=True)
 class Combination:
-    """What a run is given of what is varied, as (flag without its dashes, value)."""
+    """The varied settings of a run, each as (flag without its dashes, value)."""
 
     settings: tuple[tuple[str, str], ...]
 
@@ -29,7 +29,7 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """Short: the last part of each flag, or all of it where two end alike."""
+        """A short name: the last part of each flag, or the whole flag if two have the same end."""
         leaves = [key.rpartition(".")[2] for key, _ in self.settings]
         return ", ".join(
             f"{leaf if leaves.count(leaf) == 1 else key}={value}"
@@ -37,19 +37,24 @@ class Combination:
         )
 
     def only(self, keys: Collection[str]) -> "Combination":
+        """The combination with no other settings than these."""
         return Combination(tuple((k, v) for k, v in self.settings if k in keys))
 
 
 def varied(words: list[str]) -> dict[str, list[str]]:
-    """The values by flag, of words such as ``model.rank=2,8``."""
+    """Parses words such as ``model.rank=2,8``; returns the values of each flag.
+
+    Raises:
+        ValueError: If a word cannot be parsed, or if a flag or a value is given twice.
+    """
     found: dict[str, list[str]] = {}
     for word in words:
         key, value = _pair("--vary", word)
         values = _VALUE.findall(value)
         if ",".join(values) != value or not values:
             raise ValueError(f"--vary {word}: give values with a comma between two of them")
-        if key in OWN:
-            raise ValueError(f"--vary {key}: {OWN[key]}")
+        if key in RESERVED:
+            raise ValueError(f"--vary {key}: {RESERVED[key]}")
         if key in found:
             raise ValueError(f"--vary {key}: given twice; put all its values into one")
         for twice in (v for n, v in enumerate(values) if v in values[:n]):
@@ -65,24 +70,28 @@ def _pair(flag: str, word: str) -> tuple[str, str]:
     return key.strip().removeprefix("--"), value
 
 
-def heads(found: dict[str, list[str]]) -> list[str]:
-    """The varied flags that others lie below, as model.rank below model: they choose a class."""
+def class_choices(found: dict[str, list[str]]) -> list[str]:
+    """The varied flags that choose a class with varied flags of its own, such as model."""
     return [head for head in found if any(key.startswith(f"{head}.") for key in found)]
 
 
 def product(found: dict[str, list[str]]) -> list[Combination]:
-    """All combinations, the last flag changing fastest."""
+    """All combinations in order; the last flag changes fastest."""
     rows = itertools.product(*([(key, value) for value in found[key]] for key in found))
     return [Combination(row) for row in rows]
 
 
-def applying(
+def drop_inapplicable(
     combinations: list[Combination], known: dict[Combination, Collection[str]]
 ) -> tuple[list[Combination], list[str]]:
-    """Less the flags that the chosen class has not; then no combination twice; and a note of each.
+    """Drops flags that the chosen class does not have, and then duplicate combinations.
 
     Args:
-        known: by what is set of the heads, the flags that then are.
+        combinations: The combinations of all varied flags.
+        known: The known flags under each choice of classes.
+
+    Returns:
+        The combinations that remain, and a note on each dropped flag.
     """
     left_out: dict[tuple[str, Combination], None] = {}
     kept: dict[Combination, None] = {}
@@ -102,7 +111,11 @@ def applying(
 
 
 def find(combinations: list[Combination], words: list[str]) -> Combination:
-    """The baseline: the one that agrees with ``words``, or the first if there are none."""
+    """Finds the baseline: the combination with these settings, or the first if none are given.
+
+    Raises:
+        ValueError: If no combination has the settings, or if several have them.
+    """
     wanted = {_pair("--baseline", word) for word in words}
     found = [c for c in combinations if wanted <= set(c.settings)]
     if words and len(found) != 1:

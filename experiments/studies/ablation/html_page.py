@@ -1,4 +1,4 @@
-"""The report of an ablation as one HTML file that needs nothing else."""
+"""Makes the report of an ablation as one HTML file that needs no other."""
 
 import json
 from dataclasses import asdict
@@ -22,7 +22,7 @@ _MEANINGS = {
 
 
 def page(report: Report, command: str) -> str:
-    """The whole file, with tables that sort and charts; ``command`` is the line that made it."""
+    """The complete file, with sortable tables and charts; ``command`` is the line that made it."""
     verdicts = [line.difference.verdict for line in report.lines if line.difference]
     places = range(len(report.lines))  # a line's place chooses its colour
     compared = [place for place in places if report.lines[place].difference]
@@ -45,12 +45,12 @@ def page(report: Report, command: str) -> str:
 
 
 def _data(report: Report) -> Markup:
-    """The report as JSON inside of a script element."""
+    """The report as JSON for a script element."""
     shown = asdict(report) | {
         "baseline": report.baseline.name,
         "percent": text.percent(report),
         "chosen": chosen_curve(report),
         "costs": {name: title for name, (title, _) in text.COSTS.items()},
     }
-    # Inside of a script element a tag, or the beginning of a comment, would be taken for one.
+    # Inside a script element, "<" could begin a tag or a comment.
     return Markup(json.dumps(redact(shown), allow_nan=False).replace("<", "\\u003c"))

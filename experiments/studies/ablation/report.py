@@ -1,4 +1,4 @@
-"""The report of an ablation: its files and its record."""
+"""Makes the report of an ablation, its files and its record in W&B."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ from experiments.studies.jobs import Job
 def make(
     question: Question, jobs: dict[Job, Combination], found: dict[Job, dict], at_once: int
 ) -> Report:
-    """What the runs say, with their curves."""
+    """Analyses the results of the runs and adds their learning curves."""
     results: dict[Combination, dict[int, dict]] = {c: {} for c in jobs.values()}
     for job, result in found.items():
         results[jobs[job]][job.seed] = result
@@ -47,7 +47,7 @@ def write(
     tracking: dict[str, Any],
     asked: argparse.Namespace,
 ) -> str:
-    """All files, and the record unless the same has been recorded before; returns where that is."""
+    """Writes all files and, if it is new, the record; returns the lines that show the record."""
     texts = {"table.md": text.markdown(report), "summary.csv": text.summary(report)}
     rows = [
         {"combination": job.row.name, **dict(jobs[job].settings), "seed": job.seed}
@@ -58,7 +58,7 @@ def write(
     texts["report.html"] = page(report, this_command(redact_argv(sys.argv)))
     texts["report.json"] = json.dumps(redact(asdict(report)), indent=1) + "\n"
     for name, content in texts.items():
-        with files.whole(root / name) as scratch:
+        with files.atomic_write(root / name) as scratch:
             scratch.write_text(content)
     figure.draw(report, root / "report.png")
     config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
@@ -75,4 +75,4 @@ def write(
     shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
     verdicts = [line.difference.verdict for line in report.lines if line.difference]
     counts = {f"verdicts/{word.replace(' ', '_')}": verdicts.count(word) for word in set(verdicts)}
-    return tracked.once(root, texts["report.json"], tracking, config, shown, "ablation", counts)
+    return tracked.log_once(root, texts["report.json"], tracking, config, shown, "ablation", counts)

@@ -1,18 +1,19 @@
-"""A report as tables of text and as CSV."""
+"""Formats a report as Markdown tables and as CSV."""
 
 from experiments.reporting import tables
 from experiments.studies.ablation.analysis import Line, Report
 
-COSTS = {  # heading, and how the value reads
+COSTS = {  # heading and format of the value
     "parameters": ("trained parameters", "{:,.0f}".format),
     "seconds": ("s", "{:.0f}".format),
     "tokens_per_second": ("tokens/s", "{:,.0f}".format),
     "peak_memory_bytes": ("peak memory", tables.size),
 }
-Cell = tuple[str, float | str | None]  # what is read, and what it sorts by
+Cell = tuple[str, float | str | None]  # the text, and the value to sort by
 
 
 def heading(report: Report) -> str:
+    """The title of a report: its name, its metric, and its numbers of combinations and seeds."""
     better = "higher" if report.higher else "lower"
     count, seeds = len(report.lines), report.seeds
     return (
@@ -22,15 +23,17 @@ def heading(report: Report) -> str:
 
 
 def percent(report: Report) -> str:
+    """The level of the intervals, as 95 %."""
     return f"{100 * (1 - report.alpha):g} %"
 
 
 def spread(mean: float, deviation: float | None) -> str:
+    """A mean with its deviation, if it has one."""
     return f"{mean:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")
 
 
 def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
-    """Headings and a row for each combination; * is the Pareto front of that cost."""
+    """Headings and a row for each combination; * marks the Pareto front of a cost."""
     others = list(report.lines[0].others)
     head = [*report.keys, report.metric, f"{percent(report)} interval", *others]
     head += ["seeds", *(name for name, _ in COSTS.values())]
@@ -50,7 +53,7 @@ def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
 
 
 def differences(report: Report) -> tuple[list[str], list[list[Cell]]]:
-    """Headings and a row for each combination but the baseline."""
+    """Headings and a row for each combination except the baseline."""
     head = [f"against {report.baseline.name}", "difference", f"{percent(report)} interval"]
     head += ["p (t)", "p (Holm)", "p (exact)", "verdict", "seeds to show it"]
     rows = []
@@ -90,6 +93,7 @@ def _p(value: float | None) -> str:
 
 
 def markdown(report: Report) -> str:
+    """The report in Markdown."""
     parts = [heading(report)]
     for head, rows in (qualities(report), differences(report)):
         if rows:
@@ -101,6 +105,7 @@ def markdown(report: Report) -> str:
 
 
 def explanation(report: Report) -> str:
+    """The sentences below the tables: seeds, data, commits and tests."""
     tests = (
         f"Differences are paired by seed; verdicts by the paired t test at {report.alpha:g} after "
         f"Holm's correction for all of them; exact: the sign-flip test, uncorrected. "
@@ -110,7 +115,7 @@ def explanation(report: Report) -> str:
 
 
 def summary(report: Report) -> str:
-    """CSV, a line for each combination."""
+    """The report as CSV, with a line for each combination."""
     lines = []
     for line in report.lines:
         row = {"combination": line.name, **{key: line.settings.get(key) for key in report.keys}}

@@ -1,1 +1,1 @@
-"""W&B's sweep files without an account: read, searched, run, reported."""
+"""Sweeps from W&B's sweep files without an account: reads, searches, reports."""

@@ -1,4 +1,4 @@
-"""A parameter of a sweep file: the values of W&B's distributions, drawn or listed.
+"""A parameter of a sweep file: draws or lists the values of W&B's distributions.
 
 The names, their bounds and their defaults are those of W&B's sweep configuration
 (docs.wandb.ai/models/sweeps/sweep-config-keys).
@@ -11,7 +11,7 @@ from typing import Any
 
 from datamodules.spelling import did_you_mean
 
-# What each distribution must and may have.
+# The settings that each distribution needs.
 NEEDS: dict[str, tuple[str, ...]] = {
     "constant": ("value",),
     "categorical": ("values",),
@@ -36,10 +36,12 @@ _DEFAULTS = {"normal": {"mu": 0.0, "sigma": 1.0}, "beta": {"a": 1.0, "b": 1.0}}
 
 @dataclass(frozen=True)
 class Parameter:
-    """A flag and where its values come from.
+    """A flag and the distribution of its values.
 
     Attributes:
-        settings: of the distribution, complete: bounds, mu, sigma, q and the like.
+        name: The flag, without its dashes.
+        distribution: The name of the distribution.
+        settings: All settings of the distribution: bounds, mu, sigma, q and the like.
     """
 
     name: str
@@ -48,7 +50,11 @@ class Parameter:
 
     @classmethod
     def read(cls, name: str, said: Any) -> "Parameter":
-        """From its lines in the file; ValueError names what is wrong."""
+        """Reads a parameter from its lines in the file.
+
+        Raises:
+            ValueError: If the lines are not a parameter; the message names the line.
+        """
         lead = f"parameters.{name}"
         if not isinstance(said, dict):
             raise ValueError(f"{lead}: give it value, values, or min and max")
@@ -106,7 +112,7 @@ class Parameter:
         return self.distribution != "constant"
 
     def listed(self) -> list[Any] | None:
-        """All values, if they can be listed."""
+        """All values of the parameter; None if they cannot be listed."""
         if self.distribution == "constant":
             return [self.settings["value"]]
         if self.distribution == "int_uniform":
@@ -114,7 +120,7 @@ class Parameter:
         return self.settings.get("values")
 
     def draw(self, random: Random) -> Any:
-        """A value; a quantised one is a whole number if q is."""
+        """Draws a value; a quantised value is a whole number if q is one."""
         told, kind = self.settings, self.distribution.removeprefix("q_")
         if kind == "constant":
             return told["value"]
@@ -151,7 +157,7 @@ def _whole(*values: Any) -> bool:
 
 
 def _meant(lead: str, said: dict[str, Any]) -> str:
-    """The distribution that W&B infers."""
+    """The distribution that W&B infers if none is named."""
     if "value" in said:
         return "constant"
     if "values" in said:

@@ -1,4 +1,4 @@
-"""The next trial of a sweep, given those before it: grid, random or Bayesian."""
+"""Proposes the next trial of a sweep from those before it: grid, random or Bayesian."""
 
 import itertools
 import json
@@ -9,12 +9,12 @@ from typing import Any
 from datamodules.optional import require
 from experiments.studies.sweep.sweep_file import SweepFile
 
-Trial = tuple[dict[str, Any], float | None]  # what it was given, and the metric if it finished
-_TRIES = 100  # of a draw that has not been drawn before
+Trial = tuple[dict[str, Any], float | None]  # settings, and the metric if it has finished
+_TRIES = 100  # to draw settings that no trial has had
 
 
 def size(plan: SweepFile) -> int | None:
-    """How many different trials there are, if that is a number."""
+    """The number of different trials; None if there is no limit."""
     count = 1
     for parameter in plan.parameters:
         values = parameter.listed()
@@ -25,9 +25,9 @@ def size(plan: SweepFile) -> int | None:
 
 
 def propose(plan: SweepFile, trials: Sequence[Trial], seed: int) -> dict[str, Any] | None:
-    """What the next trial is given; None if all that there is has been tried.
+    """The settings of the next trial; None if all have been tried.
 
-    A function of what it is given alone, so that a sweep that was stopped goes on alike.
+    They follow from the arguments alone, so that a sweep that was stopped continues the same.
     """
     if plan.method == "grid":
         rows = itertools.product(*(parameter.listed() for parameter in plan.parameters))
@@ -53,7 +53,7 @@ def _key(given: dict[str, Any]) -> str:
 
 
 def _bayes(plan: SweepFile, trials: Sequence[Trial], seed: int) -> dict[str, Any]:
-    """By Optuna's TPE (Bergstra et al. 2011); W&B's own is a Gaussian process."""
+    """Proposes settings by Optuna's TPE (Bergstra et al. 2011); W&B uses a Gaussian process."""
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = {p.name: _distribution(p) for p in plan.parameters if p.varies}
@@ -80,7 +80,11 @@ def _optuna() -> Any:
 
 
 def check(plan: SweepFile) -> None:
-    """ValueError if Optuna is wanted and missing, or has no such distribution."""
+    """Checks that Optuna, if it is needed, is installed and has the distributions.
+
+    Raises:
+        ValueError: If Optuna is missing or does not have a distribution.
+    """
     if plan.method == "bayes":
         _optuna()
         for parameter in plan.parameters:
@@ -112,7 +116,7 @@ def _distribution(parameter: Any) -> Any:
 
 
 def _told(plan: SweepFile, name: str, value: Any) -> Any:
-    """As Optuna knows a value: categorical ones by their place."""
+    """A value as Optuna gets it: a categorical one by its position."""
     parameter = next(p for p in plan.parameters if p.name == name)
     if parameter.distribution == "categorical":
         return parameter.settings["values"].index(value)

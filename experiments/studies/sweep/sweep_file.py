@@ -1,4 +1,4 @@
-"""A sweep file: read, checked, and what of W&B's own is not followed here."""
+"""Reads and checks a W&B sweep file, and notes the settings that are not followed here."""
 
 import json
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _START = ["${env}", "${interpreter}", "python", "python3", "/usr/bin/env"]
 
 @dataclass(frozen=True)
 class SweepFile:
-    """What a sweep file asks for.
+    """The settings of a sweep file.
 
     Attributes:
-        words: of the command beside the parameters, as ``--trainer.max_epochs=1``.
-        cap: the most trials, if the file says.
-        notes: what is not followed here.
+        words: The flags of the command beside the parameters, as ``--trainer.max_epochs=1``.
+        cap: The largest number of trials, if the file has one.
+        notes: Remarks on settings that are not followed here.
     """
 
     file: Path
@@ -39,7 +39,11 @@ class SweepFile:
 
 
 def read(name: str) -> SweepFile:
-    """The file's plan; ValueError in one line if W&B or this runner could not follow it."""
+    """Reads a sweep file.
+
+    Raises:
+        ValueError: If W&B or this runner cannot follow the file.
+    """
     file = Path(name)
     try:
         said = yaml.safe_load(file.read_text())
@@ -70,7 +74,7 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
     if method not in METHODS:
         raise ValueError(f"method: {method} is not one of {', '.join(METHODS)}")
     if method == "bayes" and not metric.get("name"):
-        raise ValueError("metric.name is missing, which bayes searches by")
+        raise ValueError("metric.name is missing; bayes needs it")
     if metric.get("goal", "minimize") not in ("minimize", "maximize"):
         raise ValueError(f"metric.goal: {metric['goal']} is not minimize or maximize")
     if not isinstance(said["parameters"], dict):
@@ -104,7 +108,7 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
 
 
 def _program(name: str) -> Path:
-    """Where `wandb agent` would find it, in the working directory; else beside our folders."""
+    """The program's file: in the working directory, as for `wandb agent`, or in this repository."""
     for folder in (Path.cwd(), Path(__file__).parents[3]):
         if (folder / name).is_file():
             return (folder / name).resolve()
@@ -112,7 +116,7 @@ def _program(name: str) -> Path:
 
 
 def _words(command: Any) -> list[str]:
-    """The command's own flags; what comes before the program is the interpreter's business."""
+    """The flags in the command; the words before the program start the interpreter."""
     command = ["${env}", "${interpreter}", "${program}", "${args}"] if command is None else command
     if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
         raise ValueError("command: give a list of words, '- ${env}' and so on")
@@ -132,5 +136,5 @@ def _words(command: Any) -> list[str]:
 
 
 def flag(name: str, value: Any) -> str:
-    """As on the command line of a trial."""
+    """A parameter as a flag on the command line of a trial."""
     return f"--{name}={value if isinstance(value, str) else json.dumps(value)}"

@@ -1,4 +1,4 @@
-"""What came of a sweep: the trials, best first, and the metric over each parameter."""
+"""Tables and figures of a sweep: the trials, best first, and the metric over each parameter."""
 
 import shlex
 import statistics
@@ -13,13 +13,14 @@ SHOWN = 15  # lines of the table on the screen
 
 
 def ranked(rows: list[dict[str, Any]], metric: str, maximize: bool) -> list[dict[str, Any]]:
+    """The trials with the best first."""
     return sorted(rows, key=lambda row: row[metric], reverse=maximize)
 
 
 def table(
     plan: SweepFile, rows: list[dict[str, Any]], metric: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells, of rows as they are ranked."""
+    """The headings and cells of ranked trials."""
     names = [parameter.name for parameter in plan.parameters if parameter.varies]
     others = [name for name in rows[0] if name.startswith(("val/", "test/")) and name != metric]
     head = ["trial", *names, metric, *others[:3], "s"]
@@ -36,7 +37,7 @@ def _short(value: Any) -> str:
 
 
 def text(plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int) -> str:
-    """Table, best trial and how to run it again, rows as they are ranked."""
+    """The text of the report: a table of ranked trials, the best one, and its command."""
     head, cells = table(plan, rows, metric)
     more = f"\n… and {len(cells) - SHOWN} more in trials.csv" if len(cells) > SHOWN else ""
     best = rows[0]

@@ -9,11 +9,11 @@ from scipy import stats
 
 from experiments.reporting import significance
 from experiments.reporting.significance import (
-    front,
     holm,
     interval,
     paired,
     pairs_needed,
+    pareto_front,
     sign_flip,
 )
 
@@ -109,7 +109,7 @@ def test_pairs_for_the_exact_test():
 
 def test_front():
     costs, qualities = [1, 2, 3, 2, 1], [0.5, 0.7, 0.7, 0.6, 0.5]
-    assert front(costs, qualities) == [True, True, False, False, True]
+    assert pareto_front(costs, qualities) == [True, True, False, False, True]
 
 
 @pytest.mark.parametrize("rows", [None, 100], ids=["normal", "accuracies of 100 rows"])

@@ -47,7 +47,7 @@ def test_interruption_closes_the_run_and_says_how_to_go_on(experiment, place, nu
         f"lora_sst2.py: interrupted. {begin} with: "
         f"{program('python')} experiments/lora_sst2.py --resume {ended.run.name}"
     )
-    assert lines == [] or lines == ["closing the run; once more leaves at once"]
+    assert lines == [] or lines == ["closing the run; interrupt again to leave at once"]
     assert not tracked or running.recorded(ended.run).state == "interrupted"
     assert not (ended.run / "result.json").exists()
     after = experiment("--resume", ended.run.name, bare=True)
@@ -129,7 +129,7 @@ def test_killed_again_and_again_and_resumed_equals_the_unbroken_run(folder, bert
     for number in range(len(places)):
         code, out, err = running.fork(["--resume", "last"], folder, session_cache)
         assert code == (0 if number == len(places) - 1 else -9), (number, err)
-        assert ("no checkpoint yet: from the beginning" in out) == (number == 0), out
+        assert ("no checkpoint yet: starting from the beginning" in out) == (number == 0), out
     assert (folder / "sent").read_text().split() == places
     assert "epoch " not in err  # the last one only tested and exported
     assert result(run)["metrics"] == result(unbroken)["metrics"]

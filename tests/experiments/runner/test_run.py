@@ -262,10 +262,10 @@ def test_resume_refuses_what_does_not_fit(experiment):
         "--resume", name, "--data.batch_tokens", 64
     )
     assert "--seed_everything was 0 and is 7" in said("--resume", name, "--seed_everything", 7)
-    lock = files.hold(done.run)
+    lock = files.lock(done.run)
     assert f"--resume {name}: that run is still going on" in said("--resume", name)
     assert "--resume last: no unfinished run" in said("--resume", "last")
-    files.let_go(lock)
+    files.unlock(lock)
     last = done.run / "checkpoints" / "last.ckpt"
     content = last.read_bytes()
     last.write_bytes(content[: len(content) // 2])

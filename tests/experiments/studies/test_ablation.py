@@ -67,10 +67,10 @@ def test_values_are_split_at_commas_outside_of_brackets_and_quotes():
 def test_a_flag_that_a_class_has_not_is_left_out_and_the_combination_runs_once():
     varied = {"model.rank": ["2", "8"], "model": ["LoRA", "Adapter"], "model.size": ["4"]}
     varied |= {"data.seed": ["1"]}
-    assert grid.heads(varied) == ["model"]
+    assert grid.class_choices(varied) == ["model"]
     lora, adapter = (Combination((("model", name),)) for name in ("LoRA", "Adapter"))
     known = {lora: {"--model.rank"}, adapter: {"--model.size"}}
-    kept, notes = grid.applying(grid.product(varied), known)
+    kept, notes = grid.drop_inapplicable(grid.product(varied), known)
     assert [one.name for one in kept] == [
         "rank=2, model=LoRA, seed=1",
         "model=Adapter, size=4, seed=1",
@@ -82,7 +82,7 @@ def test_a_flag_that_a_class_has_not_is_left_out_and_the_combination_runs_once()
     ]
     # One that no class has stays, so that the parser can say what was meant.
     mistaken = {"model.rnak": ["2"], "model": ["LoRA", "Adapter"]}
-    kept, notes = grid.applying(grid.product(mistaken), known)
+    kept, notes = grid.drop_inapplicable(grid.product(mistaken), known)
     assert len(kept) == 2 and kept[0].flags == ("--model.rnak=2", "--model=LoRA") and not notes
 
 
@@ -144,7 +144,7 @@ def test_one_seed_concludes_nothing():
     one = {combination: values[:1] for combination, values in ACCURACY.items()}
     report = analysis.analyse(question(seeds=1), results(one))
     said = text.markdown(report)
-    assert "one seed: no interval and no test" in said and "7 for a test" in said, said
+    assert "one seed gives no interval and no test" in said and "7 for a test" in said, said
     assert {line.difference.verdict for line in report.lines[1:]} == {"not tested"}
     assert html_page.page(report, "ablate.py")  # with no interval to draw
 
@@ -153,8 +153,8 @@ def test_few_seeds_say_what_they_cannot():
     three = {combination: values[:3] for combination, values in ACCURACY.items()}
     said = text.markdown(analysis.analyse(question(seeds=3), results(three)))
     assert "with 3 seeds and 2 comparisons the exact test cannot give less than 0.5" in said
-    assert "the exact one could decide with 7 seeds" in said
-    assert "not shown to be equal: rank=8" in said
+    assert "the exact test could decide with 7 seeds" in said
+    assert "does not mean equal: rank=8" in said
     assert "--metric val/accuracy and let the test rows judge" in said
 
 

@@ -178,7 +178,10 @@ def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, ses
         time.sleep(0.1)
     os.killpg(first.pid, signal.SIGINT)
     out, err = first.communicate(timeout=60)
-    assert first.returncode == 130 and "Go on, without what has finished" in err, (out, err)
+    assert first.returncode == 130 and "Continue, without repeating finished runs" in err, (
+        out,
+        err,
+    )
     assert "Traceback" not in err and not list(folder.glob("outputs/mine/runs/*/*/*/result.json"))
 
     out, err = subprocess.Popen(command, **settings).communicate(timeout=240)

@@ -129,7 +129,9 @@ def test_ctrl_c_says_how_to_go_on(folder, bert, session_cache):
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
     _out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Go on, without what has finished, with: " in err, err
+    assert (
+        process.returncode == 130 and "Continue, without repeating finished runs, with: " in err
+    ), err
     assert "ablate.py lora_sst2 --vary model.rank=2,4" in err and "Traceback" not in err
 
 

@@ -96,8 +96,8 @@ def test_draws_are_a_function_of_the_seed(speaker, say):
 class Scripted:
     """A speaker that keeps what it is asked; every word is a token."""
 
-    def __init__(self, room: int = 1000) -> None:
-        self.room, self.asked, self.stopped = room, [], False
+    def __init__(self, context_length: int = 1000) -> None:
+        self.context_length, self.asked, self.stopped = context_length, [], False
 
     def ids(self, history: list[dict]) -> list[str]:
         self.history = [dict(message) for message in history]
@@ -115,7 +115,7 @@ SETTINGS = SimpleNamespace(system="Be brief.", seed=0, tokens=4, temperature=0)
 
 
 def test_turns_are_remembered_as_far_as_the_context_goes():
-    speaker = Scripted(room=14)
+    speaker = Scripted(context_length=14)
     chat.converse(speaker, SETTINGS, iter(["one two", "three", "four five", "six"]), chat.Stop())
     contents = [[message["content"] for message in history] for history in speaker.asked]
     assert contents[1] == ["Be brief.", "one two", "answer 1", "three"]
@@ -123,7 +123,7 @@ def test_turns_are_remembered_as_far_as_the_context_goes():
 
 
 def test_a_question_that_does_not_fit_is_said_and_forgotten(capfd):
-    speaker = Scripted(room=8)
+    speaker = Scripted(context_length=8)
     chat.converse(speaker, SETTINGS, iter(["a " * 9, "b"]), chat.Stop())
     assert [message["content"] for message in speaker.asked[0]] == ["Be brief.", "b"]
     assert "too long: 11 of 8 tokens" in capfd.readouterr().err

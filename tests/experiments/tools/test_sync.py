@@ -122,7 +122,7 @@ def test_what_cannot_be_uploaded_does_not_stop_the_rest(server, sync):
     assert "should be uploaded and is gone; without it: " in first
     assert second.startswith("2/2  outputs/some/whole: uploaded, 3 rows")
     assert last == "done   outputs (1 failed, 1 uploaded)"
-    assert again.startswith("       once more, without what has arrived: ")
+    assert again.startswith("       repeat, without uploaded runs, with: ")
     assert done.code == 1 and list(server.runs) == ["whole"]
 
 
@@ -166,11 +166,11 @@ def test_run_that_is_still_going_on(server, sync):
     from experiments.common import files
 
     folder = record("one")
-    lock = files.hold(folder)
+    lock = files.lock(folder)
     assert sync().out.endswith(
         "outputs/some/one: still going on\ndone   outputs (1 still going on)\n"
     )
-    files.let_go(lock)
+    files.unlock(lock)
     assert server.runs == {} and sync().out.endswith("done   outputs (1 uploaded)\n")
 
 
@@ -238,6 +238,6 @@ def test_ctrl_c(folder, session_cache, server):
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err, (out, err)
-    assert "Go on, without what has arrived, with: " in err
+    assert "Continue, without uploaded runs, with: " in err
     assert err.splitlines()[-1] == "sync.py: interrupted"
     assert f"{ROOT / 'experiments' / 'tools' / 'sync.py'} outputs" in err
