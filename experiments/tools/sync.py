@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded, one_line
+from experiments.common.runs import find_run
 from experiments.common.shell import command_name, this_command
 from experiments.tracking.local_runs import LocalRun, find_local_runs
 from experiments.tracking.settings import find_key
@@ -49,14 +50,22 @@ def main() -> None:
 
 def _parse() -> list[Path]:
     parser = FlagParser(__doc__)
+    runs = "A run's id, last, or a folder of runs (every run under --output)"
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=runs)
     parser.add_argument(
-        "folders", nargs="*", type=Path, default=[Path("outputs")], help="Folders of runs (outputs)"
+        "--output", default="outputs", help="The folder under which runs are kept (outputs)"
     )
-    places = parser.parse_args().folders
-    for place in places:
-        if not place.is_dir():
-            raise ValueError(f"{place}: no such folder")
-    return places
+    asked = parser.parse_args()
+    root = Path(asked.output)
+    if not root.is_dir() and not asked.runs:
+        raise ValueError(f"--output {root}: there is no such folder")
+    return [_place(word, root) for word in asked.runs] or [root]
+
+
+def _place(wanted: str, root: Path) -> Path:
+    """The folder of the run, or of runs, that is asked for."""
+    folder = Path(wanted).expanduser()
+    return folder if folder.is_dir() else find_run(wanted, root, lambda run: True, "run").path
 
 
 def _server(scratch: str) -> tuple["wandb.Api", str]:

@@ -76,7 +76,7 @@ def test_pretune_runs_a_tool_by_name_and_refuses_others(monkeypatch, capsys, tmp
     assert all(f"  {name}" in listed for name in console.TOOLS)
     for words, line in (
         (["compar"], "pretune: error: compar: there is no such tool; did you mean compare?"),
-        (["sync"], "pretune sync: error: outputs: no such folder"),
+        (["sync"], "pretune sync: error: --output outputs: there is no such folder"),
         (
             ["plan", "--row-tokens", "9"],
             "pretune plan: error: unrecognized arguments: --row-tokens",

@@ -149,7 +149,9 @@ def test_bad_input(server, sync, monkeypatch):
         assert ended.code == 2 and ended.out == "" and ended.err.count("\n") == 1, ended
         return ended.err
 
-    assert said("there") == "sync.py: error: there: no such folder\n"
+    assert (
+        said("there") == "sync.py: error: there: no such run in outputs; the latest there: none\n"
+    )
     Path("outputs").mkdir()
     assert said() == "sync.py: error: no run in outputs\n"
     record("one")
