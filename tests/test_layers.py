@@ -1,0 +1,61 @@
+"""Imports point one way: experiments to the packages, and in experiments from tools to common."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# What each may import beside itself. What modules and data modules must agree on lies in leaves.
+LEAVES = {"datamodules.batches", "datamodules.packaged", "datamodules.spelling"}
+PACKAGES = {
+    "datamodules": set(),
+    "modules": LEAVES,
+    "callbacks": set(),
+    "experiments": {"datamodules", "modules", "callbacks"},
+}
+# Each of these may import those that stand before it.
+FOLDERS = ["common", "tracking", "reporting", "runner", "studies", "tools"]
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+
+
+def imports(path: Path) -> list[str]:
+    """Modules of ours that a file imports, inside of its functions as well."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports here are absolute"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return [name for name in found if name.split(".")[0] in PACKAGES]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_stands_below(package):
+    own = [path for path in SOURCES if path.is_relative_to(ROOT / package)]
+    assert own
+    for path in own:
+        for name in imports(path):
+            allowed = any(f"{name}.".startswith(f"{one}.") for one in (package, *PACKAGES[package]))
+            assert allowed, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_folders_of_experiments_import_only_what_stands_below():
+    checked = 0
+    for path in (ROOT / "experiments").rglob("*.py"):
+        folder = path.relative_to(ROOT / "experiments").parts[0]
+        if folder not in FOLDERS:
+            continue  # an experiment or a benchmark may import any of them
+        for name in imports(path):
+            above = name.split(".")[1:2]
+            if name.startswith("experiments.") and above[0] in FOLDERS:
+                checked += 1
+                low, high = FOLDERS.index(above[0]), FOLDERS.index(folder)
+                assert low <= high, f"{path.relative_to(ROOT)} imports {name}"
+    assert checked > 100
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_at_most_250_lines(path):
+    assert len(path.read_text().splitlines()) <= 250
