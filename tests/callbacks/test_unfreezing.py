@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from callbacks import DiscriminativeLearningRates, LastCheckpoint, LayerwiseUnfreezing
 from modules import FullFineTuning, LoRA
 from tests import tiny
-from tests.modules.test_resume import Copies, curves
+from tests.modules.finetuning.test_resume import Copies, curves
 
 LAYERS = ["embeddings", "layer.0", "layer.1", "head"]
 

@@ -21,7 +21,7 @@ def refusal(strategy: type, backbone: str) -> str | None:
 
 @pytest.fixture(autouse=True)
 def _only_what_fits(request) -> None:
-    """Skip a refused pair; test_finetuning.py says which pairs those are."""
+    """Skip a refused pair; finetuning/test_contract.py says which pairs those are."""
     if {"strategy", "backbone"} <= set(request.fixturenames):
         pair = [request.getfixturevalue(name) for name in ("strategy", "backbone")]
         if reason := refusal(*pair):

@@ -5,7 +5,7 @@ import torch
 
 from modules import IA3, Classification
 from tests import tiny
-from tests.modules.test_targets import FIELDS, KEYS_VALUES_AND_END, save_backbone
+from tests.modules.finetuning.test_targets import FIELDS, KEYS_VALUES_AND_END, save_backbone
 
 
 def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbone):

@@ -10,7 +10,7 @@ from modules import Classification, LoRA
 from modules.exporting import export
 from modules.finetuning.targets import head_modules
 from tests import tiny
-from tests.modules.test_targets import save_backbone
+from tests.modules.finetuning.test_targets import save_backbone
 
 VARIANTS = [
     {"use_rslora": True},
@@ -233,7 +233,7 @@ def test_pissa_holds_the_largest_singular_values(bert):
 def test_variants_train_come_back_and_export(
     variant, precision, any_backbone, reviews, tmp_path, recwarn
 ):
-    """What test_finetuning.py does for the defaults; base/ holds the backbone as published."""
+    """What test_export.py does for the defaults; base/ holds the backbone as published."""
     module = tiny.make(LoRA, any_backbone, rank=4, backbone_dropout=0.1, **variant)
     module, batch = tiny.trained_and_loaded(module, reviews, tmp_path, precision)
     wanted = tiny.logits(module, batch)

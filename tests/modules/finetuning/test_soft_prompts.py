@@ -9,7 +9,7 @@ from modules import Classification, PrefixTuning, PromptTuning, PTuning
 from modules.exporting import export
 from modules.finetuning import soft_prompts
 from tests import tiny
-from tests.modules.test_targets import save_backbone
+from tests.modules.finetuning.test_targets import save_backbone
 
 STRATEGIES = [PromptTuning, PrefixTuning, PTuning]
 OTHER_WAYS = [
@@ -142,7 +142,7 @@ def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbon
 def test_other_ways_train_come_back_and_export(
     strategy, settings, precision, backbone, reviews, tmp_path
 ):
-    """What test_finetuning.py does for the defaults."""
+    """What test_export.py does for the defaults."""
     module = tiny.make(strategy, backbone, backbone_dropout=0.1, **settings)
     module, batch = tiny.trained_and_loaded(module, reviews, tmp_path, precision)
     wanted = tiny.logits(module, batch)

@@ -10,7 +10,7 @@ from torch import nn
 from datamodules.packaged import load_tokenizer
 from modules import Classification, LinearProbe
 from tests import tiny
-from tests.modules.test_resume import assert_same_from_every_step
+from tests.modules.finetuning.test_resume import assert_same_from_every_step
 
 
 @pytest.fixture(params=["roberta", "distilbert", "gpt2"])

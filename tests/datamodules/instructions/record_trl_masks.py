@@ -1,6 +1,6 @@
 """Records which tokens TRL learns of ``tests/chats.py``: run it where TRL is installed.
 
-    pip install trl==1.16.0 pytest && python tests/datamodules/record_trl_masks.py
+    pip install trl==1.16.0 pytest && python tests/datamodules/instructions/record_trl_masks.py
 
 Writes trl_masks.json beside it: for each template the ids and the mask of each conversation, as
 TRL's SFTTrainer prepares them with ``assistant_only_loss``. Where a template marks no responses,
