@@ -1,5 +1,5 @@
-import json
-import random
+"""Rows of a corpus: every token once, whatever the ranks and workers, and resuming anywhere."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,39 +8,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from datamodules import Corpus
-from datamodules.sampling import slice_batches
-from datamodules.shards import ShardWriter
+from tests.datamodules.numbered_corpus import VOCABULARY, make
 
-VOCABULARY = 70_000  # so that a token can be its own place in the stream
 KINDS = ("dense", "document", "pairs")
-
-
-def make(folder, shards=3, documents=40, fingerprint="f"):
-    """A corpus whose n-th token is n; returns the ends of documents and of sentences."""
-    draw, counts, ends = random.Random(1), {}, {}
-    for split, factor in (("train", 1), ("validation", 0.2)):
-        place, found = 0, {"documents": [], "sentences": []}
-        for number in range(shards):
-            with ShardWriter(folder / split / f"{number:05d}.ds", VOCABULARY) as writer:
-                for _ in range(int(documents * factor) if number != 1 else 0):  # one is empty
-                    sentences = [draw.randint(1, 9) for _ in range(draw.choice([1, 2, 5, 20]))]
-                    stops = np.cumsum(sentences)
-                    writer.add(range(place, place + int(stops[-1])), stops)
-                    found["sentences"] += (stops + place).tolist()
-                    place += int(stops[-1])
-                    found["documents"].append(place)
-        counts[split] = {key: len(value) for key, value in found.items()}
-        counts[split] |= {"tokens": place, "shards": shards}
-        ends[split] = found
-    manifest = {
-        "format": 1,
-        "fingerprint": fingerprint,
-        "token_bytes": 4,
-        "splits": counts,
-        "tokenizer": {"vocabulary": VOCABULARY, "padding": VOCABULARY - 1},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return ends
 
 
 @pytest.fixture(scope="module")
@@ -224,49 +194,3 @@ def test_bad_input(corpus, tmp_path):
         ValueError, match=r"--data.path: the run was trained with fingerprint f, not"
     ):
         Corpus(str(tmp_path), 16, 5).load_state_dict(data.state_dict())
-
-
-def test_damaged_shards_are_named(tmp_path):
-    make(tmp_path)
-    file = tmp_path / "train" / "00000.ds"
-    whole = file.read_bytes()
-    for damage, message in (
-        (lambda: file.write_bytes(whole[:-2]), "00000.ds is cut in the middle of a token"),
-        (lambda: file.write_bytes(whole[:-4]), "00000.ds.index does not end where"),
-        (lambda: (tmp_path / "train" / "00000.ds.index").unlink(), "00000.ds.index is missing"),
-    ):
-        damage()
-        with pytest.raises(ValueError, match=message):
-            Corpus(str(tmp_path)).setup("fit")
-
-
-def test_shards_of_another_corpus_are_noticed(tmp_path):
-    make(tmp_path)
-    for file in (tmp_path / "train").glob("00002*"):
-        file.unlink()
-    with pytest.raises(ValueError, match=r"train has 40 documents, not 80 as its manifest says"):
-        Corpus(str(tmp_path)).setup("fit")
-
-
-def test_a_writer_that_is_stopped_leaves_nothing(tmp_path):
-    def stop(writer: ShardWriter) -> None:
-        with writer:
-            writer.add([1, 2], [2])
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stop(ShardWriter(tmp_path / "00000.ds", 100))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_fixed_number_of_rows_needs_no_loop():
-    for rows, size, ranks in ((100, 7, 1), (101, 7, 3), (5, 7, 2), (22, 7, 3)):
-        slices = slice_batches(np.full(rows, 3), None, size, ranks)
-        naive, edges = [], [0]
-        for place in range(rows):
-            if -(-(place - edges[-1] + 1) // ranks) > size and place - edges[-1] + 1 > ranks:
-                edges.append(place)
-        naive = [*edges, rows]
-        if naive[-1] - naive[-2] >= ranks:
-            assert [s.start for s in slices] + [rows] == naive
-        assert all(s.stop - s.start >= ranks for s in slices)

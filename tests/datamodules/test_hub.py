@@ -4,9 +4,7 @@ What `datasets` asks a hub for is asked for real, in a fresh process with HF_END
 stand-in and HF_HOME in a temporary folder: both are read when the libraries are imported.
 """
 
-import hashlib
 import inspect
-import io
 import json
 import os
 import socket
@@ -14,115 +12,16 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from datamodules import hub
+from tests.datamodules.hub_server import COMMIT, SPLITS, Hub
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMIT = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 TOKEN = "hf_" + "s" * 34
-CARD = """---
-dataset_info:
-- config_name: sst2
-  features:
-  - name: sentence
-    dtype: string
-  - name: label
-    dtype:
-      class_label:
-        names:
-          '0': negative
-          '1': positive
-  - name: idx
-    dtype: int32
-configs:
-- config_name: sst2
-  data_files:
-  - {split: train, path: sst2/train-*}
-  - {split: validation, path: sst2/validation-*}
-  - {split: test, path: sst2/test-*}
----
-"""
-SPLITS = {
-    "train": (["dull", "splendid", 'a " lone quote'], [0, 1, 0]),
-    "validation": (["fine"], [1]),
-    "test": (["who knows"], [-1]),
-}
-
-
-def parquet(texts: list[str], labels: list[int]) -> bytes:
-    index = pa.array(range(len(texts)), pa.int32())
-    buffer = io.BytesIO()
-    pq.write_table(pa.table({"sentence": texts, "label": labels, "idx": index}), buffer)
-    return buffer.getvalue()
-
-
-FILES = {"README.md": CARD.encode()} | {
-    f"sst2/{split}-00000-of-00001.parquet": parquet(*rows) for split, rows in SPLITS.items()
-}
-
-
-def sha1(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
-
-
-class Hub(BaseHTTPRequestHandler):
-    """nyu-mll/glue as the hub serves it: commit, folder listing, files; other repositories fail."""
-
-    protocol_version = "HTTP/1.1"
-
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        path = self.path.partition("?")[0]
-        if path == "/":
-            return 200, {}, b"hello"
-        path = path.removeprefix("/api").removeprefix("/datasets/")
-        repo, (verb, _, rest) = "/".join(path.split("/")[:2]), path.split("/", 2)[2].partition("/")
-        revision, _, name = rest.partition("/")
-        if repo == "nyu-mll/gated":
-            return 403, {"X-Error-Code": "GatedRepo"}, b""
-        if repo != "nyu-mll/glue":
-            return 404, {"X-Error-Code": "RepoNotFound"}, b""
-        if revision not in ("main", COMMIT):
-            return 404, {"X-Error-Code": "RevisionNotFound"}, b""
-        if verb == "revision":
-            return 200, {}, json.dumps({"id": repo, "sha": COMMIT, "siblings": []}).encode()
-        if verb == "tree":
-            listing = [
-                {"type": "file", "path": file, "size": len(data), "oid": sha1(data)}
-                for file, data in FILES.items()
-                if file.rpartition("/")[0] == name
-            ]
-            folders = [{"type": "directory", "path": "sst2", "oid": COMMIT}] * (not name)
-            return 200, {}, json.dumps(listing + folders).encode()
-        if verb == "resolve" and name in FILES:
-            head = {"ETag": f'"{sha1(FILES[name])}"', "X-Repo-Commit": COMMIT}
-            return 200, head, FILES[name]
-        return 404, {"X-Error-Code": "EntryNotFound"}, b""
-
-    def do_GET(self) -> None:
-        self.server.paths.append(self.path)
-        try:
-            status, head, body = self.answer()
-        except IndexError:  # not about a repository
-            status, head, body = 404, {}, b""
-        self.send_response(status)
-        for name, value in (head | {"Content-Length": str(len(body))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *args) -> None:
-        pass
-
-
 # The package's own __init__ imports torch (six seconds); these modules do without.
 START = f"""
 import json, sys, types
@@ -315,45 +214,3 @@ def test_a_firewall_or_gateway_that_answers_is_not_the_hub(monkeypatch, status, 
     finally:
         server.shutdown()
         server.server_close()
-
-
-# ---------------------------------------------------------------- hub splits to labelled splits
-
-
-def hub_dict(**splits: dict[str, list]):
-    import datasets
-
-    return datasets.DatasetDict({k: datasets.Dataset.from_dict(v) for k, v in splits.items()})
-
-
-def test_matched_splits_of_mnli_are_the_validation_and_pairs_are_read():
-    from datamodules import hub
-
-    rows = {"premise": ["a", "b"], "hypothesis": ["c", "d"], "label": [0, 1]}
-    other = {"premise": ["x"], "hypothesis": ["y"], "label": [1]}
-    unlabelled = {"premise": ["z"], "hypothesis": ["z"], "label": [-1]}
-    found = hub_dict(
-        train=rows, validation_mismatched=rows, validation_matched=other, test_matched=unlabelled
-    )
-    read = hub.to_dataset(found, "premise", "hypothesis")
-    assert set(read.splits) == {"train", "validation"}
-    assert read.splits["validation"].texts == ["x"] and read.splits["validation"].pairs == ["y"]
-    assert read.notes == ["hub split test_matched has no labels: it is not used"]
-    with pytest.raises(ValueError, match=r"hub split train: no column 'sentence' \(there: 'premi"):
-        hub.to_dataset(found)
-    with pytest.raises(ValueError, match=r"no train split .there: test_matched"):
-        hub.to_dataset(hub_dict(test_matched=unlabelled))
-
-
-def test_a_hub_dataset_without_validation_gets_one_cut_from_train_and_keeps_its_test():
-    from datamodules import hub
-    from datamodules.tables import hash_split
-
-    texts = [f"review {i}" for i in range(200)]
-    train = {"text": texts, "label": [i % 2 for i in range(200)]}
-    test = {"text": ["one", "two"], "label": [0, 1]}
-    read = hub.to_dataset(hub_dict(train=train, test=test, unsupervised=train))
-    assert read.splits["test"].texts == ["one", "two"]
-    cut = [t for t in texts if hash_split(t, 0.1, 0.0) == "validation"]
-    assert 5 < len(cut) < 40 and read.splits["validation"].texts == cut
-    assert set(read.splits["train"].texts) == set(texts) - set(cut)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.sampling import LengthBatchSampler, ResumableLoader, bucket_width, padded_width
+from datamodules.sampling import (
+    LengthBatchSampler,
+    ResumableLoader,
+    bucket_width,
+    padded_width,
+    slice_batches,
+)
 from datamodules.tokens import TokenRows
 
 
@@ -203,3 +209,16 @@ def test_loading_draws_nothing_from_the_global_generator():
     before = torch.get_rng_state()
     an_epoch(loader_of(0), 0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_fixed_number_of_rows_needs_no_loop():
+    for rows, size, ranks in ((100, 7, 1), (101, 7, 3), (5, 7, 2), (22, 7, 3)):
+        slices = slice_batches(np.full(rows, 3), None, size, ranks)
+        naive, edges = [], [0]
+        for place in range(rows):
+            if -(-(place - edges[-1] + 1) // ranks) > size and place - edges[-1] + 1 > ranks:
+                edges.append(place)
+        naive = [*edges, rows]
+        if naive[-1] - naive[-2] >= ranks:
+            assert [s.start for s in slices] + [rows] == naive
+        assert all(s.stop - s.start >= ranks for s in slices)

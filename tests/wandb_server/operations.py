@@ -7,17 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.wandb_server import records
-from tests.wandb_server.schema import (
-    ENTITY,
-    Artifact,
-    Entity,
-    Project,
-    Run,
-    User,
-    blob,
-    connection,
-    encoded,
-)
+from tests.wandb_server.artifacts import Artifact
+from tests.wandb_server.connections import blob, connection, encoded
+from tests.wandb_server.schema import ENTITY, Entity, Project, Run, User
 
 
 class Root:

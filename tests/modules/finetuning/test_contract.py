@@ -5,7 +5,6 @@ import warnings
 import pytest
 import torch
 import transformers
-from peft import AutoPeftModelForSequenceClassification, PeftModel
 from torch.utils.data import DataLoader
 
 from callbacks import LastCheckpoint
@@ -18,18 +17,11 @@ from modules import (
     LinearProbe,
     LoRA,
     PartialFreezing,
-    load,
 )
 from modules.exporting import export
 from tests import tiny
 from tests.modules.conftest import refusal
-
-LABELS = ["bad", "good", "unsure"]
-
-
-@pytest.fixture(params=tiny.STRATEGIES, ids=lambda strategy: strategy.__name__)
-def strategy(request):
-    return request.param
+from tests.modules.finetuning.conftest import head_of
 
 
 @pytest.fixture(params=[None, "pair"], ids=["single", "pair"])
@@ -39,11 +31,6 @@ def pair(request):
 
 def batch_of(data, split: str = "train", rows: int = 8):
     return data._rows[split].__getitems__(list(range(rows)))
-
-
-def head_of(module) -> torch.nn.Module:
-    model = module.model.get_base_model() if isinstance(module.model, PeftModel) else module.model
-    return model.classifier if hasattr(model, "classifier") else model.score
 
 
 def test_the_registry_is_what_modules_exports():
@@ -156,9 +143,6 @@ def test_a_checkpoint_of_another_module_is_refused_in_one_line(backbone, reviews
         LoRA.load_from_checkpoint(last.file, weights_only=True, rank=3)
 
 
-# bf16 ------------------------------------------------------------------------------------------
-
-
 def test_frozen_matrices_are_bf16_only_while_a_mixed_trainer_holds_them(
     strategy, backbone, reviews, tmp_path
 ):
@@ -184,89 +168,3 @@ def test_frozen_matrices_are_bf16_only_while_a_mixed_trainer_holds_them(
         published = transformers.AutoModel.from_pretrained(backbone).state_dict()
         assert written.keys() == published.keys()
         assert all(torch.equal(value, published[name]) for name, value in written.items())
-
-
-# Export ----------------------------------------------------------------------------------------
-
-
-def exported(strategy, backbone, reviews, folder, **task):
-    module = tiny.make(strategy, backbone, task=Classification(labels=LABELS, **task))
-    with torch.no_grad():  # a new LoRA changes nothing yet
-        for parameter in module.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.05 * torch.randn_like(parameter))
-    weights = tiny.trained(module)
-    export(module, folder)
-    assert tiny.trained(module).keys() == weights.keys()  # the module is as it was
-    texts = tiny.read(reviews, backbone).dataset.splits["train"].texts[:8]
-    return module, texts
-
-
-def native_logits(model, folder, texts) -> torch.Tensor:
-    """As other programs compute them: a batch with padding where they can.
-
-    After a soft prompt, peft and transformers take a decoder's last position, padding or not.
-    """
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    prompt = isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning
-    parts = [[text] for text in texts] if prompt else [texts]
-    with torch.no_grad():
-        return torch.cat(
-            [model.eval()(**tokenizer(p, padding=True, return_tensors="pt")).logits for p in parts]
-        )
-
-
-def test_export_gives_the_same_logits_in_other_programs(
-    strategy, backbone, reviews, tmp_path, recwarn
-):
-    folder = tmp_path / "export"
-    module, texts = exported(strategy, backbone, reviews, folder)
-    assert not [str(w.message) for w in recwarn if "config file" in str(w.message)]
-    batch = batch_of(tiny.read(reviews, backbone))
-    wanted = tiny.logits(module, batch)
-    assert str(folder) in (folder / "README.md").read_text()
-    assert not list(tmp_path.glob(".*"))
-    if (folder / "module.json").is_file():
-        again = load(folder)
-        torch.testing.assert_close(tiny.logits(again, batch), wanted, atol=1e-6, rtol=1e-6)
-        assert again.task.labels == LABELS
-        return
-    if (folder / "adapter_config.json").is_file():
-        model = AutoPeftModelForSequenceClassification.from_pretrained(folder)
-    else:
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
-        ask = transformers.pipeline("text-classification", str(folder), top_k=None)
-        for answers, row in zip(ask(texts, batch_size=8), wanted.softmax(-1), strict=True):
-            scores = {answer["label"]: answer["score"] for answer in answers}
-            assert scores == pytest.approx(dict(zip(LABELS, row.tolist(), strict=True)), abs=1e-5)
-    assert model.config.id2label == dict(enumerate(LABELS))
-    assert model.config.label2id == {label: number for number, label in enumerate(LABELS)}
-    torch.testing.assert_close(native_logits(model, folder, texts), wanted, atol=1e-5, rtol=1e-5)
-
-
-def test_export_of_a_mean_pooled_module_gives_the_same_logits(
-    strategy, backbone, reviews, tmp_path
-):
-    folder = tmp_path / "export"
-    module, _ = exported(strategy, backbone, reviews, folder, pooling="mean")
-    batch = batch_of(tiny.read(reviews, backbone))
-    wanted = tiny.logits(module, batch)
-    torch.testing.assert_close(tiny.logits(load(folder), batch), wanted, atol=1e-6, rtol=1e-6)
-    if not (folder / "encoder").is_dir():
-        assert isinstance(module.model, PeftModel) or hasattr(strategy, "own_format")
-        return
-    encoder = transformers.AutoModel.from_pretrained(folder / "encoder").eval()
-    with torch.no_grad():
-        hidden = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state
-        mask = batch["attention_mask"][..., None]
-        mean = (hidden * mask).sum(1) / mask.sum(1)
-        torch.testing.assert_close(head_of(module)(mean), wanted, atol=1e-5, rtol=1e-4)
-
-
-def test_export_replaces_an_older_one_whole(bert, tmp_path):
-    folder = tmp_path / "export"
-    export(tiny.make(LoRA, bert), folder)
-    export(tiny.make(FullFineTuning, bert), folder)
-    assert not (folder / "adapter_config.json").exists()
-    assert not (folder / "base").exists()
-    assert load_tokenizer(str(folder)).pad_token == "[PAD]"
