@@ -175,5 +175,5 @@ def test_the_bundled_set_itself():
     data.setup("fit")
     assert data.facts()["rows"] == {"train": 50, "validation": 20, "test": 20}
     (task,) = data.questions()
-    assert len(task.asked) == len(task.labels) == 3
-    assert all(text.endswith("assistant\nThis article is about") for text in task.asked)
+    assert len(task.prompts) == len(task.labels) == 3
+    assert all(text.endswith("assistant\nThis article is about") for text in task.prompts)
