@@ -155,7 +155,7 @@ def test_few_seeds_say_what_they_cannot():
     assert "with 3 seeds and 2 comparisons the exact test cannot give less than 0.5" in said
     assert "the exact test could decide with 7 seeds" in said
     assert "does not mean equal: rank=8" in said
-    assert "--metric val/accuracy and let the test rows judge" in said
+    assert "--metric val/accuracy, and test only the chosen setting" in said
 
 
 def test_a_failed_run_leaves_pairs_of_the_seeds_that_both_have():
@@ -348,4 +348,4 @@ def test_help_says_what_becomes_of_a_flag_that_a_class_has_not(monkeypatch, caps
     with pytest.raises(SystemExit) as stop:
         ablate.main()
     said = capsys.readouterr().out
-    assert stop.value.code == 0 and "is left out there" in said and "--baseline" in said
+    assert stop.value.code == 0 and "is left out" in said and "--baseline" in said
