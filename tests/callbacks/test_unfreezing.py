@@ -10,6 +10,7 @@ from modules import FullFineTuning, LoRA
 from tests import tiny
 from tests.modules.finetuning.test_resume import Copies, curves
 
+BY = [{"every_epochs": 1}, {"every_steps": 2}]
 LAYERS = ["embeddings", "layer.0", "layer.1", "head"]
 
 
@@ -147,8 +148,7 @@ def test_rates_of_one_are_no_change(bert, reviews):
     assert all(torch.equal(value, ended[1][name]) for name, value in ended[0].items())
 
 
-@pytest.mark.parametrize("by", [{"every_epochs": 1}, {"every_steps": 2}])
-def test_resumed_at_any_step_it_ends_as_the_unbroken_run(by, backbone, reviews, tmp_path):
+def assert_same_from_every_step(by, backbone, reviews, tmp_path, steps=range(1, 10)) -> None:
     """Lightning's own BaseFinetuning freezes again what had thawed (pytorch-lightning 21901)."""
 
     def run(folder, seconds, resume=None):
@@ -164,12 +164,23 @@ def test_resumed_at_any_step_it_ends_as_the_unbroken_run(by, backbone, reviews, 
     weights = tiny.trained(unbroken)
     *_, files = run(tmp_path, 0)
     assert sorted(files) == list(range(1, 10))
-    for step, file in files.items():
-        resumed, again, seen, _ = run(tmp_path / f"from-{step}", 1e9, file)
+    for step in steps:
+        resumed, again, seen, _ = run(tmp_path / f"from-{step}", 1e9, files[step])
         for name, value in tiny.trained(resumed).items():
             assert torch.equal(value, weights[name]), (step, name)
         assert curves(again) == curves(log, step), step
         assert (seen.trains, seen.rates) == (watch.trains[step:], watch.rates[step:]), step
+
+
+@pytest.mark.parametrize("by", BY)
+def test_resumed_within_an_epoch_it_ends_as_the_unbroken_run(by, backbone, reviews, tmp_path):
+    assert_same_from_every_step(by, backbone, reviews, tmp_path, steps=[5])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", BY)
+def test_resumed_at_any_step_it_ends_as_the_unbroken_run(by, backbone, reviews, tmp_path):
+    assert_same_from_every_step(by, backbone, reviews, tmp_path)
 
 
 def test_a_checkpoint_of_a_frozen_stage_holds_all_that_the_strategy_trains(bert, reviews, tmp_path):

@@ -61,6 +61,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.slow
 def test_only_the_pipeline_needs_its_libraries():
     done = subprocess.run(
         [sys.executable, "-c", _CORE_ONLY], cwd=ROOT, capture_output=True, text=True

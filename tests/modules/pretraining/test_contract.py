@@ -39,19 +39,30 @@ def objective(request):
     return request.param
 
 
-def test_overfits_64_rows(objective, path):
+def fitted_to_one_batch(objective, path, steps: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The losses of 64 rows before the first step and in the last one."""
     data = stories.corpus(path, objective, batch_size=64, row_tokens=16)
     still = {"learning_rate": 3e-3, "schedule": "constant", "warmup_ratio": 0.0, "row_tokens": 16}
     module = stories.make(objective, path, **still).train()
     batch = next(iter(data.train_dataloader()))
     optimizer = torch.optim.AdamW(module.parameters(), 3e-3, weight_decay=0.0)
     first = {k: v.item() for k, v in module._step(batch, 1)[0].items() if k.endswith("loss")}
-    for _ in range(150):
+    for _ in range(steps):
         out, _ = module._step(batch, 1)  # the same corruption in every step
         optimizer.zero_grad()
         out["loss"].backward()
         optimizer.step()
-    losses = {name: out[name].item() for name in first}
+    return first, {name: out[name].item() for name in first}
+
+
+def test_the_losses_of_64_rows_fall(objective, path):
+    first, losses = fitted_to_one_batch(objective, path, 20)
+    assert all(value < 0.9 * first[name] for name, value in losses.items()), (first, losses)
+
+
+@pytest.mark.slow
+def test_overfits_64_rows(objective, path):
+    first, losses = fitted_to_one_batch(objective, path, 150)
     # What the generator puts in where it is wrong is all there is left to detect.
     assert all(value < 0.05 * first[name] for name, value in losses.items()), (first, losses)
 
@@ -68,17 +79,28 @@ def run(objective, path, folder, seconds, resume=None):
     return tiny.trained(module), curve, copies.files
 
 
-def test_resumed_at_any_step_it_ends_as_the_unbroken_run(objective, path, tmp_path):
+def assert_resumed_run_ends_as_the_unbroken_one(objective, path, tmp_path, steps=None) -> None:
+    """From each of the steps; None: from every one that has a checkpoint."""
     weights, whole, _ = run(objective, path, tmp_path / "whole", 1e9)
     *_, files = run(objective, path, tmp_path, 0)
     assert len(whole["train/loss"]) == 6
     assert len(files) > 3
-    for step, file in files.items():
+    for step in steps or files:
+        file = files[step]
         again, curve, _ = run(objective, path, tmp_path / "again", 1e9, file)
         for name, value in again.items():
             assert torch.equal(value, weights[name]), (step, name)
         for name, values in curve.items():
             assert values == [pair for pair in whole[name] if pair[0] >= step], (step, name)
+
+
+def test_resumed_within_an_epoch_it_ends_as_the_unbroken_run(objective, path, tmp_path):
+    assert_resumed_run_ends_as_the_unbroken_one(objective, path, tmp_path, steps=[4])
+
+
+@pytest.mark.slow
+def test_resumed_at_any_step_it_ends_as_the_unbroken_run(objective, path, tmp_path):
+    assert_resumed_run_ends_as_the_unbroken_one(objective, path, tmp_path)
 
 
 @pytest.mark.parametrize("name", CALLBACKS)
