@@ -128,8 +128,8 @@ class Run:
 
     def _check_resume(self) -> str:
         """Checks the checkpoint to resume from, before anything is opened; returns a note on it."""
+        run_folder.check_same(self.folder, self.parsed)
         if not self.last.exists():
-            run_folder.check_same(self.folder, self.parsed)
             return f"{self.folder.name} has no checkpoint yet: starting from the beginning"
         if self.last.is_dir():  # of a sharded strategy, which reads it itself
             return f"going on from {self.last}"
@@ -138,7 +138,6 @@ class Run:
             held = torch.load(self.last, map_location="cpu", weights_only=True)
         try:
             self.model.on_load_checkpoint(held)
-            run_folder.check_same(self.folder, self.parsed)
             self.datamodule.load_state_dict(held[type(self.datamodule).__qualname__])
         except ValueError as error:
             raise ValueError(f"{lead}{error}") from error
