@@ -14,7 +14,7 @@ class DiscriminativeLearningRates(Callback):
     group shows by its name, such as ``learning_rate/layer.3/decay``, where rates are logged.
 
     Args:
-        layer_decay: learning rate of a layer / learning rate of the layer above it.
+        layer_decay: Learning rate of a layer / learning rate of the layer above it.
     """
 
     def __init__(self, layer_decay: PositiveFloat = 0.9) -> None:

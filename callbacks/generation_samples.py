@@ -31,9 +31,9 @@ class GenerationSamples(BeforeAndAfter):
     answers go into a table of the run and into answers.json in its folder.
 
     Args:
-        prompts: fixed prompts; eight general ones if not given.
-        references: number of test records to answer.
-        max_new_tokens: tokens after which an answer is cut, and its reference with it.
+        prompts: Fixed prompts; eight general ones if not given.
+        references: Number of test records to answer.
+        max_new_tokens: Tokens after which an answer is cut, and its reference with it.
     """
 
     def __init__(

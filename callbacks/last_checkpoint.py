@@ -15,8 +15,8 @@ class LastCheckpoint(Checkpoint):
     callbacks and the position in the data.
 
     Args:
-        folder: folder of the checkpoint.
-        seconds: the most that a kill may cost.
+        folder: Folder of the checkpoint.
+        seconds: The most that a kill may cost.
     """
 
     def __init__(self, folder: Path, seconds: float = 20.0) -> None:

@@ -22,9 +22,9 @@ class LayerwiseUnfreezing(Callback):
     pass ends at the lowest layer that trains.
 
     Args:
-        every_epochs: epochs until one more layer trains: 1 unless ``every_steps`` is given.
-        every_steps: optimizer steps until one more layer trains, instead of epochs.
-        start: layers that train from the first step; the head is one.
+        every_epochs: Epochs until one more layer trains: 1 unless ``every_steps`` is given.
+        every_steps: Optimizer steps until one more layer trains, instead of epochs.
+        start: Layers that train from the first step; the head is one.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class MFUMonitor(Callback):
     peak of the device is not known, nothing is counted or logged.
 
     Args:
-        rate: returns the tokens per second of all devices.
+        rate: Returns the tokens per second of all devices.
     """
 
     def __init__(self, rate: Callable[[], float]) -> None:

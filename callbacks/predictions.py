@@ -13,7 +13,7 @@ class Predictions(Callback):
     Rows without a label, as a language model's, get no table.
 
     Args:
-        rows: number of rows to show.
+        rows: Number of rows to show.
     """
 
     def __init__(self, rows: int = 50) -> None:

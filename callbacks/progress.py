@@ -13,7 +13,7 @@ class Progress(TQDMProgressBar):
     """Shows loss, accuracy and tokens/s while training, and one line after each validation.
 
     Args:
-        seconds: time between lines where the output is not a terminal.
+        seconds: Time between lines where the output is not a terminal.
     """
 
     def __init__(self, seconds: float = 15.0) -> None:

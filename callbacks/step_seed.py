@@ -13,7 +13,7 @@ class StepSeed(Callback):
     more often or adding a callback does not change the training.
 
     Args:
-        seed: the run's seed.
+        seed: The run's seed.
     """
 
     def __init__(self, seed: int) -> None:

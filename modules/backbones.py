@@ -16,7 +16,7 @@ def resolve(backbone: str) -> str:
     """Return the folder or hub id that ``from_pretrained`` takes.
 
     Raises:
-        ValueError: for a name that is neither bundled nor a folder nor on the hub.
+        ValueError: If the name is neither bundled nor a folder nor on the hub.
     """
     if backbone in packaged.BACKBONES:
         return packaged.locate(backbone)
@@ -60,17 +60,17 @@ def load_backbone(
     """Load a pretrained model in fp32.
 
     Args:
-        auto_class: a class of transformers, such as ``AutoModel``.
-        backbone: a bundled name, a hub id or a folder.
-        dropout: the rate that replaces every dropout rate of the architecture's own.
-        fields: values to set in the model's config.
+        auto_class: A class of transformers, such as ``AutoModel``.
+        backbone: A bundled name, a hub id or a folder.
+        dropout: The rate that replaces every dropout rate of the architecture's own.
+        fields: Values to set in the model's config.
 
     Returns:
         The model. Its attribute ``new_parameters`` names the parameters that the backbone's files
         do not hold, such as those of a task's head.
 
     Raises:
-        ValueError: where the backbone cannot be found or read.
+        ValueError: If the backbone cannot be found or read.
     """
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -130,7 +130,7 @@ def weight_files(backbone: str) -> list[Path]:
     """Return the weight files of a backbone that has been loaded before.
 
     Raises:
-        ValueError: where there are none.
+        ValueError: If there are none.
     """
     from transformers.utils import cached_file
 

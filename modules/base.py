@@ -12,13 +12,13 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     """A module that trains, or only answers prompts; its class says which.
 
     Attributes:
-        trains: whether ``trainer.fit`` has something to do.
-        final_split: the rows of the final evaluation.
-        default_task: name of the task if no other is asked for; None where there is no task.
-        links: flags that follow the data's flags, or the other way round.
-        monitor: the validation metric that chooses the best checkpoint.
-        mode: whether more (max) or less (min) of it is better.
-        origin: the network before the training, in words.
+        trains: Whether ``trainer.fit`` has something to do.
+        final_split: The rows of the final evaluation.
+        default_task: Name of the task if no other is asked for; None where there is no task.
+        links: Flags that follow the data's flags, or the other way round.
+        monitor: The validation metric that chooses the best checkpoint.
+        mode: Whether more (max) or less (min) of it is better.
+        origin: The network before the training, in words.
     """
 
     trains: ClassVar[bool] = True
@@ -41,7 +41,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         """Refuse data that do not fit, after their ``setup``; nothing by default.
 
         Raises:
-            ValueError: names the flag to change.
+            ValueError: If they do not fit; the message names the flag to change.
         """
 
     def prompt_description(self) -> str:

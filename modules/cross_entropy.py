@@ -96,10 +96,10 @@ def chunked_cross_entropy(
     Without gradients it is exact.
 
     Args:
-        hidden_NH: inputs of the output layer.
-        weight_VH: its matrix.
-        bias_V: its bias, or None.
-        targets_N: the right tokens, int64.
+        hidden_NH: Inputs of the output layer.
+        weight_VH: Its matrix.
+        bias_V: Its bias, or None.
+        targets_N: The right tokens, int64.
 
     Returns:
         The sum, and the number of tokens whose logit is the highest.

@@ -49,9 +49,9 @@ def export(
     gets a model card.
 
     Args:
-        module: a trained module.
-        folder: the folder to write; an older one of this name is replaced.
-        facts: of the run, for the model card: data, metrics, tokens, git_commit.
+        module: A trained module.
+        folder: The folder to write; an older one of this name is replaced.
+        facts: Of the run, for the model card: data, metrics, tokens, git_commit.
 
     Returns:
         The absolute path of the folder.
@@ -79,7 +79,7 @@ def load(folder: Path | str) -> FineTuningModule:
         The module in eval mode.
 
     Raises:
-        ValueError: for a folder of another kind, an unknown class, and weights that do not fit.
+        ValueError: If the folder is of another kind, the class unknown, or the weights do not fit.
     """
     folder = Path(folder).absolute()
     if not (folder / "module.json").is_file():

@@ -19,10 +19,10 @@ def generate(
     """Answer each prompt by greedy decoding.
 
     Args:
-        model: a decoder of transformers, with or without a peft model around it.
+        model: A decoder of transformers, with or without a peft model around it.
         prompts: token ids of each prompt.
-        max_new_tokens: the number of tokens after which an answer is cut.
-        batch_size: prompts that are answered at once; those of like length share a batch.
+        max_new_tokens: The number of tokens after which an answer is cut.
+        batch_size: Prompts that are answered at once; those of like length share a batch.
 
     Returns:
         The answers without special tokens, in the order of the prompts.

@@ -7,9 +7,9 @@ class Link(NamedTuple):
     """A flag that takes the value of another one, so that the two cannot disagree.
 
     Attributes:
-        source: the setting that is followed, as its flag without dashes (``model.backbone``).
-        target: the setting that follows.
-        built: whether ``source`` is an attribute of the data module once it is built, rather than
+        source: The setting that is followed, as its flag without dashes (``model.backbone``).
+        target: The setting that follows.
+        built: Whether ``source`` is an attribute of the data module once it is built, rather than
             a flag.
     """
 

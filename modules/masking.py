@@ -25,10 +25,10 @@ def mask_tokens(
     Args:
         ids: (…) int64.
         eligible: (…) bool, where a token may be chosen: not padding, not a special token.
-        mask_id: the id of the mask token.
-        vocabulary: the number of tokens to draw replacements from.
-        probability: the chance of an eligible token to be chosen, each by itself.
-        generator: of the draws, on the device of ``ids``; torch's own if None.
+        mask_id: The id of the mask token.
+        vocabulary: The number of tokens to draw replacements from.
+        probability: The chance of an eligible token to be chosen, each by itself.
+        generator: The generator of the draws, on the device of ``ids``; torch's own if None.
 
     Returns:
         The ids that the model sees, (…) int64, and the chosen tokens, (…) bool.
@@ -51,10 +51,10 @@ def apply_80_10_10(
     Args:
         ids: (…) int64.
         chosen: (…) bool.
-        mask_id: the id of the mask token.
-        vocabulary: the number of tokens to draw replacements from.
+        mask_id: The id of the mask token.
+        vocabulary: The number of tokens to draw replacements from.
         kind: (…) uniform draws from [0, 1) that decide between the three.
-        generator: of the replacements, on the device of ``ids``; torch's own if None.
+        generator: The generator of the replacements, on the device of ``ids``; torch's own if None.
 
     Returns:
         (…) int64.
@@ -71,8 +71,8 @@ def choose_words(
 
     Args:
         starts_BT: bool, where a word begins. What comes before the first is a word too.
-        probability: the chance of a word to be chosen.
-        generator: of the draws; torch's own if None.
+        probability: The chance of a word to be chosen.
+        generator: The generator of the draws; torch's own if None.
 
     Returns:
         The chosen tokens, (B, T) bool.
@@ -92,9 +92,9 @@ def choose_spans(
 
     Args:
         ids_BT: int64; only its shape and device count.
-        probability: the chance of a token to be in a span.
-        generator: of the draws; torch's own if None.
-        span_length_survival: the share of spans longer than 0, 1, 2 … tokens; SpanBERT's if not
+        probability: The chance of a token to be in a span.
+        generator: The generator of the draws; torch's own if None.
+        span_length_survival: The share of spans longer than 0, 1, 2 … tokens; SpanBERT's if not
             given.
 
     Returns:
@@ -142,11 +142,11 @@ def noise_spans(
     the rest are both cut at random, and take turns, the rest first.
 
     Args:
-        lengths_B: tokens of each row.
+        lengths_B: Tokens of each row.
         width: T, the width of the rows.
-        density: the share of the tokens that is noise.
-        mean_span_length: in tokens.
-        generator: of the draws, on the device of ``lengths_B``.
+        density: The share of the tokens that is noise.
+        mean_span_length: In tokens.
+        generator: The generator of the draws, on the device of ``lengths_B``.
 
     Returns:
         The tokens that are noise, (B, T) bool.

@@ -19,7 +19,7 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
         What Lightning's ``configure_optimizers`` returns.
 
     Raises:
-        ValueError: for a run without an end, as the schedule needs one.
+        ValueError: If the run has no end, as the schedule needs one.
     """
     settings, steps = module.hparams, module.trainer.estimated_stepping_batches
     if steps == float("inf"):
@@ -83,11 +83,11 @@ def lr_schedule(
     """Schedule the learning rate: a linear rise, then a fall to 0 or a constant.
 
     Args:
-        optimizer: the optimizer to schedule.
-        schedule: linear, cosine or constant after the rise; slanted_triangular rises from 1/32
+        optimizer: The optimizer to schedule.
+        schedule: Linear, cosine or constant after the rise; slanted_triangular rises from 1/32
             and falls back to it (Howard & Ruder 2018, with ``warmup_ratio`` for their cut_frac).
-        warmup_ratio: the share of ``steps`` over which the learning rate rises.
-        steps: optimizer steps of the run.
+        warmup_ratio: The share of ``steps`` over which the learning rate rises.
+        steps: Optimizer steps of the run.
     """
     from transformers import get_scheduler
 

@@ -11,7 +11,7 @@ class CorpusData(Protocol):
         """Serve rows of the kind that an objective needs.
 
         Raises:
-            ValueError: where the user has chosen another kind.
+            ValueError: If the user has chosen another kind.
         """
 
 

@@ -21,7 +21,7 @@ class Registered:
     underscore, and one defined inside a function, which nothing else could import.
 
     Raises:
-        ValueError: where two classes have one name: the command line and checkpoints know a class
+        ValueError: If two classes have one name: the command line and checkpoints know a class
             by it.
     """
 

@@ -15,8 +15,8 @@ class StageMetrics(nn.Module):
     """The task's metrics and the mean loss: of each batch in training, of all rows otherwise.
 
     Args:
-        task: the task whose metrics are logged.
-        stages: the stages that there are.
+        task: The task whose metrics are logged.
+        stages: The stages that there are.
     """
 
     def __init__(self, task: Task, *stages: Stage) -> None:
@@ -39,12 +39,12 @@ class StageMetrics(nn.Module):
         """Update the metrics with a batch, and log them by ``module``.
 
         Args:
-            module: the module that runs the batch.
+            module: The module that runs the batch.
             stage: train, val or test.
-            loss: the mean over ``count`` targets, a scalar.
-            count: rows or tokens.
-            logits: what the task's metrics take first.
-            labels: what they take next.
+            loss: The mean over ``count`` targets, a scalar.
+            count: Rows or tokens.
+            logits: What the task's metrics take first.
+            labels: What they take next.
         """
         metrics = self.metrics[f"{stage}_metrics"]
         assert isinstance(metrics, MetricCollection)

@@ -23,13 +23,13 @@ class Adapter(FineTuningModule):
 
     Args:
         placement: houlsby, pfeiffer or parallel.
-        reduction_factor: hidden size / columns of the bottleneck.
-        size: columns of the bottleneck, in place of a reduction factor.
-        nonlinearity: the function f.
-        scale: factor of what is added; 4 for parallel (He et al.) and 1 for the others, if not
+        reduction_factor: Hidden size / columns of the bottleneck.
+        size: Columns of the bottleneck, in place of a reduction factor.
+        nonlinearity: The function f.
+        scale: Factor of what is added; 4 for parallel (He et al.) and 1 for the others, if not
             given.
-        learning_rate: highest learning rate of the schedule.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        learning_rate: Highest learning rate of the schedule.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     own_format = True  # no other library knows these layers: see exporting.py

@@ -33,10 +33,10 @@ class Peft(FineTuningModule):
     All linear layers are its targets, if it takes linear layers. The task's head trains whole.
 
     Args:
-        config: name of the class, such as VeraConfig (Kopiczko et al. 2024), OFTConfig, LoHaConfig.
-        settings: fields of the config, as {"r": 4}, or one by one as --model.settings.r 4.
-        learning_rate: highest learning rate of the schedule.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        config: Name of the class, such as VeraConfig (Kopiczko et al. 2024), OFTConfig, LoHaConfig.
+        settings: Fields of the config, as {"r": 4}, or one by one as --model.settings.r 4.
+        learning_rate: Highest learning rate of the schedule.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

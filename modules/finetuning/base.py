@@ -32,12 +32,12 @@ class FineTuningModule(PretuneModule, abstract=True):
     which spares their conversion at every step; what trains stays fp32.
 
     Args:
-        backbone: pretrained model: minilm | smollm2 (bundled), a hub id, or a folder.
-        task: head, loss and metrics.
-        backbone_dropout: dropout rate, in place of the architecture's own.
-        learning_rate: highest learning rate of the schedule.
-        weight_decay: decay of matrices; vectors never decay.
-        warmup_ratio: share of all steps over which the learning rate rises.
+        backbone: Pretrained model: minilm | smollm2 (bundled), a hub id, or a folder.
+        task: Head, loss and metrics.
+        backbone_dropout: Dropout rate, in place of the architecture's own.
+        learning_rate: Highest learning rate of the schedule.
+        weight_decay: Decay of matrices; vectors never decay.
+        warmup_ratio: Share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
     """
 

@@ -17,8 +17,8 @@ class BitFit(FineTuningModule):
     paper does not say that norms' weights could replace them.
 
     Args:
-        learning_rate: highest learning rate of the schedule.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        learning_rate: Highest learning rate of the schedule.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

@@ -15,10 +15,10 @@ class Bottleneck(nn.Module):
     """Maps (B, T, width) to what an adapter adds to it, by way of (B, T, size).
 
     Args:
-        width: columns of the hidden states.
-        size: columns in between.
-        nonlinearity: a function of torch.nn.functional by name.
-        scale: factor of the result.
+        width: Columns of the hidden states.
+        size: Columns in between.
+        nonlinearity: A function of torch.nn.functional by name.
+        scale: Factor of the result.
     """
 
     def __init__(self, width: int, size: int, nonlinearity: str, scale: float) -> None:
@@ -46,7 +46,7 @@ def sublayers(model: Any, width: int) -> Iterator[tuple[Matrix, Matrix, Matrix]]
     """Yield of each block attention's last matrix and the feed-forward's first and last.
 
     Raises:
-        ValueError: where the model's blocks are of another structure.
+        ValueError: If the model's blocks are of another structure.
     """
     blocks = [names for group, names in layer_groups(model).items() if group.startswith("layer.")]
     for names in blocks or [[]]:

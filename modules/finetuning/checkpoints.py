@@ -32,7 +32,7 @@ def add_frozen(checkpoint: dict[str, Any], module: TrainableModule) -> None:
     """Add the module's own frozen weights to the checkpoint's.
 
     Raises:
-        ValueError: where the checkpoint has other parameters than the module trains. Nothing is
+        ValueError: If the checkpoint has other parameters than the module trains. Nothing is
             taken from it in part.
     """
     made = checkpoint.get("module", "another program")

@@ -38,9 +38,9 @@ def chunks(
     fill it stay apart: without padding, an encoder may run without a mask.
 
     Args:
-        rows: by key.
-        longest: tokens that the encoder can read.
-        pad: id of the padding token.
+        rows: The rows by their key.
+        longest: Tokens that the encoder can read.
+        pad: Id of the padding token.
     """
     groups: dict[tuple[int, bool], list[bytes]] = {}
     for key, row in rows.items():

@@ -13,7 +13,7 @@ class FullFineTuning(FineTuningModule):
     """Trains every weight (Devlin et al. 2019, section 3.2).
 
     Args:
-        learning_rate: highest learning rate of the schedule.
+        learning_rate: Highest learning rate of the schedule.
     """
 
     def __init__(self, learning_rate: PositiveFloat = 1e-4, **kwargs: Any) -> None:

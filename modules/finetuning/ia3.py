@@ -25,13 +25,13 @@ class IA3(FineTuningModule):
     trains whole.
 
     Args:
-        targets: names of linear layers whose outputs are rescaled, such as key,value; those of
+        targets: Names of linear layers whose outputs are rescaled, such as key,value; those of
             keys and values if not given.
-        feedforward: names of linear layers whose inputs are rescaled; the last matrix of each
+        feedforward: Names of linear layers whose inputs are rescaled; the last matrix of each
             feed-forward block if not given, none at all for []. A layer in both counts here.
-        learning_rate: highest learning rate of the schedule.
-        weight_decay: decay of the factors: 0, as it would pull them from 1 to 0.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        learning_rate: Highest learning rate of the schedule.
+        weight_decay: Decay of the factors: 0, as it would pull them from 1 to 0.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

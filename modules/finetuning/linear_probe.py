@@ -29,8 +29,8 @@ class LinearProbe(FineTuningModule):
     several layers, such as RoBERTa's, trains whole.
 
     Args:
-        learning_rate: highest learning rate of the schedule.
-        backbone_dropout: dropout rate in place of the architecture's own, which BERT's head shares.
+        learning_rate: Highest learning rate of the schedule.
+        backbone_dropout: Dropout rate in place of the architecture's own, which BERT's head shares.
     """
 
     def __init__(

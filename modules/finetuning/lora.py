@@ -17,16 +17,16 @@ class LoRA(FineTuningModule):
     The task's head trains whole.
 
     Args:
-        rank: columns of B and rows of A.
-        alpha: the update is scaled by alpha / rank.
-        dropout: dropout rate of the input of A.
-        targets: adapted matrices: all-linear | attention, or names of layers, such as query,value.
-        use_rslora: scale by alpha / sqrt(rank) instead, for high ranks (Kalajdzievski 2023).
-        use_dora: train the length of each output's weights apart from them (Liu et al. 2024).
+        rank: Columns of B and rows of A.
+        alpha: The update is scaled by alpha / rank.
+        dropout: Dropout rate of the input of A.
+        targets: Adapted matrices: all-linear | attention, or names of layers, such as query,value.
+        use_rslora: Scale by alpha / sqrt(rank) instead, for high ranks (Kalajdzievski 2023).
+        use_dora: Train the length of each output's weights apart from them (Liu et al. 2024).
         initialization: default is B = 0; pissa moves W's largest singular values into B A, and
             leaves the rest frozen (Meng et al. 2024).
-        learning_rate: highest learning rate of the schedule.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        learning_rate: Highest learning rate of the schedule.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

@@ -20,12 +20,12 @@ class PTuning(FineTuningModule):
     before the text, where Liu et al. spread them over a template. The task's head trains whole.
 
     Args:
-        tokens: number of vectors; they take their room in the context.
-        encoder: the network: mlp has three layers; lstm has two in both directions, then an MLP of
+        tokens: Number of vectors; they take their room in the context.
+        encoder: The network: mlp has three layers; lstm has two in both directions, then an MLP of
             two.
-        encoder_size: columns inside the network; those of the vectors if not given.
-        learning_rate: highest learning rate of the schedule.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        encoder_size: Columns inside the network; those of the vectors if not given.
+        learning_rate: Highest learning rate of the schedule.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

@@ -18,9 +18,9 @@ class PartialFreezing(FineTuningModule):
     comparison differs in nothing else. ``--model.backbone_dropout 0`` turns all of it off.
 
     Args:
-        frozen_layers: number of layers from the bottom; 0 freezes the embeddings only. Half of the
+        frozen_layers: Number of layers from the bottom; 0 freezes the embeddings only. Half of the
             layers if not given.
-        learning_rate: highest learning rate of the schedule.
+        learning_rate: Highest learning rate of the schedule.
     """
 
     def __init__(

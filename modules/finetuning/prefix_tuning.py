@@ -24,13 +24,13 @@ class PrefixTuning(FineTuningModule):
     or, with a projection, what a random network makes. The task's head trains whole.
 
     Args:
-        tokens: number of keys and values for each layer; they take their room in the context.
-        projection: whether a network of two layers makes them; it trains, and its output is
+        tokens: Number of keys and values for each layer; they take their room in the context.
+        projection: Whether a network of two layers makes them; it trains, and its output is
             exported.
-        projection_size: columns inside the network.
-        learning_rate: highest learning rate of the schedule.
-        weight_decay: decay of keys and values: 0, as it would pull them from those of words.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        projection_size: Columns inside the network.
+        learning_rate: Highest learning rate of the schedule.
+        weight_decay: Decay of keys and values: 0, as it would pull them from those of words.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

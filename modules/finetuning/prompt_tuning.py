@@ -21,13 +21,13 @@ class PromptTuning(FineTuningModule):
     They take ``tokens`` of the context. The task's head trains whole.
 
     Args:
-        tokens: number of vectors.
+        tokens: Number of vectors.
         initialization: vocabulary copies the vectors of ordinary tokens drawn at random, text those
             of a text, random draws numbers of the vocabulary's own standard deviation.
-        text: text for that initialization; repeated or truncated to the number of tokens.
-        learning_rate: highest learning rate of the schedule.
-        weight_decay: decay of the vectors: 0, as it would pull them from those of words.
-        backbone_dropout: dropout rate in place of the architecture's own: 0, as few weights train.
+        text: Text for that initialization; repeated or truncated to the number of tokens.
+        learning_rate: Highest learning rate of the schedule.
+        weight_decay: Decay of the vectors: 0, as it would pull them from those of words.
+        backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
     def __init__(

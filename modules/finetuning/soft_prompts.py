@@ -24,7 +24,7 @@ def attach_soft_prompt(model: Any, config: Any, flag: str) -> peft.PeftModel:
     """Return a peft model with a soft prompt, which refuses texts that do not fit behind it.
 
     Raises:
-        ValueError: for a prompt that fills the context.
+        ValueError: If the prompt fills the context.
     """
     tokens, positions = config.num_virtual_tokens, context_length(model)
     if positions is not None and tokens >= positions:

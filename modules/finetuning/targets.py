@@ -98,12 +98,12 @@ def linear_layers(
     """Return full names of the backbone's linear layers, GPT-2's Conv1D too.
 
     Args:
-        model: with the task's head on it.
-        targets: all-linear, attention (those inside an attention block), or last parts of names.
-        flag: the flag that an error names.
+        model: With the task's head on it.
+        targets: All-linear, attention (those inside an attention block), or last parts of names.
+        flag: The flag that an error names.
 
     Raises:
-        ValueError: where no layer has such a name.
+        ValueError: If no layer has such a name.
     """
     names = [
         name

@@ -53,16 +53,16 @@ def make_config(
     """Make the config of a network to train from scratch.
 
     Args:
-        family: a model type of ``transformers``.
-        size: a name of ``SIZES``, or a config file, which then says the family as well.
-        tokenizer: of the corpus.
-        tokens: the number of tokens of the longest row.
-        dropout: the rate that replaces all the family's own.
-        half_width: whether to halve the inner width, for a generator that shares the embeddings:
+        family: A model type of ``transformers``.
+        size: A name of ``SIZES``, or a config file, which then says the family as well.
+        tokenizer: The corpus's tokenizer.
+        tokens: The number of tokens of the longest row.
+        dropout: The rate that replaces all the family's own.
+        half_width: Whether to halve the inner width, for a generator that shares the embeddings:
             ELECTRA's own family halves width and heads too, behind embeddings of the full width.
 
     Raises:
-        ValueError: for an unknown family or size, and for too few positions.
+        ValueError: If family or size is unknown, or there are too few positions.
     """
     if size not in SIZES:
         made = _read_config(size, len(tokenizer))
@@ -132,7 +132,7 @@ def from_pretrained(
     """Load a network to continue the pre-training of.
 
     Raises:
-        ValueError: where the corpus was made with another tokenizer, and for too few positions.
+        ValueError: If the corpus was made with another tokenizer, and for too few positions.
     """
     theirs = load_tokenizer(backbone)
     if theirs.get_vocab() != tokenizer.get_vocab():
@@ -208,7 +208,7 @@ def require_tokens(tokenizer: Any, names: tuple[str, ...], objective: str) -> No
     """Refuse a tokenizer without the special tokens that an objective needs.
 
     Raises:
-        ValueError: names the first that is missing.
+        ValueError: If one is missing; the message names the first.
     """
     for name in names:
         if getattr(tokenizer, f"{name}_id") is None:

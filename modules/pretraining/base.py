@@ -28,16 +28,16 @@ class PretrainingModule(PretuneModule, abstract=True):
     """A network trained on clean rows. An objective overrides ``corrupt`` and ``losses``.
 
     Args:
-        tokenizer: folder of the corpus's tokenizer; the data's on the command line.
-        size: tiny | mini | small | base, or a config.json of transformers.
-        family: model type of transformers; the objective's own if not given.
-        backbone: pretrained weights to go on from: minilm | smollm2, a hub id, or a folder.
-        row_tokens: tokens of the longest row; the data's on the command line.
-        dropout: dropout rate, in place of all the architecture's own.
-        learning_rate: highest learning rate of the schedule.
-        embedding_lr_multiplier: learning rate of the embeddings / learning_rate.
-        weight_decay: decay of matrices; vectors never decay.
-        warmup_ratio: share of all steps over which the learning rate rises.
+        tokenizer: Folder of the corpus's tokenizer; the data's on the command line.
+        size: Tiny | mini | small | base, or a config.json of transformers.
+        family: Model type of transformers; the objective's own if not given.
+        backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder.
+        row_tokens: Tokens of the longest row; the data's on the command line.
+        dropout: Dropout rate, in place of all the architecture's own.
+        learning_rate: Highest learning rate of the schedule.
+        embedding_lr_multiplier: Learning rate of the embeddings / learning_rate.
+        weight_decay: Decay of matrices; vectors never decay.
+        warmup_ratio: Share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
         bytes_per_token: UTF-8 bytes per token, for bits per byte; the data's on the command line.
     """

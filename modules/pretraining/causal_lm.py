@@ -19,7 +19,7 @@ def next_token_targets(
         ids_BT: int64.
         mask_BT: bool, false for padding.
         documents_BT: int64, the document of each token.
-        document_masking: do not predict a document's first token from another document.
+        document_masking: Do not predict a document's first token from another document.
 
     Returns:
         The next token of each, (B, T) int64, and where there is one to predict, (B, T) bool.
@@ -43,7 +43,7 @@ class CausalLM(PretrainingModule):
     """Predicts each token from those before it (GPT, Radford et al. 2018).
 
     Args:
-        document_masking: keep documents that share a row apart: attention and positions begin
+        document_masking: Keep documents that share a row apart: attention and positions begin
             anew with each.
     """
 

@@ -14,8 +14,8 @@ class MaskSampler(nn.Module):
     """MaskSampler rows of tokens anew in every step. Special tokens are never chosen.
 
     Args:
-        tokenizer: of the rows; it has a mask token.
-        probability: the share of the tokens that is chosen.
+        tokenizer: Of the rows; it has a mask token.
+        probability: The share of the tokens that is chosen.
         unit: token | word (all tokens of it) | span (SpanBERT's, up to ten tokens).
     """
 

@@ -17,9 +17,9 @@ class MaskedLM(PretrainingModule):
     """Predicts masked tokens from both sides (BERT, Devlin et al. 2019), others in every step.
 
     Args:
-        probability: the share of the tokens that is predicted. BERT's is 0.15; small networks
+        probability: The share of the tokens that is predicted. BERT's is 0.15; small networks
             learn faster from more (Wettig et al. 2023, arXiv:2202.08005).
-        unit: what is masked as one: token | word (all tokens of it) | span (SpanBERT's, up to ten
+        unit: What is masked as one: token | word (all tokens of it) | span (SpanBERT's, up to ten
             tokens).
     """
 

@@ -33,10 +33,10 @@ def save_pretrained(
     """Write network, tokenizer and model card.
 
     Args:
-        module: the trained objective.
-        scratch: the folder to write into.
-        folder: the folder's name afterwards, for the card.
-        facts: what the card says of the run: data, metrics, tokens, git_commit.
+        module: The trained objective.
+        scratch: The folder to write into.
+        folder: The folder's name afterwards, for the card.
+        facts: What the card says of the run: data, metrics, tokens, git_commit.
     """
     model = module.export_model()
     disable_progress_bar()

@@ -20,8 +20,8 @@ class NextSentencePrediction(PretrainingModule):
     ``--data.rows pairs``.
 
     Args:
-        probability: the share of the tokens that is predicted.
-        unit: what is masked as one: token | word | span, as in ``MaskedLM``.
+        probability: The share of the tokens that is predicted.
+        unit: What is masked as one: token | word | span, as in ``MaskedLM``.
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"

@@ -16,9 +16,9 @@ def hidden_at(model: nn.Module, target_mask: Tensor, **inputs: Any) -> tuple[Ten
     here it is given no row, and its caller does with the N vectors what is needed.
 
     Args:
-        model: a language model of transformers, with or without a peft model around it.
+        model: A language model of transformers, with or without a peft model around it.
         target_mask: (B, T) bool, true for the N tokens that count.
-        inputs: of the model.
+        inputs: The model's inputs.
 
     Returns:
         What the output layer would get for these tokens, (N, H), and all last hidden states,
@@ -57,8 +57,8 @@ def lm_loss(
     """Compute the language modeling loss of N target tokens.
 
     Args:
-        model: a language model of transformers.
-        inputs: of the model.
+        model: A language model of transformers.
+        inputs: The model's inputs.
         target_mask: (B, T) bool, true where a token is predicted.
         targets: (N,) int64, the right tokens. Where there are none, the loss is 0.
 
@@ -88,8 +88,8 @@ def sample_tokens(logits_NV: Tensor, draws_N: Tensor) -> Tensor:
     entry of the vocabulary where this needs one draw.
 
     Args:
-        logits_NV: logits of N tokens.
-        draws_N: uniform draws from [0, 1).
+        logits_NV: Logits of N tokens.
+        draws_N: Uniform draws from [0, 1).
 
     Returns:
         Token ids, (N,) int64.

@@ -20,8 +20,8 @@ def split_segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Te
     one sentence has a second segment of length 0.
 
     Args:
-        batch: rows with their ``boundary``.
-        ends: ids of the tokens that end documents.
+        batch: Rows with their ``boundary``.
+        ends: Ids of the tokens that end documents.
 
     Returns:
         The second segments moved to the left, (B, T), and the lengths of both, (B,) each.
@@ -51,10 +51,10 @@ def make_pairs(
     """Make pairs of segments, half of them wrong.
 
     Args:
-        batch: rows with their ``boundary``.
-        tokenizer: of the rows.
-        generator: of the draws, on the rows' device.
-        swap: make a wrong pair by swapping its segments (ALBERT); otherwise by a second segment of
+        batch: Rows with their ``boundary``.
+        tokenizer: The rows' tokenizer.
+        generator: The generator of the draws, on the rows' device.
+        swap: Make a wrong pair by swapping its segments (ALBERT); otherwise by a second segment of
             another document (BERT), truncated to the row's length.
 
     Returns:
@@ -128,9 +128,9 @@ def pair_losses(module: PairObjective, example: dict[str, Any], name: str) -> di
     """Compute the losses of the masked tokens and of the pairs.
 
     Args:
-        module: the objective; its ``pair_head`` classifies pairs.
-        example: what :func:`corrupt_pairs` returned.
-        name: of the pairs' loss, such as nsp.
+        module: The objective; its ``pair_head`` classifies pairs.
+        example: What :func:`corrupt_pairs` returned.
+        name: Of the pairs' loss, such as nsp.
     """
     loss, accuracy, hidden_BTH = lm_loss(module.model, **example["masked"])
     pair, right = pair_cross_entropy(module.pair_head(hidden_BTH), example["labels"])

@@ -21,7 +21,7 @@ class PermutationLM(PretrainingModule):
     length; segments are not carried over from row to row.
 
     Args:
-        probability: the share of the tokens that is predicted, 1/K in the paper, in spans of one
+        probability: The share of the tokens that is predicted, 1/K in the paper, in spans of one
             to five tokens.
     """
 

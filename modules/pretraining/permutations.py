@@ -13,7 +13,7 @@ def permutation_mask(order_BT: Tensor, targets_BT: Tensor) -> Tensor:
     come later in the order, so not by itself.
 
     Args:
-        order_BT: the order of the tokens, any distinct numbers from 0 on.
+        order_BT: The order of the tokens, any distinct numbers from 0 on.
         targets_BT: bool, the tokens that are predicted.
 
     Returns:

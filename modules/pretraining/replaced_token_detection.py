@@ -28,8 +28,8 @@ class ReplacedTokenDetection(PretrainingModule):
     sampling is at temperature 1, in fp32.
 
     Args:
-        probability: the share of the tokens that the generator predicts.
-        weight: the weight of the discriminator's loss in the sum.
+        probability: The share of the tokens that the generator predicts.
+        weight: The weight of the discriminator's loss in the sum.
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "generator_loss"

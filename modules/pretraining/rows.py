@@ -30,11 +30,11 @@ def join_segments(
     A row without a second segment becomes ``[CLS] first [SEP]``.
 
     Args:
-        first_BT: ids of the first segments.
-        first_B: their lengths.
-        second_BT: ids of the second segments.
-        second_B: their lengths, 0 for none. Both segments of a row have at most T tokens together.
-        tokenizer: with the special tokens.
+        first_BT: Ids of the first segments.
+        first_B: Their lengths.
+        second_BT: Ids of the second segments.
+        second_B: Their lengths, 0 for none. Both segments of a row have at most T tokens together.
+        tokenizer: With the special tokens.
 
     Returns:
         ids (B, T + 3) int64, mask bool, and token types int64, 1 in the second segment.
@@ -70,8 +70,8 @@ def left_align(values_BT: Tensor, keep_BT: Tensor, end: int, fill: int) -> tuple
     Args:
         values_BT: int64.
         keep_BT: bool, which of them to keep.
-        end: the value that follows the last one that is kept.
-        fill: the value of the padding.
+        end: The value that follows the last one that is kept.
+        fill: The value of the padding.
 
     Returns:
         The rows, (B, W) int64 with W a multiple of 8, and their mask, (B, W) bool.

@@ -19,8 +19,8 @@ class SentenceOrderPrediction(PretrainingModule):
     Half of the pairs are swapped. Rows are those of ``--data.rows pairs``.
 
     Args:
-        probability: the share of the tokens that is predicted.
-        unit: what is masked as one: token | word | span, as in ``MaskedLM``.
+        probability: The share of the tokens that is predicted.
+        unit: What is masked as one: token | word | span, as in ``MaskedLM``.
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"

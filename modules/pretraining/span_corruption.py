@@ -19,8 +19,8 @@ class SpanCorruption(PretrainingModule):
     """Replaces spans by sentinels and has a decoder write them (T5, Raffel et al. 2020).
 
     Args:
-        noise_density: the share of the tokens that is in spans.
-        mean_noise_span_length: the mean length of a span, in tokens.
+        noise_density: The share of the tokens that is in spans.
+        mean_noise_span_length: The mean length of a span, in tokens.
     """
 
     default_family, auto_class = "t5", "AutoModelForSeq2SeqLM"

@@ -32,9 +32,9 @@ class PromptingModule(PretuneModule, abstract=True):
     prompt.
 
     Args:
-        backbone: pretrained model: smollm2 (bundled), a hub id, or a folder; a masked encoder needs
+        backbone: Pretrained model: smollm2 (bundled), a hub id, or a folder; a masked encoder needs
             its own head.
-        task: template, words and instruction.
+        task: Template, words and instruction.
         calibration: content_free divides the words' probabilities by those behind a text without
             content (contextual calibration, Zhao et al. 2021); texts by their mean over 128
             training texts, whose labels are not read (batch calibration, Zhou et al. 2023).

@@ -22,10 +22,10 @@ def sample(labels: Sequence[int], shots: int, classes: int, seed: int) -> list[i
     """Draw rows at random.
 
     Args:
-        labels: the class of each row.
-        shots: number of rows to draw.
-        classes: number of classes to balance the rows over; 0 for no balance.
-        seed: of the draw.
+        labels: The class of each row.
+        shots: Number of rows to draw.
+        classes: Number of classes to balance the rows over; 0 for no balance.
+        seed: The seed of the draw.
 
     Returns:
         Numbers of rows.

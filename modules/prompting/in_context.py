@@ -16,13 +16,13 @@ class InContext(PromptingModule):
     Where they are the same for all rows, their keys and values are computed once.
 
     Args:
-        shots: number of examples.
-        selection: choice of the examples: random; balanced over the classes; or those nearest to
+        shots: Number of examples.
+        selection: Choice of the examples: random; balanced over the classes; or those nearest to
             each text, by bm25 (Robertson & Zaragoza 2009) or by embeddings (Liu et al. 2022).
         order: drawn is that of the selection, nearest first; reversed ends with the nearest;
             grouped has one class after the other; alternating has them take turns (Lu et al. 2022).
-        embedder: sentence encoder for embeddings; its tokens are averaged.
-        seed: seed of the selection; the run's on the command line.
+        embedder: Sentence encoder for embeddings; its tokens are averaged.
+        seed: Seed of the selection; the run's on the command line.
     """
 
     def __init__(

@@ -9,12 +9,12 @@ class NamedTemplate:
     """A template with its words.
 
     Attributes:
-        template: the template in Jinja.
-        words: the word of each label.
-        accuracy: accuracy of ``smollm2``, zero-shot and not calibrated, on the Rotten Tomatoes
+        template: The template in Jinja.
+        words: The word of each label.
+        accuracy: Accuracy of ``smollm2``, zero-shot and not calibrated, on the Rotten Tomatoes
             sentences of validation (831), by which the default was chosen, and of the test (802),
             in bf16 by ``experiments/templates_sst2.py`` at ddf505d.
-        instruction: the text before everything else.
+        instruction: The text before everything else.
     """
 
     template: str

@@ -30,9 +30,9 @@ class PrefixCache:
         """Return the model's inputs without the common prefix; empty where that does not pay.
 
         Args:
-            model: a decoder of transformers.
-            batch: rows with ``input_ids`` and ``attention_mask``.
-            limit: the first position whose logits are wanted; it stays in the rows.
+            model: A decoder of transformers.
+            batch: Rows with ``input_ids`` and ``attention_mask``.
+            limit: The first position whose logits are wanted; it stays in the rows.
         """
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"]
         size = min(limit, _common_prefix(ids_BT))

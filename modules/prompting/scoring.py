@@ -38,7 +38,7 @@ class EncodedPrompt:
 
     Attributes:
         rows: token ids of each row.
-        targets: row, position, token and answer of each token of each answer.
+        targets: Row, position, token and answer of each token of each answer.
     """
 
     rows: list[list[int]]
@@ -143,10 +143,10 @@ def answer_log_likelihoods(
     """Return the log-likelihoods of the answers, (B, L) in fp32.
 
     Args:
-        model: a language model of transformers, with or without a peft model around it.
-        batch: encoded prompts.
-        normalize: whether to take the mean over an answer's tokens rather than their sum.
-        prefix_cache: of the tokens that all rows begin with; without gradients.
+        model: A language model of transformers, with or without a peft model around it.
+        batch: Encoded prompts.
+        normalize: Whether to take the mean over an answer's tokens rather than their sum.
+        prefix_cache: Of the tokens that all rows begin with; without gradients.
     """
     row_N, place_N, token_N, slot_N = batch["targets"]
     length = batch["input_ids"].shape[1]
@@ -205,12 +205,12 @@ def label_scores(
     """Return the log-likelihood of each word behind each prompt, (prompts, words) on the CPU.
 
     Args:
-        model: a decoder of transformers.
-        tokenizer: of the model.
-        prompts: texts, or prompts that say where the answer stands.
-        words: the answers.
-        normalize: whether to take the mean over a word's tokens rather than their sum.
-        batch_tokens: padded tokens of a batch, at most; rows of like length share one.
+        model: A decoder of transformers.
+        tokenizer: The model's tokenizer.
+        prompts: Texts, or prompts that say where the answer stands.
+        words: The answers.
+        normalize: Whether to take the mean over a word's tokens rather than their sum.
+        batch_tokens: Padded tokens of a batch, at most; rows of like length share one.
     """
     asked = [Prompt(prompt) if isinstance(prompt, str) else prompt for prompt in prompts]
     encoded = encode_causal(tokenizer, asked, words)

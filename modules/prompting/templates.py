@@ -44,11 +44,11 @@ class Template:
     The answer stands at ``mask``, or at the end. The template cannot run code.
 
     Args:
-        source: the template in Jinja.
-        flag: the flag that an error names.
+        source: The template in Jinja.
+        flag: The flag that an error names.
 
     Raises:
-        ValueError: for an error of Jinja, and for a template without a column.
+        ValueError: If Jinja refuses the template, or it has no column.
     """
 
     def __init__(self, source: str, flag: str = "--model.task.template") -> None:
@@ -70,7 +70,7 @@ class Template:
         """Refuse a row without one of the template's columns.
 
         Raises:
-            ValueError: names the column.
+            ValueError: If a column is missing; the message names it.
         """
         there = list(columns)
         for name in self.columns:
@@ -99,7 +99,7 @@ def label_words(
     """Return the word of each label: its own name where there is no verbalizer.
 
     Raises:
-        ValueError: for a label without a word, and for two labels with the same word.
+        ValueError: If a label has no word, or two labels have the same word.
     """
     given = {label: label for label in labels} if verbalizer is None else verbalizer
     found: dict[str, str] = {}

@@ -15,7 +15,7 @@ def from_dict(stored: Task | dict[str, Any]) -> Task:
     """The task of what :func:`to_dict` gave; a task is returned as it is.
 
     Raises:
-        ValueError: for the name of a class that has not been imported.
+        ValueError: If no class of that name has been imported.
     """
     if isinstance(stored, Task):
         return stored

@@ -22,16 +22,16 @@ class Task(Registered, Generic[Batch], abstract=True):
     """Head, loss and metrics over one kind of batch.
 
     Attributes:
-        auto_class: the model's class in transformers.
-        pipeline: its pipeline in transformers.
-        peft_type: its task type in peft.
-        monitor: the validation metric that picks the best checkpoint.
-        mode: whether more (max) or less (min) of it is better.
-        label_kind: the label of a row of the data: a class, a number, several names, or none.
-        pairs: whether a row has two texts.
-        head: the new head; a task without one overrides the methods that read it.
+        auto_class: The model's class in transformers.
+        pipeline: Its pipeline in transformers.
+        peft_type: Its task type in peft.
+        monitor: The validation metric that picks the best checkpoint.
+        mode: Whether more (max) or less (min) of it is better.
+        label_kind: The label of a row of the data: a class, a number, several names, or none.
+        pairs: Whether a row has two texts.
+        head: The new head; a task without one overrides the methods that read it.
         pooling: native or mean, as the head's.
-        overhead: tokens that the task adds to those of a text.
+        overhead: Tokens that the task adds to those of a text.
     """
 
     auto_class: str = "AutoModelForSequenceClassification"
@@ -53,8 +53,8 @@ class Task(Registered, Generic[Batch], abstract=True):
         """Load the backbone with the task's head on it.
 
         Args:
-            backbone: a bundled name, a hub id or a folder.
-            dropout: the rate that replaces the architecture's own.
+            backbone: A bundled name, a hub id or a folder.
+            dropout: The rate that replaces the architecture's own.
         """
         return self.head.build(backbone, dropout)
 
@@ -70,7 +70,7 @@ class Task(Registered, Generic[Batch], abstract=True):
         """Refuse rows without the columns that the task reads.
 
         Raises:
-            ValueError: names the flag to change.
+            ValueError: If they do not fit; the message names the flag to change.
         """
         if "text" not in columns:
             raise ValueError(

@@ -15,12 +15,12 @@ class Classification(Task[LabelledBatch]):
     """Predicts one class for each text or pair of texts.
 
     Args:
-        labels: class names in the order of their ids; taken from the data on the command line.
-        num_classes: number of classes, instead of their names.
+        labels: Class names in the order of their ids; taken from the data on the command line.
+        num_classes: Number of classes, instead of their names.
         pooling: native is the architecture's own head (BERT: the first token through the pooler;
             decoders: the last token); mean averages the tokens, as sentence encoders do.
-        dropout: dropout rate before the classifier; the architecture's own if not given.
-        label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
+        dropout: Dropout rate before the classifier; the architecture's own if not given.
+        label_smoothing: Share of the target spread over all classes (Szegedy et al. 2016).
     """
 
     monitor, mode = "val/accuracy", "max"

@@ -18,11 +18,11 @@ class Head:
     """A new head on a backbone.
 
     Args:
-        labels: names of its outputs in the order of their ids; None for a single number.
+        labels: Names of its outputs in the order of their ids; None for a single number.
         pooling: native is the architecture's own head (BERT: the first token through the pooler;
             decoders: the last token); mean averages the tokens, as sentence encoders do.
-        dropout: dropout rate before the head; the architecture's own if None.
-        fields: further fields of the backbone's config.
+        dropout: Dropout rate before the head; the architecture's own if None.
+        fields: Further fields of the backbone's config.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Head:
         """Load the backbone with this head.
 
         Args:
-            backbone: a bundled name, a hub id or a folder.
-            dropout: the rate that replaces all of the architecture's own.
+            backbone: A bundled name, a hub id or a folder.
+            dropout: The rate that replaces all of the architecture's own.
 
         Raises:
-            ValueError: where the architecture's head has no dropout, or cannot take a mean.
+            ValueError: If the architecture's head has no dropout, or cannot take a mean.
         """
         from transformers import (
             AutoModelForSequenceClassification,
@@ -124,7 +124,7 @@ def class_names(labels: list[str] | None, count: int | None = None) -> list[str]
     """Return class names, made up where the data have not named them yet.
 
     Raises:
-        ValueError: for less than two classes, or another number than ``count``.
+        ValueError: If there are less than two classes, or another number than ``count``.
     """
     if labels is None:
         labels = [f"LABEL_{number}" for number in range(count or 2)]

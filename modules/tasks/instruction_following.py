@@ -25,7 +25,7 @@ class InstructionFollowing(Task[InstructionBatch]):
     by the number of these tokens.
 
     Args:
-        chat_template: template that the chats are written in, which an export takes along; the
+        chat_template: Template that the chats are written in, which an export takes along; the
             data's on the command line.
     """
 

@@ -23,7 +23,7 @@ class LanguageModeling(Task[LabelledBatch]):
     validation they are a function of the row, so that curves compare.
 
     Args:
-        mask_probability: share of the tokens of an encoder's text to mask (Devlin et al. 2019).
+        mask_probability: Share of the tokens of an encoder's text to mask (Devlin et al. 2019).
     """
 
     monitor, mode, label_kind = "val/loss", "min", "none"

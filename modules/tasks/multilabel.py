@@ -16,9 +16,9 @@ class MultiLabel(Task[LabelledBatch]):
     """Predicts any number of classes for each text, each by itself at a probability of 0.5.
 
     Args:
-        labels: class names in the order of their ids; taken from the data on the command line.
+        labels: Class names in the order of their ids; taken from the data on the command line.
         pooling: native or mean, as in ``Classification``.
-        dropout: dropout rate before the classifier; the architecture's own if not given.
+        dropout: Dropout rate before the classifier; the architecture's own if not given.
     """
 
     monitor, mode = "val/f1", "max"

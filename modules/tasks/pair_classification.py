@@ -17,9 +17,9 @@ class PairClassification(Task[LabelledBatch]):
     Metrics are accuracy, macro F1 and Matthews' correlation, which suits classes of unlike size.
 
     Args:
-        labels: class names in the order of their ids; taken from the data on the command line.
+        labels: Class names in the order of their ids; taken from the data on the command line.
         pooling: native or mean, as in ``Classification``.
-        dropout: dropout rate before the classifier; the architecture's own if not given.
+        dropout: Dropout rate before the classifier; the architecture's own if not given.
     """
 
     monitor, mode = "val/accuracy", "max"

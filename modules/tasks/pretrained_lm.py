@@ -16,7 +16,7 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
         The model, and whether it predicts masked tokens rather than the next one.
 
     Raises:
-        ValueError: for an encoder without a mask token.
+        ValueError: If the encoder has no mask token.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 

@@ -27,13 +27,13 @@ class PromptedClassification(Task[LabelledBatch]):
     fit into the context loses the end of its longest text, never its question.
 
     Args:
-        template: a name of the library, or Jinja over the columns text and pair, with the answer at
+        template: A name of the library, or Jinja over the columns text and pair, with the answer at
             ``{{ mask }}`` or at the end.
-        verbalizer: the word of each label; the library's, or the label's own name, if not given.
-        instruction: an instruction before everything else; the library's if not given.
-        labels: class names in the order of their ids; taken from the data on the command line.
-        num_classes: number of classes, instead of their names.
-        normalize: whether to score a word by the mean over its tokens rather than by the sum.
+        verbalizer: The word of each label; the library's, or the label's own name, if not given.
+        instruction: An instruction before everything else; the library's if not given.
+        labels: Class names in the order of their ids; taken from the data on the command line.
+        num_classes: Number of classes, instead of their names.
+        normalize: Whether to score a word by the mean over its tokens rather than by the sum.
     """
 
     monitor, mode = "val/accuracy", "max"
@@ -115,9 +115,9 @@ class PromptedClassification(Task[LabelledBatch]):
         """Encode the prompts of rows.
 
         Args:
-            rows: the texts of each row by column.
-            demonstration_prefixes: text before each prompt; none if not given.
-            truncate: whether to truncate texts so that the prompt fits into the context.
+            rows: The texts of each row by column.
+            demonstration_prefixes: Text before each prompt; none if not given.
+            truncate: Whether to truncate texts so that the prompt fits into the context.
         """
         prefixes = demonstration_prefixes or [""] * len(rows)
         read = scoring.encode_cloze if self.masked else scoring.encode_causal

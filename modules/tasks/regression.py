@@ -18,7 +18,7 @@ class Regression(Task[LabelledBatch]):
 
     Args:
         pooling: native or mean, as in ``Classification``.
-        dropout: dropout rate before the head; the architecture's own if not given.
+        dropout: Dropout rate before the head; the architecture's own if not given.
     """
 
     monitor, mode = "val/pearson", "max"
