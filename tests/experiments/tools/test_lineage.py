@@ -16,9 +16,9 @@ from experiments.tracking import provenance, wandb_log
 from experiments.tracking.artifacts import artifact
 from tests import stories
 from tests.experiments import running
+from tests.experiments.corpora import prose
 from tests.experiments.running import result
 from tests.experiments.test_pretrain import TINY
-from tests.experiments.tools.test_prepare_corpus import prose
 
 
 def ran(monkeypatch, script, *words, model=modules.MaskedLM, data=Corpus) -> Path:
