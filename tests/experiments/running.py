@@ -123,6 +123,12 @@ def only_run(folder: Path, experiment: str = "lora_sst2") -> Path:
     return run
 
 
+def finished(ended: Any) -> Any:
+    """The call that is given, checked to have ended without an error."""
+    assert ended.code == 0, ended
+    return ended
+
+
 def result(run: Path) -> dict[str, Any]:
     return json.loads((run / "result.json").read_text())
 
