@@ -14,11 +14,7 @@ import pytest
 from experiments.common import shell
 from experiments.tracking import logger as tracking_logger
 from experiments.tracking.keys import STEP, run_folders
-from experiments.tracking.logger import (
-    finish,
-    git_commit,
-    where,
-)
+from experiments.tracking.logger import finish, git_commit, where
 from tests.experiments import running
 from tests.experiments.tracking.tracked_run import CONFIG, open_run, train
 

@@ -8,9 +8,7 @@ import pytest
 
 from experiments.common.redaction import redact, redact_argv
 from experiments.tracking import logger as tracking_logger
-from experiments.tracking.logger import (
-    finish,
-)
+from experiments.tracking.logger import finish
 from tests.experiments import running
 from tests.experiments.tracking.tracked_run import KEY, open_run
 

@@ -6,10 +6,7 @@ import lightning.pytorch as pl
 import torch
 
 from experiments.tracking.log_tail import LogTail
-from experiments.tracking.logger import (
-    Tracking,
-    start_logger,
-)
+from experiments.tracking.logger import Tracking, start_logger
 
 KEY = "0123456789abcdef" * 2 + "01234567"
 
