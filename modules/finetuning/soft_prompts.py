@@ -41,7 +41,7 @@ def check_texts_fit(module: FineTuningModule, data: TextData) -> None:
     """Refuse data with a text that does not fit behind the prompt.
 
     Raises:
-        ValueError: for a longer text, and for rows of several records packed together, of which
+        ValueError: If a text is longer, or rows are of several records packed together, of which
             only the first would have the prompt before it.
     """
     if getattr(data, "packing", False):

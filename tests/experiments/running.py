@@ -20,6 +20,9 @@ from tests.wandb_server import Server
 
 ROOT = Path(__file__).parents[2]
 GOOD, BAD = "good great fine".split(), "bad awful dull".split()
+TINY_PRETRAINING = """--model.size tiny --data.row_tokens 24 --data.batch_size 4
+    --trainer.accelerator cpu --trainer.precision 32-true --trainer.log_every_n_steps 1
+    --trainer.max_epochs 2""".split()
 
 
 def write_rows(file: Path, count: int = 120) -> Path:
@@ -121,6 +124,12 @@ def recorded(run: Path) -> LogContents:
 def only_run(folder: Path, experiment: str = "lora_sst2") -> Path:
     (run,) = (folder / "outputs" / experiment).iterdir()
     return run
+
+
+def finished(ended: Any) -> Any:
+    """The call that is given, checked to have ended without an error."""
+    assert ended.code == 0, ended
+    return ended
 
 
 def result(run: Path) -> dict[str, Any]:

@@ -14,9 +14,7 @@ from experiments.runner import cli
 from tests import stories
 from tests.experiments import running
 from tests.experiments.conftest import Ended
-
-TINY = """--model.size tiny --data.row_tokens 24 --data.batch_size 4 --trainer.accelerator cpu
-    --trainer.precision 32-true --trainer.log_every_n_steps 1 --trainer.max_epochs 2""".split()
+from tests.experiments.running import TINY_PRETRAINING
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def call(folder, monkeypatch, capfd):
 
 
 def test_a_run_says_what_it_learned_and_where_it_lies(call, corpus, folder):
-    ended = call("--data.path", corpus, *TINY, "--model", "CausalLM")
+    ended = call("--data.path", corpus, *TINY_PRETRAINING, "--model", "CausalLM")
     assert ended.code == 0, ended.err
     run = running.only_run(folder, "pretrain")
     result = json.loads((run / "result.json").read_text())
@@ -61,12 +59,15 @@ def test_a_run_says_what_it_learned_and_where_it_lies(call, corpus, folder):
 
 
 def test_pairs_are_asked_for_by_the_objective(call, corpus):
-    assert call("--data.path", corpus, *TINY, "--model", "SentenceOrderPrediction").code == 0
+    assert (
+        call("--data.path", corpus, *TINY_PRETRAINING, "--model", "SentenceOrderPrediction").code
+        == 0
+    )
 
 
 @pytest.mark.slow
 def test_killed_and_resumed_it_is_the_same_run(corpus, folder, session_cache):
-    words = ["--data.path", corpus, *TINY, "--model", "ReplacedTokenDetection"]
+    words = ["--data.path", corpus, *TINY_PRETRAINING, "--model", "ReplacedTokenDetection"]
     words += ["--tracking.mode", "disabled", "--data.batch_size", "16"]
 
     def finish(output: str, *more: str) -> dict:
@@ -110,7 +111,7 @@ def test_killed_and_resumed_it_is_the_same_run(corpus, folder, session_cache):
     ],
 )
 def test_a_mistake_is_one_line(call, corpus, bert, words, line):
-    ended = call("--data.path", corpus, *TINY, *words.replace("BERT", bert).split())
+    ended = call("--data.path", corpus, *TINY_PRETRAINING, *words.replace("BERT", bert).split())
     assert ended.code == 2, ended
     (said,) = ended.err.strip().splitlines()
     assert said.startswith("pretrain.py: error: ")
@@ -122,7 +123,7 @@ def test_a_mistake_is_one_line(call, corpus, bert, words, line):
 
 def test_pairs_need_sentences(call, folder):
     corpus = stories.write(folder / "stories", ends=False)
-    ended = call("--data.path", corpus, *TINY, "--model", "NextSentencePrediction")
+    ended = call("--data.path", corpus, *TINY_PRETRAINING, "--model", "NextSentencePrediction")
     assert ended.code == 2 and ended.err.count("\n") == 1
     assert f"--data.path {corpus}: no row has two sentences of which to make a pair" in ended.err
 
@@ -130,7 +131,7 @@ def test_pairs_need_sentences(call, folder):
 def test_a_tokenizer_without_a_mask_cannot_mask(call, corpus, llama, folder):
     (folder / "stories" / "tokenizer").rename(folder / "other")
     (folder / "stories" / "tokenizer").symlink_to(llama)
-    ended = call("--data.path", corpus, *TINY)
+    ended = call("--data.path", corpus, *TINY_PRETRAINING)
     assert ended.code == 2
     assert ended.err == "pretrain.py: error: --model MaskedLM: the tokenizer has no mask_token\n"
 
@@ -150,8 +151,12 @@ def test_rows_longer_than_the_positions(call, folder, bert):
     )
     transformers.BertModel(config).save_pretrained(folder / "small")
     tokenizer.save_pretrained(folder / "small")
-    ended = call("--data.path", corpus, *TINY, "--model.backbone", str(folder / "small"))
+    ended = call(
+        "--data.path", corpus, *TINY_PRETRAINING, "--model.backbone", str(folder / "small")
+    )
     assert ended.code == 2 and ended.err.count("\n") == 1
     assert "a row has up to 27, and the network has 20 positions; 7 fewer fit" in ended.err
-    ended = call("--data.path", corpus, *TINY, "--model.size", str(folder / "small/config.json"))
+    ended = call(
+        "--data.path", corpus, *TINY_PRETRAINING, "--model.size", str(folder / "small/config.json")
+    )
     assert ended.code == 2 and "7 fewer fit" in ended.err, ended

@@ -4,17 +4,15 @@ import json
 import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from experiments.common import files
 from experiments.tracking.keys import STEP
 from tests.experiments import running
-from tests.experiments.running import ROOT, config, result
+from tests.experiments.running import ROOT, config, finished, result
 
 KEYS = [
     *("metrics", "config", "data", "inputs", "outputs", "parameters"),
@@ -22,11 +20,6 @@ KEYS = [
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb"),
 ]
-
-
-def finished(ended):
-    assert ended.code == 0, ended
-    return ended
 
 
 def test_folder_result_and_screens(experiment):
@@ -174,169 +167,3 @@ def test_loss_that_is_no_number(experiment):
         held = torch.load(file, weights_only=True)["state_dict"].values()
         assert all(value.isfinite().all() for value in held)
     assert not (ended.run / "result.json").exists() and not (ended.run / "export").exists()
-
-
-def full_disk(*_, **__):
-    raise OSError(28, "No space left on device")
-
-
-STARTED = {"config.yaml", "run.json"}
-WHOLE = {"config.yaml": yaml.safe_load, "run.json": json.loads, "result.json": json.loads}
-
-
-def whole(run: Path) -> set[str]:
-    """Names of what a run wrote; all of it can be read."""
-    names = {path.name for path in run.rglob("*") if path.is_file() and "wandb" not in path.parts}
-    for name in names & set(WHOLE):
-        WHOLE[name]((run / name).read_text())
-    for file in run.rglob("*.ckpt"):
-        torch.load(file, weights_only=True)
-    hidden = {path.name for path in run.rglob(".*")}
-    assert not hidden, hidden
-    return names
-
-
-@pytest.mark.parametrize(("number", "left"), [(1, STARTED), (2, STARTED | {"best.ckpt"})])
-def test_full_disk_at_a_checkpoint(experiment, monkeypatch, number, left):
-    """The first file that is written is the best checkpoint, the second the last, and so on."""
-    calls, write = [], Path.write_bytes
-
-    def fill(path, content):
-        calls.append(path.name)
-        write(path, bytes(content)[:100])
-        return full_disk() if len(calls) == number else write(path, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", fill)
-        ended = experiment()
-    assert len(calls) == number
-    assert ended.code == 2
-    line = ended.err.splitlines()[-1]
-    assert line.startswith("lora_sst2.py: error: no space left to write outputs/lora_sst2/")
-    assert line.endswith(f" --resume {ended.run.name}") and ".ckpt. " in line
-    assert whole(ended.run) == left
-
-
-@pytest.mark.parametrize("what", ["config.yaml", "export", "result.json"])
-def test_full_disk_elsewhere(experiment, monkeypatch, what):
-    with monkeypatch.context() as patch:
-        if what == "export":
-            patch.setattr("peft.PeftModel.save_pretrained", full_disk)
-        else:
-            write = Path.write_text
-
-            def fill(path, text, *rest, **options):
-                return (
-                    full_disk() if path.name == f".{what}" else write(path, text, *rest, **options)
-                )
-
-            patch.setattr(Path, "write_text", fill)
-        ended = experiment()
-    assert ended.code == 2 and "error: no space left to write " in ended.err.splitlines()[-1]
-    if what == "config.yaml":
-        assert not list(ended.outputs.rglob("*config*"))
-        return
-    assert what not in whole(ended.run)
-    after = finished(experiment("--resume", "last", bare=True))
-    assert result(after.run)["metrics"] and (after.run / "export").is_dir()
-
-
-def test_resume_refuses_what_does_not_fit(experiment):
-    done = finished(experiment())
-    name = done.run.name
-
-    def said(*words):
-        ended = experiment(*words, bare=True)
-        assert ended.code == 2 and ended.err.count("\n") == 1 and ended.out == "", ended
-        return ended.err
-
-    assert f"--resume {name}: that run is finished, see outputs/" in said("--resume", name)
-    (done.run / "result.json").unlink()
-    line = said("--resume", name, "--model.rank", 8)
-    assert f"--resume {name}: the checkpoint is of LoRA with " in line
-    assert "LoRA" in said("--resume", name, "--model", "FullFineTuning")
-    assert f"--resume {name}: --model.learning_rate was 0.001 and is 0.1" in said(
-        "--resume", name, "--model.learning_rate", 0.1
-    )
-    assert "--data.batch_tokens was 512 and is 64" in said(
-        "--resume", name, "--data.batch_tokens", 64
-    )
-    assert "--seed_everything was 0 and is 7" in said("--resume", name, "--seed_everything", 7)
-    lock = files.lock(done.run)
-    assert f"--resume {name}: that run is still going on" in said("--resume", name)
-    assert "--resume last: no unfinished run" in said("--resume", "last")
-    files.unlock(lock)
-    last = done.run / "checkpoints" / "last.ckpt"
-    content = last.read_bytes()
-    last.write_bytes(content[: len(content) // 2])
-    broken = f"--resume {name}: outputs/lora_sst2/{name}/checkpoints/last.ckpt cannot be read ("
-    assert broken in said("--resume", "last")
-    last.write_bytes(content)
-    settings = done.run / "config.yaml"
-    settings.write_text(settings.read_text()[:300] + "\n\tx: [")
-    assert "config.yaml: not YAML, line " in said("--resume", name)
-    settings.write_text("")
-    assert "config.yaml: not a configuration" in said("--resume", name)
-
-
-def test_resume_of_a_trained_run_only_tests(experiment):
-    first = finished(experiment(tracked=True))
-    before, held = result(first.run), (first.run / "checkpoints" / "last.ckpt").read_bytes()
-    (first.run / "result.json").unlink()
-    again = finished(experiment("--resume", "last", bare=True))
-    assert re.search(r"note   going on after step \d+ \(epoch 2\)", again.out)
-    after = result(again.run)
-    assert after["metrics"] == before["metrics"] and after["seconds_to_first_step"] is None
-    assert after["config"] == before["config"]
-    assert (again.run / "checkpoints" / "last.ckpt").read_bytes() == held
-
-
-@pytest.mark.slow
-def test_resume_in_a_folder_that_was_moved(experiment):
-    first = finished(experiment("--output", "here"))
-    before = result(next(Path("here/lora_sst2").iterdir()))
-    Path("here").rename("there")
-    (run,) = Path("there/lora_sst2").iterdir()
-    (run / "result.json").unlink()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        finished(experiment("--resume", run, bare=True))
-    assert result(run)["metrics"] == before["metrics"] and first.code == 0
-
-
-@pytest.mark.slow
-def test_disk_that_is_really_full(folder, bert, session_cache):
-    """A limit on the size of files stands in for the disk."""
-    limit = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000,) * 2); "
-    )
-    limit += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    script = ROOT / "experiments" / "lora_sst2.py"
-    words = running.flags(bert, "--model", "FullFineTuning")
-    finished(
-        subprocess_of(
-            [sys.executable, script, *words, "--trainer.fast_dev_run", "true"],
-            folder,
-            session_cache,
-        )
-    )  # fills the caches
-    done = subprocess_of(
-        [sys.executable, "-c", limit, script, *words, "--output", "full"], folder, session_cache
-    )
-    assert done.code == 2 and "error: no space left to write full/lora_sst2/" in done.err, done
-    assert "Traceback" not in done.err
-    (run,) = (folder / "full" / "lora_sst2").iterdir()
-    assert whole(run) <= STARTED | {"best.ckpt"}
-
-
-def subprocess_of(command, folder, cache):
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=running.environment(cache),
-        capture_output=True,
-        text=True,
-    )
-    from tests.experiments.conftest import Ended
-
-    return Ended(done.returncode, done.stdout, done.stderr, folder / "outputs")

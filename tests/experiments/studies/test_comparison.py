@@ -14,21 +14,7 @@ from experiments.studies import comparison, jobs, workers
 from experiments.studies.comparison import Row
 from tests.experiments import running
 from tests.experiments.running import ROOT
-
-
-def result(accuracy: float, trainable: int = 1000, **more) -> dict:
-    return {
-        "metrics": {"test/accuracy": accuracy, "val/accuracy": accuracy + 0.01, "test/loss": 0.5},
-        "parameters": {"trainable": trainable, "total": 10_000},
-        "data": {"origin": "my.csv", "rows": {"test": 800}, "test_split": "test"},
-        "checkpoint_bytes": 4 * trainable,
-        "peak_memory_bytes": 2.5e9,
-        "tokens_per_second": 1234.5,
-        "seconds": 60.0,
-        "git_commit": "0123456789abcdef",
-        "run": "outputs/some/run",
-        **more,
-    }
+from tests.experiments.studies.ablating import result
 
 
 def test_means_and_sample_deviations():

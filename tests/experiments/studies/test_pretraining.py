@@ -15,7 +15,7 @@ from experiments.studies.jobs import Job, Row
 from modules import registry
 from tests import stories
 from tests.experiments import running
-from tests.experiments.studies.test_comparison import result
+from tests.experiments.studies.ablating import result
 
 ORIGINS = [
     pretraining.Origin("new", "MaskedLM", None, share=0),

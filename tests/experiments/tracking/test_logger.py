@@ -7,99 +7,27 @@ import signal
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from pathlib import Path
 
-import lightning.pytorch as pl
 import pytest
-import torch
 
 from experiments.common import shell
-from experiments.common.redaction import redact, redact_argv
 from experiments.tracking import logger as tracking_logger
 from experiments.tracking.keys import STEP, run_folders
-from experiments.tracking.log_tail import LogTail
-from experiments.tracking.logger import (
-    Tracking,
-    finish,
-    git_commit,
-    resolve_mode,
-    start_logger,
-    where,
-)
+from experiments.tracking.logger import finish, git_commit, where
 from tests.experiments import running
+from tests.experiments.tracking.tracked_run import CONFIG, open_run, train
 
-KEY = "0123456789abcdef" * 2 + "01234567"
+pytestmark = pytest.mark.usefixtures("bare_machine")
+
+
 ROOT = Path(__file__).parents[3]
-CONFIG = {"model": {"rank": 8, "alpha": 0.5, "targets": ["q", "v"], "head": None}, "seed": 1}
-
-
-@pytest.fixture(autouse=True)
-def bare_machine(tmp_path, monkeypatch):
-    """No key, no W&B setting, an empty home; wandb forgets what it read before."""
-    import wandb
-
-    for name in [n for n in os.environ if n.startswith("WANDB_") or n == "NETRC"]:
-        monkeypatch.delenv(name)
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    wandb.teardown()
-    yield
-    wandb.teardown()
-    assert not [n for n in os.environ if n in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR")]
-
-
-class Tiny(pl.LightningModule):
-    """A line whose logged values are known in advance: they depend on the step alone."""
-
-    def __init__(self, rank: int = 8, pause: float = 0.0, beat: str | None = None):
-        super().__init__()
-        self.save_hyperparameters()
-        self.layer = torch.nn.Linear(1, 1)
-        self.scores = iter([0.5, 0.9, 0.7])
-
-    def training_step(self, batch, index):
-        time.sleep(self.hparams.pause)
-        step = self.trainer.global_step
-        self.log("train/loss", 100.0 - step)
-        if self.hparams.beat:
-            with open(self.hparams.beat, "a") as file:
-                file.write(f"{time.time()} {step}\n")
-        return self.layer(batch).mean()
-
-    def validation_step(self, batch, index):
-        score = next(self.scores, 0.0)
-        self.log("val/accuracy", score)
-        self.log("val/loss", 1 - score)
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.0)
-
-
-def train(logger, folder, steps=5, checkpoint=None, **module):
-    rows = torch.utils.data.DataLoader(torch.ones(steps if steps < 10 else 200, 1))
-    trainer = pl.Trainer(
-        logger=logger, max_steps=steps, max_epochs=-1, accelerator="cpu", log_every_n_steps=1,
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        callbacks=[
-            pl.callbacks.ModelCheckpoint(folder, every_n_train_steps=5, save_last=True),
-            LogTail(logger),
-        ],
-    )  # fmt: skip
-    val = torch.utils.data.DataLoader(torch.ones(1, 1)) if steps < 10 else None
-    trainer.fit(Tiny(**module), rows, val, ckpt_path=checkpoint, weights_only=True)
 
 
 def span(beat):
     """Seconds from the first to the last complete line of the steps' times."""
     times = [float(line.split()[0]) for line in beat.read_text().splitlines()[:-1]]
     return times[-1] - times[0]
-
-
-def open_run(folder, run_id="one", config=CONFIG, resume=False, **flags):
-    flags = {"mode": "offline", **flags}
-    return start_logger(Tracking(**flags), folder, run_id, config, ["bundled"], resume)
 
 
 def test_offline_run_is_readable_and_leaves_nothing_elsewhere(tmp_path):
@@ -163,7 +91,7 @@ def test_killed_and_resumed_run_is_one_curve(tmp_path):
     folder, beat = tmp_path / "run", tmp_path / "beat"
     code = (
         "from pathlib import Path; import sys\n"
-        "from tests.experiments.tracking.test_logger import *\n"
+        "from tests.experiments.tracking.tracked_run import open_run, train\n"
         "folder = Path(sys.argv[1])\n"
         "train(open_run(folder), folder, steps=2000, pause=0.01, beat=sys.argv[2])\n"
     )
@@ -212,102 +140,6 @@ def test_best_of_both_parts_survives_resume(tmp_path):
     # The last part alone, as a sync leaves it on the server, knows it too.
     assert running.recorded(run_folders(tmp_path)[-1]).summary["val/accuracy"] == {"max": 0.9}
     assert (run.state, run.facts["tags"]) == ("finished", ["bundled"])
-
-
-def test_no_secret_reaches_the_disk(tmp_path, monkeypatch):
-    planted = ["plantedEnvironment1", "plantedConfig22", "hf_planted33planted33planted", KEY]
-    planted += ["plantedRemote44", "plantedFlag55", "plantedQuery66"]
-    monkeypatch.setenv("MY_SERVICE_TOKEN", planted[0])
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setattr(tracking_logger, "git_commit", lambda: "a1b2c3" * 6 + "dddd-dirty")
-    monkeypatch.setattr(sys, "argv", ["run.py", "--data.token", planted[5], f"--x={planted[2]}"])
-    config = {
-        "data": Namespace(token=planted[1], source=f"http://me:{planted[4]}@host/x?token=planted"),
-        "query": f"http://host/x?a=1&access_token={planted[6]}",
-        "list": [f"prefix {planted[0]}", planted[2], KEY],
-        "batch_tokens": 4096,
-    }
-    logger = open_run(tmp_path, config=config)
-    logger.log_metrics({"train/loss": 1.0}, 0)
-    finish(logger, "finished", {"note": planted[0]})
-    running.written(tmp_path)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) > 4
-    for path in files:
-        content = path.read_bytes()
-        assert not [secret for secret in planted if secret.encode() in content], path
-    assert sys.argv[2] == planted[5]
-    assert any(b"a1b2c3" * 6 in path.read_bytes() for path in files)  # W&B's own git field
-    assert running.recorded(tmp_path).config == {
-        "data": {"token": "***", "source": "http://***@host/x?token=***"},
-        "query": "http://host/x?a=1&access_token=***",
-        "list": ["prefix ***", "***", "***"],
-        "batch_tokens": 4096,
-    }
-
-
-def test_redaction_keeps_what_is_no_secret():
-    harmless = {
-        "tokens": "a b", "batch_tokens": 4096, "tokenizer": "minilm", "token_type": "x",
-        "mask_token": "[MASK]", "use_auth_token": True, "api_key": None, "key": "metric",
-        "model": "hf-internal-testing/tiny-random-bert", "commit": "0123456789" * 4, "lr": 3e-4,
-        "module": "sk-learn-something-longer", "url": "http://host:80/path?split=train",
-        "name": ["sentence", 1, None], "empty": {},
-    }  # fmt: skip
-    assert redact(harmless) == harmless
-    secret = ["token", "api_key", "hub.token", "auth-token", "password", "authorization"]
-    assert set(redact(dict.fromkeys(secret, "value")).values()) == {"***"}
-    assert redact({"n": (Path("a/b"),)}) == {"n": ["a/b"]}
-    argv = ["--model.rank", "8", "--hub.token=x", "--password", "y", "--seed", "1"]
-    shown = ["--model.rank", "8", "--hub.token=***", "--password", "***", "--seed", "1"]
-    assert redact_argv(argv) == shown
-
-
-def test_mode_without_a_key(monkeypatch):
-    assert resolve_mode(Tracking())[0] == "offline"
-    assert resolve_mode(Tracking())[1].startswith("W&B offline: no key (")
-    assert resolve_mode(Tracking(mode="disabled"))[0] == "disabled"
-    with pytest.raises(ValueError, match="^--tracking.mode online needs a key .*wandb login"):
-        resolve_mode(Tracking(mode="online"))
-    for wished, mode in (("offline", "offline"), ("dryrun", "offline"), ("disabled", "disabled")):
-        monkeypatch.setenv("WANDB_MODE", wished)
-        assert resolve_mode(Tracking()) == (mode, f"W&B {mode} (WANDB_MODE={wished})")
-    monkeypatch.setenv("WANDB_MODE", "online")
-    with pytest.raises(ValueError, match="^WANDB_MODE=online needs a key"):
-        resolve_mode(Tracking())
-    monkeypatch.setenv("WANDB_MODE", "perhaps")
-    with pytest.raises(ValueError, match="WANDB_MODE=perhaps is not known"):
-        resolve_mode(Tracking())
-
-
-def test_mode_with_a_key(tmp_path, monkeypatch):
-    netrc = tmp_path / "home" / ".netrc"
-    netrc.write_text(f"machine elsewhere.example\n  login user\n  password {KEY}\n")
-    assert resolve_mode(Tracking())[0] == "offline"
-    netrc.write_text(f"machine api.wandb.ai\n  login user\n  password {KEY}\n")
-    mode, reason = resolve_mode(Tracking())
-    assert mode == "online" and "netrc" in reason and KEY not in reason
-    assert resolve_mode(Tracking(mode="offline"))[0] == "offline"
-    netrc.unlink()
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    assert resolve_mode(Tracking())[0] == "online"
-    assert resolve_mode(Tracking(mode="online"))[1].endswith("(key from WANDB_API_KEY)")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    assert resolve_mode(Tracking())[0] == "offline"
-    assert resolve_mode(Tracking(mode="online"))[0] == "online"  # what is typed comes first
-    monkeypatch.delenv("WANDB_MODE")
-    monkeypatch.setenv("WANDB_API_KEY", "short")
-    with pytest.raises(ValueError, match="WANDB_API_KEY"):
-        resolve_mode(Tracking())
-
-
-def test_key_for_the_configured_host(tmp_path, monkeypatch):
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    netrc = tmp_path / "home" / ".netrc"
-    netrc.write_text(f"machine api.wandb.ai\n  login user\n  password {KEY}\n")
-    assert resolve_mode(Tracking())[1].startswith("W&B offline: no key for http://127.0.0.1:9")
-    netrc.write_text(f"machine 127.0.0.1:9\n  login user\n  password {KEY}\n")
-    assert resolve_mode(Tracking())[1].startswith("W&B online at http://127.0.0.1:9")
 
 
 def test_disabled_and_other_ranks_write_nothing(tmp_path, monkeypatch):
