@@ -1,0 +1,65 @@
+"""The direction of a callback's metric, where the user names the metric alone."""
+
+import re
+from typing import Any
+
+import yaml
+
+from experiments.runner.given_flags import Given
+from experiments.tracking.keys import LOWER_IS_BETTER
+
+HIGHER_IS_BETTER = re.compile(
+    r"(accuracy|precision|recall|f1|f1_\w+|exact_match|pearson|spearman|auroc|bleu|rouge\w*)$"
+)
+_FLAG = "--trainer.callbacks"
+
+
+def direction(metric: str) -> str | None:
+    """``min`` or ``max``, whichever is better for a metric; None for an unknown metric."""
+    if LOWER_IS_BETTER.search(metric):
+        return "min"
+    return "max" if HIGHER_IS_BETTER.search(metric) else None
+
+
+def set_modes(callbacks: Any, given: list[Given]) -> None:
+    """Sets the mode of callbacks that watch a metric, unless the user gave the mode.
+
+    EarlyStopping and ModelCheckpoint take lower values for better ones by default, which is wrong
+    for an accuracy.
+
+    Args:
+        callbacks: The parsed callbacks: one, a list, or none; they are changed in place.
+        given: All flags and lines of files as the user gave them, in their order.
+    """
+    parsed = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
+    with_mode = _with_mode(given)
+    if len(with_mode) != len(parsed):  # given in a form that is not understood here
+        return
+    for callback, has_mode in zip(parsed, with_mode, strict=True):
+        settings = getattr(callback, "init_args", None) or {}
+        if has_mode or settings.get("mode") not in ("min", "max"):
+            continue
+        if found := direction(settings.get("monitor") or ""):
+            settings["mode"] = found
+
+
+def _with_mode(given: list[Given]) -> list[bool]:
+    """Tells for each callback, in the order of the callbacks, whether the user gave its mode."""
+    found: list[bool] = []
+    for one in given:
+        if one.flag == _FLAG and one.values:
+            adds = bool(one.words) and one.words[0].partition("=")[0].endswith("+")
+            found = (found if adds else []) + [_names_mode(value) for value in _listed(one)]
+        elif one.flag == f"{_FLAG}.mode" and found:
+            found[-1] = True
+    return found
+
+
+def _listed(given: Given) -> list[Any]:
+    value = given.values[-1]
+    value = value if given.file else yaml.safe_load(str(value))
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _names_mode(callback: Any) -> bool:
+    return isinstance(callback, dict) and "mode" in (callback.get("init_args") or {})
