@@ -1,6 +1,7 @@
 """Checkpoints that are complete or absent, and one-line errors for those that cannot be read."""
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from experiments.common import files
 from experiments.common.exits import one_line
@@ -32,8 +34,34 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class Best(ModelCheckpoint):
     """Keeps the best checkpoint, also if the run's folder was moved before the run is resumed.
 
-    If a callback averages the weights, the checkpoint holds the averages: they were validated.
+    Of validations with the same value of the metric, the one with the lowest val/loss is the best;
+    a value that is not a number is worse than any number. If a callback averages the weights, the
+    checkpoint holds the averages: they were validated.
+
+    Attributes:
+        measured: All validation metrics of the best checkpoint.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.measured: dict[str, float] = {}
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        if super().check_monitor_top_k(trainer, current):
+            return True
+        if current is None or self.best_model_score is None:
+            return False
+        worst = math.inf if self.mode == "min" else -math.inf
+        value, best = float(current), float(self.best_model_score)
+        tied = (worst if math.isnan(value) else value) == best
+        loss = float(trainer.callback_metrics.get("val/loss", math.nan))
+        lower = loss < self.measured.get("val/loss", -math.inf)
+        return trainer.strategy.reduce_boolean_decision(tied and lower)
+
+    def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitors: dict) -> None:
+        known = trainer.callback_metrics
+        self.measured = {name: float(known[name]) for name in known if name.startswith("val/")}
+        super()._update_best_and_save(current, trainer, monitors)
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         # Lightning does not tell WeightAveraging of a checkpoint that holds only weights.
@@ -48,7 +76,11 @@ class Best(ModelCheckpoint):
         for callback in averages:
             callback._swap_models(trainer.lightning_module)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "measured": self.measured}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.measured = state_dict.get("measured", {})
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
 
 
