@@ -9,7 +9,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes ``last.ckpt`` after each validation, and whenever it is older than ``seconds``.
+    """Writes ``last.ckpt`` after each validation, and whenever it is older than ``seconds``
+    or the training is told to stop.
 
     It holds all that a killed run needs to resume to the same result: weights, optimizer, schedule,
     callbacks and the position in the data.
@@ -38,7 +39,8 @@ class LastCheckpoint(Checkpoint):
         # Gradients that wait for more batches are in no checkpoint.
         if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        if trainer.strategy.broadcast(time.monotonic() - self._saved >= self.seconds):
+        due = trainer.should_stop or time.monotonic() - self._saved >= self.seconds
+        if trainer.strategy.broadcast(due):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

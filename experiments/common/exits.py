@@ -25,12 +25,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
 
+class TimeLimitError(Exception):
+    """The time limit of a run was reached before its training was over."""
+
+
 @contextmanager
 def guarded(program: str) -> Iterator[SimpleNamespace]:
     """Turns an exception into an exit code and one line on the screen.
 
-    The code is 2 for bad input or a full disk, 1 for any other error, 130 for Ctrl-C and 143 for
-    SIGTERM. Assign the run to ``run`` of the yielded object: it is then closed with its state, and
+    The code is 2 for bad input or a full disk, 1 for any other error, 124 for a time limit, 130
+    for Ctrl-C and 143 for SIGTERM. Assign the run to ``run`` of the yielded object: it is then closed with its state, and
     the last line tells how to resume it.
     """
     state = SimpleNamespace(run=None, signals=[])
@@ -88,6 +92,8 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
         code, reason = 128 + (state.signals or [signal.SIGINT])[0], "interrupted"
         details = ""
+    elif isinstance(error, TimeLimitError):
+        code, reason, details = 124, str(error), ""  # the code of timeout(1)
     elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
         place = getattr(error, "filename", None) or (run.folder if run else "here")
         place = str(place).removeprefix(f"{Path.cwd()}/")

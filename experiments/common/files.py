@@ -1,6 +1,7 @@
 """Files that are written completely or not at all, and the lock that marks a folder as in use."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,10 +55,19 @@ def atomic_write(file: Path) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
+def finite(value: Any) -> Any:
+    """The value with None in place of NaN and infinities, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(file: Path, value: Any) -> None:
-    """Writes a value as indented JSON, in one step."""
+    """Writes a value as indented JSON, in one step; a number that is not finite becomes null."""
     with atomic_write(file) as scratch:
-        scratch.write_text(json.dumps(value, indent=2, default=str) + "\n")
+        scratch.write_text(json.dumps(finite(value), indent=2, default=str, allow_nan=False) + "\n")
 
 
 def write_yaml(file: Path, value: Any) -> None:

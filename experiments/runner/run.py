@@ -41,6 +41,8 @@ class Run:
         callbacks: The callbacks of every run.
         inputs: The data and weights that the run uses, with digests; only on rank 0.
         outputs: The model and evaluation that the run makes, with digests; only on rank 0.
+        ended: The reason for which the training ended; empty before that.
+        resume_flags: Further flags that resuming the run needs.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class Run:
         self.last = self.folder / "checkpoints" / "last.ckpt"
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
+        self.ended = ""
+        self.resume_flags: tuple[str, ...] = ()
         self.lock: FileLock | None = None  # on rank 0, while the run goes on
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
@@ -154,7 +158,7 @@ class Run:
             return "Nothing was written"
         name = self.folder.name if self.folder.parts[0] == "outputs" else str(self.folder)
         start = "Go on" if self.last.exists() else "No checkpoint yet; begin again"
-        return f"{start} with: {this_command([sys.argv[0], '--resume', name])}"
+        return f"{start} with: {this_command([sys.argv[0], '--resume', name, *self.resume_flags])}"
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
         """Closes the record, and ends the other processes of a run that has failed."""

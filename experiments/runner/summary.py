@@ -51,8 +51,15 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     limit = repr(settings["limit_test_batches"])
     whole = limit in ("None", "1.0") and not settings["fast_dev_run"]
     lines = []
+    lost = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if lost:
+        notes.append(f"not a finite number, so null in result.json: {', '.join(lost)}")
     for name, value in sorted(metrics.items(), reverse=True):
-        if name == "test/accuracy" and whole:  # a binomial's standard error over the test rows
+        if name.startswith("val/") and name != run.model.monitor:
+            continue  # in result.json
+        if name in lost:
+            lines.append((name, "not a number" if math.isnan(value) else str(value)))
+        elif name == "test/accuracy" and whole:  # a binomial's standard error over the test rows
             error = math.sqrt(value * (1 - value) / rows)
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
@@ -61,6 +68,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     work = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
     lines += [
+        *([("ended", run.ended)] if run.ended else []),
         ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
         ("time", f"{seconds:.0f} s, {work} {spent:.0f} s"),

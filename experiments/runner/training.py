@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from experiments.runner import record
+from experiments.common.exits import TimeLimitError
+from experiments.runner import ending, record
 from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
@@ -14,22 +15,31 @@ def train(run: Run) -> None:
 
     Raises:
         KeyboardInterrupt: If the training was interrupted.
+        TimeLimitError: If a time limit cut the training short.
     """
     trainer, model, notes = run.trainer, run.model, []
     checkpoint = run.last if run.last.exists() else None
     trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
+    if timer := ending.expired(trainer):
+        if run.config["trainer"]["max_time"]:
+            longer = ending.as_flag(2 * ending.limit_of(timer))
+            run.resume_flags = ("--trainer.max_time", longer)
+        raise TimeLimitError(ending.time_limit(trainer, timer))
+    run.ended = ending.why_ended(trainer)
     best = run.last.with_name("best.ckpt")
     if best.exists():
         with one_line_if_unreadable(best):
             model = type(model).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     else:
-        notes.append("no validation chose a checkpoint: these are the last weights")
+        kind = "last" if trainer.global_step else "first"
+        notes.append(f"no validation chose a checkpoint: these are the {kind} weights")
     measure = trainer.test if model.final_split == "test" else trainer.validate
     metrics = _first(measure(model, run.datamodule, verbose=False))
     if run.best.best_model_score is not None:
         metrics[model.monitor] = float(run.best.best_model_score)
+        metrics |= run.best.measured
     if trainer.is_global_zero:
         export(model, run.folder / "export", record.model_facts(run, metrics))
         made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
@@ -43,8 +53,9 @@ def evaluate(run: Run) -> None:
     for measure in (run.trainer.test, run.trainer.validate):
         shown |= _first(measure(run.model, run.datamodule, verbose=False))
     chosen = {name: value for name, value in shown.items() if name.startswith("test/")}
-    if run.model.monitor in shown:
+    if run.model.monitor in shown:  # the first of its kind is the one that chooses
         chosen[run.model.monitor] = shown[run.model.monitor]
+    chosen |= {name: value for name, value in shown.items() if name.startswith("val/")}
     if run.trainer.is_global_zero:
         run.last.parent.rmdir()
         record.conclude(run, chosen, [])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import signal
@@ -72,7 +73,11 @@ class Job:
         if self.after is not None and self.after.result() is None:
             return None
         files = sorted(self.folder.glob("*/*/result.json"))
-        return json.loads(files[-1].read_text()) | {"run": str(files[-1].parent)} if files else None
+        if not files:
+            return None
+        found = json.loads(files[-1].read_text())
+        values = {n: math.nan if v is None else v for n, v in found["metrics"].items()}
+        return found | {"metrics": values, "run": str(files[-1].parent)}
 
     def command(self) -> list[str]:
         """The script and its flags; a run that was stopped is resumed."""

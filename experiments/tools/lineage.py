@@ -206,7 +206,8 @@ def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[s
 
 def _said(node: Node) -> str:
     """The name of a node; for an evaluation, its main metric."""
-    metrics = node.get("about", {}).get("metrics", {})
+    measured = node.get("about", {}).get("metrics", {})
+    metrics = {name: value for name, value in measured.items() if value is not None}
     if not metrics:
         return node["name"]
     tested = [name for name in metrics if name.startswith("test/")] or list(metrics)

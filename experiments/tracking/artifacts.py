@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from experiments.common.files import finite
 from experiments.common.redaction import redact
 from experiments.tracking.provenance import Node, files_of, is_folder
 
@@ -57,5 +58,5 @@ def artifact(node: Node) -> Any:
             made.manifest.add_entry(entry)
     else:
         with made.new_file(f"{node['type']}.json") as file:
-            json.dump(redact(node.get("about", said)), file, indent=2)
+            json.dump(finite(redact(node.get("about", said))), file, indent=2)
     return made

@@ -67,3 +67,13 @@ class Notifier(Callback):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if self.fails:
             raise RuntimeError(f"{self.url} does not answer")
+
+
+class Slow(Callback):
+    """Waits so many seconds after each step."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        time.sleep(self.seconds)

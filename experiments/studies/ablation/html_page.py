@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from experiments.common.files import finite
 from experiments.common.redaction import redact
 from experiments.studies.ablation import text
 from experiments.studies.ablation.analysis import Report
@@ -53,4 +54,4 @@ def _data(report: Report) -> Markup:
         "costs": {name: title for name, (title, _) in text.COSTS.items()},
     }
     # Inside a script element, "<" could begin a tag or a comment.
-    return Markup(json.dumps(redact(shown), allow_nan=False).replace("<", "\\u003c"))
+    return Markup(json.dumps(finite(redact(shown)), allow_nan=False).replace("<", "\\u003c"))

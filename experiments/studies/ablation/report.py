@@ -56,7 +56,7 @@ def write(
     ]
     texts["runs.csv"] = tables.csv_of(rows)
     texts["report.html"] = page(report, this_command(redact_argv(sys.argv)))
-    texts["report.json"] = json.dumps(redact(asdict(report)), indent=1) + "\n"
+    texts["report.json"] = json.dumps(files.finite(redact(asdict(report))), indent=1) + "\n"
     for name, content in texts.items():
         with files.atomic_write(root / name) as scratch:
             scratch.write_text(content)

@@ -45,8 +45,15 @@ def test_a_callback_takes_the_direction_of_its_metric(experiment, words, found):
 
 @pytest.mark.parametrize(
     ("metric", "found"),
-    [("val/accuracy", "max"), ("val/f1_macro", "max"), ("val/pearson", "max"), ("val/mse", "min")]
-    + [("val/loss", "min"), ("val/bits_per_byte", "min"), ("epoch", None), ("val/depth", None)],
+    [
+        ("val/accuracy", "max"),
+        ("val/f1_macro", "max"),
+        ("val/pearson", "max"),
+        ("val/mse", "min"),
+        ("val/loss", "min"),
+        ("val/bits_per_byte", "min"),
+        ("val/depth", None),
+    ],
 )
 def test_the_direction_of_a_metric(metric, found):
     assert direction(metric) == found
