@@ -34,8 +34,8 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     """Turns an exception into an exit code and one line on the screen.
 
     The code is 2 for bad input or a full disk, 1 for any other error, 124 for a time limit, 130
-    for Ctrl-C and 143 for SIGTERM. Assign the run to ``run`` of the yielded object: it is then closed with its state, and
-    the last line tells how to resume it.
+    for Ctrl-C and 143 for SIGTERM. Assign the run to ``run`` of the yielded object: it is then
+    closed with its state, and the last line tells how to resume it.
     """
     state = SimpleNamespace(run=None, signals=[])
     quiet_libraries()
