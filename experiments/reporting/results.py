@@ -10,12 +10,41 @@ COSTS = ("parameters", "checkpoint_bytes", "peak_memory_bytes", "tokens_per_seco
 
 
 def headline(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The test and the validation value of the metric that chose the checkpoint."""
+    """The test and the validation value of the metric that chose the checkpoint.
+
+    There are none if no validation took place.
+    """
     metrics = result["metrics"]
-    chosen = next(name for name in metrics if name.startswith("val/"))
+    chosen = next((name for name in metrics if name.startswith("val/")), "")
     for name in (chosen.replace("val/", "test/"), chosen):
         if name in metrics:
             yield name, metrics[name]
+
+
+def main_metric(
+    result: dict[str, Any], asked: str | None = None, flag: str = "--metric"
+) -> tuple[str, float]:
+    """The name and the value of the metric by which runs are compared.
+
+    Args:
+        result: The result of a run.
+        asked: The metric that the user names; None for the one that chose the checkpoint.
+        flag: The flag, or the key of a file, with which the user names a metric.
+
+    Raises:
+        ValueError: If the run does not have the metric, or no validation took place.
+    """
+    metrics, run = result["metrics"], result.get("run", "the run")
+    there = ", ".join(sorted(metrics)) or "none"
+    if asked is not None and asked not in metrics:
+        raise ValueError(f"{flag} {asked}: not in {run}; there are {there}")
+    found = next(headline(result), None) if asked is None else (asked, metrics[asked])
+    if found is None:
+        raise ValueError(
+            f"{run} ended without a validation, so there is no metric to compare by: train longer "
+            f"or lower --trainer.val_check_interval (measured: {there})"
+        )
+    return found
 
 
 def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import RowDataModule
-from experiments.runner import directions, run_folder
+from experiments.runner import directions, lengths, run_folder
 from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
@@ -124,6 +124,9 @@ class CommandLine(LightningCLI):
     def parse_arguments(self, parser: Parser, args: Any) -> None:
         super().parse_arguments(parser, args)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
+        trains = getattr(parser.chosen.get("model"), "trains", True)
+        if trains and (reason := lengths.endless(self.config["trainer"])):
+            parser.error(reason)
         dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
         del self.parsed["resume"]

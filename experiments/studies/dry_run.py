@@ -24,10 +24,12 @@ class Parsed(NamedTuple):
     Attributes:
         config: The settings that ``config.yaml`` would hold.
         flags: All flags of the run and of the chosen classes.
+        unvalidated: The flag because of which the run has no validation; empty if it may have one.
     """
 
     config: dict[str, Any]
     flags: frozenset[str]
+    unvalidated: str = ""
 
 
 def script_of(word: str) -> Path:
@@ -44,9 +46,15 @@ def script_of(word: str) -> Path:
 
 
 def check(
-    script: Path, varied: dict[str, list[str]], flags: list[str]
+    script: Path, varied: dict[str, list[str]], flags: list[str], metric: str | None = None
 ) -> tuple[list[Combination], list[str], Parsed]:
     """Parses every combination before the first run, so that a mistake in the last costs nothing.
+
+    Args:
+        script: The file of the experiment.
+        varied: The values of each varied flag.
+        flags: The flags of every run.
+        metric: The metric to compare; None for the one that chooses the checkpoints.
 
     Returns:
         The combinations, notes on flags that were left out, and the first combination as parsed.
@@ -65,6 +73,7 @@ def check(
         known = {one: parsed.flags for one, parsed in zip(chosen, found, strict=True)}
         combinations, notes = grid.drop_inapplicable(combinations, known)
     parsed = parse(script, [[*combination.flags, *flags] for combination in combinations])
+    refuse_unvalidated(parsed, metric)
     seen: dict[str, Combination] = {}
     for combination, one in zip(combinations, parsed, strict=True):
         same = seen.setdefault(json.dumps(one.config, sort_keys=True, default=str), combination)
@@ -86,9 +95,27 @@ def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
     return found
 
 
+def refuse_unvalidated(parsed: Iterable[Parsed], metric: str | None) -> None:
+    """Refuses runs that will have no validation, if they are to be compared by one.
+
+    Args:
+        parsed: The command lines of the runs.
+        metric: The metric to compare; None for the one that chooses the checkpoints.
+
+    Raises:
+        ValueError: If a run will have no validation; the message names the flag.
+    """
+    for one in parsed if metric is None or metric.startswith("val/") else ():
+        if one.unvalidated:
+            raise ValueError(
+                f"{one.unvalidated}: no checkpoint is chosen by a validation, so there is no "
+                f"{metric or 'validation metric'} to compare by"
+            )
+
+
 def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     """Runs the script with a ``main`` that only parses; a mistake is returned as its message."""
-    from experiments.runner import cli
+    from experiments.runner import cli, lengths
     from experiments.runner.command_line import CommandLine
 
     exits.quiet_libraries()
@@ -100,7 +127,9 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
             try:
                 with redirect_stderr(io.StringIO()) as said:
                     parsing = CommandLine(Path(file).stem, doc, model, data, defaults or {})
-                found.append(Parsed(parsing.parsed, frozenset(parsing.parser.known)))
+                trains = getattr(parsing.parser.chosen.get("model"), "trains", True)
+                why = lengths.unvalidated(parsing.parsed["trainer"], trains)
+                found.append(Parsed(parsing.parsed, frozenset(parsing.parser.known), why))
             except SystemExit:
                 last = said.getvalue().strip().splitlines()[-1:]
                 found.append(re.sub(r"^\S+: error: ", "", *last) if last else "not parsed")

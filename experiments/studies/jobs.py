@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -14,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from experiments.reporting.results import headline
+from experiments.reporting.results import main_metric
 from experiments.studies import workers
 
 EXPERIMENTS = Path(__file__).parents[1]
@@ -117,17 +118,29 @@ class _Count:
 class Comparison:
     """Runs jobs, a fixed number at a time; a job that has finished before is not repeated."""
 
-    def __init__(self, jobs: list[Job], at_once: int) -> None:
-        self.jobs, self.at_once = jobs, at_once
+    def __init__(
+        self,
+        jobs: list[Job],
+        at_once: int,
+        measure: Callable[[dict[str, Any]], tuple[str, float]] = main_metric,
+    ) -> None:
+        self.jobs, self.at_once, self.measure = jobs, at_once, measure
         self.processes: dict[Job, BaseProcess] = {}
         self.failed: dict[Job, str] = {}
         self.stopped, self.lock = False, Lock()
         self.counts: dict[bool, _Count] = {}
 
     def run(self) -> None:
-        """Runs all jobs that have not finished; ``failed`` then holds the reasons of failures."""
+        """Runs all jobs that have not finished; ``failed`` then holds the reasons of failures.
+
+        Raises:
+            ValueError: If a finished run lacks the metric to compare by. All runs then stop.
+        """
         waiting = [job for job in self.jobs if job.result() is None]
         ended = set(self.jobs) - set(waiting)
+        for job in self.jobs:
+            if job in ended:
+                self.measure(job.result())
         if ended:
             print(f"{len(ended)} of {len(self.jobs)} runs have been made before")
         for later in (False, True):
@@ -169,7 +182,7 @@ class Comparison:
         process.join()
         code, result = process.exitcode, job.result()
         if code == 0 and result:
-            name, value = next(headline(result))
+            name, value = self.measure(result)
             return f"{name} {value:.4f}, {result['seconds']:.0f} s"
         lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
         self.failed[job] = f"{lines[-1] if lines else 'nothing was said'} (see {log})"

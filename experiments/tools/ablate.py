@@ -16,11 +16,13 @@ import argparse
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
+from experiments.reporting.results import main_metric
 from experiments.studies.ablation import grid, report, text
 from experiments.studies.ablation.analysis import Question
 from experiments.studies.ablation.grid import Combination
@@ -39,7 +41,7 @@ def main() -> None:
         )  # before the first fork, whose libraries read it
         varied = grid.varied(asked.vary)
         print("checking that every combination can be parsed", flush=True)
-        combinations, notes, parsed = check(script, varied, asked.flags)
+        combinations, notes, parsed = check(script, varied, asked.flags, asked.metric)
         baseline = grid.find(combinations, asked.baseline)
         keys = list(dict.fromkeys(key for c in combinations for key, _ in c.settings))
         title = asked.name or "-".join([script.stem, *keys])
@@ -48,7 +50,8 @@ def main() -> None:
         print(f"{title}: {len(combinations)} combinations × {asked.seeds} seeds", flush=True)
         for note in notes:
             print(f"note   {note}")
-        comparison = Comparison(list(jobs), asked.jobs)
+        measure = partial(main_metric, asked=asked.metric)
+        comparison = Comparison(list(jobs), asked.jobs, measure)
         with resume_hint():
             comparison.run()
             found = {job: result for job in jobs if (result := job.result())}

@@ -11,9 +11,11 @@ and plot, and as a tracked run. With an account the same file runs on any number
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,10 @@ from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, program
 from experiments.reporting import tables
-from experiments.reporting.results import headline, measured
+from experiments.reporting.results import main_metric, measured
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
-from experiments.studies.dry_run import parse
+from experiments.studies.dry_run import parse, refuse_unvalidated
 from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of_cores
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
@@ -45,7 +47,9 @@ def main() -> None:
         )  # before the first fork, whose libraries read it
         title = plan.file.stem
         print(f"{title}: {plan.method}, {count} trials of {plan.program.name}", flush=True)
-        parsed = parse(plan.program, _each_value_once(plan, asked.seed))[0]
+        every = parse(plan.program, _each_value_once(plan, asked.seed))
+        refuse_unvalidated(every, plan.metric)
+        parsed = every[0]
         root = Path(asked.output) / "sweep" / title
         for note in plan.notes:
             print(f"note   {note}")
@@ -53,7 +57,7 @@ def main() -> None:
             trials, failed = _run(plan, count, root, asked)
             if not trials:
                 raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
-            metric = plan.metric or next(headline(next(iter(trials.values()))))[0]
+            metric = main_metric(next(iter(trials.values())), plan.metric)[0]
             where = _write(plan, root, trials, metric, parsed.config["tracking"])
         rows = _rows(plan, trials, metric)
         print(f"\n{trial_table.text(plan, rows, metric, len(failed))}\n")
@@ -93,17 +97,17 @@ def _run(
     results, failed = {}, {}
     for batch in _batches(plan, count, root, asked, done):
         jobs = {_job(plan, len(done) + n, given, root): given for n, given in enumerate(batch)}
-        comparison = Comparison(list(jobs), asked.jobs)
+        key = f"{plan.file}: metric.name"
+        measure = partial(main_metric, asked=plan.metric, flag=key)
+        comparison = Comparison(list(jobs), asked.jobs, measure)
         comparison.run()
         failed |= comparison.failed
         for job, given in jobs.items():
             result = job.result()
             if result:
                 results[job] = result | {"given": given}
-                if plan.metric and plan.metric not in result["metrics"]:
-                    there = ", ".join(sorted(result["metrics"]))
-                    raise ValueError(f"{plan.file}: metric.name: {plan.metric} is not in {there}")
-            done.append((given, result and result["metrics"].get(plan.metric)))
+            value = result and result["metrics"].get(plan.metric)
+            done.append((given, None if value is None or math.isnan(value) else value))
     return results, failed
 
 

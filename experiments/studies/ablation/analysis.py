@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.reporting import significance
-from experiments.reporting.results import conditions, cost, headline
+from experiments.reporting.results import conditions, cost, headline, main_metric
 from experiments.studies.ablation.grid import Combination
 from experiments.tracking.keys import LOWER_IS_BETTER
 
@@ -113,11 +113,9 @@ def analyse(asked: Question, results: Results) -> Report:
         raise ValueError(f"no run of the baseline, {asked.baseline.name}, has finished")
     runs = [run for found in results.values() for run in found.values()]
     shown = list(dict(headline(runs[0])))
-    metric = asked.metric or shown[0]
+    metric = main_metric(runs[0], asked.metric)[0]
     for run in runs:
-        if metric not in run["metrics"]:
-            there = ", ".join(sorted(runs[0]["metrics"]))
-            raise ValueError(f"--metric {metric}: not in {run['run']}; there are {there}")
+        main_metric(run, metric)
     others = [name for name in shown if name != metric and all(name in r["metrics"] for r in runs)]
     higher = not LOWER_IS_BETTER.search(metric)
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}

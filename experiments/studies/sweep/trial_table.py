@@ -1,5 +1,6 @@
 """Tables and figures of a sweep: the trials, best first, and the metric over each parameter."""
 
+import math
 import shlex
 import statistics
 from pathlib import Path
@@ -13,8 +14,10 @@ SHOWN = 15  # lines of the table on the screen
 
 
 def ranked(rows: list[dict[str, Any]], metric: str, maximize: bool) -> list[dict[str, Any]]:
-    """The trials with the best first."""
-    return sorted(rows, key=lambda row: row[metric], reverse=maximize)
+    """The trials with the best first, and those whose metric is not a number last."""
+    lost = [row for row in rows if math.isnan(row[metric])]
+    known = [row for row in rows if not math.isnan(row[metric])]
+    return sorted(known, key=lambda row: row[metric], reverse=maximize) + lost
 
 
 def table(
