@@ -25,7 +25,9 @@ _FIX = TextFixerConfig(
 )
 _RIGHTS = re.compile(r"copyright|©|\(c\)|rights|licen|版权|版權|著作|权利|權利", re.IGNORECASE)
 # A notice names a year, a sign or the rights, and then an owner; prose goes on with a verb.
-_OWNED = re.compile(r"\W*((?:(?:copyright|©|\(c\))[\s,:]*)+)((?:[12]\d{3}[\s,–-]*)*)(by\s)?", re.I)
+_OWNED = re.compile(
+    r"\W*(?:portions )?((?:(?:copyright|©|\(c\))[\s,:]*)+)((?:[12]\d{3}[\s,–-]*)*)(by\s)?", re.I
+)
 _RESERVED = re.compile(r"\b(?:all|some) rights (?:are )?reserved\b(?:\s+worldwide)?", re.IGNORECASE)
 _AFTER = re.compile(r"\W*\Z|\s*[.!|]|[\s,]*(?:©|\(c\)|copyright\b|by\b|to\b|[12]\d{3}\b)", re.I)
 _LICENSED = re.compile(
@@ -94,6 +96,7 @@ def _is_notice(line: str) -> bool:
     if not (reserved or year or by or "©" in signs or len(signs.split()) > 1):
         return False
     owner = line[owned.end() : reserved.start() if reserved else None]
+    owner = re.sub(r"\S*[@/]\S*", " ", owner)  # addresses
     if _speaks(owner):
         return False
     words = _words(owner)

@@ -48,6 +48,7 @@ def test_lines_that_only_state_rights_go_and_prose_about_them_stays():
 NOTICES = """Copyright 2024 The Harbour Company. All rights reserved.
 Copyright (c) 1998-2003, Jane Doe and others
 © Acme Corp.
+Portions Copyright (C) 2007 Jane Doe <jane.doe@mail.example.org>
 © 2010 BBC. The BBC is not responsible for other sites.
 (c) 2001 by Ann Example
 copyright 2005 by ann example
