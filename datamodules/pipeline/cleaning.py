@@ -30,9 +30,7 @@ _OWNED = re.compile(
 )
 _RESERVED = re.compile(r"\b(?:all|some) rights (?:are )?reserved\b(?:\s+worldwide)?", re.IGNORECASE)
 _AFTER = re.compile(r"\W*\Z|\s*[.!|]|[\s,]*(?:©|\(c\)|copyright\b|by\b|to\b|[12]\d{3}\b)", re.I)
-_LICENSED = re.compile(
-    r"\W*[Ll][Ii][Cc][Ee][Nn][SsCc][Ee][Dd] [Uu][Nn][Dd][Ee][Rr] (?:(?:an?|the|terms|of) )*[A-Z]"
-)
+_LICENSED = re.compile(r"\W*(?i:licen[sc]ed under (?:(?:an?|the|terms|of) )*)[A-Z]")
 _CHINESE = re.compile(
     r"\W*(?:版[权權]所有|著作[权權]所有|保留(?:所有|一切)[权權]利)(?![者人权權的])"
 )
