@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datamodules.pipeline.http_bodies import decode_body
+
 
 class RawDocument(NamedTuple):
     """A document as its file has it.
@@ -125,7 +127,13 @@ def _warc(path: Path, names: tuple[str, str]) -> Iterator[RawDocument | Unreadab
                 continue
             address = record.headers.get("WARC-Target-URI")
             html = "html" in kind or None
-            yield RawDocument(_decode(record.reader.read()), address, html)
+            headers = {k.lower(): v for k, v in record.http_headers or ()}
+            try:
+                body = decode_body(record.reader.read(), headers)
+            except ValueError as error:
+                yield Unreadable(records, str(error))
+                continue
+            yield RawDocument(_decode(body), address, html)
     if not records:
         yield Unreadable(None, "holds no WARC records")
 
@@ -138,7 +146,7 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".txt", ".md", ".html", ".htm"), read_whole),
     **dict.fromkeys((".jsonl", ".json"), _jsonl),
     ".parquet": _parquet,
-    ".warc": _warc,
+    **dict.fromkeys((".warc", ".wet"), _warc),
 }
 
 

@@ -136,7 +136,8 @@ class DocumentFilter(PipelineStep):
         page.split()
 
     def _apply_rules(self, page: Page, group) -> Iterator[Reason]:
-        for rule, value, limit, broken in group(page, rules.limits_of(page.language)):
+        limits = rules.limits_of(page.language, self.settings.rules_of)
+        for rule, value, limit, broken in group(page, limits):
             if broken:
                 yield Reason(rule, float(value), float(limit))
 

@@ -9,18 +9,34 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_network
 
+from datamodules.pipeline import phones
+from datamodules.pipeline.phones import before
+
 KINDS = ("email", "phone", "card", "iban", "ip")
 
 # All but e-mail addresses have four digits close together, and few texts do.
 _NUMBERS = re.compile(r"[0-9](?:[^0-9]{0,3}[0-9]){3}")
-_SIGNS = ("@", " AT ", *(f"{t}{end}" for t in "tT" for end in "])}>"))
-_AT = re.compile(r"@|\s?[\[({<]\s?[aA][tT]\s?[\])}>]\s?|\sAT\s")
+_SIGNS = ("@", " AT ", *(f"{t}{end}" for t in "tT" for end in ("]", ")", "}", ">", " ")))
+_AT = re.compile(
+    r"@|\s?(?:\[\s?[aA][tT]\s?\]|\(\s?[aA][tT]\s?\)|\{\s?[aA][tT]\s?\}|<\s?[aA][tT]\s?>)\s?|\sAT\s"
+)
 _LOCAL = re.compile(r"[A-Za-z0-9_À-ɏͰ-ӿ](?:[A-Za-z0-9_.+%'À-ɏͰ-ӿ-]{0,62}[A-Za-z0-9_À-ɏͰ-ӿ+-])?\Z")
 _DOMAIN = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.|\s?[\[({<]\s?[dD][oO][tT]\s?[\])}>]\s?|\sDOT\s)){1,8}"
     r"(?:xn--[a-z0-9]{2,20}|[A-Za-zÀ-ɏͰ-ӿ]{2,24}|中国|中國|公司|网络|網路|香港|台灣)"
     r"(?![A-Za-z0-9@])"
 )
+# Top-level domains besides those of countries; code has other words after a dot.
+_TOP = frozenset(
+    "com org net edu gov mil int info biz name mobi museum online site shop store blog dev app xyz "
+    "email cloud live club world life press news media film berlin london asia".split()
+)
+# Endings of files that are no top-level domains.
+_FILES = frozenset(
+    "png jpg jpeg gif webp svg bmp ico tif tiff heic avif css scss js jsx ts tsx json xml html htm "
+    "php txt pdf csv yaml yml toml log cfg psd ttf woff wav exe dll lua".split()
+)
+_KEYWORDS = frozenset("if elif while for return switch and or not in".split())
 _IBAN = re.compile(r"[A-Z](?<![A-Za-z0-9_].)[A-Z][0-9]{2}")
 _COUNTRIES = (  # of the IBAN registry, each with the length of its numbers
     "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BI27BR29BY28CH21CR22CY28CZ24DE22DJ27DK18DO28DZ26EE20EG29"
@@ -57,31 +73,6 @@ _SMALL = ("1.1.1.1", "8.8.8.8", "8.8.4.4", "9.9.9.9")  # addresses that many tex
 _EXAMPLES = [  # of RFC 5737 and 3849: not routed, but written where a real one would be
     *map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
 ]
-_PHONE = re.compile(
-    r"(?<![A-Za-z0-9_+])(?<![0-9][.,/-])(?<![$€£#])"
-    # With its country: the assigned codes of ITU-T E.164.
-    r"(?:(?:\+|00(?=[1-9][0-9]{0,2}[ .-]))"
-    r"(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|2[1-689][0-9]|3[578][0-9]|42[0-9]"
-    r"|5[09][0-9]|6[789][0-9]|8[0578][0-9]|9[679][0-9])"
-    r"(?:[ \xa0./-]?(?:\(0\) ?)?(?:[0-9]|\([0-9]{1,4}\))){6,13}"
-    # North America, with area codes and exchanges that the plan allows.
-    r"|(?:1[ .-]?)?(?:\([2-9](?!11)[0-9]{2}\)[ .-]?|[2-9](?!11)[0-9]{2}[.-])"
-    r"[1-9](?!11)[0-9]{2}[ .-][0-9]{4}"
-    # Chinese mobile numbers; French and others, in pairs.
-    r"|1[3-9][0-9]([ -]?)[0-9]{4}\1[0-9]{4}"
-    r"|0[1-9]([ .-])[0-9]{2}(?:\2[0-9]{2}){3}"
-    # The United Kingdom.
-    r"|\(?0(?:2[0-9]\)? [0-9]{4} [0-9]{4}|[138][0-9]{2}\)? [0-9]{3} [0-9]{4}"
-    r"|1[0-9]{3}\)? [0-9]{5,6}|1[0-9]{3}\)? [0-9]{3} [0-9]{3}|7[0-9]{3} [0-9]{3} ?[0-9]{3})"
-    # Germany and others: area code, then a number in one or more parts.
-    r"|(?<![0-9] )\(?0[1-9][0-9]{1,3}(?: ?/ ?|\) ?|[ -])[0-9]{3,8}(?:[ -][0-9]{2,4}){0,2})"
-    r"(?![0-9A-Za-z_]|[.,/-][0-9])"
-)
-_NO_PHONE = re.compile(
-    r"(?:\b(?:isbn|issn|order|invoice|ticket|ref|reference|tracking|serial|item|id)\b|#|№|订单)"
-    r"[\s:#.]*(?:(?:no|nr|number)\b[\s:#.]*)?\Z",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -126,7 +117,9 @@ def _candidates(text: str) -> Iterator[Match]:
         yield from _ibans(text)
         yield from _cards(text)
         yield from _addresses(text)
-        yield from _phones(text)
+        for start, end in phones.find_numbers(text):
+            if not before(_IN_IBAN, text, start):
+                yield Match("phone", start, end)
 
 
 def _emails(text: str) -> Iterator[Match]:
@@ -134,16 +127,23 @@ def _emails(text: str) -> Iterator[Match]:
         first = max(0, at.start() - 64)
         local = _LOCAL.search(text[first : at.start()])
         domain = _DOMAIN.match(text, at.end())
-        if local and domain:
+        if local and domain and _is_email(at[0], local[0], domain[0], text[domain.end() :][:1]):
             yield Match("email", first + local.start(), domain.end())
+
+
+def _is_email(at: str, local: str, domain: str, after: str) -> bool:
+    """Whether the parts are an address, and not code or a file's name."""
+    last = re.split(r"[^\w-]+", domain)[-1].lower()
+    known = len(last) == 2 or last in _TOP or not last.isascii() or last.startswith("xn--")
+    if last in _FILES or local == "git":  # git@host:path names a repository
+        return False
+    if at == "@":
+        return known or after not in ("(", "[", "=")
+    return known and local.lower() not in _KEYWORDS and after not in ("(", "[", "=")
 
 
 def _plain(number: str) -> str:
     return re.sub(r"[ \xa0-]", "", number)
-
-
-def _before(pattern: re.Pattern[str], text: str, start: int) -> bool:
-    return pattern.search(text[max(0, start - 40) : start]) is not None
 
 
 def _ibans(text: str) -> Iterator[Match]:
@@ -161,7 +161,7 @@ def _cards(text: str) -> Iterator[Match]:
         groups, last = [group.span() for group in _GROUP.finditer(text, *run.span())], 0
         for n, (start, _) in enumerate(groups):
             ends = [end for _, end in groups[n : n + 6] if is_card(_plain(text[start:end]))]
-            if ends and start >= last and not _before(_IN_IBAN, text, start):
+            if ends and start >= last and not before(_IN_IBAN, text, start):
                 last = ends[-1]
                 yield Match("card", start, last)
 
@@ -179,8 +179,8 @@ def _addresses(text: str) -> Iterator[Match]:
         start, address = match.start(), match[0]
         # Nearly all that have four small numbers are versions and sections.
         small = max(map(int, address.split("."))) < 32 and address not in _SMALL
-        named = not small or _before(_ADDRESS, text, start)
-        if named and not _before(_NO_ADDRESS, text, start) and _is_public(IPv4Address, address):
+        named = not small or before(_ADDRESS, text, start)
+        if named and not before(_NO_ADDRESS, text, start) and _is_public(IPv4Address, address):
             yield Match("ip", start, match.end())
     for match in _IPV6.finditer(text) if ":" in text else ():
         if _is_public(IPv6Address, match[0]):
@@ -194,13 +194,3 @@ def _is_public(kind: type[IPv4Address] | type[IPv6Address], text: str) -> bool:
         return False
     public = address.is_global and not address.is_multicast
     return public or any(address in network for network in _EXAMPLES)
-
-
-def _phones(text: str) -> Iterator[Match]:
-    for match in _PHONE.finditer(text):
-        number, end = match[0], match.end()
-        start = match.start() + (number[0] == "(" and ")" not in number)
-        least = 8 if "/" in number or number[0] == "+" else 9
-        long = least <= sum(map(str.isdigit, number)) <= 15
-        if long and not _before(_NO_PHONE, text, start) and not _before(_IN_IBAN, text, start):
-            yield Match("phone", start, end)

@@ -2,13 +2,15 @@
 
 A rule group yields (rule, value, limit, broken) one after another and is read up to the first that
 is broken, so that dear measurements come last. Names, order and limits are those of datatrove's
-filters, which split the words anew in each.
+filters. The units are those of the papers: a word is no punctuation mark, and a repetition occurs
+at least twice. datatrove's own units are there for comparison.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from datatrove.utils.text import TERMINAL_PUNCTUATION
 
@@ -31,6 +33,8 @@ class Limits:
     min_line_words: int = 3
     line_ends: tuple[str, ...] = (".", "?", "!", '"', "'")
     short_line: int = 30
+    min_lettered: float = 0.8
+    units: Literal["paper", "datatrove"] = "paper"
 
 
 _ENDS = tuple(sorted({*TERMINAL_PUNCTUATION, '"', "'", "”", "’", "」", "』", "»"}))
@@ -47,13 +51,25 @@ LIMITS = {
         ),
         min_stop_words=2,
         short_line=15,
+        # The segmenter makes each number a word: statistics have letters in 2 of 3 words.
+        min_lettered=0.5,
     ),
 }
 
 
-def limits_of(language: str) -> Limits:
-    """The thresholds of a language, which are wide for a language without limits of its own."""
-    return LIMITS.get(language, _OTHER)
+def limits_of(language: str, units: Literal["paper", "datatrove"] = "paper") -> Limits:
+    """The thresholds of a language, which are wide for a language without limits of its own.
+
+    Args:
+        units: What shares are taken of. "paper": words are not punctuation marks, and an n-gram
+            that occurs once is no repetition. "datatrove": punctuation marks are words, the most
+            frequent n-gram is a repetition wherever it is, and all languages need as many words
+            with a letter as English.
+    """
+    limits = LIMITS.get(language, _OTHER)
+    if units == "paper":
+        return limits
+    return replace(limits, units=units, min_lettered=Limits.min_lettered)
 
 
 def gopher_repetition(page: Page, limits: Limits) -> Measurements:
@@ -67,9 +83,10 @@ def gopher_repetition(page: Page, limits: Limits) -> Measurements:
         yield f"duplicate_{name}s", count / len(parts), 0.3, count / len(parts) > 0.3
         share = characters / size
         yield f"duplicate_{name}_characters", share, 0.2, share > 0.2
-    words = page.words
+    paper = limits.units == "paper"
+    words = page.real_words if paper else page.words
     for n, limit in ((2, 0.2), (3, 0.18), (4, 0.16)):
-        share = _top(words, n) / size
+        share = _top(words, n, 2 if paper else 1) / size
         yield f"top_{n}_gram", share, limit, share > limit
     for n, limit in zip(range(5, 11), (0.15, 0.14, 0.13, 0.12, 0.11, 0.1), strict=True):
         share = _covered(words, n) / size
@@ -83,13 +100,13 @@ def _repeated(parts: list[str]) -> tuple[int, int]:
     return sum(c for _, c in twice), sum(len(part) * c for part, c in twice)
 
 
-def _top(words: list[str], n: int) -> int:
-    """The characters of all occurrences of the most frequent n-gram, with its spaces."""
+def _top(words: list[str], n: int, least: int) -> int:
+    """The characters of the most frequent n-gram with its spaces, if it occurs ``least`` times."""
     if len(words) < n:
         return 0
     counts = Counter(zip(*(words[shift:] for shift in range(n)), strict=False))
     gram, count = counts.most_common(1)[0]
-    return (sum(map(len, gram)) + n - 1) * count
+    return (sum(map(len, gram)) + n - 1) * count if count >= least else 0
 
 
 def _covered(words: list[str], n: int) -> int:
@@ -111,7 +128,8 @@ def _covered(words: list[str], n: int) -> int:
 
 def gopher_quality(page: Page, limits: Limits) -> Measurements:
     """Rae et al. 2021, A.1.1: length, word length, symbols, bullets, ellipses, stop words."""
-    words, real, text = page.words, page.real_words, page.text
+    real, text = page.real_words, page.text
+    words = real if limits.units == "paper" else page.words
     count = len(real)
     yield "short_document", count, limits.min_words, count < limits.min_words
     yield "long_document", count, limits.max_words, count > limits.max_words
@@ -129,7 +147,7 @@ def gopher_quality(page: Page, limits: Limits) -> Measurements:
     share = sum(line.rstrip().endswith(("...", "…")) for line in lines) / len(lines)
     yield "ellipsis_lines", share, 0.3, share > 0.3
     share = sum(word.isalpha() or any(c.isalpha() for c in word) for word in words) / total
-    yield "no_letters", share, 0.8, share < 0.8
+    yield "no_letters", share, limits.min_lettered, share < limits.min_lettered
     found = len(limits.stop_words.intersection(words))
     yield "stop_words", found, limits.min_stop_words, found < limits.min_stop_words
 

@@ -30,6 +30,8 @@ class Settings:
         language_probability: Probability of the language below which a document is removed; 0 keeps
             all and takes the first language's rules.
         rules: Groups of filter rules in their order, joined by commas, or none.
+        rules_of: Units of the rules: paper (words are no punctuation marks, repetitions occur at
+            least twice) | datatrove (as its filters count).
         quality: Quality score from 0 to 1 below which a document is removed; 0 does not rate.
         toxicity: Share of offensive sentences above which a document is removed; 1 does not rate.
         pii: Kinds of personal data to mask, joined by commas, or none.
@@ -63,6 +65,7 @@ class Settings:
     languages: str = "en"
     language_probability: float = 0.65
     rules: str = ",".join(rules.GROUPS)
+    rules_of: Literal["paper", "datatrove"] = "paper"
     quality: float = 0.5
     toxicity: float = 0.3
     pii: str = ",".join(pii.KINDS)

@@ -2,8 +2,9 @@
 
     python -m experiments.benchmarks.filter_rules
 
-Both filter the same film reviews in one process by the rules of Gopher, C4 and FineWeb; the table
-shows how often they agree. For the whole pipeline see experiments.benchmarks.scaling.
+Both filter the same film reviews in one process by the rules of Gopher, C4 and FineWeb, ours with
+datatrove's units (--rules_of datatrove); the table shows how often they agree. For the whole
+pipeline see experiments.benchmarks.scaling.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def texts_of(asked: argparse.Namespace) -> list[str]:
 
 
 def keeps(text: str) -> bool:
-    page, limits = Page.of(text, "en"), limits_of("en")
+    page, limits = Page.of(text, "en"), limits_of("en", "datatrove")
     return not any(broken for group in GROUPS.values() for *_, broken in group(page, limits))
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from datamodules.pipeline.cleaning import broken_share, clean, without_notices
 
 
@@ -41,6 +43,46 @@ def test_lines_that_only_state_rights_go_and_prose_about_them_stays():
     assert without_notices(text) == ("A story.\nIts copyright was in doubt for years.", 1)
     assert without_notices("正文。\n版权所有 2020 某公司") == ("正文。", 1)
     assert without_notices("Nothing.") == ("Nothing.", 0)
+
+
+NOTICES = """Copyright 2024 The Harbour Company. All rights reserved.
+Copyright (c) 1998-2003, Jane Doe and others
+© Acme Corp.
+Portions Copyright (C) 2007 Jane Doe <jane.doe@mail.example.org>
+© 2010 BBC. The BBC is not responsible for other sites.
+(c) 2001 by Ann Example
+copyright 2005 by ann example
+All rights reserved.
+* All rights reserved by Acme Corp.
+All Rights Reserved © 2020 Acme
+Copyright Acme Corp. All rights reserved.
+Licensed under the MIT License.
+LICENSED UNDER CC BY-SA 4.0
+版权所有：某公司，未经许可不得转载。
+保留所有权利""".splitlines()
+PROSE = """Copyright law protects authors of original works.
+All rights reserved words are keywords in this language.
+All rights reserved to the crown were given up.
+Copyright 2024 was a bad year for authors.
+Copyright by itself is no reason to stop.
+Copyright holders may object.
+(c) 2000 people were there, and nobody spoke.
+(c) the third point of the list
+Licensed under the new law, a tavern could open on Sundays.
+Its copyright was in doubt for years.
+版权所有者有权要求删除。
+著作权法保护作者。""".splitlines()
+
+
+@pytest.mark.parametrize("line", NOTICES)
+def test_a_line_that_is_nothing_but_a_notice_goes(line):
+    assert without_notices(f"A story.\n{line}\nIt ends.") == ("A story.\nIt ends.", 1)
+
+
+@pytest.mark.parametrize("line", PROSE)
+def test_prose_that_begins_like_a_notice_stays(line):
+    text = f"A story.\n{line}\nIt ends."
+    assert without_notices(text) == (text, 0)
 
 
 def test_broken_share():
