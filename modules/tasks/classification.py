@@ -20,7 +20,8 @@ class Classification(Task[LabelledBatch]):
         pooling: native is the architecture's own head (BERT: the first token through the pooler;
             decoders: the last token); mean averages the tokens, as sentence encoders do.
         dropout: Dropout rate before the classifier; the architecture's own if not given.
-        label_smoothing: Share of the target spread over all classes (Szegedy et al. 2016).
+        label_smoothing: Share of the target spread over all classes in training
+            (Szegedy et al. 2016).
     """
 
     monitor, mode = "val/accuracy", "max"
@@ -40,10 +41,13 @@ class Classification(Task[LabelledBatch]):
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"label_smoothing": self.label_smoothing}
 
+    def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
+        """Return the batch; that of an evaluation has no label smoothing."""
+        return batch if training or not self.label_smoothing else {**batch, "label_smoothing": 0.0}
+
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
-        return nn.functional.cross_entropy(
-            logits.float(), batch["labels"], label_smoothing=self.label_smoothing
-        )
+        share = batch.get("label_smoothing", self.label_smoothing)
+        return nn.functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=share)
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}

@@ -77,6 +77,21 @@ def test_validation_loss_weighs_each_row_alike(bert, reviews):
         )
 
 
+def test_label_smoothing_is_of_training_alone(bert, reviews):
+    data = tiny.read(reviews, bert, batch_size=8)
+    shown, trained = [], []
+    for share in (0.0, 0.3):
+        module = tiny.make(
+            FullFineTuning, bert, task=Classification(["x", "y"], label_smoothing=share)
+        )
+        run = tiny.trainer([])
+        shown += [run.validate(module, data, verbose=False)[0]["val/loss"]]
+        shown += [run.test(module, data, verbose=False)[0]["test/loss"]]
+        batch = data._rows["train"].__getitems__(list(range(8)))
+        trained += [module.task.loss(tiny.logits(module, batch), batch)]
+    assert shown[:2] == shown[2:] and abs(trained[0] - trained[1]) > 1e-3
+
+
 def test_train_accuracy_is_that_of_the_batch(bert, reviews):
     module = tiny.make(FullFineTuning, bert)
     data = tiny.read(reviews, bert, batch_size=8)
