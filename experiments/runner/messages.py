@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 NUMBERS = {int: "a whole number", float: "a number"}
 SIMPLE = {str: "text", bool: "true or false", NoneType: "null"}
 LISTS = {list: "a list such as [a,b]", dict: "a mapping such as {a: 1}"}
+LIBRARIES = {"tpu": "torch_xla", "transformer-engine": "transformer_engine"}  # by values of flags
 RULES = {  # how jsonargparse writes a restriction
     r"v>=(\S+) and v<=(\S+)": r"from \1 to \2",
     "v>=": "of at least ",
@@ -28,6 +29,12 @@ def as_typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return str(value) if value != "" else "''"
+
+
+def mentions(message: str, value: Any) -> bool:
+    """Whether a message of a library contains a flag's name or value as a word of its own."""
+    word = re.escape(LIBRARIES.get(str(value), as_typed(value)))
+    return bool(re.search(rf"(?<![\w.]){word}(?![\w]|\.\d)", message, re.I))
 
 
 def choices(hint: Any) -> list[str]:

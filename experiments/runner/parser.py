@@ -9,13 +9,14 @@ import inspect
 import re
 import sys
 import textwrap
+from collections.abc import Callable
 from pydoc import locate
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.spelling import nearest
-from experiments.runner import help, messages
+from experiments.runner import help, messages, peer_flags
 from experiments.runner.given_flags import Given, ordered, read_config, short_flag
 from experiments.runner.messages import (
     as_typed,
@@ -181,13 +182,23 @@ class Parser(LightningArgumentParser):
         leaves = {f.rsplit(".", 1)[-1].lstrip("-"): f for f in reversed(known)}
         root, roots = flag.split(".")[0], dict.fromkeys(f.split(".")[0] for f in known)
         beside = [f for f in known if f.startswith(f"{root}.")] if root in roots else roots
+        own = leaves.get(leaf) or leaves.get(leaf.replace("-", "_"))
+        if not own and (peers := peer_flags.hint(leaf, self.known, *self._models())):
+            kind = "unknown key " if given.file else "unknown flag "
+            self.error(given.named(kind) + peers)
         near = (
-            leaves.get(leaf)
+            own
             or nearest(flag if root in roots else root, beside, 0.7)
             or leaves.get(nearest(leaf, leaves, 0.7), "")
         )
         kind, near = ("unknown key ", near[2:]) if given.file else ("unknown flag ", near)
         self.error(given.named(kind) + (self._hint(near) or "; see --help"))
+
+    def _models(self) -> tuple[str, Callable[[str, str], bool]]:
+        """The name of the chosen model, and a test of whether another one has a flag."""
+        others = messages.subclasses(base_class(self.known.get("--model")) or type(None))
+        name = self.chosen["model"].__name__ if "model" in self.chosen else ""
+        return name, lambda n, flag: n in others and flag in class_flags(others[n], "model")
 
     def _worded(self, message: str) -> str:
         """The error of jsonargparse in one line; a one-line error stays as it is."""
@@ -203,7 +214,9 @@ class Parser(LightningArgumentParser):
         name, action = given[-1] if given else keys, self.known.get(keys)
         if type_of(action) and keys[2:] not in self.chosen:
             value = as_typed(given[-1].values[-1]) if given else ""
-            near = nearest(value, messages.choices(type_of(action)), 0.7)
+            near = peer_flags.value_of(keys, value) or nearest(
+                value, messages.choices(type_of(action)), 0.7
+            )
             return f"{name}: must be {expected(action)}{self._hint(near)}"
         lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
         line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))
@@ -211,16 +224,17 @@ class Parser(LightningArgumentParser):
         return f"{name}: {line}" if keys != "--" else line
 
     def blamed(self, message: str) -> str:
-        """The Trainer's flags that its error names, by name or by value."""
+        """The Trainer's flags that its error is about, named in it by name, by value or by both."""
         given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
-        for words in (lambda g: [g.flag.split(".")[1]], lambda g: g.values):
-            named = [
-                str(g)
-                for g in given.values()
-                if any(
-                    re.search(rf"\b{re.escape(str(word))}\b", message, re.I) for word in words(g)
-                )
-            ]
-            if named:
-                return " ".join(named)
-        return " ".join(map(str, given.values())) or "--trainer"
+        by_name = {f for f in given if messages.mentions(message, f.split(".")[1])}
+        by_value = {
+            f for f, g in given.items() if any(messages.mentions(message, v) for v in g.values)
+        }
+        # A number or a yes alone may stand in any message: torch_xla>=1.13, for --trainer.devices 1
+        telling = {
+            f
+            for f in by_value
+            if any(re.search(r"[a-z]\w|\w[a-z]", str(v), re.I) for v in given[f].values)
+        } - {f for f, g in given.items() if g.values[-1] in (True, False, "true", "false", "auto")}
+        named = by_name & by_value or by_name or telling
+        return " ".join(str(given[f]) for f in given if f in named) or "--trainer"

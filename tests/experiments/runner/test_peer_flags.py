@@ -1,0 +1,98 @@
+"""Names of other training scripts lead to the flag that does the same here."""
+
+import sys
+
+import pytest
+
+from datamodules.classification import SST2
+from datamodules.corpus import Corpus
+from datamodules.instructions import Instructions
+from experiments.runner import peer_flags
+from experiments.runner.command_line import CommandLine
+from modules.finetuning.bitfit import BitFit  # noqa: F401  a class to choose
+from modules.finetuning.lora import LoRA
+from modules.pretraining.masked_lm import MaskedLM
+
+
+def parser_of(model, data, words, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["x.py", *words])
+    return CommandLine("x", "A question.", model, data, {}).parser
+
+
+def said(words, monkeypatch, capsys, model=LoRA, data=SST2):
+    with pytest.raises(SystemExit):
+        parser_of(model, data, words.split(), monkeypatch)
+    return capsys.readouterr().err.removeprefix("x.py: error: ").rstrip()
+
+
+def test_every_flag_of_the_table_exists(monkeypatch):
+    path = ["--data.path", "x"]
+    known = {
+        *parser_of(LoRA, SST2, [], monkeypatch).known,
+        *parser_of(MaskedLM, Corpus, path, monkeypatch).known,
+        *parser_of(LoRA, Instructions, [], monkeypatch).known,
+    }
+    entries = {part for entry in peer_flags.NAMES.values() for part in entry.split("|")}
+    assert {entry.split()[0].split("+=")[0] for entry in entries} - known == set()
+    assert set(peer_flags.VALUES) <= known
+    assert not peer_flags.NAMES.keys() & peer_flags.ADVICE.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("--lr 1", "unknown flag --lr; here it is --model.learning_rate"),
+        ("--model.lr 1", "unknown flag --model.lr; here it is --model.learning_rate"),
+        ("--epochs 1", "unknown flag --epochs; here it is --trainer.max_epochs"),
+        ("--trainer.epochs 1", "--trainer.epochs; here it is --trainer.max_epochs"),
+        ("--num-train-epochs 1", "--num-train-epochs; here it is --trainer.max_epochs"),
+        ("--gradient_accumulation_steps 2", "here it is --trainer.accumulate_grad_batches"),
+        ("--ckpt_path x", "here it is --resume"),
+        ("--fp16 true", "here it is --trainer.precision 16-mixed"),
+        ("--seed 1", "here it is --seed_everything"),
+        ("--max_seq_length 9", "here it is --data.max_length"),
+        ("--lora_r 8", "here it is --model.rank"),
+        ("--model BitFit --lora_r 8", "here it is --model.rank of --model LoRA"),
+        ("--batch_size 8", "did you mean --data.batch_size?"),
+        ("--optimizer adamw", "there is none: the optimizer is AdamW; its rate is "
+         "--model.learning_rate"),
+        ("--model.gradient_checkpointing true", "there is none: a smaller --data.batch_size with "
+         "--trainer.accumulate_grad_batches saves memory"),
+        ("--mlm_probability 1", "other experiments have it as --model.probability, and this one "
+         "has none"),
+        ("--trainer.precision fp16", "did you mean 16-mixed?"),
+        ("--trainer.precision half", "did you mean 16-mixed?"),
+        ("--model.rnak 8", "unknown flag --model.rnak; did you mean --model.rank?"),
+    ],
+)  # fmt: skip
+def test_a_name_of_another_script_leads_to_ours(words, end, monkeypatch, capsys):
+    assert said(words, monkeypatch, capsys).endswith(end)
+
+
+def test_the_hint_fits_the_experiment(monkeypatch, capsys):
+    words = "--data.path x --block_size 8"
+    line = said(words, monkeypatch, capsys, MaskedLM, Corpus)
+    assert line == "unknown flag --block_size; here it is --data.row_tokens"
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "blamed"),
+    [
+        ("accelerator tpu devices 1 max_steps 1 limit_val_batches 1",
+         "Requirement 'torch_xla>=1.13' not met.", "--trainer.accelerator tpu"),
+        ("devices 1 max_steps 1", "Requirement 'nothing>=1.13' not met.", "--trainer"),
+        ("devices 0 accelerator cpu", "`Trainer(devices=0)` value is not valid using cpu.",
+         "--trainer.devices 0"),
+        ("max_time 1h devices 1", "`Timer(duration='1h')` is not a valid duration.",
+         "--trainer.max_time 1h"),
+        ("limit_val_batches 1.5 devices 1", "You have passed invalid value 1.5 for "
+         "limit_val_batches, it has to be in [0.0, 1.0] or an int.",
+         "--trainer.limit_val_batches 1.5"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_trainer_blames_the_flag_that_it_is_about(
+    words, message, blamed, monkeypatch
+):
+    pairs = words.split()
+    flags = [f"--trainer.{word}" if n % 2 == 0 else word for n, word in enumerate(pairs)]
+    assert parser_of(LoRA, SST2, flags, monkeypatch).blamed(message) == blamed
