@@ -33,7 +33,8 @@ def decode_body(body: bytes, headers: Mapping[str, str]) -> bytes:
 
 def _chunked(body: bytes) -> bytes:
     """Join the chunks of RFC 9112, section 7.1."""
-    chunks, place = [], 0
+    chunks: list[bytes] = []
+    place = 0
     while size := _SIZE.match(body, place):
         length = int(size[1], 16)
         end = size.end() + length
@@ -84,7 +85,8 @@ def _inflated(body: bytes, window: int) -> tuple[bytes, bytes]:
 def _brotli(body: bytes) -> bytes:
     import brotli  # comes with FastWARC
 
-    stream, parts = brotli.Decompressor(), []
+    parts: list[bytes] = []
+    stream = brotli.Decompressor()
     try:
         pieces = (body[start : start + 4096] for start in range(0, len(body), 4096))
         parts.extend(map(stream.process, pieces))
