@@ -100,7 +100,9 @@ class RowDataModule(LightningDataModule):
         return ResumableLoader(rows, sampler, workers=self.workers)
 
     def train_dataloader(self) -> ResumableLoader:
-        self._train = self._loader("train", shuffle=True)
+        # Overfitting trains on the same batches in every epoch.
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0
+        self._train = self._loader("train", shuffle=not overfits)
         if self._resumed:
             self._train.load_state_dict(self._resumed)
             self._resumed = None

@@ -44,6 +44,13 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
 
 
 def _check(settings: dict[str, Any], data: Any) -> None:
+    if settings["default_root_dir"] is not None:
+        raise ValueError("--trainer.default_root_dir: a run's folder is below --output; set that")
+    if settings["barebones"]:
+        raise ValueError(
+            "--trainer.barebones: leaves out checkpoints, callbacks and records, which every run "
+            "has; --tracking.mode disabled and --trainer.enable_progress_bar false are the least"
+        )
     if settings["num_nodes"] > 1 and not distributed.launched_externally():
         raise ValueError(
             "--trainer.num_nodes: start several machines with torchrun or srun; docs/scaling.md "

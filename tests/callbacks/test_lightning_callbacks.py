@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch.callbacks import (
+    Callback,
     EarlyStopping,
     EMAWeightAveraging,
     GradientAccumulationScheduler,
@@ -11,6 +12,7 @@ from lightning.pytorch.callbacks import (
 
 from callbacks import LastCheckpoint
 from experiments.runner.checkpoints import Best
+from modules import FullFineTuning
 from tests import tiny
 
 
@@ -77,3 +79,22 @@ def test_averaging_goes_on_after_a_resume(strategy, precision, bert, reviews, tm
         held = torch.load(keep.file, weights_only=True)
         assert set(held["state_dict"]) == module.trainable == set(held["current_model_state"])
     assert all(torch.equal(value, ends["rest"][name]) for name, value in ends["whole"].items())
+
+
+class Rows(Callback):
+    """Keeps the indices of the rows of each training batch."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[int]] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.seen.append(batch["index"].tolist())
+
+
+def test_overfitting_trains_on_the_same_batch_in_every_epoch(bert, reviews):
+    rows, data = Rows(), tiny.read(reviews, bert, batch_size=4)
+    tiny.fit(tiny.make(FullFineTuning, bert), data, rows, overfit_batches=1, max_epochs=3)
+    assert len(rows.seen) == 3 and rows.seen[0] == rows.seen[1] == rows.seen[2]
+    shuffled = Rows()
+    tiny.fit(tiny.make(FullFineTuning, bert), data, shuffled, limit_train_batches=1, max_epochs=3)
+    assert shuffled.seen[0] != shuffled.seen[1]

@@ -100,3 +100,16 @@ def test_result_json_holds_all_validation_metrics_of_the_best_checkpoint(experim
     names = [name for name in result(ended.run)["metrics"] if name.startswith("val/")]
     assert names[0] == "val/accuracy" and sorted(names) == ["val/accuracy", "val/f1", "val/loss"]
     assert "val/f1" not in ended.out.split("done")[0].split("lora_sst2: ")[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--trainer.default_root_dir elsewhere", "a run's folder is below --output"),
+        ("--trainer.barebones true", "leaves out checkpoints, callbacks and records"),
+    ],
+)
+def test_flags_that_would_have_no_effect_are_refused(experiment, words, said):
+    ended = experiment(*words.split())
+    assert ended.code == 2 and said in ended.err, ended
+    assert len(ended.err.strip().splitlines()) == 1 and not ended.outputs.exists()
