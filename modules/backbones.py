@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from datamodules import hub, packaged
+from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
 
 if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
@@ -37,7 +37,9 @@ def resolve(backbone: str) -> str:
     try:
         cached = isinstance(try_to_load_from_cache(backbone, "config.json"), str)
         # A dead network is found out in seconds; the download would try again for half a minute.
-        hf_hub_download(backbone, "config.json", local_files_only=cached or not hub.reachable())
+        hf_hub_download(
+            backbone, "config.json", local_files_only=cached or not reachability.reachable()
+        )
         return backbone
     except GatedRepoError:
         raise ValueError(

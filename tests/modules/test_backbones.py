@@ -2,7 +2,7 @@
 
 import pytest
 
-from datamodules import hub
+from datamodules import reachability
 from modules import backbones
 
 
@@ -16,7 +16,7 @@ def test_a_misspelt_name_without_a_network_asks_the_hub_once(monkeypatch, tmp_pa
         asked.append(local_files_only)
         raise LocalEntryNotFoundError("not in the cache")
 
-    monkeypatch.setattr(hub, "reachable", lambda: False)
+    monkeypatch.setattr(reachability, "reachable", lambda: False)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     with pytest.raises(ValueError, match="and the hub does not answer; did you mean minilm"):
         backbones.resolve("minilmm")
