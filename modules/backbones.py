@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from datamodules import packaged
+from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
 
 if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
@@ -25,7 +25,7 @@ def resolve(backbone: str) -> str:
         if not (folder / "config.json").is_file():
             raise ValueError(f"--model.backbone {backbone}: that folder holds no config.json")
         return str(folder)
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -35,7 +35,11 @@ def resolve(backbone: str) -> str:
     )
 
     try:
-        hf_hub_download(backbone, "config.json")
+        cached = isinstance(try_to_load_from_cache(backbone, "config.json"), str)
+        # A dead network is found out in seconds; the download would try again for half a minute.
+        hf_hub_download(
+            backbone, "config.json", local_files_only=cached or not reachability.reachable()
+        )
         return backbone
     except GatedRepoError:
         raise ValueError(

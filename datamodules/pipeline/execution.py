@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,6 @@ from datatrove.pipeline.dedup import (
 )
 from datatrove.utils.logging import logger
 from multiprocess import forkserver
-from tqdm import tqdm
 
 from datamodules.optional import require
 from datamodules.pipeline import reading
@@ -38,6 +35,7 @@ from datamodules.pipeline.duplicates import (
 from datamodules.pipeline.filtering import DocumentFilter
 from datamodules.pipeline.formatting import Formatting, Manifest
 from datamodules.pipeline.normalization import NormalizedWords
+from datamodules.pipeline.progress import shown
 from datamodules.pipeline.settings import Settings
 from datamodules.pipeline.stage_files import write_json
 from datamodules.pipeline.tokenizing import Tokenizer
@@ -113,7 +111,7 @@ def run(settings: Settings, plan: list[Stage]) -> None:
         options["workers"] = min(workers, stage.tasks)
         executor = _Ray if settings.executor == "ray" and stage.tasks > 1 else _Local
         label = f"{number}/{len(plan)} {stage.name}"
-        with _bar(label, stage, logs, settings.work / "progress" / stage.name):
+        with shown(label, stage.tasks, logs, settings.work / "progress" / stage.name):
             try:
                 executor(stage.steps, **options).run()
             except (ValueError, OSError) as error:
@@ -158,37 +156,6 @@ def _join_ray(workers: int) -> None:
         address = os.environ.get("RAY_ADDRESS")
         local = {} if address else {"num_cpus": workers, "include_dashboard": False}
         ray.init(address=address, log_to_driver=False, logging_level="error", **local)
-
-
-@contextlib.contextmanager
-def _bar(label: str, stage: Stage, logs: Path, progress: Path) -> Iterator[None]:
-    """Show the tasks that are done, and the documents so far where tasks report them."""
-    stop = threading.Event()
-    bar = tqdm(total=stage.tasks, desc=f"{label:<24}", unit="task", file=sys.stderr, leave=True)
-
-    def look() -> None:
-        bar.n = len(list((logs / "completions").glob("*")))
-        documents = 0
-        for path in progress.glob("[0-9]*"):
-            with contextlib.suppress(OSError, ValueError):
-                documents += json.loads(path.read_text())
-        if documents:
-            bar.set_postfix_str(f"{documents:,} documents", refresh=False)
-        bar.refresh()
-
-    def watch() -> None:
-        while not stop.wait(1):
-            look()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        look()
-        bar.close()
 
 
 def submit(settings: Settings, plan: list[Stage]) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -159,8 +160,8 @@ def logs(root: Path) -> dict[str, list[Path]]:
 
 
 def _with_progress(fresh: list[list[Path]]) -> Iterator[list[Path]]:
-    """The runs to read, with a progress bar if there are many."""
-    if len(fresh) < 20:
+    """The runs to read, with a progress bar in a terminal if there are many."""
+    if len(fresh) < 20 or not sys.stderr.isatty():
         return iter(fresh)
     from tqdm import tqdm
 
