@@ -101,7 +101,7 @@ class RowDataModule(LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         # Overfitting trains on the same batches in every epoch.
-        overfits = self.trainer is not None and self.trainer.overfit_batches > 0
+        overfits = getattr(self.trainer, "overfit_batches", 0) > 0  # set at run time
         self._train = self._loader("train", shuffle=not overfits)
         if self._resumed:
             self._train.load_state_dict(self._resumed)
