@@ -133,7 +133,7 @@ def read_path(
     """Read a folder with a file or more for each split, or one file."""
     columns = text_column, pair_column, label_column
     options = replace(options or ReadOptions(), columns=tuple(filter(None, columns)))
-    tables = read_splits(path, options)
+    tables = read_splits(Path(path).expanduser(), options)
     return build_dataset(tables, *columns, label_names, kind, options.bad_rows)
 
 
