@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datamodules import hub, tables
-from datamodules.labels import LabelKind
+from datamodules.labels import LabelKind, LabelOptions
 
 Columns = tuple[str | None, str | None, str]  # of the text, of its pair, of the label
 
@@ -18,6 +18,7 @@ def read(
     names: tuple[str, ...] | None,
     bundled: Callable[[], tuple[tables.Dataset, str]],
     kind: LabelKind = "class",
+    label_options: LabelOptions | None = None,
 ) -> tuple[str, str, tables.Dataset]:
     """Read the data set of ``--data.source``, with its kind (hub | bundled | files) and origin.
 
@@ -29,12 +30,14 @@ def read(
         names: The names of the classes that files give as integers.
         bundled: Reads the bundled data, and names them.
         kind: The kind of labels that is wanted.
+        label_options: How labels are read.
     """
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")
     if source not in ("auto", "hub", "bundled"):
         path = Path(source).expanduser()
-        return "files", str(path), tables.read_path(path, *columns, names, kind)
+        dataset = tables.read_path(path, *columns, names, kind, label_options=label_options)
+        return "files", str(path), dataset
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:
@@ -46,7 +49,8 @@ def read(
             why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
             found = hub.load_cached(repo, config)
         if found is not None:
-            return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns, kind)
+            dataset = hub.to_dataset(found, *columns, kind, label_options=label_options)
+            return "hub", hub.source(repo, config, found), dataset
     splits, name = bundled()
     if kind == "none":
         unlabelled = {key: replace(split, labels=None) for key, split in splits.splits.items()}

@@ -77,7 +77,10 @@ class Table:
 
     def take(self, indices: Sequence[int]) -> "Table":
         """The rows at the given positions, in that order."""
-        columns = {name: [column[i] for i in indices] for name, column in self.columns.items()}
+        columns = {  # a column that was not read is empty
+            name: [column[i] for i in indices] if len(column) else column
+            for name, column in self.columns.items()
+        }
         return replace(self, columns=columns, rows=[self.rows[i] for i in indices])
 
     def without(self, reasons: Mapping[int, str]) -> "Table":
