@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.files import Table
+from datamodules.files import BadRows, Table
+from datamodules.files.arrow import class_names
 from datamodules.labels import LabelKind, LabelOptions
 from datamodules.reachability import reachable
 from datamodules.tables import Dataset, build_dataset
@@ -99,6 +100,7 @@ def to_dataset(
     pair_column: str | None = None,
     label_column: str = "label",
     kind: LabelKind = "class",
+    bad_rows: BadRows = "stop",
     label_options: LabelOptions | None = None,
 ) -> Dataset:
     """Make checked splits with the hub's label names; a test split without labels is left out."""
@@ -109,7 +111,7 @@ def to_dataset(
     label_names = getattr(found["train"].features.get(label_column), "names", None)
     if label_names and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
-    stated = {label_column: tuple(label_names)} if label_names else {}
+    stated = class_names(found["train"].features)
     tables = {}
     for split, names in SPLITS.items():
         for name in [n for n in names if n in found][:1]:
@@ -124,6 +126,7 @@ def to_dataset(
         pair_column,
         label_column,
         kind=kind,
+        bad_rows=bad_rows,
         label_options=label_options,
         stratified=False,  # so that published figures stay comparable
     )
