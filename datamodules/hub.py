@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.files import Table
+from datamodules.files import BadRows, Table
 from datamodules.labels import LabelKind
 from datamodules.reachability import reachable
 from datamodules.tables import Dataset, build_dataset
@@ -99,6 +99,7 @@ def to_dataset(
     pair_column: str | None = None,
     label_column: str = "label",
     kind: LabelKind = "class",
+    bad_rows: BadRows = "stop",
 ) -> Dataset:
     """Make checked splits with the hub's label names; a test split without labels is left out."""
     if "train" not in found:
@@ -116,4 +117,6 @@ def to_dataset(
     if label_names and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
     label_names = tuple(label_names) if label_names else None
-    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)
+    return build_dataset(
+        tables, text_column, pair_column, label_column, label_names, kind, bad_rows
+    )

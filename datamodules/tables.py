@@ -131,10 +131,9 @@ def read_path(
     options: ReadOptions | None = None,
 ) -> Dataset:
     """Read a folder with a file or more for each split, or one file."""
-    given = [name for name in (text_column, pair_column, label_column) if name]
-    options = replace(options or ReadOptions(), columns=tuple(given))
+    columns = text_column, pair_column, label_column
+    options = replace(options or ReadOptions(), columns=tuple(filter(None, columns)))
     tables = read_splits(Path(path).expanduser(), options)
-    columns = (text_column, pair_column, label_column)
     return build_dataset(tables, *columns, label_names, kind, options.bad_rows)
 
 
