@@ -31,6 +31,13 @@ def is_unspaced(text: str) -> bool:
     return not text.isascii() and _UNSPACED.search(text) is not None
 
 
+def is_written_in_latin(text: str) -> bool:
+    """Whether at least half of the letters of a text are Latin; a text without letters is."""
+    letters = [character for character in text if character.isalpha()]
+    latin = sum(character < "\u0250" for character in letters)
+    return 2 * latin >= len(letters)
+
+
 def split_words(text: str) -> list[str]:
     """Split a text into words, punctuation marks and white space, which join to the text.
 
