@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.files import Table, read_table, split_files
+from datamodules.files import BadRows, ReadOptions, Table, read_splits, read_table
 from datamodules.labels import (
     LabelKind,
     Labels,
@@ -128,12 +128,14 @@ def read_path(
     label_column: str = "label",
     label_names: tuple[str, ...] | None = None,
     kind: LabelKind = "class",
+    options: ReadOptions | None = None,
 ) -> Dataset:
-    """Read a folder of train, dev or validation, and test files, or split one file by text hash."""
-    path = Path(path).expanduser()
-    paths = split_files(path) if path.is_dir() else {"train": path}
-    tables = {split: read_table(file) for split, file in paths.items()}
-    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)
+    """Read a folder with a file or more for each split, or one file."""
+    given = [name for name in (text_column, pair_column, label_column) if name]
+    options = replace(options or ReadOptions(), columns=tuple(given))
+    tables = read_splits(Path(path).expanduser(), options)
+    columns = (text_column, pair_column, label_column)
+    return build_dataset(tables, *columns, label_names, kind, options.bad_rows)
 
 
 def build_dataset(
@@ -143,6 +145,7 @@ def build_dataset(
     label_column: str = "label",
     label_names: tuple[str, ...] | None = None,
     kind: LabelKind = "class",
+    bad_rows: BadRows = "stop",
 ) -> Dataset:
     """Make checked splits of one table each; without validation, train is split by text hash.
 
@@ -153,6 +156,9 @@ def build_dataset(
     Raises:
         ValueError: For a text or label that cannot be used, with its file and row.
     """
+    if bad_rows == "skip":
+        given = (text_column, pair_column)
+        tables = {split: _without_unusable_texts(t, *given) for split, t in tables.items()}
     if kind == "none":
         unlabelled = dict.fromkeys(tables)
         return _with_splits(tables, unlabelled, (), kind, text_column, pair_column, [])
@@ -173,6 +179,7 @@ def _with_splits(
     notes: list[str],
 ) -> Dataset:
     """Join the texts to their labels, and make the splits that are missing."""
+    notes = [*(line for table in tables.values() for line in table.remarks()), *notes]
     splits = {
         split: TextSplit(
             _texts(tables[split], text_column, "text_column"),
@@ -208,15 +215,35 @@ def _missing_splits(
     return parts
 
 
+def _text_column(table: Table, name: str | None) -> str:
+    return name or next((n for n in ("sentence", "text") if n in table.columns), "sentence")
+
+
 def _texts(table: Table, name: str | None, flag: str) -> list[str]:
-    if name is None:
-        name = next((n for n in ("sentence", "text") if n in table.columns), "sentence")
+    name = _text_column(table, name)
     texts = list(table.column(name, flag))
-    for i, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            found = "is empty" if text is None or isinstance(text, str) else "is not a text"
-            raise table.fault(f"{name!r} {found}: fill it in or remove the row", flag, i)
+    for i, reason in _unusable_texts(texts, name).items():
+        cure = "fill it in, or leave such rows out with --data.bad_rows skip"
+        raise table.fault(f"{reason}: {cure}", flag, i)
     return texts
+
+
+def _unusable_texts(texts: Sequence, name: str) -> dict[int, str]:
+    """The positions of the texts that cannot be used, and why."""
+    bad = (i for i, text in enumerate(texts) if not isinstance(text, str) or not text.strip())
+    reasons = ("is empty", "is not a text")
+    return {i: f"{name!r} {reasons[not isinstance(texts[i], str | None)]}" for i in bad}
+
+
+def _without_unusable_texts(
+    table: Table, text_column: str | None, pair_column: str | None
+) -> Table:
+    """Leave out the rows without a text, or without the second text of a pair."""
+    reasons: dict[int, str] = {}
+    given = {_text_column(table, text_column): "text_column"}
+    for name, flag in (given | ({pair_column: "pair_column"} if pair_column else {})).items():
+        reasons = _unusable_texts(table.column(name, flag), name) | reasons
+    return table.without(reasons)
 
 
 def read_texts(path: Path) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules import hub, tables
-from datamodules.files import Table, read_table, split_files
+from datamodules.files import Table, read_splits
 from datamodules.instructions.bundled import instructlab
 from datamodules.instructions.conversations import Conversation, conversations, question
 
@@ -26,8 +26,7 @@ def read(source: str) -> ConversationSplits:
         return _complete("bundled", name, {"train": found}, [f"left out of {name}: {left_out}"])
     path = Path(source).expanduser()
     if path.exists() or path.suffix or source.count("/") != 1:
-        files = split_files(path) if path.is_dir() else {"train": path}
-        splits = {split: conversations(read_table(file)) for split, file in files.items()}
+        splits = {split: conversations(table) for split, table in read_splits(path).items()}
         return _complete("files", str(path), splits, [])
     found = hub.load(source)
     splits = {name: conversations(table) for name, table in _tables(found).items()}

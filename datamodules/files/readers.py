@@ -5,78 +5,68 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from datamodules.files.table import BadRow, ReadOptions, Table, fault
 
 STEMS = {"train": ("train",), "validation": ("dev", "validation"), "test": ("test",)}
 
 
-@dataclass(frozen=True)
-class Table:
-    """The columns of a file.
-
-    Attributes:
-        name: The path of the file, for errors.
-        columns: The values of each column as the file spells them, N each.
-        rows: The N row numbers that errors name.
-    """
-
-    name: str
-    columns: dict[str, Sequence]
-    rows: Sequence[int]
-
-    def column(self, name: str, flag: str) -> Sequence:
-        """A column by name; if it is missing, the error names the others."""
-        if name not in self.columns:
-            there = ", ".join(f"{column!r}" for column in self.columns)
-            raise self.fault(f"no column {name!r} (there: {there}): name one of them", flag)
-        return self.columns[name]
-
-    def fault(self, message: str, flag: str, index: int | None = None) -> ValueError:
-        """Make the one-line error about example ``index``, or about the whole table."""
-        return _fault(self.name, message, flag, None if index is None else self.rows[index])
-
-
-def _fault(name, message: str, flag: str = "source", row: int | None = None) -> ValueError:
-    where = f"{name}, row {row}" if row else f"{name}"
-    return ValueError(f"--data.{flag}: {where}: {message}")
-
-
-def split_files(folder: Path) -> dict[str, Path]:
+def split_files(folder: Path) -> dict[str, list[Path]]:
     """Find the file of each split in a folder; none or two for one split is an error."""
     entries = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     there = ", ".join(p.name for p in entries[:8]) + ", ..." * (len(entries) > 8) or "no files"
-    files = {}
+    files: dict[str, list[Path]] = {}
     for split, stems in STEMS.items():
         found = [p for p in entries if p.stem in stems]
         # A train.log beside train.tsv is none of our business; alone it is an unknown format.
         found = [p for p in found if p.suffix.lower() in READERS] or found
         if len(found) > 1:
             names = " and ".join(p.name for p in found)
-            raise _fault(folder, f"{names} are both the {split} split: keep one of them")
+            raise fault(folder, f"{names} are both the {split} split: keep one of them")
         if found:
-            files[split] = found[0]
+            files[split] = found[:1]
         elif split != "test":
             wanted = " or ".join(f"{stem}.*" for stem in stems)
             message = f"no {wanted} in this folder (there: {there}): add it, or give one file"
-            raise FileNotFoundError(str(_fault(folder, message)))
+            raise FileNotFoundError(str(fault(folder, message)))
     return files
 
 
-def read_table(path: Path) -> Table:
+def read_splits(path: Path, options: ReadOptions | None = None) -> dict[str, Table]:
+    """Read the table of each split of a folder; one file is the table "train"."""
+    files = split_files(path) if path.is_dir() else {"train": [path]}
+    return {split: read_table(parts[0], options) for split, parts in files.items()}
+
+
+def records(
+    path: Path, options: ReadOptions | None = None, notes: list[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    """Read the rows of a file one by one, each with its number.
+
+    Args:
+        notes: A list to which remarks about the reading are added, a line each.
+    """
+    table = read_table(path, options)
+    for i, row in enumerate(table.rows):
+        yield int(row), {name: column[i] for name, column in table.columns.items()}
+
+
+def read_table(path: Path, options: ReadOptions | None = None) -> Table:
     """Read all columns of a file. An unknown format and an unreadable file or row are errors."""
     if not path.exists():
         message = "there is no such file or folder: check the path"
-        raise FileNotFoundError(str(_fault(path, message)))
+        raise FileNotFoundError(str(fault(path, message)))
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise _fault(path, f"unknown format {path.suffix!r}: use one of {', '.join(READERS)}")
+        raise fault(path, f"unknown format {path.suffix!r}: use one of {', '.join(READERS)}")
     try:
         table = reader(path)
     except OSError as error:
-        raise _fault(path, f"cannot be read ({error.strerror or error})") from error
+        raise fault(path, f"cannot be read ({error.strerror or error})") from error
     if not table.rows:
-        raise _fault(path, "has a header but no rows: add labelled text, or give another file")
+        raise fault(path, "has a header but no rows: add labelled text, or give another file")
     return table
 
 
@@ -88,9 +78,9 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         message = f"byte 0x{data[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        raise _fault(path, message, row=row) from error
+        raise fault(path, message, row=row) from error
     if not text.strip():
-        raise _fault(path, "is empty: add a header and labelled text, or give another file")
+        raise fault(path, "is empty: add a header and labelled text, or give another file")
     return text
 
 
@@ -123,18 +113,18 @@ def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             row = reader.line_num + 1  # a quoted field may span lines
     except csv.Error as error:
         message = f"is not valid CSV ({error}): check the quotes"
-        raise _fault(path, message, row=row) from error
+        raise fault(path, message, row=row) from error
 
 
 def _columns(path: Path, records: Iterator[tuple[int, list[str]]]) -> Table:
     _, header = next(records)
     if len(set(header)) < len(header):
-        raise _fault(path, f"two columns of one name in {', '.join(header)}: rename one", row=1)
+        raise fault(path, f"two columns of one name in {', '.join(header)}: rename one", row=1)
     rows, fields = [], []
     for row, record in records:
         if len(record) != len(header):
             counts = f"the header has {len(header)} fields and this row {len(record)}"
-            raise _fault(path, f"{counts}: check its tabs, commas or quotes", row=row)
+            raise fault(path, f"{counts}: check its tabs, commas or quotes", row=row)
         rows.append(row)
         fields.append(record)
     return Table(str(path), dict(zip(header, zip(*fields, strict=True), strict=False)), rows)
@@ -149,7 +139,7 @@ def _json(path: Path) -> Table:
         records = json.loads(text)
     except json.JSONDecodeError as error:
         message = f"is not JSON ({error.msg}, column {error.colno}): close the array"
-        raise _fault(path, message, row=error.lineno) from error
+        raise fault(path, message, row=error.lineno) from error
     return _objects(path, records, range(1, len(records) + 1))
 
 
@@ -160,7 +150,7 @@ def _jsonl(path: Path) -> Table:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             message = f"is not JSON ({error.msg}, column {error.colno}): put one object on a line"
-            raise _fault(path, message, row=row) from error
+            raise fault(path, message, row=row) from error
         rows.append(row)
         records.append(record)
     return _objects(path, records, rows)
@@ -169,7 +159,7 @@ def _jsonl(path: Path) -> Table:
 def _objects(path: Path, records: list, rows: Sequence[int]) -> Table:
     for row, record in zip(rows, records, strict=True):
         if not isinstance(record, dict):
-            raise _fault(path, "is not a JSON object: put one object on a line", row=row)
+            raise fault(path, "is not a JSON object: put one object on a line", row=row)
     names = dict.fromkeys(name for record in records for name in record)
     return Table(str(path), {n: [record.get(n) for record in records] for n in names}, rows)
 
@@ -182,7 +172,7 @@ def _parquet(path: Path) -> Table:
         columns = pq.read_table(path).to_pydict()
     except (pa.ArrowException, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise _fault(path, f"is not readable as Parquet ({reason}): write it again") from error
+        raise fault(path, f"is not readable as Parquet ({reason}): write it again") from error
     return Table(str(path), columns, range(1, len(next(iter(columns.values()), ())) + 1))
 
 
