@@ -99,9 +99,7 @@ def encode(
         texts.append(text)
         places.append(spans)
     # Not verbose: a text that is longer than the model takes is cut later.
-    batch = tokenizer(
-        texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
+    batch = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     special, encoded = set(tokenizer.all_special_ids), []
     pairs = zip(batch["input_ids"], batch["offset_mapping"], strict=True)
     for (ids, offsets), spans in zip(pairs, places, strict=True):

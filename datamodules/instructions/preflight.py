@@ -48,8 +48,8 @@ def notes(tokenizer, conversations: Iterable[Conversation]) -> list[str]:
             for number, message in enumerate(conversation, 1):
                 if message.role in roles:
                     found.setdefault(message.role, number in dropped)
-    roles = " and ".join(role for role, dropped in found.items() if dropped)
-    return [f"the chat template does not write `name` of messages of {roles}"] if roles else []
+    named = " and ".join(role for role, dropped in found.items() if dropped)
+    return [f"the chat template does not write `name` of messages of {named}"] if named else []
 
 
 def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> str:

@@ -71,8 +71,8 @@ def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
         kind, origin, tables_of = "hub", hub.source(source, None, data), _tables(data)
     readings = {s: read_conversations(table, options.bad_rows) for s, table in tables_of.items()}
     notes = [note for reading in readings.values() for note in reading.notes()]
-    found = {split: reading.conversations for split, reading in readings.items()}
-    return replace(_complete(kind, origin, found, notes), readings=readings)
+    splits = {split: reading.conversations for split, reading in readings.items()}
+    return replace(_complete(kind, origin, splits, notes), readings=readings)
 
 
 def _tables(found) -> dict[str, Table]:

@@ -94,8 +94,8 @@ def _messages(keys: Keys, learned: bool) -> Iterator[Message]:
     if (system := keys.take(*SYSTEM_KEYS)) is not None:
         found.append(Message("system", text(system)))
     for role, names in zip(("user", "assistant"), _PAIRS, strict=True):
-        if name := keys.named(*names):
-            found.append(Message(role, text(keys.take(name)), learned or role == "user"))
+        if key := keys.named(*names):
+            found.append(Message(role, text(keys.take(key)), learned or role == "user"))
     if not found:
         raise LookupError
     yield from found
@@ -107,7 +107,8 @@ def _message(keys: Keys, typed: str, learned: bool) -> Message:
         raise ValueError(
             f"unknown role {typed!r} (there are {known}, and other names of them: docs/formats.md)"
         )
-    content, fields = keys.take(*_CONTENT_KEYS), {}
+    content = keys.take(*_CONTENT_KEYS)
+    fields: dict[str, Any] = {}
     if role == _CALL:
         role, content, fields["tool_calls"] = "assistant", "", read_calls(content, typed)
     elif role == "assistant" and keys.has("tool_calls", "function_call"):
