@@ -121,8 +121,9 @@ def _split(records: list[Conversation], test: float, name: str) -> dict[str, lis
     found = {"train": [one for one in records if _key(one) != last]}
     if not found["train"]:
         raise ValueError(
-            f"--data.source: {name}: all {len(records)} records ask one question, of which no "
-            "validation split can be made: add some, or give a folder with train and validation"
+            f"--data.source: {name}: its records ({len(records):,} without duplicates) all ask one "
+            "question, so that there is none for validation: add some, or give a folder of "
+            "train and validation"
         )
     return found | {"validation": [one for one in records if _key(one) == last]}
 
