@@ -40,6 +40,10 @@ class Keys:
         there = (n for n in names if self._values.get(n, (n, None))[1] is not None)
         return next(there, None)
 
+    def there(self, *names: str) -> bool:
+        """Whether one of these keys is there, with a value or not."""
+        return any(name in self._values for name in names)
+
     def find(self, name: str) -> Any:
         """The value of a key, or None if it is missing or empty."""
         value = self._values.get(name, (name, None))[1]
@@ -67,16 +71,18 @@ def normalize(name: str) -> str:
 
 
 def text(value: Any) -> str:
-    """Read a text, or a list of parts of which each is text.
+    """Read a text, or a list of parts of one message of which each is text.
 
     Raises:
-        ValueError: If the value is of another type, or a part of another kind.
+        ValueError: If the value is of another type, a part of another kind, or several texts.
     """
     if value is None:
         return ""
     if isinstance(value, dict):
         value = value.get("parts") or value.get("content") or [value]
     if isinstance(value, list | tuple):
+        if len(value) > 1 and all(isinstance(part, str) for part in value):
+            raise ValueError(f"{value!r:.40} is a list of {len(value)} texts: give one of them")
         return "".join(_part(part) for part in value)
     if not isinstance(value, str):
         raise ValueError(f"{value!r:.40} is not a text: only texts are read")

@@ -49,20 +49,20 @@ def notes(tokenizer, conversations: Iterable[Conversation]) -> list[str]:
             for number, message in enumerate(conversation, 1):
                 if message.role in roles:
                     found.setdefault(message.role, number in dropped)
-    roles = " and ".join(role for role, dropped in found.items() if dropped)
-    return [f"the chat template does not write `name` of messages of {roles}"] if roles else []
+    named = " and ".join(role for role, dropped in found.items() if dropped)
+    return [f"the chat template does not write `name` of messages of {named}"] if named else []
 
 
 def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> str:
     """Make a table of records, rows and learned tokens, a line for each split.
 
-    The records that were left out stand in the line of the file's split.
+    The records that were left out stand in the line of the file's split. Columns beyond the first
+    eight are there where they say something.
     """
     heads = ("records", "rows", "tokens", "learned", "learn nothing", "cut", "cut, end learned")
-    lines = [("", *heads, "responses", "with system", "left out")]
-    for name, rows in rows_of.items():
-        learned, conversations = rows.supervised_counts, loaded.splits[name]
-        reading = loaded.readings.get(name)
+    columns = [("", *rows_of), *((head,) for head in heads)]
+    for rows in rows_of.values():
+        learned = rows.supervised_counts
         cells = (
             f"{len(rows.sizes):,}",
             f"{len(rows):,}",
@@ -71,12 +71,19 @@ def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> s
             f"{(learned == 0).sum():,}",
             f"{int(rows.truncated.sum()):,}",
             f"{int((rows.truncated & rows.ended).sum()):,}",
-            f"{sum(len(responses(c)) for c in conversations):,}",
-            f"{sum(c[0].role == 'system' for c in conversations):,}",
-            f"{len(reading.table.left_out) if reading else 0:,}",
         )
-        lines.append((name, *cells))
-    return text_tables.columns(lines)
+        columns[1:] = [(*column, cell) for column, cell in zip(columns[1:], cells, strict=True)]
+    splits, readings = [loaded.splits[name] for name in rows_of], loaded.readings
+    more = {
+        "responses": [sum(len(responses(c)) for c in split) for split in splits],
+        "with system": [sum(c[0].role == "system" for c in split) for split in splits],
+        "left out": [len(readings[n].table.left_out) if n in readings else 0 for n in rows_of],
+    }
+    usual = {"responses": [len(split) for split in splits]}
+    for head, counts in more.items():
+        if counts != usual.get(head, [0] * len(counts)):
+            columns.append((head, *(f"{count:,}" for count in counts)))
+    return text_tables.columns(list(zip(*columns, strict=True)))
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:

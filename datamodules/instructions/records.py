@@ -12,7 +12,7 @@ from datamodules.instructions.conversations import (
     with_fields,
 )
 from datamodules.instructions.keys import Keys, as_json, text
-from datamodules.instructions.tools import read_tools
+from datamodules.instructions.tools import read_calls, read_tools
 from datamodules.instructions.turns import REASONING_KEYS, SYSTEM_KEYS, is_turns, read_turns
 
 FORMATS = (
@@ -29,10 +29,14 @@ _QUESTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] 
     "problem": (("context",), (), ("solution", "answer", "response")),
     "inputs": (("definition", "context"), (), ("targets", "target", "outputs")),
     "input": (("definition", "context"), (), ("output", "target", "response")),
+    "input_text": ((), (), ("output_text", "target_text")),
+    "user": ((), (), ("assistant", "bot")),
+    "human": ((), (), ("assistant", "bot", "gpt")),
 }
-_ANSWERS = "output response completion answer targets target outputs solution reply".split()
+_ANSWERS = """output response completion answer targets target outputs solution reply answers
+    output_text target_text assistant bot gpt""".split()
 _PREFERENCE = """chosen rejected chosen_response rejected_response response_chosen response_rejected
-    rejected_messages kto_tag""".split()
+    rejected_messages preferred_output non_preferred_output kto_tag""".split()
 _NOT_TEXT = "images image videos video audios audio".split()
 _CHOICES = ("choices", "options")
 KNOWN = {*_TURNS, *_QUESTIONS, *_ANSWERS, *_PREFERENCE}
@@ -61,7 +65,7 @@ def read_record(values: dict[str, Any], unread: Counter[str]) -> Conversation:
     elif (name := keys.named(*_QUESTIONS, *_ANSWERS)) is not None:
         found += _question_and_answer(keys, counted)
     elif name := keys.named(*_TURNS):
-        raise ValueError(f"{name!r} is empty: give it turns or remove the record")
+        found += read_turns(keys.take(name) or [], name, counted)  # says why it cannot be read
     else:
         raise ValueError(f"unknown format: a record has {FORMATS}")
     first = 1
@@ -103,6 +107,8 @@ def _refuse(keys: Keys) -> None:
         raise ValueError("'weight' of a record is not supported: remove it; a message may have one")
     if keys.has("chat_template_kwargs"):
         raise ValueError("'chat_template_kwargs' is not supported: write it into --data.template")
+    if keys.find("unmask"):
+        raise ValueError("'unmask' is not supported: remove it, and take --data.loss all instead")
 
 
 def _question_and_answer(keys: Keys, unread: Counter[str]) -> Iterator[Message]:
@@ -111,20 +117,30 @@ def _question_and_answer(keys: Keys, unread: Counter[str]) -> Iterator[Message]:
         raise ValueError(
             f"{keys.named(*_CHOICES)!r} would not be shown: write them into the question"
         )
-    name = next((n for n in _QUESTIONS if keys.has(n)), None)
-    before, behind, answers = _QUESTIONS[name] if name else ((), (), ())
-    asked = keys.take(name) if name else None
+    name, key = keys.named(*_QUESTIONS), keys.named(*_ANSWERS)
+    if not name:
+        raise ValueError(
+            f"no instruction: there is {key!r}, but no question; a record has {FORMATS}"
+        )
+    name = next((n for n in _QUESTIONS if keys.has(n)), name)
+    before, behind, answers = _QUESTIONS[name]
+    asked = keys.take(name)
     if is_turns(asked):
         turns = asked if isinstance(asked, list) else [asked]
-        yield from read_turns(turns, str(name), unread, learned=False)
+        yield from read_turns(turns, name, unread, learned=False)
     else:
         parts = [keys.take(n) for n in before], [asked], [keys.take(n) for n in behind]
         texts = [text(part) for some in parts for part in some]
         yield Message("user", "\n\n".join(part for part in texts if part.strip()))
-    key = next((n for n in (*answers, *_ANSWERS) if keys.has(n)), None)
-    answer = keys.take(key) if key else None
+    key = next((n for n in (*answers, *_ANSWERS) if keys.has(n)), "")
+    answer = as_json(keys.take(key)) if key == "answers" else keys.take(key)
     if is_turns(answer):
-        yield from read_turns(answer if isinstance(answer, list) else [answer], str(key), unread)
+        yield from read_turns(answer if isinstance(answer, list) else [answer], key, unread)
+        return
+    if key == "answers" and isinstance(answer, dict):  # SQuAD's, of several readers
+        answer = (answer.get("text") or [None])[:1]
+    if key == "answers" and isinstance(answer, list) and isinstance(answer[0], dict):
+        yield with_fields(Message("assistant", ""), {"tool_calls": read_calls(answer, key)})
         return
     message = Message("assistant", text(answer))
     reasoning = keys.take(*REASONING_KEYS[:2])  # "reasoning" is the name of other things as well

@@ -51,9 +51,9 @@ def check_written(tokenizer, conversation: Conversation, text: str) -> None:
         named = "the text" if key == "content" else repr(key)
         raise ValueError(f"it does not write {named}{place}: {_cure('the key')}")
     # A template that knows three roles may write any other as if the assistant had said it.
-    number = next((n for n, message in enumerate(conversation) if message.role == "tool"), None)
-    if number is not None and _is_strange(tokenizer, conversation, number, text):
-        message = f"it has no place for the role 'tool' of message {number + 1}"
+    results = [n for n, message in enumerate(conversation) if message.role == "tool"]
+    if results and _is_strange(tokenizer, conversation, results[0], text):
+        message = f"it has no place for the role 'tool' of message {results[0] + 1}"
         raise ValueError(f"{message}: {_cure('the message')}")
 
 

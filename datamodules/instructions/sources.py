@@ -72,8 +72,8 @@ def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
         kind, origin, tables_of = "hub", hub.source(source, None, data), _tables(data)
     readings = {s: read_conversations(table, options.bad_rows) for s, table in tables_of.items()}
     notes = [note for reading in readings.values() for note in reading.notes()]
-    found = {split: reading.conversations for split, reading in readings.items()}
-    return replace(_complete(kind, origin, found, notes), readings=readings)
+    splits = {split: reading.conversations for split, reading in readings.items()}
+    return replace(_complete(kind, origin, splits, notes), readings=readings)
 
 
 def _tables(found) -> dict[str, Table]:
@@ -122,8 +122,9 @@ def _split(records: list[Conversation], test: float, name: str) -> dict[str, lis
     found = {"train": [one for one in records if _key(one) != last]}
     if not found["train"]:
         raise ValueError(
-            f"--data.source: {name}: all {len(records)} records ask one question, of which no "
-            "validation split can be made: add some, or give a folder with train and validation"
+            f"--data.source: {name}: its records ({len(records):,} without duplicates) all ask one "
+            "question, so that there is none for validation: add some, or give a folder of "
+            "train and validation"
         )
     return found | {"validation": [one for one in records if _key(one) == last]}
 

@@ -1,7 +1,7 @@
 """The places of the responses in the text of a conversation."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from datamodules.instructions.conversations import Conversation, as_chat, fields_of, tools_of
 from datamodules.instructions.rendering import render
@@ -38,7 +38,7 @@ def _by_marks(tokenizer, conversation: Conversation) -> tuple[str, list[Span]]:
     try:
         rendered: Any = render_jinja_template(
             [as_chat(conversation)],
-            tools=tools_of(conversation),
+            tools=cast(Any, tools_of(conversation)),
             chat_template=tokenizer.chat_template,
             return_assistant_tokens_mask=True,
             **tokenizer.special_tokens_map,
@@ -108,8 +108,8 @@ class _Beginnings:
         """The number of characters before a response, with the beginning of the turn."""
         role, (_, stop) = self._conversation[turn - 1].role, self._places.get(turn - 1, (0, -1))
         tail = self._tails.get(role)
-        known = stop >= 0 and tail is not None and turn not in self._rendered
-        if known and self._whole.startswith(tail, stop):
+        known = stop >= 0 and turn not in self._rendered
+        if tail is not None and known and self._whole.startswith(tail, stop):
             return stop + len(tail)
         before = render(self._tokenizer, self._conversation[:turn], ask=True)
         if not self._whole.startswith(before):
@@ -124,8 +124,8 @@ class _Beginnings:
         start, _ = self._places.get(behind, (-1, 0))
         role = self._conversation[behind].role if start >= 0 else ""
         head = self._heads.get(role)
-        known = start >= 0 and head is not None and turn not in self._rendered
-        if known and self._whole.endswith(head, 0, start):
+        known = start >= 0 and turn not in self._rendered
+        if head is not None and known and self._whole.endswith(head, 0, start):
             return start - len(head)
         written = render(self._tokenizer, self._conversation[:behind]).rstrip()
         if not self._whole.startswith(written):

@@ -56,7 +56,9 @@ def read_turns(
     if isinstance(turns := as_json(turns), dict):  # Arrow's form: a list for each key
         columns = [value if isinstance(value, list) else [value] for value in turns.values()]
         turns = [dict(zip(turns, turn, strict=True)) for turn in zip(*columns, strict=False)]
-    if not isinstance(turns, list) or not turns:
+    if not isinstance(turns, list):
+        raise ValueError(f"{name!r} is not a list of messages, but {turns!r:.40}")
+    if not turns:
         raise ValueError(f"{name!r} is empty: give it turns or remove the record")
     for number, turn in enumerate(turns, 1):
         if isinstance(turn, str):
@@ -94,8 +96,8 @@ def _messages(keys: Keys, learned: bool) -> Iterator[Message]:
     if (system := keys.take(*SYSTEM_KEYS)) is not None:
         found.append(Message("system", text(system)))
     for role, names in zip(("user", "assistant"), _PAIRS, strict=True):
-        if name := keys.named(*names):
-            found.append(Message(role, text(keys.take(name)), learned or role == "user"))
+        if key := keys.named(*names):
+            found.append(Message(role, text(keys.take(key)), learned or role == "user"))
     if not found:
         raise LookupError
     yield from found
@@ -107,13 +109,14 @@ def _message(keys: Keys, typed: str, learned: bool) -> Message:
         raise ValueError(
             f"unknown role {typed!r} (there are {known}, and other names of them: docs/formats.md)"
         )
-    content, fields = keys.take(*_CONTENT_KEYS), {}
+    content = keys.take(*_CONTENT_KEYS)
+    fields: dict[str, Any] = {}
     if role == _CALL:
         role, content, fields["tool_calls"] = "assistant", "", read_calls(content, typed)
     elif role == "assistant" and keys.has("tool_calls", "function_call"):
         key = "tool_calls" if keys.has("tool_calls") else "function_call"
         fields["tool_calls"] = read_calls(keys.take(key), key)
-    elif content is None and not keys.named(*_CONTENT_KEYS) and not keys.has(*REASONING_KEYS):
+    elif content is None and not keys.there(*_CONTENT_KEYS, *REASONING_KEYS):
         raise LookupError
     if role == "assistant" and (reasoning := keys.take(*REASONING_KEYS)) is not None:
         fields["reasoning_content"] = text(reasoning)

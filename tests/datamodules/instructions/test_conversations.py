@@ -186,7 +186,7 @@ def test_questions_that_splits_share_are_counted(tmp_path):
 
 
 def test_too_few_records_to_split(tmp_path):
-    with pytest.raises(ValueError, match="all 1 records ask one question"):
+    with pytest.raises(ValueError, match="all ask one question, so that there is none"):
         sources.read(str(write(tmp_path, GOOD)))
 
 

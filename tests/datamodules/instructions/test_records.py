@@ -40,6 +40,8 @@ SAME = {
     "content parts": {"messages": [{"role": "user", "content": PART}, ROLES[1]]},
     "Gemini": {"contents": [{"role": "user", "parts": [{"text": Q}]},
                             {"role": "model", "parts": [{"text": A}]}]},
+    "columns of roles": {"user": Q, "assistant": A},
+    "several right answers, as SQuAD": {"question": Q, "answers": {"text": [A, "There."]}},
     "an empty system message": {"system": " ",
                                 "messages": [{"role": "system", "content": ""}, *ROLES]},
     "no images": {"messages": ROLES, "images": [], "image": None, "rejected": ""},
@@ -125,10 +127,18 @@ FAULTS = {
         "messages": [ROLES[0], {**ROLES[1], "train_detail": [{"train": True}]}]
     },
     "'choices' would not be shown": {"question": Q, "choices": ["a", "b"], "answer": "a"},
+    "['a', 'b'] is a list of 2 texts": {"instruction": Q, "output": ["a", "b"]},
+    "preference data: 'preferred_output'": {"input": Q, "preferred_output": ROLES[1:]},
+    "'unmask' is not supported": {"messages": ROLES, "unmask": True},
+    "there is 'target', but no question": {"source": Q, "target": A},
+    "no response: message 2 is empty": {
+        "messages": [ROLES[0], {"role": "assistant", "content": None}]
+    },
+    "'messages' is not a list of messages, but 'a'": {"messages": "a"},
     "two system messages": {"system": "Be.", "messages": [{**BE, "content": "Be not."}, *ROLES]},
     "'weight' of a record": {"messages": ROLES, "weight": 0.5},
     "no response: message 2": {"question": Q, "answer": ""},
-    "no instruction: message 1": {"question": None, "answer": A},
+    "no instruction: message 1": {"question": "", "answer": A},
     "no response: the last": {"system": "Be.", "messages": ROLES[:1]},
     "message 1 is of assistant, where user is due": {"system": "Be.", "messages": ROLES[1:]},
     "unknown format: message 1 needs": {"messages": [{"role": "user"}]},
