@@ -19,14 +19,19 @@ BOOK_WORDS = 20_000
 
 
 def limits_for(page: Page, kind: str, rules_of: str) -> Limits:
-    """The thresholds for a document of a kind; a line of a dialogue may be short and need not end.
+    """The thresholds for a document of a kind.
+
+    The lines of a dialogue may be short and need not end, and its words are shorter than in print.
 
     Args:
         rules_of: paper | datatrove, the units of the rules.
     """
     limits = limits_of(page.language, rules_of)  # type: ignore[arg-type]  # checked by the settings
     if kind == "dialogue":
-        return replace(limits, min_line_words=1, line_ends=("",), must_end=False)
+        least = min(2.0, limits.min_word_length)
+        return replace(
+            limits, min_line_words=1, line_ends=("",), must_end=False, min_word_length=least
+        )
     return limits
 
 

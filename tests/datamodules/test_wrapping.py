@@ -82,9 +82,9 @@ def test_an_item_of_a_list_goes_on_in_the_next_line():
 def test_words_that_were_hyphenated_are_whole_and_compounds_keep_their_hyphen():
     text = (
         "The examination of the depart-\nment showed that the well-\nknown methods of the "
-        "examina-\ntion were in keeping with ex\u00ad\namples of old; a well-known fact, as\nthe whole "
-        "department knew from ear-\nlier and later examples. It was a\npost-\nwar matter, and the "
-        "post had\nno share in the war of the staff."
+        "examina-\ntion were in keeping with ex\u00ad\namples of old; a well-known fact, as\nthe "
+        "whole department knew from ear-\nlier and later examples. It was a\npost-\nwar matter, "
+        "and the post had\nno share in the war of the staff."
     )
     joined = join_wrapped(text)
     assert joined == (
