@@ -30,7 +30,7 @@ SAMPLES = 20  # of removed documents for each rule, in the record
 def main() -> None:
     """Makes the corpus that the command line asks for, or continues it."""
     with guarded(command_name()):
-        from datamodules.pipeline import execution, reading, tokenizing
+        from datamodules.pipeline import execution, reading, tokenizing, unspaced
         from datamodules.pipeline.decontamination import ContaminationIndex
 
         settings, tracking = _parse()
@@ -44,6 +44,9 @@ def main() -> None:
             _conclude(settings, started)
             return
         print(f"source {origin}\nout    {settings.output}", flush=True)
+        for language in settings.listed("languages"):
+            if language in unspaced.NOTES:
+                print(f"note   {unspaced.NOTES[language]}", flush=True)
         if sets:
             ContaminationIndex.save(sets, _made(settings.work) / "contamination.npz")
         facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}
