@@ -15,6 +15,7 @@ from typing import Literal
 from datatrove.utils.text import TERMINAL_PUNCTUATION
 
 from datamodules.pipeline.pages import Line, Page
+from datamodules.pipeline.stop_words import STOP_WORDS
 
 Measurements = Iterator[tuple[str, float, float, bool]]
 
@@ -27,7 +28,7 @@ class Limits:
     max_words: int = 100_000
     min_word_length: float = 3
     max_word_length: float = 10
-    stop_words: frozenset[str] = frozenset(["the", "be", "to", "of", "and", "that", "have", "with"])
+    stop_words: frozenset[str] = STOP_WORDS["en"]
     min_stop_words: int = 2
     min_sentences: int = 5
     min_line_words: int = 3
@@ -43,51 +44,29 @@ _CLOSING = ("”", "’", "」", "』")
 _ENDS = tuple(sorted({*TERMINAL_PUNCTUATION, '"', "'", "”", "’", "」", "』", "»"}))
 # A language that nobody has set limits for: no stop words are known, words may be of any length.
 _OTHER = Limits(min_word_length=1, max_word_length=40, min_stop_words=0, line_ends=_ENDS)
+# A line of 15 characters says what one of 30 Latin letters does. The segmenter makes each number a
+# word: statistics have letters in 2 of 3 words.
+_UNSPACED = replace(
+    _OTHER, min_stop_words=2, short_line=15, min_lettered=0.5, word_gap=0, closing=_CLOSING
+)
 # A manual translated from English has in Chinese 0.89 as many words and 0.80 as many sentences, in
 # Japanese 0.97 and 0.83, and in Korean 0.72 and 1.11.
 LIMITS = {
     "en": Limits(),
-    # A word has 1.5 to 2 characters, a line of 15 says what one of 30 Latin letters does.
     "zh": replace(
-        _OTHER,
-        max_word_length=5,
-        stop_words=frozenset(
-            "的 了 在 是 和 有 不 我 也 就 这 人 与 及 对 以 为 将 等 从 到 被 或 并 于 中 上 "
-            "他 你 她 们 都 要 会 可以".split()
-        ),
-        min_stop_words=2,
+        _UNSPACED,
         min_words=45,
+        max_word_length=5,
+        stop_words=STOP_WORDS["zh"],
         min_sentences=3,  # one of news is a third longer than one of a manual
-        short_line=15,
-        # The segmenter makes each number a word: statistics have letters in 2 of 3 words.
-        min_lettered=0.5,
-        word_gap=0,
-        closing=_CLOSING,
     ),
-    # Words end where the script changes, so that particles of one syllable are words.
-    "ja": replace(
-        _OTHER,
-        max_word_length=8,
-        stop_words=frozenset(
-            "の は を に が と で も へ や から まで より です である では には という する".split()
-        ),
-        min_stop_words=2,
-        min_sentences=4,
-        short_line=15,
-        min_lettered=0.5,
-        word_gap=0,
-        closing=_CLOSING,
-    ),
-    # Words stand between spaces; most particles are parts of them.
+    "ja": replace(_UNSPACED, max_word_length=8, stop_words=STOP_WORDS["ja"], min_sentences=4),
     "ko": replace(
         _OTHER,
-        max_word_length=10,
-        stop_words=frozenset(
-            "이 그 저 수 및 것 등 또는 있는 하는 한 할 더 때 위해 대한 것은 것이 "
-            "있다 같은 다른 모든 그리고 하지만 그러나 위한 경우 따라 있습니다 합니다".split()
-        ),
-        min_stop_words=1,
         min_words=36,
+        max_word_length=10,
+        stop_words=STOP_WORDS["ko"],
+        min_stop_words=1,
         short_line=20,
         min_lettered=0.7,
         closing=_CLOSING,
