@@ -8,7 +8,6 @@ from lightning.pytorch.loggers import Logger
 
 from experiments.common import distributed
 from experiments.common.exits import one_line
-from experiments.runner.checkpoints import AtomicCheckpointIO
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 
@@ -35,7 +34,7 @@ def assemble(line: CommandLine) -> tuple[Run, Trainer, list[Logger]]:
     loggers = [logger for logger in settings["logger"] if logger is not True]
     settings["logger"] = False  # the run's own comes when there is a folder to keep it in
     settings["callbacks"] += _not_replaced(run.callbacks, settings)
-    settings["plugins"] += [AtomicCheckpointIO()]
+    settings["plugins"] += [run.checkpoint_io]
     settings["default_root_dir"] = str(run.folder)
     try:
         return run, Trainer(**settings), loggers

@@ -3,7 +3,6 @@
 import pydoc
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -36,6 +35,7 @@ class CommandLine(LightningCLI):
         config: The parsed settings.
         parsed: The settings as plain values, which ``config.yaml`` holds.
         resumed: The folder of the run to resume; None for a new run.
+        passed_over: A note on newer runs that ``--resume last`` is not.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class CommandLine(LightningCLI):
         defaults: dict[str, Any],
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
-        self.resumed: Path | None = None
         args = sys.argv[1:]
-        if wanted := _value_of("--resume", args):
-            self.resumed = run_folder.find(_value_of("--output", args) or "outputs", name, wanted)
+        output, wanted = _value_of("--output", args) or "outputs", _value_of("--resume", args)
+        self.resumed, self.passed_over = run_folder.find(output, name, wanted)
+        if self.resumed:
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
             model_class=_base(model, PretuneModule),

@@ -32,7 +32,7 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"{count['trainable']:,} of {count['total']:,} parameters train, "
             f"precision {settings['precision']}",
             *([f"asks   {asked}"] if (asked := run.model.prompt_description()) else []),
-            f"run    {run.folder}",
+            f"run    {run.shown}",
             f"track  {tracking_line}",
         ]
     )
@@ -83,7 +83,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
-    files = f"done   {run.folder} (result.json, config.yaml{made})"
+    files = f"done   {run.shown} (result.json, config.yaml{made})"
     return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])
 
 
