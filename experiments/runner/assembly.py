@@ -13,7 +13,6 @@ from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
 from experiments.runner import lengths, profiling, searches, unusable
-from experiments.runner.checkpoints import AtomicCheckpointIO
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
@@ -45,7 +44,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     schedules = [c for c in settings["callbacks"] if isinstance(c, GradientAccumulationScheduler)]
     settings["callbacks"] += map(AccumulationAfterResume, schedules)
     settings["callbacks"] += _not_replaced(run.callbacks, settings)
-    settings["plugins"] += [AtomicCheckpointIO()]
+    settings["plugins"] += [run.checkpoint_io]
     settings["default_root_dir"] = str(run.folder)
     settings["profiler"] = profiling.into(run.folder, settings["profiler"])
     try:
