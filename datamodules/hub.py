@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 
 from datamodules.files import BadRows, Table
 from datamodules.files.arrow import class_names
+from datamodules.files.folders import SPLITS
 from datamodules.labels import LabelKind, LabelOptions
 from datamodules.reachability import reachable
 from datamodules.tables import Dataset, build_dataset
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
-
-# Of MNLI's two validation splits, the matched one is the one that papers report first.
-SPLITS = {
-    "train": ("train",),
-    "validation": ("validation", "validation_matched", "dev"),
-    "test": ("test", "test_matched"),
-}
 
 
 def load(repo: str, name: str | None = None, revision: str | None = None) -> "DatasetDict":
@@ -108,10 +102,9 @@ def to_dataset(
         there = ", ".join(found)
         raise ValueError(f"--data.source hub: no train split (there: {there}): use another one")
     wanted = {text_column, pair_column, *label_column.split(","), "sentence", "text"}
-    label_names = getattr(found["train"].features.get(label_column), "names", None)
-    if label_names and kind == "number":
-        raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
     stated = class_names(found["train"].features)
+    if label_column in stated and kind == "number":
+        raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
     tables = {}
     for split, names in SPLITS.items():
         for name in [n for n in names if n in found][:1]:

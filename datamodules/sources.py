@@ -35,13 +35,12 @@ def read(
         options: How files are read.
         label_options: How labels are read.
     """
-    options = options or ReadOptions()
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")
     if source not in ("auto", "hub", "bundled"):
         path = Path(source).expanduser()
-        given = (*columns, names, kind, options, label_options)
-        return "files", str(path), tables.read_path(path, *given)
+        dataset = tables.read_path(path, *columns, names, kind, options, label_options)
+        return "files", str(path), dataset
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:
@@ -53,7 +52,8 @@ def read(
             why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
             found = hub.load_cached(repo, config)
         if found is not None:
-            dataset = hub.to_dataset(found, *columns, kind, options.bad_rows, label_options)
+            bad_rows = options.bad_rows if options else "stop"
+            dataset = hub.to_dataset(found, *columns, kind, bad_rows, label_options)
             return "hub", hub.source(repo, config, found), dataset
     splits, name = bundled()
     if kind == "none":

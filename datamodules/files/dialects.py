@@ -62,24 +62,22 @@ def find_dialect(sample: list[str], suffix: str, options: ReadOptions) -> Dialec
     """
     if options.delimiter != "auto":
         return _with_quotes(typed(options.delimiter), sample)
+    table = suffix in _FIRST  # other files may hold prose
     candidates = _FIRST.get(suffix, "\t;|,")
-    for number, delimiter in enumerate([*candidates, *RARE]):
-        if not any(delimiter in line for line in sample[:1]):
+    for delimiter in (*candidates, *RARE):
+        if not sample or delimiter not in sample[0]:
+            continue
+        if not table and delimiter in ",;" and all(f"{delimiter} " in line for line in sample):
             continue
         dialect = _with_quotes(delimiter, sample)
         widths = [len(row) for row in sample_rows(dialect, sample) if row is not None]
-        needed = 0.5 if number == 0 and suffix in _FIRST else 0.7 if suffix in _FIRST else 0.98
-        if not suffix or suffix not in _FIRST:
-            needed = 1.0 if delimiter in ",^~" else needed
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        usual = table and delimiter == candidates[0]
+        share = 0.5 if usual else 0.7 if table else 0.98 if delimiter in "\t|" else 1
         # The header of a table of R has no name for the row numbers.
-        if (
-            width > 1
-            and count >= needed * len(widths)
-            and (number == 0 or widths[0] in (width, width - 1))
-        ):
+        if width > 1 and count >= share * len(widths) and (usual or 0 <= width - widths[0] <= 1):
             return dialect
-    return Dialect(candidates[0]) if suffix in _FIRST else None
+    return Dialect(candidates[0]) if table else None
 
 
 def _with_quotes(delimiter: str, sample: list[str]) -> Dialect:

@@ -22,7 +22,8 @@ def has_header(rows: Sequence[Sequence[str]], wanted: Sequence[str] = ()) -> boo
         wanted: Names that the user gave for columns.
     """
     first, *others = [[cell.strip() for cell in row] for row in rows]
-    others = [row for row in others if len(row) == len(first)]
+    # A header that stands in the file twice, where files were joined, is no value of its column.
+    others = [row for row in others if len(row) == len(first) and row != first]
     if set(wanted) & set(first):
         return True
     if all(cell == str(i) for i, cell in enumerate(cell for cell in first if cell)):
