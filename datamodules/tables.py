@@ -1,7 +1,7 @@
 """Labelled text: tables to checked splits of texts with their labels."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -132,18 +132,28 @@ def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -
     """Find texts with different labels, and texts in two splits."""
     splits, warnings, counts = dict(dataset.splits), list(dataset.warnings), dict(dataset.counts)
     rows = {split: table.rows for split, table in tables.items()}
-    decision = "all are kept" if "validation" in splits else "the first one counts"
-    for split, part in splits.items():
-        found = [] if part.labels is None else conflicts(part.keys, part.labels)
-        if found:
-            label_of = partial(_in_words, part.labels, dataset.label_names)
-            warnings.append(conflict_warning(found, part.texts, rows[split], label_of, decision))
-            counts.setdefault("conflicts", {})[split] = len(found)
     keys = {split: [_normalized(key) for key in part.keys] for split, part in splits.items()}
+    for split, part in splits.items():
+        if part.labels is None:
+            continue
+        label_of = partial(_in_words, part.labels, dataset.label_names)
+        # The copies in a train that is split later are left out then.
+        alone = split == "train" and "validation" not in splits
+        exact, near = conflicts(part.keys, keys[split], part.labels)
+        for found, how in (
+            (exact, "labels, the first one counts" if alone else "labels, all are kept"),
+            (near, "labels in copies that differ in case or spacing, all are kept"),
+        ):
+            if found:
+                warnings.append(conflict_warning(found, part.texts, rows[split], label_of, how))
+        if exact or near:
+            counts.setdefault("conflicts", {})[split] = len(exact) + len(near)
     for (one, other), places in shared_texts(keys).items():
         counts.setdefault("shared_texts", {})[f"{one}, {other}"] = len(places)
         pair = rows[one], rows[other]
-        line = shared_warning((one, other), places, splits[one].texts, pair)
+        here, there = splits[one].labels, splits[other].labels
+        differing = sum(here[i] != there[j] for i, j in places) if here and there else 0
+        line = shared_warning((one, other), places, splits[one].texts, pair, differing)
         if one == "train":
             cure = "train leaves them out" if drop_shared else "--data.drop_shared true drops them"
             line = f"{line}; {cure}{' from train' * (not drop_shared)}"
@@ -158,8 +168,9 @@ def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -
     return replace(dataset, splits=splits, warnings=warnings, counts=counts)
 
 
-def _normalized(key: Any) -> Hashable:
-    return normalized(key) if isinstance(key, str) else tuple(map(normalized, key))
+def _normalized(key: Any) -> int:
+    """The hash of a text or a pair without spacing and case, which takes less room."""
+    return hash(normalized(key) if isinstance(key, str) else tuple(map(normalized, key)))
 
 
 def _in_words(labels: Any, names: Sequence[str], i: int) -> str:

@@ -76,7 +76,10 @@ def _classes(
         names = given if set(words) <= set(given) else tuple(words)
         return names, {parse_label(name): i for i, name in enumerate(names)}  # type: ignore[misc]
     if stated or (given and set(numbers) <= set(range(len(given)))):
-        return given, {i: i for i in range(len(given))}
+        ids: dict[Label, int] = {i: i for i in range(len(given))}
+        # The file of another split may have the names themselves.
+        words = [name for name in stated or () if isinstance(parse_label(name), str)]
+        return given, ids | {name: given.index(name) for name in words}
     names = tuple(variants[number].most_common(1)[0][0] for number in numbers)
     return names, {number: i for i, number in enumerate(numbers)}
 

@@ -61,6 +61,7 @@ def encode_labels(
     """
     options, notes = options or LabelOptions(), []
     columns = _columns(tables, column, kind)
+    _check_stated(tables, column)
     encoder = _encoder(tables["train"], columns, column, kind, label_names, options)
     encoded = {split: [encoder.encode(field) for field in columns[split]] for split in columns}
     if all(label is None for label in encoded.get("test", ())):
@@ -108,6 +109,19 @@ def _columns(tables: Mapping[str, Table], column: str, kind: LabelKind) -> dict[
     return found
 
 
+def _check_stated(tables: Mapping[str, Table], column: str) -> None:
+    """Refuse files that name the classes of the same integers in different orders."""
+    stated = {
+        split: names
+        for split, table in tables.items()
+        if (names := table.label_names.get(table.find(column) or column))
+    }
+    for split, names in stated.items():
+        if names != stated.get("train", names):
+            message = f"its classes ({shortened(names)}) are not those of train, in their order"
+            raise tables[split].fault(f"{message}: write both again", "label_column")
+
+
 def _hint(table: Table, kind: LabelKind) -> str:
     bits = binary_columns(table.columns)
     if len(bits) < 2:
@@ -129,7 +143,7 @@ def _encoder(
     names = column_names(column, table)
     found = [table.find(name) or name for name in names]
     stated = table.label_names.get(found[0])
-    if kind == "several" and (len(names) > 1 or set(binary_columns(table.columns)) >= {*found}):
+    if kind == "several" and len(names) > 1:
         return bit_encoder(tuple(found))
     if kind == "several":
         return list_encoder(table, columns, stated, options)

@@ -5,22 +5,28 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from datamodules.labels.values import parse_label, shortened
 
 _ENDS = " .,;:!?\"'`*()[]{}<>"
 _NOTHING = {"unlabelled", "unlabeled", "not labelled", "not labeled", "no label", "unknown"}
 _NOTHING |= {"missing", "undefined", "tbd", "todo"}
 _MANY = 0.5  # classes by row, above which a column is hardly one of classes
+_FAR = 10  # times the distance between the quartiles, beyond which a number is hardly one
 _COMPARED = 200  # names, above which misspellings are not looked for
 
 
-def warnings(names: Sequence[str], counts: Sequence[int], rows: int) -> list[str]:
+def name_warnings(
+    names: Sequence[str], counts: Sequence[int], rows: int, several: bool = False
+) -> list[str]:
     """A line on each kind of mistake that the names of the labels suggest.
 
     Args:
         names: The names of the labels.
         counts: The training rows of each.
         rows: The number of training rows.
+        several: Whether a row may have several labels.
     """
     count_of = dict(zip(names, counts, strict=True))
     found = []
@@ -35,15 +41,16 @@ def warnings(names: Sequence[str], counts: Sequence[int], rows: int) -> list[str
         found.append(f"{shortened(each, 4)} may be one class, misspelt")
     if joined := [name for name in names if _is_joined(name, names)]:
         found.append(
-            f"{shortened(map(repr, joined), 4)} may be several labels: --model.task MultiLabel "
-            f"reads them"
+            f"{shortened(map(repr, joined), 4)} may be several labels: "
+            f"{'--data.label_delimiter separates' if several else '--model.task MultiLabel reads'} "
+            f"them"
         )
     if nothing := [name for name in names if _is_nothing(name, names)]:
         found.append(
             f"{shortened(map(repr, nothing), 4)} may stand for no label: "
             f"--data.unlabelled {','.join(nothing)} leaves such rows out"
         )
-    if len(names) > max(10, _MANY * rows):
+    if len(names) > max(10, _MANY * rows) and not several:
         found.append(
             f"{len(names):,} classes for {rows:,} training rows: perhaps the column holds numbers "
             f"(--model.task Regression), ids, or texts"
@@ -51,9 +58,31 @@ def warnings(names: Sequence[str], counts: Sequence[int], rows: int) -> list[str
     return [f"suspicious: {line}" for line in found]
 
 
+def number_warnings(values: np.ndarray) -> list[str]:
+    """Lines on numbers that are all alike, or far from all others.
+
+    Args:
+        values: The training labels, (N,).
+    """
+    low, high = np.quantile(values, [0.25, 0.75])
+    if values.min() == values.max():
+        return [f"suspicious: all training rows have the number {values[0]:g}"]
+    far = np.unique(
+        values[(values < low - _FAR * (high - low)) | (values > high + _FAR * (high - low))]
+    )
+    if not len(far) or low == high or len(far) > 3:
+        return []
+    listed = ",".join(f"{value:g}" for value in far)
+    return [
+        f"suspicious: {listed} are far from all others: if such rows have no label, "
+        f"--data.unlabelled {listed} leaves them out"
+    ]
+
+
 def _folded(name: str) -> str:
     """A name without differences of case, spacing, punctuation and width."""
     text = unicodedata.normalize("NFKC", name).casefold()
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # spaces without width
     return re.sub(r"[\s_-]+", " ", text).strip(_ENDS) or name
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from decimal import Decimal
+from numbers import Number
 from typing import Any
 
 Label = int | float | str | None  # None is no label
@@ -21,7 +21,7 @@ def parse_label(value: Any) -> Label | list:
     """An integer (1, "1", 1.0), a fraction, a name as typed, several in a list, or None."""
     if isinstance(value, list | tuple | dict):
         return list(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str | None):
+    if isinstance(value, bool) or not isinstance(value, Number | str | None):
         return str(value)  # true and false, dates
     if isinstance(value, str):
         value = value.strip()
@@ -31,7 +31,7 @@ def parse_label(value: Any) -> Label | list:
             return int(value)
         if not _DECIMAL.fullmatch(value):
             return value
-    if value is None or not math.isfinite(value := float(value)):
+    if value is None or not math.isfinite(value := float(value)):  # type: ignore[arg-type]
         return None
     return int(value) if value.is_integer() else value
 

@@ -93,6 +93,14 @@ def test_minus_one_is_a_gap_where_the_file_names_its_classes_or_the_user_says_so
     }
     data = tables.build_dataset(named)
     assert data.label_names == ("a", "b", "c", "d") and data.splits["train"].labels == [0, 1, 2, 1]
+    named["validation"] = found["validation"].__class__(
+        "dev.csv", {"text": ["x"], "label": ["c"]}, [2]
+    )
+    assert tables.build_dataset(named).splits["validation"].labels == [2]
+    other = {"label": ("b", "a", "c", "d")}
+    named["validation"] = tables.replace(found["validation"], label_names=other)
+    with pytest.raises(ValueError, match=r"dev.jsonl: its classes \(b, a, c, d\) are not those of"):
+        tables.build_dataset(named)
     assert train(tmp_path, ["-", "b", "a"], unlabelled="") == (("-", "a", "b"), [0, 2, 1])
 
 
