@@ -7,6 +7,7 @@ from datamodules.files.containers import BROKEN, content
 from datamodules.files.encodings import find_encoding, text_lines, undecodable
 from datamodules.files.table import BadRow, ReadOptions, Table, fault
 
+UNLABELLED = {"unsup", "unlabeled", "unlabelled"}  # of IMDb, and others
 TEXTS = {"", ".txt", ".text", ".md", ".eml", ".story", ".review"}
 
 
@@ -30,6 +31,7 @@ def class_folders(folder: Path, splits: Mapping[str, Sequence[str]]) -> dict[str
 
 def _classes(folder: Path) -> list[Path]:
     inner = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+    inner = [p for p in inner if p.name.lower() not in UNLABELLED]
     return [p for p in inner if any(_is_text(file) for file in p.iterdir())]
 
 
@@ -65,6 +67,8 @@ def _read(root: Path, classes: Sequence[Path], options: ReadOptions) -> Table:
             labels.append(inner.name)
             rows.append(name)
     notes = [f"the {len(classes)} folders are the classes: a file is a text"]
+    others = [p for p in classes[0].parent.iterdir() if p.name.lower() in UNLABELLED]
+    notes += [f"{path.name} has no labels: it is not read" for path in others if path.is_dir()]
     notes += [f"{count:,} files: {note}" for note, count in encodings.items()]
     columns = {"text": texts, "label": labels}
     return Table(str(root), columns, rows, tuple(left_out), notes=tuple(notes))

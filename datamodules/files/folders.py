@@ -54,7 +54,8 @@ def read_splits(path: Path, options: ReadOptions | None = None) -> dict[str, Tab
         return {"train": read_table(path, options)}
     if arrow.is_saved(path):
         return _as_splits(path, arrow.read_saved(path), options)
-    if classes := class_folders(path, SPLITS):
+    alone = "train" not in _by_split(path, _entries(path), options)
+    if alone and (classes := class_folders(path, SPLITS)):
         return read_class_folders(path, classes, options)
     return _read(split_files(path, options), path, options)
 
@@ -72,8 +73,9 @@ def split_files(folder: Path, options: ReadOptions | None = None) -> dict[str, l
         if "train" in files:
             return files
     else:
-        for inner in (*(folder / name for names in SPLITS.values() for name in names),):
-            if inner.is_dir() and (parts := _parts(_entries(inner))):
+        for inner in (folder / name for names in SPLITS.values() for name in names):
+            parts = [p for p in _entries(inner) if _is_data(p)] if inner.is_dir() else []
+            if parts and len({format_of(p) for p in parts}) == 1:
                 split = next(s for s, names in SPLITS.items() if inner.name in names)
                 files.setdefault(split, parts)
         if "train" in files:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from datamodules import text_tables
 from datamodules.instructions.conversations import Conversation, fields_of, responses
 from datamodules.instructions.rendering import unwritten
 from datamodules.instructions.rows import ConversationRows
@@ -82,15 +83,7 @@ def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> s
     for head, counts in more.items():
         if counts != usual.get(head, [0] * len(counts)):
             columns.append((head, *(f"{count:,}" for count in counts)))
-    lines = list(zip(*columns, strict=True))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    return text_tables.columns(list(zip(*columns, strict=True)))
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:
