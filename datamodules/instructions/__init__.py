@@ -18,7 +18,8 @@ from datamodules.instructions.conversations import Conversation, Message, questi
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, tokenize_conversations
 from datamodules.packaged import load_tokenizer, pad_id
-from datamodules.tokens import cached_tensors, max_positions
+from datamodules.token_cache import cached_tensors
+from datamodules.tokens import max_positions
 
 _FORMAT = 2  # raised when the cached tensors change their meaning
 
