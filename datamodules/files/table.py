@@ -36,6 +36,14 @@ class BadRow(NamedTuple):
     reason: str
 
 
+class UnreadableRow(ValueError):
+    """A fault of one row that ends the reading of its file."""
+
+    def __init__(self, row: int | str, reason: str) -> None:
+        super().__init__(reason)
+        self.row = row
+
+
 @dataclass(frozen=True)
 class Table:
     """The columns of a file.
@@ -52,7 +60,7 @@ class Table:
     """
 
     name: str
-    columns: dict[str, Sequence]
+    columns: Mapping[str, Sequence]
     rows: Sequence[int | str]
     left_out: tuple[tuple[int | str, str], ...] = ()
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -77,7 +85,10 @@ class Table:
 
     def take(self, indices: Sequence[int]) -> "Table":
         """The rows at the given positions, in that order."""
-        columns = {name: [column[i] for i in indices] for name, column in self.columns.items()}
+        columns = {  # a column that was not read is empty
+            name: [column[i] for i in indices] if len(column) else column
+            for name, column in self.columns.items()
+        }
         return replace(self, columns=columns, rows=[self.rows[i] for i in indices])
 
     def without(self, reasons: Mapping[int, str]) -> "Table":

@@ -1,5 +1,6 @@
 """A check of the tokens to learn before the first step, and a table of them."""
 
+from datamodules import text_tables
 from datamodules.instructions.rows import ConversationRows
 
 _LEARNED, _PLAIN = "\033[32m", "\033[0m"
@@ -49,14 +50,7 @@ def table(splits: dict[str, ConversationRows]) -> str:
             f"{int((rows.truncated & rows.ended).sum()):,}",
         )
         lines.append((name, *cells))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    return text_tables.columns(lines)
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from datamodules import hub, tables
+from datamodules import hub
 from datamodules.files import Table, read_splits
 from datamodules.instructions.bundled import instructlab
 from datamodules.instructions.conversations import Conversation, conversations, question
+from datamodules.splitting import hash_split
 
 
 class ConversationSplits(NamedTuple):
@@ -60,7 +61,7 @@ def _complete(
         share = {"validation": 0.1, "test": 0.0 if "test" in unique else 0.1}
         train, unique["train"] = unique["train"], []
         for conversation in train:
-            split = tables.hash_split(question(conversation), **share)
+            split = hash_split(question(conversation), **share)
             unique.setdefault(split, []).append(conversation)
         for split in ("train", "validation"):
             if not unique.get(split):

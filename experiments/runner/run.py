@@ -105,8 +105,9 @@ class Run:
                 run_folder.make(self.folder, self.parsed)
                 self.lock = files.lock(self.folder)
                 print(opening(self, notes, line), flush=True)
-                if hasattr(self.datamodule, "preflight"):
-                    print(f"\n{self.datamodule.preflight(colours())}\n", flush=True)
+                preflight = getattr(self.datamodule, "preflight", lambda colour: "")
+                if shown := preflight(colours()):
+                    print(f"\n{shown}\n", flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
                 self.folder,

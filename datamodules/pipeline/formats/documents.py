@@ -12,7 +12,7 @@ class ReadingOptions(NamedTuple):
     """How files are read.
 
     Attributes:
-        text: The column of the text, in files that have columns.
+        text: The column of the text by its name or its number from 1, in files that have columns.
         id: The column of the document's id.
         kind: The kind of the text; it decides which files are read.
         unit: The part of a text that is a document.
@@ -78,6 +78,8 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
     if not isinstance(record, dict):
         return Unreadable(row, f"has no columns, it is a {type(record).__name__}")
     column, note = options.text, ""
+    if column not in record and column.isdecimal() and 0 < int(column) <= len(record):
+        column = list(record)[int(column) - 1]
     text = record.get(column)
     if text is None and column == "text":
         column, text = _usual_text(record, options.kind)
