@@ -42,7 +42,17 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".warc", ".wet"), read_warc),
     ".arc": read_arc,
 }
-_DATA = (".json", ".csv", ".tsv", ".tab", ".psv", ".xlsx", ".xml", ".txt", ".text")  # in a tree of source code
+_DATA = (
+    ".json",
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".psv",
+    ".xlsx",
+    ".xml",
+    ".txt",
+    ".text",
+)  # in a tree of source code
 
 
 def _by_content(head: bytes) -> Reader:

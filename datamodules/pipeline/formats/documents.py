@@ -63,7 +63,17 @@ class LeftOut(NamedTuple):
 Raw = RawDocument | Unreadable | LeftOut
 RawRow = Raw | Callable[[], Raw] | None  # None is a blank line
 # What a record without a column "text" has instead, the first of these that is there.
-_TEXTS = ("body", "content", "contents", "raw_content", "article", "document", "passage", "story")
+_TEXTS = (
+    "body",
+    "content",
+    "contents",
+    "raw_content",
+    "article",
+    "document",
+    "passage",
+    "story",
+    "sentence",
+)
 _TURNS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "utterances")
 _DELETED = ("[deleted]", "[removed]", "[deleted by user]", "[ removed by reddit ]")
 
