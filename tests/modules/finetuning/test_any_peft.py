@@ -39,6 +39,7 @@ REFUSED = {
     "TrainableTokensConfig": "the head of a task would not train",
     "XLoraConfig": "the head of a task would not train",
 }
+QUICK = {"BOFTConfig", "IA3Config", "LoHaConfig", "LoraConfig", "VeraConfig"}
 STILL = {"GloraConfig": "glora_D"}  # moves the bias by its product with another zero
 
 
@@ -47,6 +48,7 @@ def make(bert, config, **kwargs):
     return tiny.make(Peft, bert, config=config, settings=settings, **kwargs)
 
 
+@pytest.mark.quick_if(lambda case: case["precision"] == "32-true" and case["config"] in QUICK)
 @pytest.mark.parametrize("config", sorted(CONFIGS.keys() - REFUSED.keys()))
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, reviews, tmp_path):

@@ -109,6 +109,9 @@ def test_pissa_holds_the_largest_singular_values(bert):
     assert not layer.base_layer.weight.requires_grad
 
 
+@pytest.mark.quick_if(
+    lambda case: case["precision"] == "32-true" and case["any_backbone"] == "bert"
+)
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_variants_train_come_back_and_export(
     variant, precision, any_backbone, reviews, tmp_path, recwarn

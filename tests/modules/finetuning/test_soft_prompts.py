@@ -137,6 +137,7 @@ def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbon
         assert count == wanted + head == module.model.get_nb_trainable_parameters()[0], settings
 
 
+@pytest.mark.quick_if(lambda case: case["precision"] == "32-true")
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize(("strategy", "settings"), OTHER_WAYS)
 def test_other_ways_train_come_back_and_export(
