@@ -132,7 +132,7 @@ class CommandLine(LightningCLI):
         trains = getattr(parser.chosen.get("model"), "trains", True)
         if trains and (reason := lengths.endless(self.config["trainer"])):
             parser.error(reason)
-        dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
+        dumped = parser.dump(self.config, skip_unset=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
         del self.parsed["resume"]
 

@@ -43,7 +43,7 @@ def build(parser: ArgumentParser, config: Namespace) -> Any:
         ValueError: If a class refuses its arguments, or lacks a library.
     """
     try:
-        return parser.instantiate_classes(config)
+        return parser.instantiate(config)
     except Exception as error:  # jsonargparse wraps what a class's own __init__ raised
         cause = _unwrapped(error)
         flag = _flag_of(cause)
