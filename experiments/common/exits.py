@@ -1,26 +1,21 @@
 """Ends a run that fails with one line and an exit code, and leaves nothing half written."""
 
-import errno
-import logging
 import os
-import re
 import shlex
 import signal
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from experiments.common import distributed, pipes, signals
+from experiments.common import distributed, notices, pipes, signals
 from experiments.common.redaction import redact
+from experiments.common.storage import storage_error
 
 _REPOSITORY = Path(__file__).parents[2]
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
 
 class TimeLimitError(Exception):
@@ -39,7 +34,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     """
     with signals.handled() as handled:
         state = SimpleNamespace(run=None, signals=handled.received)
-        quiet_libraries()
+        notices.show_as_notes()
         try:
             yield state
             sys.stdout.flush()  # here, where a reader that has gone is no error
@@ -50,14 +45,6 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
             code = pipes.EXIT_CODE if printed else _end(program, error, state)
             handled.restore(ignored=True)  # the exit code is settled
             sys.exit(code)
-
-
-def quiet_libraries() -> None:
-    """Hides notices of libraries that a user can do nothing about."""
-    for library in ("lightning", "transformers", "torch", "peft"):
-        warnings.filterwarnings("ignore", module=library)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
@@ -74,10 +61,8 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
         details = ""
     elif isinstance(error, TimeLimitError):
         code, reason, details = 124, str(error), ""  # the code of timeout(1)
-    elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
-        place = getattr(error, "filename", None) or (run.folder if run else "here")
-        place = str(place).removeprefix(f"{Path.cwd()}/")
-        details, reason = "", f"error: no space left to write {place}"
+    elif stored := storage_error(error, run and run.folder):
+        details, reason = "", f"error: {stored}"
     elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
         code, reason = 1, f"{type(error).__name__}: {redact(one_line(error))}"
     if number := distributed.rank():

@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from experiments.common.exits import guarded
-from experiments.runner import assembly, run_folder, slurm, training
+from experiments.runner import assembly, failures, run_folder, slurm, training
 from experiments.runner.command_line import CommandLine
 
 
@@ -30,9 +30,10 @@ def main(
     with run_folder.released_at_end(), guarded(f"{name}.py") as guard:
         line = CommandLine(name, doc, model, data, defaults or {})
         run, trainer, loggers = assembly.assemble(line)
-        run.open(trainer, loggers, line.passed_over)
+        run.open(trainer, loggers)
         guard.run = run
         try:
-            training.train(run) if run.model.trains else training.evaluate(run)
+            with failures.one_line_with_flag(line.parser):
+                training.train(run) if run.model.trains else training.evaluate(run)
         finally:
             run.requeued = slurm.requeue(trainer)

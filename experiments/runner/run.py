@@ -21,7 +21,7 @@ from callbacks import (
     ThroughputMonitor,
 )
 from callbacks.throughput import parameter_counts
-from experiments.common import signals
+from experiments.common import files, signals
 from experiments.common.shell import relative, this_command
 from experiments.runner import run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
@@ -42,6 +42,8 @@ class Run:
         inputs: The data and weights that the run uses, with digests; only on rank 0.
         outputs: The model and evaluation that the run makes, with digests; only on rank 0.
         ended: The reason for which the training ended; empty before that.
+        notes: Remarks for the first screen.
+        found: The values that searches before the run have found, by the name of the finder.
         resume_flags: Further flags that resuming the run needs.
         requeued: A sentence about the scheduler's job that goes on with the run; else empty.
         checkpoint_io: Reads and writes the checkpoints.
@@ -68,11 +70,14 @@ class Run:
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
         self.ended = ""
+        self.notes: list[str] = []
+        self.found: dict[str, dict[str, Any]] = {}
         self.resume_flags: tuple[str, ...] = ()
         self.requeued = ""
         self.checkpoint_io = AtomicCheckpointIO(self.folder)
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
+        self.not_finite = StopOnNaN()
         self.best = Best(
             self.last.parent,
             "best",
@@ -86,7 +91,7 @@ class Run:
             StepSeed(config.seed_everything),
             self.throughput,
             self.mfu,
-            StopOnNaN(),
+            self.not_finite,
             Predictions(),
             LearningRateMonitor("step"),
             Progress(),
@@ -94,29 +99,25 @@ class Run:
             LastCheckpoint(self.last.parent, config.checkpoint_seconds, signals.asked_to_end),
         ]
 
-    def open(self, trainer: Trainer, loggers: list[Logger], passed_over: str = "") -> None:
-        """Makes the folder and the record; if that fails, removes the folder of a new run.
-
-        Args:
-            trainer: Runs the module.
-            loggers: The loggers that the user added.
-            passed_over: A note on newer runs that this one was chosen before.
-        """
+    def open(self, trainer: Trainer, loggers: list[Logger]) -> None:
+        """Makes the folder and the record; if that fails, removes the folder of a new run."""
         self.trainer = trainer
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"
         _, line = tracking.resolve_mode(self.flags)
-        notes = [passed_over] if passed_over else []
-        notes += [] if self.resumed is None else [self._check_resume()]
+        notes = [*self.notes, *([] if self.resumed is None else [self._check_resume()])]
         try:
             if rank_zero_only.rank == 0:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
                 run_folder.make(self.folder, self.parsed)
+                if self.found:
+                    files.write_json(self.folder / "search.json", self.found)
                 print(opening(self, notes, line), flush=True)
-                if hasattr(self.datamodule, "preflight"):
-                    print(f"\n{self.datamodule.preflight(colours())}\n", flush=True)
+                preflight = getattr(self.datamodule, "preflight", lambda colour: "")
+                if shown := preflight(colours()):
+                    print(f"\n{shown}\n", flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
                 self.folder,
