@@ -186,6 +186,8 @@ def _listed(callbacks: Any) -> list[Any]:
 
 
 def _is(callback: Any, kind: type) -> bool:
+    if isinstance(callback, str):  # the name alone, in the defaults of an experiment
+        return callback.rpartition(".")[2] == kind.__name__
     found = pydoc.locate(callback["class_path"])
     return isinstance(found, type) and issubclass(found, kind)
 
