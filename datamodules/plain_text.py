@@ -77,7 +77,7 @@ def _rows(text: str) -> Iterator[str]:
     words = 0
     for part in filter(str.strip, parts):
         row.append(part.strip("\n"))
-        words += len(part.split()) or len(part)
+        words += max(len(part.split()), len(part) // 8)  # Chinese has no spaces
         if words >= ROW_WORDS:
             yield "\n".join(row)
             row, words = [], 0

@@ -204,13 +204,12 @@ def read_lineage(folder: Path) -> dict[str, Any]:
 
 def _with_paths(nodes: dict[str, Node], change: Callable[[str], str]) -> dict[str, Node]:
     """The nodes, and all before them, with their paths changed."""
-    found: dict[str, Node] = {}
-    for role, node in nodes.items():
-        found[role] = {**node}
+    found: dict[str, Node] = {role: {**node} for role, node in nodes.items()}
+    for node in found.values():
         if path := node.get("path"):
-            found[role]["path"] = change(path)
+            node["path"] = change(path)
         if "inputs" in node:
-            found[role]["inputs"] = _with_paths(node["inputs"], change)
+            node["inputs"] = _with_paths(node["inputs"], change)
     return found
 
 

@@ -148,9 +148,9 @@ def test_no_labels_from_lines_of_text(tmp_path, bert):
     (tmp_path / "train.txt").write_text("one line\n\nanother line\r\na third\n")
     (tmp_path / "dev.txt").write_text("a fourth\n")
     data = tiny.read(tmp_path, bert, labels="none")
-    assert data.dataset.splits["train"].texts == ["one line", "another line", "a third"]
-    assert "labels" not in data._rows["train"].__getitems__([0, 1])
-    assert data.facts()["labels"] == [] and len(data._rows["train"]) == 3
+    assert data.dataset.splits["train"].texts == ["one line\nanother line\na third"]
+    assert "labels" not in data._rows["train"].__getitems__([0])
+    assert data.facts()["labels"] == [] and len(data._rows["train"]) == 1
     assert data.preflight(colour=False) == ""
 
 
