@@ -149,3 +149,9 @@ def test_line_ends(tmp_path, end, name):
     table = read(tmp_path, name, content)
     assert list(table.columns["text"]) == TEXTS and list(table.columns["label"]) == LABELS
     assert list(table.rows) == list(range(2, 14))
+
+
+def test_a_delimiter_that_cannot_be_one(tmp_path):
+    for delimiter in ("", '"', "\n"):
+        with pytest.raises(ValueError, match=r"--data\.delimiter: .* cannot delimit fields"):
+            read(tmp_path, "a.csv", "a,b\n1,2\n", delimiter=delimiter)
