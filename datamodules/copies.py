@@ -46,7 +46,7 @@ def conflict_warning(
     named = []
     for at in found[:_SHOWN]:
         differing = [i for i in at[1:] if label_of(i) != label_of(at[0])][:1]
-        labels = ", ".join(f"row {rows[i]}: {label_of(i)}" for i in [at[0], *differing])
+        labels = ", ".join(f"{_at(rows[i])}: {label_of(i)}" for i in [at[0], *differing])
         named.append(f'"{excerpt(texts[at[0]])}" ({labels})')
     count = "1 text has" if len(found) == 1 else f"{len(found):,} texts have"
     more = "; ..." * (len(found) > _SHOWN)
@@ -87,8 +87,13 @@ def shared_warning(
     """
     one, other = splits
     named = "; ".join(
-        f'"{excerpt(texts[i])}" (row {rows[0][i]} of {one}, row {rows[1][j]} of {other})'
+        f'"{excerpt(texts[i])}" ({_at(rows[0][i])} of {one}, {_at(rows[1][j])} of {other})'
         for i, j in places[:_SHOWN]
     )
     count = f"1 {other} text is" if len(places) == 1 else f"{len(places):,} {other} texts are"
     return f"shared: {count} in {one} as well: {named}{'; ...' * (len(places) > _SHOWN)}"
+
+
+def _at(row: int | str) -> str:
+    """A row by its number, or the file that has it."""
+    return row if isinstance(row, str) else f"row {row}"

@@ -32,9 +32,12 @@ SIZES = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests may take longer than the timeout of pyproject.toml."""
+    """Mark as slow what ``quick_if`` does not choose; a slow test may take longer."""
     for item in items:
+        if (mark := item.get_closest_marker("quick_if")) and not mark.args[0](item.callspec.params):
+            item.add_marker("slow")
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
 

@@ -65,6 +65,7 @@ def own_commands() -> dict[str, list[str]]:
     return {Path(w[1]).stem: w[1:] for w in found if w[0] == "python" and w[1] != "-m"}
 
 
+@pytest.mark.quick_if(lambda case: case["name"] == "token_shuffling")
 @pytest.mark.parametrize("name", own_commands())
 def test_a_file_of_ones_own_runs_from_the_command_line(name, folder, environment, monkeypatch):
     monkeypatch.chdir(folder)
@@ -79,6 +80,7 @@ def test_a_file_of_ones_own_runs_from_the_command_line(name, folder, environment
     assert list(run_folder.glob("wandb/offline-run-*"))
 
 
+@pytest.mark.slow
 def test_their_tests_pass(folder, environment):
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     code, said = run(words, folder, environment)

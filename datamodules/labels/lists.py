@@ -45,7 +45,7 @@ def parse_list(value: Any, delimiter: str | None) -> list[tuple[Label, str]] | N
             value = _parse_text(text)
         else:
             value = text.split(delimiter) if delimiter else [text]
-    row = []
+    row: list[tuple[Label, str]] = []
     for part in value if isinstance(value, list | tuple) else [value]:
         label = parse_label(part)
         if label is not None and not isinstance(label, list):

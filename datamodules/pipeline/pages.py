@@ -1,7 +1,6 @@
 """A document split into lines, words and sentences once, for all rules that read them."""
 
 import functools
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,11 +9,11 @@ from datatrove.utils.word_tokenizers import SpaCyTokenizer, WordTokenizer, load_
 from datatrove.utils.word_tokenizers import load_tokenizer_assignments as _known
 from spacy.attrs import IS_PUNCT, LENGTH, ORTH, SPACY
 
+from datamodules.pipeline import unspaced
+
 # spaCy refuses more than a million characters at once, and few lines have more than this.
 _PIECE = 100_000
 _REMEMBERED = 40_000_000  # characters
-logging.getLogger("jieba").setLevel(logging.WARNING)  # it tells of its dictionary
-_NAMES = {"zh": "zh_Hani"}  # by zh alone datatrove finds Hakka in Latin letters
 CODE = "code"  # in the place of a language
 _ATTRIBUTES = [ORTH, LENGTH, SPACY, IS_PUNCT]
 
@@ -136,16 +135,24 @@ class _DatatroveTokenizer:
         return self.tokenizer.word_tokenize(text), [*(end for _, end in spans[:-1]), len(text)]
 
 
+def _datatrove(tokenizer: WordTokenizer):
+    if isinstance(tokenizer, SpaCyTokenizer):
+        return _SpacyTokenizer(tokenizer.language)
+    return _DatatroveTokenizer(tokenizer)
+
+
 @functools.cache
 def line_splitter(language: str):
-    """Make a function that splits a text into lines, by datatrove's tokenizer of a language."""
+    """Make a function that splits a text into lines.
+
+    Words of Chinese, Japanese and Korean are those of ``unspaced``, of other languages those of
+    datatrove's tokenizer for the language.
+    """
     if language not in _known():
         names = ", ".join(sorted(name for name in _known() if len(name) == 2))
         raise ValueError(f"--languages {language}: no word tokenizer; there are {names}")
     try:
-        tokenizer = load_word_tokenizer(_NAMES.get(language, language))
-        known = isinstance(tokenizer, SpaCyTokenizer) and language != "ja"  # it has limits
-        parse = _SpacyTokenizer(tokenizer.language) if known else _DatatroveTokenizer(tokenizer)
+        parse = unspaced.parser_of(language) or _datatrove(load_word_tokenizer(language))
         parse("a")
     except (ImportError, OSError, LookupError) as error:
         reason = " ".join(str(error).split())

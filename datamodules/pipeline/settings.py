@@ -71,7 +71,8 @@ class Settings:
         lowercase: Whether a trained tokenizer lowercases the text.
         validation: Share of the documents for the validation split.
         augment: Methods by which each training document gets one changed copy, joined by commas:
-            synonyms, deletion, swap, sentence_shuffle, recombination, back_translation; or none.
+            deletion, swap, sentence_shuffle, recombination; of English text also synonyms and
+            back_translation; or none.
         seed: Seed of the augmentation, and of the draw by weights.
         tasks: Number of tasks that share the work; after a kill, a task starts again.
         workers: Number of processes at a time; the number of cores by default.
@@ -145,6 +146,12 @@ class Settings:
         self._known("rules", tuple(rules.GROUPS))
         self._known("pii", pii.KINDS)
         self._known("augment", tuple(METHODS))
+        english = {"synonyms", "back_translation"}.intersection(self.listed("augment"))
+        if english and "en" not in self.listed("languages"):
+            raise ValueError(
+                f"--augment {', '.join(sorted(english))}: changes English text only, and "
+                f"--languages is {self.languages}; take deletion, swap or sentence_shuffle"
+            )
         for language in self.listed("languages"):
             line_splitter(language)
 

@@ -1,28 +1,23 @@
 """Ends a run that fails with one line and an exit code, and leaves nothing half written."""
 
-import errno
-import logging
 import os
-import re
 import shlex
 import signal
 import sys
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from experiments.common import distributed
+from experiments.common import distributed, notices
 from experiments.common.redaction import redact
+from experiments.common.storage import storage_error
 
 _REPOSITORY = Path(__file__).parents[2]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
 
 class TimeLimitError(Exception):
@@ -38,7 +33,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     closed with its state, and the last line tells how to resume it.
     """
     state = SimpleNamespace(run=None, signals=[])
-    quiet_libraries()
+    notices.show_as_notes()
 
     def stop(number: int, frame) -> None:
         # Only the first is raised: a second one would break off the closing of the run.
@@ -77,14 +72,6 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
         signal.signal(number, handler)
 
 
-def quiet_libraries() -> None:
-    """Hides notices of libraries that a user can do nothing about."""
-    for library in ("lightning", "transformers", "torch", "peft"):
-        warnings.filterwarnings("ignore", module=library)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-
-
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     """Closes the run, prints what happened in one line, and returns the exit code."""
     run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
@@ -94,10 +81,8 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
         details = ""
     elif isinstance(error, TimeLimitError):
         code, reason, details = 124, str(error), ""  # the code of timeout(1)
-    elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
-        place = getattr(error, "filename", None) or (run.folder if run else "here")
-        place = str(place).removeprefix(f"{Path.cwd()}/")
-        details, reason = "", f"error: no space left to write {place}"
+    elif stored := storage_error(error, run and run.folder):
+        details, reason = "", f"error: {stored}"
     elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
         code, reason = 1, f"{type(error).__name__}: {redact(one_line(error))}"
     if number := distributed.rank():

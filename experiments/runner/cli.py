@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from experiments.common.exits import guarded
-from experiments.runner import assembly, training
+from experiments.runner import assembly, failures, training
 from experiments.runner.command_line import CommandLine
 
 
@@ -32,4 +32,5 @@ def main(
         run, trainer, loggers = assembly.assemble(line)
         guard.run = run
         run.open(trainer, loggers)
-        training.train(run) if run.model.trains else training.evaluate(run)
+        with failures.one_line_with_flag(line.parser):
+            training.train(run) if run.model.trains else training.evaluate(run)

@@ -37,3 +37,36 @@ def unvalidated(trainer: Mapping[str, Any], trains: bool) -> str:
     if isinstance(interval, int) and 0 < batches < interval:
         return f"--trainer.val_check_interval {interval} with --trainer.max_steps {steps}"
     return ""
+
+
+def too_short(trainer: Any, model: Any, data: Any) -> str:
+    """The error of limits that leave no batch, or no validation; empty if they leave some.
+
+    Lightning finds them when the run has begun.
+
+    Args:
+        trainer: The Trainer, on one device.
+        model: The module.
+        data: The data module, after its ``setup``.
+    """
+    stages = {"val": data.val_dataloader, "test": data.test_dataloader}
+    if model.trains:
+        data.num_input_tokens = getattr(model, "num_input_tokens", data.num_input_tokens)
+        stages = {"train": data.train_dataloader, **stages}
+    for stage, loader in stages.items():
+        limit = getattr(trainer, f"limit_{stage}_batches")
+        if isinstance(limit, float) and 0 < limit < 1 and limit * (count := len(loader())) < 1:
+            flag = f"--trainer.limit_{stage}_batches {limit}"
+            return f"{flag}: less than one of {count} batches; give at least {1 / count:.2g}"
+    limit, interval = trainer.limit_train_batches, trainer.val_check_interval
+    every = trainer.check_val_every_n_epoch
+    if not (model.trains and isinstance(interval, int) and every and trainer.limit_val_batches):
+        return ""
+    count = len(data.train_dataloader())
+    count = min(count, limit) if isinstance(limit, int) else int(count * limit)
+    if interval > count > 0:
+        return (
+            f"--trainer.val_check_interval {interval}: an epoch has {count} batches. Give fewer, "
+            f"or count over epochs by --trainer.check_val_every_n_epoch null"
+        )
+    return ""

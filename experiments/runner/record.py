@@ -1,11 +1,13 @@
 """Records the end of a run: result.json, the tracked record, and the last screen."""
 
+import json
 from typing import Any
 
 import psutil
 
 from experiments.common import files
 from experiments.common.redaction import redact
+from experiments.runner import profiling
 from experiments.runner.run import Run
 from experiments.runner.summary import closing
 from experiments.tracking import artifacts, provenance
@@ -29,8 +31,11 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     model = run.outputs.get("model") or run.inputs["backbone"]
     name = f"{run.title}-evaluation"
     run.outputs["evaluation"] = provenance.evaluation(name, metrics, model, run.data, file)
+    searches = run.folder / "search.json"
     result = {
         "metrics": metrics,
+        "found": json.loads(searches.read_text()) if searches.is_file() else {},
+        "profiles": [path.name for path in profiling.reports(run.trainer.profiler)],
         "config": redact(run.config),
         "data": redact(run.data),
         "inputs": redact(run.inputs),

@@ -42,6 +42,8 @@ class Run:
         inputs: The data and weights that the run uses, with digests; only on rank 0.
         outputs: The model and evaluation that the run makes, with digests; only on rank 0.
         ended: The reason for which the training ended; empty before that.
+        notes: Remarks for the first screen.
+        found: The values that searches before the run have found, by the name of the finder.
         resume_flags: Further flags that resuming the run needs.
     """
 
@@ -65,10 +67,13 @@ class Run:
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
         self.ended = ""
+        self.notes: list[str] = []
+        self.found: dict[str, dict[str, Any]] = {}
         self.resume_flags: tuple[str, ...] = ()
         self.lock: FileLock | None = None  # on rank 0, while the run goes on
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
+        self.not_finite = StopOnNaN()
         self.best = Best(
             self.last.parent,
             "best",
@@ -82,7 +87,7 @@ class Run:
             StepSeed(config.seed_everything),
             self.throughput,
             self.mfu,
-            StopOnNaN(),
+            self.not_finite,
             Predictions(),
             LearningRateMonitor("step"),
             Progress(),
@@ -96,13 +101,15 @@ class Run:
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"
         _, line = tracking.resolve_mode(self.flags)
-        notes = [] if self.resumed is None else [self._check_resume()]
+        notes = [*self.notes, *([] if self.resumed is None else [self._check_resume()])]
         try:
             if rank_zero_only.rank == 0:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
                 run_folder.make(self.folder, self.parsed)
+                if self.found:
+                    files.write_json(self.folder / "search.json", self.found)
                 self.lock = files.lock(self.folder)
                 print(opening(self, notes, line), flush=True)
                 preflight = getattr(self.datamodule, "preflight", lambda colour: "")

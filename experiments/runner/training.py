@@ -37,6 +37,9 @@ def train(run: Run) -> None:
         notes.append(f"no validation chose a checkpoint: these are the {kind} weights")
     measure = trainer.test if model.final_split == "test" else trainer.validate
     metrics = _first(measure(model, run.datamodule, verbose=False))
+    if not metrics:
+        flag = f"--trainer.limit_{model.final_split}_batches"
+        notes.append(f"nothing was tested: {flag} is 0")
     if run.best.best_model_score is not None:
         metrics[model.monitor] = float(run.best.best_model_score)
         metrics |= run.best.measured

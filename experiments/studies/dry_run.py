@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.spelling import did_you_mean
-from experiments.common import exits
+from experiments.common import exits, notices
 from experiments.studies import workers
 from experiments.studies.ablation import grid
 from experiments.studies.ablation.grid import Combination
@@ -118,7 +118,7 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     from experiments.runner import cli, lengths
     from experiments.runner.command_line import CommandLine
 
-    exits.quiet_libraries()
+    notices.show_as_notes()
     found: list[Parsed | str] = []
 
     def main(file: str, doc: str, model: type, data: type, defaults: dict | None = None) -> None:

@@ -115,7 +115,7 @@ def _find(wanted: str, output: str) -> Path:
 
 def _load(folder: Path, wanted: str) -> nn.Module:
     """Loads a complete model, a peft adapter on its base, or an export for ``modules.load``."""
-    if (folder / "module.json").is_file():
+    if (folder / "trained.safetensors").is_file():
         module = load(folder)
         if module.task.peft_type != "CAUSAL_LM":
             raise ValueError(f"{wanted}: {type(module.task).__name__} does not write answers")

@@ -33,7 +33,7 @@ SAMPLES = 20  # of removed documents for each rule, in the record
 def main() -> None:
     """Makes the corpus that the command line asks for, or continues it."""
     with guarded(command_name()):
-        from datamodules.pipeline import execution, locating, tokenizing
+        from datamodules.pipeline import execution, locating, tokenizing, unspaced
         from datamodules.pipeline.decontamination import ContaminationIndex
 
         settings, tracking = _parse()
@@ -53,6 +53,9 @@ def main() -> None:
                 found = locating.counted(files)
                 print(f"note   {source.name}: not read as {source.options.kind}: {found}")
         sys.stdout.flush()
+        for language in settings.listed("languages"):
+            if language in unspaced.NOTES:
+                print(f"note   {unspaced.NOTES[language]}", flush=True)
         if sets:
             ContaminationIndex.save(sets, _made(settings.work) / "contamination.npz")
         facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}

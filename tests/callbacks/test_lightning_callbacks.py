@@ -65,6 +65,9 @@ def test_averaged_weights_are_what_is_kept(strategy, bert, reviews, tmp_path):
     assert any(not torch.equal(value, other[name]) for name, value in held.items())
 
 
+@pytest.mark.quick_if(
+    lambda case: case["precision"] == "32-true" and case["strategy"] is FullFineTuning
+)
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_averaging_goes_on_after_a_resume(strategy, precision, bert, reviews, tmp_path):
     data = tiny.read(reviews, bert, batch_size=8)

@@ -67,6 +67,7 @@ def save_translator(folder: Path) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_a_model_there_and_back(tmp_path, monkeypatch):
     folder = save_translator(tmp_path / "t5")
     calls = []

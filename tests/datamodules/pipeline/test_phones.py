@@ -78,6 +78,7 @@ def test_two_numbers_among_a_star_an_icon_and_code():
     assert masked == text.format("<PHONE>", "<PHONE>", code) and found == {"phone": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["call me on the " * 10**5, "call 1" + " 1" * 10**5, "01 23" * 10**5]
 )

@@ -215,6 +215,7 @@ def test_planted_cases_in_real_reviews():
     check(pii_cases(0, 500), 0.97)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -112,6 +112,7 @@ def test_front():
     assert pareto_front(costs, qualities) == [True, True, False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [None, 100], ids=["normal", "accuracies of 100 rows"])
 def test_twenty_null_comparisons_give_no_more_false_alarms_than_the_level_says(rows):
     """300 ablations of 20 settings that are no better than the baseline that they share."""

@@ -43,6 +43,7 @@ def test_the_last_screen_says_why_the_training_ended(experiment, words, reason):
     assert ("no validation chose a checkpoint: these are the first weights" in ended.out) == nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "--trainer.limit_val_batches 0"])
 def test_a_time_limit_interrupts_a_run_that_can_go_on(experiment, words):
     words = f"{SLOW}0.4 {words} --trainer.max_epochs 2".split()

@@ -24,6 +24,7 @@ def signal_at(places: str, number: int = signal.SIGINT, again: bool = False) -> 
     return [SIGNAL, f"{key}places={places}", f"{key}number={int(number)}", f"{key}again={again}"]
 
 
+@pytest.mark.quick_if(lambda case: case["place"] == "train_batch_end:3")
 @pytest.mark.parametrize(
     ("place", "number", "code"),
     [

@@ -154,6 +154,7 @@ def test_own_words_stay_and_strange_pages_shrink(run, capsys):
         assert capsys.readouterr().err.splitlines()[-1] == f"lora.py: error: {line or message}"
 
 
+@pytest.mark.slow
 def test_as_a_command():
     """A real process: one line, exit code 2, nothing on the output."""
     root = Path(__file__).parents[3]

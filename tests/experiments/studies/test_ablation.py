@@ -133,6 +133,7 @@ def test_an_unknown_metric_is_one_line():
     assert list(report.lines[0].others) == ["test/accuracy"]
 
 
+@pytest.mark.slow
 def test_twenty_null_settings_are_seldom_told_apart():
     """The whole analysis over settings that are all the same: verdicts, not p values, counted."""
     generator = np.random.default_rng(3)

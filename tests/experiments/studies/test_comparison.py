@@ -95,6 +95,7 @@ metrics = {"test/accuracy": 0.5, "val/accuracy": 0.5}
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_for_another_starts_as_soon_as_that_has_finished(folder, capfd):
     """The slow one ends only when the one that waits for the quick one has used its run."""
     (folder / "waits.py").write_text(WAITS)

@@ -89,6 +89,7 @@ def test_trials_whose_metric_is_no_number_come_last():
         assert [row["m"] for row in ranked(rows, "m", maximize)[:3]] == order
 
 
+@pytest.mark.slow
 def test_an_ablation_without_validation_ends_after_its_first_run(called, folder, bert):
     flags = running.flags(bert, "--trainer.max_steps", 2)
     words = ["lora_sst2", "--vary", "model.rank=2,4", "--seeds", "2"]
@@ -117,6 +118,7 @@ def test_any_validation_metric_can_be_compared(called, folder, bert):
     assert len(found) == 2 and all("val/f1" in metrics for metrics in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "code", "runs"), [("val/loss", 0, 2), ("val/no", 2, 1)])
 def test_a_sweep_over_any_metric(called, folder, bert, metric, code, runs):
     fixed = dict(word.lstrip("-").split() for word in _pairs(running.flags(bert)))

@@ -40,6 +40,7 @@ def test_from_the_evaluation_to_the_raw_text(kept_chain, capsys, monkeypatch):
     assert len(shown(capsys, monkeypatch, path)) == 3  # heads, corpus, text
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_moved_is_found_by_its_digest(chain, capsys, monkeypatch, folder):
     path, made, run = chain
     (made / "export").rename("outputs/kept")
@@ -55,6 +56,7 @@ def test_a_folder_that_was_moved_is_found_by_its_digest(chain, capsys, monkeypat
     assert lines[4].endswith("not here any more") and f"{3:032x}"[:12] in lines[6]
 
 
+@pytest.mark.slow
 def test_a_moved_export_still_knows_where_it_came_from(chain, capsys, monkeypatch, folder):
     _, made, _ = chain
     shutil.move(made / "export", folder / "carried")
@@ -94,6 +96,7 @@ def test_a_changed_corpus_is_said_where_it_is_used(folder, capsys, monkeypatch):
     assert "(changed since)" in shown(capsys, monkeypatch, run)[3]
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_says_what_it_began_with(chain, capsys, monkeypatch):
     _, made, run = chain
     running.recorded(run)

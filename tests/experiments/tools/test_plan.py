@@ -107,6 +107,7 @@ def test_the_lines_say_what_is_measured_and_what_is_assumed():
     assert "20 % (measured)" in text and "cost" not in text and "1 × RTX 4090" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", architectures._FAMILIES)
 def test_every_family_can_be_counted(family):
     assert "M parameters" in plan.plan(asked(family=family))

@@ -4,6 +4,8 @@ import gzip
 import json
 import random
 
+import pytest
+
 from tests.experiments.corpora import documents, manifest, prose, removals, run
 
 FRENCH = (
@@ -176,6 +178,7 @@ def test_training_documents_get_changed_copies(source, tmp_path, monkeypatch):
         assert set(copy["text"].split()) <= set(original["text"].split())
 
 
+@pytest.mark.slow
 def test_exact_duplicates_can_be_kept(source, tmp_path, monkeypatch):
     (source / "copy.txt").write_text(prose(3))
     for name, more in (("dropped", ()), ("kept", ("--exact_duplicates", "keep"))):
@@ -190,6 +193,7 @@ def test_started_again_it_says_so(source, tmp_path, monkeypatch, capsys):
     assert "is finished already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_that_of_content_and_settings(source, tmp_path, monkeypatch):
     def made(name, *more):
         assert run(monkeypatch, "--source", source, "--output", tmp_path / name, *more) == 0

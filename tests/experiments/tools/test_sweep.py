@@ -13,6 +13,7 @@ from tests.experiments import running
 from tests.experiments.tools.sweeping import GRID, RANDOM, write
 
 
+@pytest.mark.slow
 def test_a_whole_one_is_gone_on_with_and_not_repeated(folder, bert, monkeypatch, capfd):
     """Two trials of a random sweep; then four, of which two are new; with words of the command."""
     fixed = running.flags(bert, tracked=True)

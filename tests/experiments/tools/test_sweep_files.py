@@ -120,6 +120,7 @@ def test_what_is_not_followed_is_said(folder):
     assert not read.maximize  # minimize, unless the file says
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", sorted((ROOT / "experiments" / "sweeps").glob("*.yaml")))
 def test_our_sweep_files_are_good_for_both(file, monkeypatch):
     """Read by us; and with what `wandb sweep` and `wandb agent` need: flat keys, a block list."""

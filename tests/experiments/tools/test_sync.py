@@ -84,6 +84,7 @@ def test_lineage_of_runs_in_their_order_and_once(server, sync):
     assert not Path("wandb").exists()
 
 
+@pytest.mark.slow
 def test_resumed_after_a_sync(server, sync):
     record("one")
     assert sync().code == 0
@@ -99,6 +100,7 @@ def test_resumed_after_a_sync(server, sync):
     assert order == sorted(set(order))
 
 
+@pytest.mark.slow
 def test_both_parts_at_once(server, sync):
     record("one")
     time.sleep(1.1)
@@ -126,6 +128,7 @@ def test_what_cannot_be_uploaded_does_not_stop_the_rest(server, sync):
     assert done.code == 1 and list(server.runs) == ["whole"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["/storage/", "/file_stream"])
 def test_an_upload_that_failed_is_not_called_done(server, sync, where):
     """`wandb sync` exits with 0 and marks the run as synced."""

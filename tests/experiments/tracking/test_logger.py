@@ -135,6 +135,7 @@ def test_best_of_both_parts_survives_resume(tmp_path):
         logger = open_run(tmp_path, resume=resume)
         logger.log_metrics({"val/accuracy": score}, int(resume))
         finish(logger, "finished" if resume else "interrupted", {})
+        running.written(tmp_path)  # the second part reads it
     run = running.recorded(tmp_path)
     assert run.summary["val/accuracy"] == {"max": 0.9}
     # The last part alone, as a sync leaves it on the server, knows it too.

@@ -78,6 +78,7 @@ def test_resumed_online(experiment, server):
     assert order == sorted(set(order))  # one curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [500, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (429, "hang"))]
 )

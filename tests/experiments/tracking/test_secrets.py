@@ -32,6 +32,7 @@ def leaks(server) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.quick_if(lambda case: case["online"] and case["fails"])
 @pytest.mark.parametrize("fails", [False, True], ids=["ends", "fails"])
 @pytest.mark.parametrize("online", [True, False], ids=["online", "synced"])
 def test_no_secret_is_written_or_sent(experiment, server, sync, monkeypatch, online, fails):

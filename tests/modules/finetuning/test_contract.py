@@ -143,6 +143,7 @@ def test_a_checkpoint_of_another_module_is_refused_in_one_line(backbone, reviews
         LoRA.load_from_checkpoint(last.file, weights_only=True, rank=3)
 
 
+@pytest.mark.quick_if(lambda case: case["strategy"] in (Adapter, LoRA))
 def test_frozen_matrices_are_bf16_only_while_a_mixed_trainer_holds_them(
     strategy, backbone, reviews, tmp_path
 ):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from callbacks import LastCheckpoint, ThroughputMonitor
-from modules import LoRA
+from modules import FullFineTuning, LoRA, PrefixTuning
 from tests import tiny
 from tests.resuming import Copies
 
@@ -51,6 +51,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.quick_if(lambda case: case["strategy"] in (FullFineTuning, LoRA, PrefixTuning))
 @pytest.mark.parametrize("only", STEPS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_resumed_at_any_step_it_ends_as_the_unbroken_run(

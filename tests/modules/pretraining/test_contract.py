@@ -16,7 +16,7 @@ from callbacks import (
     LayerwiseUnfreezing,
     ThroughputMonitor,
 )
-from modules import Classification, FullFineTuning
+from modules import Classification, FullFineTuning, MaskedLM, ReplacedTokenDetection
 from modules.exporting import export
 from modules.pretraining.base import PretrainingModule
 from modules.registry import registered
@@ -94,6 +94,7 @@ def assert_resumed_run_ends_as_the_unbroken_one(objective, path, tmp_path, steps
             assert values == [pair for pair in whole[name] if pair[0] >= step], (step, name)
 
 
+@pytest.mark.quick_if(lambda case: case["objective"] in (MaskedLM, ReplacedTokenDetection))
 def test_resumed_within_an_epoch_it_ends_as_the_unbroken_run(objective, path, tmp_path):
     assert_resumed_run_ends_as_the_unbroken_one(objective, path, tmp_path, steps=[4])
 
@@ -103,6 +104,7 @@ def test_resumed_at_any_step_it_ends_as_the_unbroken_run(objective, path, tmp_pa
     assert_resumed_run_ends_as_the_unbroken_one(objective, path, tmp_path)
 
 
+@pytest.mark.quick_if(lambda case: case["objective"] is MaskedLM)
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_with_every_callback(objective, path, name, tmp_path):
     data = stories.corpus(path, objective, batch_size=8)

@@ -73,6 +73,7 @@ def task_for(kind, data):
     return kind(labels=data.label_names) if hasattr(kind(), "labels") else kind()
 
 
+@pytest.mark.quick_if(lambda case: case["strategy"] in (FullFineTuning, LoRA))
 @pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
