@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
 from datamodules.labels import LabelKind
-from datamodules.packaged import load_tokenizer, locate, pad_id
+from datamodules.packaged import load_tokenizer, locate, pad_id, tells_pairs_apart
 from datamodules.sampling import padded_width
 from datamodules.token_cache import cached_tensors
 
@@ -162,11 +162,6 @@ def tokenize_texts(
     )
 
 
-def _tells_pairs_apart(tokenizer) -> bool:
-    """Whether a special token stands between two texts; decoders' tokenizers only join them."""
-    return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
-
-
 def max_positions(name: str) -> int:
     """The number of tokens that the model takes, by its config: not every tokenizer knows it."""
     from transformers import PretrainedConfig
@@ -183,7 +178,7 @@ def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
     # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
     ids, types, lengths, truncated, size = [], [], [], [], 10_000
     with_types = pairs is not None and "token_type_ids" in tokenizer.model_input_names
-    if pairs is not None and not _tells_pairs_apart(tokenizer):
+    if pairs is not None and not tells_pairs_apart(tokenizer):
         texts, pairs = [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
     for start in range(0, len(texts), size):
         part = slice(start, start + size)

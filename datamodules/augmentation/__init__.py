@@ -7,7 +7,7 @@ from typing import Any
 
 from datamodules.augmentation.methods import METHODS, BackTranslation, Recombination
 from datamodules.spelling import did_you_mean
-from datamodules.tables import Dataset, TextSplit
+from datamodules.text_splits import Dataset, TextSplit
 
 Method = Callable[[str, Random], str]
 

@@ -14,6 +14,7 @@ from datamodules.pipeline import unspaced
 # spaCy refuses more than a million characters at once, and few lines have more than this.
 _PIECE = 100_000
 _REMEMBERED = 40_000_000  # characters
+CODE = "code"  # in the place of a language
 _ATTRIBUTES = [ORTH, LENGTH, SPACY, IS_PUNCT]
 
 
@@ -34,6 +35,7 @@ class Page:
     language: str
     lines: list[Line] = field(default_factory=list)
     quality: float = 0.0
+    book: bool = False
 
     @classmethod
     def of(cls, text: str, language: str) -> "Page":
@@ -43,9 +45,19 @@ class Page:
         return page
 
     def split(self) -> None:
-        """Split the text into lines by the rules of the language."""
-        parts = self.text.split("\n")
-        self.lines = [line for part in parts for line in line_splitter(self.language)(part)]
+        """Split the text into lines by the rules of the language; code keeps its blank lines."""
+        if self.language == CODE:
+            self.lines = [_code_line(part) for part in self.text.split("\n")]
+            return
+        split, fenced = line_splitter(self.language), False
+        self.lines = []
+        for part in self.text.split("\n"):
+            if part.lstrip().startswith(("```", "~~~")):
+                fenced = not fenced
+            if fenced and not part.strip():
+                self.lines.append(_code_line(part))
+            else:
+                self.lines += split(part)
 
     @functools.cached_property
     def words(self) -> list[str]:
@@ -66,6 +78,10 @@ class Page:
         if ends:
             ends[-1] -= 1
         return ends
+
+
+def _code_line(text: str) -> Line:
+    return Line(text, text.split(), [len(text)])
 
 
 @functools.lru_cache(1 << 16)

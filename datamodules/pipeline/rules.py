@@ -33,6 +33,7 @@ class Limits:
     min_sentences: int = 5
     min_line_words: int = 3
     line_ends: tuple[str, ...] = (".", "?", "!", '"', "'")
+    must_end: bool = True  # a line that trails off has no end
     short_line: int = 30
     min_lettered: float = 0.8
     word_gap: int = 1  # characters between two words
@@ -183,7 +184,7 @@ def c4(page: Page, limits: Limits) -> Measurements:
         if any(len(word) > 1000 for word in words):
             continue
         text = _CITATION.sub("", text)
-        if not text.endswith(limits.line_ends) or text.endswith("..."):
+        if not text.endswith(limits.line_ends) or (limits.must_end and text.endswith("...")):
             continue
         if len(words) < limits.min_line_words:
             continue
