@@ -1,0 +1,84 @@
+"""Every strategy with every task: its export, moved and zipped, opens in a new process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modules.exporting import export
+from tests import tiny
+from tests.modules import cells
+from tests.pages import ROOT
+
+# What a stranger does: open each folder by load, and by the lines of its README, run in it.
+OPEN = """
+import contextlib, io, json, os, pathlib, sys
+import modules
+from tests.modules import cells
+found = {}
+for folder in sorted(pathlib.Path.cwd().iterdir()):
+    texts = cells.PAIRS if "pairs" in folder.name else cells.TEXTS
+    found[folder.name] = cells.answers(modules.load(folder), texts)
+    os.chdir(folder)
+    code = pathlib.Path("README.md").read_text().split("```python\\n")[1].split("```")[0]
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            exec(code, {})
+        except Exception as error:
+            sys.exit(f"{folder.name}: {code}: {error!r}")
+sys.stdout.write(json.dumps(found))
+"""
+
+
+def without_paths(folder: Path, place: Path) -> None:
+    """No file of an export names the place where it was made."""
+    for file in filter(Path.is_file, folder.rglob("*")):
+        assert str(place).encode() not in file.read_bytes(), file
+
+
+def opened_elsewhere(folder: Path, home: Path) -> dict:
+    """What a process says that knows nothing of where the folder was made."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    environment |= {"PRETUNE_CACHE": str(home), "HF_HOME": str(home), "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", tiny.STRATEGIES, ids=lambda strategy: strategy.__name__)
+def test_every_export_opens_elsewhere(strategy, bert, llama, tmp_path):
+    wanted = {}
+    for name, source in (("bert", bert), ("llama", llama)):
+        backbone = shutil.copytree(source, tmp_path / name)
+        for task, module, texts in cells.all_of(strategy, str(backbone)):
+            wanted[f"{name}-{task}"] = cells.answers(module, texts)
+            folder = export(module, tmp_path / "made" / f"{name}-{task}")
+            without_paths(folder, tmp_path)
+        shutil.rmtree(backbone)
+    assert len(wanted) >= 6
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "made")
+    shutil.rmtree(tmp_path / "made")
+    shutil.unpack_archive(packed, tmp_path / "else where")
+    found = opened_elsewhere(tmp_path / "else where", tmp_path / "empty")
+    assert found.keys() == wanted.keys()
+    for cell, values in wanted.items():
+        if isinstance(values[0], str):
+            assert found[cell] == values, cell
+        else:
+            assert np.allclose(found[cell], values, atol=1e-5), cell
+
+
+@pytest.mark.parametrize("task", ["class", "mean"])
+def test_an_export_names_no_place(task, bert, tmp_path):
+    strategy = next(one for one in tiny.STRATEGIES if one.__name__ == "LoRA")
+    backbone = shutil.copytree(bert, tmp_path / "bert")
+    module = cells.stirred(strategy, str(backbone), cells.TASKS[task]())
+    without_paths(export(module, tmp_path / "export"), tmp_path)
