@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 _SHOWN = 3  # texts that a line names
+_MANY = 0.05  # conflicts by row, above which they are hardly slips
 _LENGTH = 40  # characters of a text that a line shows
 
 
@@ -70,6 +71,8 @@ def conflict_warning(
         named.append(f'"{excerpt(texts[at[0]])}" ({labels})')
     count = "1 text has" if len(found) == 1 else f"{len(found):,} texts have"
     more = "; ..." * (len(found) > _SHOWN)
+    if len(found) > max(10, _MANY * len(texts)):
+        more += "; several labels a text are for --model.task MultiLabel, one row a text"
     return f"conflict: {count} different {decision}: {'; '.join(named)}{more}"
 
 

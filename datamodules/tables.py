@@ -16,6 +16,8 @@ from datamodules.copies import (
 )
 from datamodules.files import BadRows, ReadOptions, Table, read_splits, read_table
 from datamodules.labels import LabelKind, LabelOptions, Labels, encode_labels
+from datamodules.labels.classes import check_two_classes
+from datamodules.plain_text import passages
 from datamodules.splitting import stratified_split
 from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
@@ -34,6 +36,8 @@ def read_path(
     given = [name for name in (text_column, pair_column, *label_column.split(",")) if name]
     options = replace(options or ReadOptions(), columns=tuple(given))
     tables = read_splits(Path(path).expanduser(), options)
+    if kind == "none" and text_column is None and pair_column is None:
+        tables = passages(tables)
     columns = (text_column, pair_column, label_column)
     return build_dataset(tables, *columns, label_names, kind, options.bad_rows, label_options)
 
@@ -117,14 +121,22 @@ def _complete(dataset: Dataset, table: Table, stratified: bool) -> Dataset:
     if "test" in splits:
         parts["test"] = splits["test"]
     empty = [part for part, rows in parts.items() if not rows.texts]
+    classes = set(unique.labels or ()) if dataset.kind == "class" else set()
+    if empty and len(classes) > max(10, len(unique.texts) // 2):
+        message = (
+            f"{len(classes):,} classes for {len(unique.texts):,} texts: ids or numbers, perhaps"
+        )
+        raise table.fault(f"{message} (--model.task Regression)", "label_column")
     if empty:
         message = f"{len(unique.texts)} different texts are too few to be split by their hash"
         raise table.fault(f"{message}, no {empty[0]} text: add some, or give a folder", "source")
+    if dataset.kind == "class":
+        check_two_classes(table, parts["train"].labels or [])
     sizes = ", ".join(
         f"{len(parts[p].texts):,} {p}" for p in parts if p not in splits or p == "train"
     )
-    how = "by text hash" + " within each class" * (stratified and dataset.kind == "class")
-    notes.append(f"{name} was split {how}: {sizes}")
+    each = " (of each class its share)" * (stratified and dataset.kind == "class")
+    notes.append(f"{name} was split by text hash: {sizes}{each}")
     return replace(dataset, splits=parts, notes=notes)
 
 

@@ -3,6 +3,7 @@
 import difflib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -39,7 +40,7 @@ def name_warnings(
     if close := _misspelt(count_of):
         each = [f"{rare!r} ({count_of[rare]:,}) and {name!r}" for rare, name in close]
         found.append(f"{shortened(each, 4)} may be one class, misspelt")
-    if joined := [name for name in names if _is_joined(name, names)]:
+    if joined := _joined(names):
         found.append(
             f"{shortened(map(repr, joined), 4)} may be several labels: "
             f"{'--data.label_delimiter separates' if several else '--model.task MultiLabel reads'} "
@@ -112,14 +113,19 @@ def _letters(name: str) -> str:
     return re.sub(r"\d", "", _folded(name))
 
 
-def _is_joined(name: str, names: Sequence[str]) -> bool:
-    """Whether a name is a list, or other names joined by a mark."""
-    if len(name) > 1 and name[0] + name[-1] in ("[]", "()", "{}"):
-        return True
-    parts = [part.strip() for part in re.split(r"[|;,/]", name)]
-    return len(parts) > 1 and all(parts) and sum(part in names for part in parts) >= 2
+def _joined(names: Sequence[str]) -> list[str]:
+    """The names that are lists, or whose parts other names have as well."""
+    parts = {name: {part.strip() for part in re.split(r"[|;,/]", name)} for name in names}
+    counts = Counter(part for found in parts.values() for part in found)
+    lists = [name for name in names if len(name) > 1 and name[0] + name[-1] in ("[]", "()", "{}")]
+    return lists + [
+        name
+        for name, found in parts.items()
+        if len(found) > 1 and all(part and counts[part] > 1 for part in found)
+    ]
 
 
 def _is_nothing(name: str, names: Sequence[str]) -> bool:
-    """Whether a name says that there is no label, or is -1 beside 0, 1, 2."""
-    return name.lower() in _NOTHING or (name == "-1" and {"0", "1", "2"} <= {*names})
+    """Whether a name says that there is no label, or is -1 beside 0, 1, 2 and no -2."""
+    ids = name == "-1" and {"0", "1", "2"} <= {*names} and "-2" not in names
+    return ids or name.lower() in _NOTHING

@@ -79,6 +79,7 @@ def test_many_classes_are_shortened_and_rare_ones_named():
         ({"ｙｅｓ": 9, "yes": 20}, "differ in case, spacing or punctuation"),
         ({"positive": 90, "positve": 1, "negative": 80}, "'positve' (1) and 'positive' may be one"),
         ({"joy": 20, "fear": 20, "joy|fear": 3}, "'joy|fear' may be several labels"),
+        ({"joy/fear": 20, "fear": 20, "joy": 9}, "'joy/fear' may be several labels"),
         ({"['joy']": 20, "fear": 20}, "may be several labels: --model.task MultiLabel"),
         ({"-1": 9, "0": 20, "1": 20, "2": 20}, "'-1' may stand for no label: --data.unlabelled -1"),
         ({"a": 20, "unlabeled": 20}, "--data.unlabelled unlabeled leaves such rows out"),
@@ -92,7 +93,13 @@ def test_suspicious_names(counts, said):
 
 @pytest.mark.parametrize(
     "names",
-    [("-1", "0", "1"), ("1", "-1"), ("C", "C++", "C#"), ("class 1", "class 2"), ("a/b", "c")],
+    [
+        ("-1", "0", "1"),
+        ("-2", "-1", "0", "1", "2"),
+        ("C", "C++", "C#"),
+        ("class 1", "class 2"),
+        ("a/b", "c"),
+    ],
 )
 def test_names_that_are_not_suspicious(names):
     assert suspicious.name_warnings(names, [100, *([5] * (len(names) - 1))], 200) == []

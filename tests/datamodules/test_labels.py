@@ -158,7 +158,7 @@ def test_no_labels_from_lines_of_text(tmp_path, bert):
     ("kind", "labels", "said"),
     [
         ("number", [1, "good", 2], "train.jsonl, row 2: label 'good' is not a number"),
-        ("number", [1, "3,5", 2], "train.jsonl, row 2: label '3,5' is not a number"),
+        ("number", [1, "3,5", 2], "train.jsonl, row 2: label '3,5' has a comma: write 3.5"),
         ("number", ["good", "bad", 1], "most are names, --model.task Classification reads them"),
         ("several", ["a", "a", "a"], "train.jsonl: train holds 1 different labels"),
         ("class", [0.37, 1, 0], "train.jsonl, row 1: label 0.37 is not an integer"),
