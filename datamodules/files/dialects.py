@@ -50,9 +50,18 @@ def shown(delimiter: str) -> str:
 
 
 def typed(delimiter: str) -> str:
-    """The delimiter that a user means: a name, an escape such as ``\\t``, or the text itself."""
+    """The delimiter that a user means: a name, an escape such as ``\\t``, or the text itself.
+
+    Raises:
+        ValueError: For a text that cannot delimit fields.
+    """
     found = NAMES.get(delimiter.lower(), delimiter)
-    return found.encode().decode("unicode_escape") if found.startswith("\\") else found
+    if re.fullmatch(r"\\(t|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})", found):
+        found = found.encode().decode("unicode_escape")
+    if not found or set(found) & set('"\r\n'):
+        names = ", ".join(NAMES)
+        raise ValueError(f"{delimiter!r} cannot delimit fields: give {names}, or a text")
+    return found
 
 
 def find_dialect(sample: list[str], suffix: str, options: ReadOptions) -> Dialect | None:

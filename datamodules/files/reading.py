@@ -55,7 +55,7 @@ def read_table(path: Path, options: ReadOptions | None = None) -> Table:
         elif isinstance(found, NamedRows):
             table = _of_rows(path, found, options, notes)
         else:
-            table = _of_records(path, found, options)
+            table = table_of_records(path, found, options)
     except (ValueError, *BROKEN) as error:
         raise _named(error, path, options) from error
     if not table.rows:
@@ -66,7 +66,7 @@ def read_table(path: Path, options: ReadOptions | None = None) -> Table:
 
 def records(
     path: Path, options: ReadOptions | None = None, notes: list[str] | None = None
-) -> Iterator[tuple[int | str, dict[str, Any] | BadRow]]:
+) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     """Read the rows of a file one by one, each with its number; a bad row comes with its reason.
 
     Memory stays bounded for delimited text, JSON lines, JSON arrays and Parquet.
@@ -82,6 +82,7 @@ def records(
     try:
         inside = _content(path, options)
         if inside.suffix in arrow.PARQUET:
+            _note_unused(options.given("delimiter", "header", "encoding"), notes)
             yield from enumerate(arrow.parquet_records(_seekable(inside)), 1)
             return
         found = _open(path, options, notes)
@@ -119,11 +120,14 @@ def _seekable(inside: Content) -> Any:
 
 def _open(path: Path, options: ReadOptions, notes: list[str]) -> _Binary | NamedRows | Records:
     inside = _content(path, options)
+    if inside.suffix in (*arrow.PARQUET, *arrow.ARROW):
+        _note_unused(options.given("delimiter", "header", "encoding"), notes)
     if inside.suffix in arrow.PARQUET:
         return _Binary(*arrow.read_parquet(_seekable(inside)))
     if inside.suffix in arrow.ARROW:
         return _Binary(*arrow.read_arrow(_seekable(inside)))
     if inside.suffix == ".xlsx":
+        _note_unused(options.given("delimiter", "encoding"), notes)
         return name_rows(read_sheet(_seekable(inside), notes), options, False, notes)
     encoding = find_encoding(path, inside, options, notes)
     start = next(filter(str.strip, text_chunks(inside, encoding, HEAD)), "")
@@ -136,8 +140,14 @@ def _open(path: Path, options: ReadOptions, notes: list[str]) -> _Binary | Named
         raise ValueError(f"unknown format {inside.suffix!r}: use one of {FORMATS}")
     named = inside.suffix in (".csv", ".tsv", ".tab", ".psv", ".txt")
     if inside.suffix in JSON or looks_like_json(start, named):
+        _note_unused(options.given("delimiter", "header"), notes)
         return read_json(inside, encoding)
     return read_delimited(path, inside, encoding, options, notes)
+
+
+def _note_unused(flags: list[str], notes: list[str]) -> None:
+    if flags:
+        notes.append(f"{' and '.join(flags)} decide nothing in this format")
 
 
 def _of_rows(path: Path, found: NamedRows, options: ReadOptions, notes: list[str]) -> Table:
@@ -156,10 +166,11 @@ def _of_rows(path: Path, found: NamedRows, options: ReadOptions, notes: list[str
         notes.append(f"{note} ({flag} true if the first row names the columns)")
         hint = f" or its number from 1; the file has no header ({flag} true if it has one)"
     columns = dict(zip(names, values, strict=True))
-    return Table(str(path), columns, numbers, tuple(left_out), hint=hint)
+    return Table(str(path), columns, numbers, tuple(left_out), hint=hint, header=found.header)
 
 
-def _of_records(path: Path, found: Records, options: ReadOptions) -> Table:
+def table_of_records(path: Path, found: Records, options: ReadOptions) -> Table:
+    """Make a table of records that may have different keys."""
     numbers, kept, left_out = [], [], []
     for number, record in found:
         if isinstance(record, BadRow):

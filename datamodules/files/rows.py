@@ -10,7 +10,7 @@ from datamodules.files.headers import duplicates, guess_names, has_header, is_nu
 from datamodules.files.table import BadRow, ReadOptions, UnreadableRow
 
 SAMPLE = 1000  # rows that tell whether there is a header, and what the columns hold
-Rows = Iterator[tuple[int | str, Sequence | BadRow]]
+Rows = Iterator[tuple[int, Sequence | BadRow]]
 
 
 class NamedRows(NamedTuple):
@@ -42,8 +42,8 @@ class _Shape:
     numbers: list[bool]
     values: list[set[str] | None]
     joined: bool
-    longer: list[int | str] = field(default_factory=list)
-    shorter: list[int | str] = field(default_factory=list)
+    longer: list[int] = field(default_factory=list)
+    shorter: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, rows: list[Sequence[str]], width: int, joined: bool) -> "_Shape":
@@ -56,7 +56,7 @@ class _Shape:
     def _is_free(self, place: int) -> bool:
         return not self.numbers[place] and self.values[place] is None
 
-    def fit(self, number: int | str, row: Sequence[str]) -> Sequence | BadRow:
+    def fit(self, number: int, row: Sequence[str]) -> Sequence | BadRow:
         """The row with as many fields as there are columns, or why that cannot be."""
         fault = BadRow(
             f"the table has {self.width} columns and this row {len(row)} "
