@@ -17,6 +17,7 @@ from datamodules.copies import (
 from datamodules.files import BadRows, ReadOptions, Table, read_splits, read_table
 from datamodules.labels import LabelKind, LabelOptions, Labels, encode_labels
 from datamodules.labels.classes import check_two_classes
+from datamodules.plain_text import passages
 from datamodules.splitting import stratified_split
 from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
@@ -35,6 +36,8 @@ def read_path(
     given = [name for name in (text_column, pair_column, *label_column.split(",")) if name]
     options = replace(options or ReadOptions(), columns=tuple(given))
     tables = read_splits(Path(path).expanduser(), options)
+    if kind == "none" and text_column is None and pair_column is None:
+        tables = passages(tables)
     columns = (text_column, pair_column, label_column)
     return build_dataset(tables, *columns, label_names, kind, options.bad_rows, label_options)
 
