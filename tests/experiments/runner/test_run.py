@@ -43,7 +43,7 @@ def test_folder_result_and_screens(experiment):
     assert Path(found["wandb"]).is_dir() and found["wandb"].startswith("outputs/")
 
     first = ended.out.splitlines()[:5]
-    assert first[0].startswith("note   my.csv was split by text hash within each class: ")
+    assert first[0].startswith("note   my.csv was split by text hash: ")
     assert first[1].startswith("data   files: my.csv (") and first[2].startswith("model  LoRA on ")
     assert first[3] == f"run    {run.relative_to(Path.cwd())}"
     assert first[4].startswith("track  W&B offline")
