@@ -81,7 +81,7 @@ def _numbered(inside: Content, encoding: str, dialect: Dialect, skip: bool) -> R
     for number, row in read_rows(dialect, lines):
         if isinstance(row, BadRow):
             yield number + skip, row
-        elif row and row != [""]:
+        elif any(row):  # a spreadsheet writes empty rows with their delimiters
             bad = None
             for cell in row:
                 if not cell.isascii() and (bad := undecodable(cell, encoding)):

@@ -20,6 +20,11 @@ _MARKS = (
 )
 # What Windows writes under the name of the standard on which it is built.
 _SUPERSETS = {"shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030"}
+# The code page of Windows has letters and dashes where the standard has control characters.
+_WINDOWS = {"iso8859-2": "cp1250", "iso8859-5": "cp1251", "iso8859-7": "cp1253"}
+_WINDOWS |= {"iso8859-9": "cp1254", "iso8859-8": "cp1255", "iso8859-6": "cp1256"}
+# Short texts look like these more often than they are.
+_RARE = {f"iso8859-{number}" for number in (3, 4, 10, 13, 14, 15, 16)}
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
@@ -125,7 +130,10 @@ def _other_than_utf8(data: bytes) -> str:
     # The lines without accents say nothing, and would only make the search slow.
     telling = b"\n".join(line for line in data.splitlines() if not line.isascii())
     telling = telling[: telling.find(b"\n", 32768)] if len(telling) > 32768 else telling
-    found = _SUPERSETS.get(name := _detect(telling), name)
+    name = _detect(telling)
+    controls = re.search("[\x80-\x9f]", telling.decode(name, "replace"))
+    found = _WINDOWS.get(name, "cp1252") if name[:7] == "iso8859" and controls else name
+    found = _SUPERSETS.get(found, "cp1252" if found in _RARE else found)
     same = telling.decode(found, "replace") == telling.decode("cp1252", "replace")
     return "cp1252" if same else found
 

@@ -1,10 +1,6 @@
 """The splits of a data set on disk: in a folder, an archive, or one file."""
 
 import re
-import shutil
-import tarfile
-import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from datamodules.files import arrow
+from datamodules.files.archives import is_archive, unpacked
 from datamodules.files.class_folders import class_folders, read_class_folders
-from datamodules.files.containers import format_of, is_workbook, zip_members
+from datamodules.files.containers import format_of
 from datamodules.files.joined import join_tables
-from datamodules.files.reading import read_table
+from datamodules.files.json_records import read_values
+from datamodules.files.reading import read_table, table_of_records
 from datamodules.files.table import ReadOptions, Table, fault
 
 # Of MNLI's two validation splits, the matched one is the one that papers report first.
@@ -50,10 +48,11 @@ def read_splits(path: Path, options: ReadOptions | None = None) -> dict[str, Tab
         if found:
             files = _by_split(path.parent, found, options)
             return _read(files or {"train": found}, path, options)
-    if path.is_file() and _is_archive(path):
+    if path.is_file() and is_archive(path):
         return _read_archive(path, options)
     if not path.is_dir():
-        return {"train": read_table(path, options)}
+        table = read_table(path, options)
+        return _inside(path, table, options) or {"train": table}
     if arrow.is_saved(path):
         try:
             saved = arrow.read_saved(path)
@@ -203,21 +202,25 @@ def _as_splits(path: Path, found: dict[str, Table], options: ReadOptions) -> dic
     return tables
 
 
-def _is_archive(path: Path) -> bool:
-    if zipfile.is_zipfile(path):
-        members = zip_members(path)
-        return len(members) != 1 and not is_workbook(members)
-    return bool(
-        re.search(r"\.(tar|tgz|tbz2?|txz)(\.|$)", path.name.lower())
-    ) and tarfile.is_tarfile(path)
+def _inside(path: Path, table: Table, options: ReadOptions) -> dict[str, Table] | None:
+    """The splits of a JSON object with a list of records for each; None for other tables."""
+    known = {name for names in SPLITS.values() for name in names}
+    if len(table.rows) != 1 or not table.columns or not set(table.columns) <= known:
+        return None
+    found = {name: column[0] for name, column in table.columns.items()}
+    if not all(isinstance(rows, list) and rows for rows in found.values()):
+        return None
+    tables = {}
+    for name, rows in found.items():
+        numbered = read_values(enumerate(rows, 1))
+        part = table_of_records(path, numbered, options)
+        tables[name] = replace(part, name=f"{path}/{name}")
+    return _as_splits(path, tables, options)
 
 
 def _read_archive(path: Path, options: ReadOptions) -> dict[str, Table]:
-    """Unpack an archive for as long as it is read; the tables are called by its own name."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / path.name
-        kind = "zip" if zipfile.is_zipfile(path) else "tar"
-        _unpack(path, folder, kind)
+    """Read the files of an archive; the tables are called by its own name."""
+    with unpacked(path) as folder:
         inner = [p for p in folder.iterdir() if p.name != "__MACOSX" and p.name[0] != "."]
         root = inner[0] if len(inner) == 1 else folder
         try:
@@ -228,11 +231,3 @@ def _read_archive(path: Path, options: ReadOptions) -> dict[str, Table]:
             split: replace(table, name=table.name.replace(str(folder), str(path)))
             for split, table in tables.items()
         }
-
-
-def _unpack(path: Path, folder: Path, kind: str) -> None:
-    if kind == "zip":
-        shutil.unpack_archive(path, folder, "zip")
-    else:
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")

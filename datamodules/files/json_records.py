@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -149,7 +149,12 @@ def _unwrapped(rows: Iterator[tuple[int, Any]]) -> Records:
     if len(values) == 1 and isinstance(values[0][1], dict):
         found = _inside(values[0][1])
         values = values if found is None else list(enumerate(found, 1))
-    for row, value in chain(values, rows):
+    yield from read_values(chain(values, rows))
+
+
+def read_values(rows: Iterable[tuple[int, Any]]) -> Records:
+    """Check that the values of rows are records."""
+    for row, value in rows:
         yield row, value if isinstance(value, dict | BadRow) else BadRow(_NO_OBJECT)
 
 
@@ -165,8 +170,12 @@ def _inside(value: dict[str, Any]) -> list | None:
     columns = list(value.values())
     if len(columns) < 2 or any(type(c) is not type(columns[0]) or not c for c in columns):
         return None
-    if isinstance(columns[0], dict) and all(c.keys() == columns[0].keys() for c in columns):
-        # Of pandas, orient="columns".
+    if isinstance(columns[0], dict):  # of pandas, orient="columns" or orient="index"
+        if all(map(str.isdecimal, value)):
+            return columns
+        same = all(c.keys() == columns[0].keys() for c in columns)
+        if not same or not all(map(str.isdecimal, columns[0])):
+            return None
         return [{name: c[key] for name, c in value.items()} for key in columns[0]]
     if isinstance(columns[0], list) and len(columns[0]) > 1 and len(set(map(len, columns))) == 1:
         return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]

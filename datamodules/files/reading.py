@@ -55,7 +55,7 @@ def read_table(path: Path, options: ReadOptions | None = None) -> Table:
         elif isinstance(found, NamedRows):
             table = _of_rows(path, found, options, notes)
         else:
-            table = _of_records(path, found, options)
+            table = table_of_records(path, found, options)
     except (ValueError, *BROKEN) as error:
         raise _named(error, path, options) from error
     if not table.rows:
@@ -169,7 +169,8 @@ def _of_rows(path: Path, found: NamedRows, options: ReadOptions, notes: list[str
     return Table(str(path), columns, numbers, tuple(left_out), hint=hint, header=found.header)
 
 
-def _of_records(path: Path, found: Records, options: ReadOptions) -> Table:
+def table_of_records(path: Path, found: Records, options: ReadOptions) -> Table:
+    """Make a table of records that may have different keys."""
     numbers, kept, left_out = [], [], []
     for number, record in found:
         if isinstance(record, BadRow):

@@ -139,11 +139,14 @@ def _encoder(
     label_names: tuple[str, ...] | None,
     options: LabelOptions,
 ) -> Encoder:
-    if kind == "number":
-        return _number_encoder(columns, options)
     names = column_names(column, table)
     found = [table.find(name) or name for name in names]
     stated = table.label_names.get(found[0])
+    if kind == "number":
+        if stated:
+            message = f"the file names the classes of {column!r} ({shortened(stated)}): no numbers"
+            raise table.fault(message, "label_column")
+        return _number_encoder(columns, options)
     if kind == "several" and len(names) > 1:
         return bit_encoder(tuple(found))
     if kind == "several":

@@ -133,7 +133,7 @@ def test_a_missing_column_never_invites_naming_data(tmp_path):
     [
         (",text,label\n0,a,1\n1,b,0\n", ["column 1", "text", "label"]),
         ("kind,body,,\nham,a,,\nspam,b,,\n", ["kind", "body", "column 3", "column 4"]),
-        (" text , label\na,1\nb,0\n", ["text", "label"]),
+        (" text , label\na,1\nb,0\n,\n,\n", ["text", "label"]),  # empty rows of a spreadsheet
         ('"text","label"\n"1","a","x"\n"2","b","y"\n', ["column 1", "text", "label"]),  # of R
     ],
 )

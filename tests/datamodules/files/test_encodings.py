@@ -23,6 +23,8 @@ def write(path, text, encoding, rows=20):
         *((FRENCH, name) for name in ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252")),
         *((FRENCH, name) for name in ("utf-16-le", "utf-16-be")),
         ("caf\xe9 is nice", "latin-1"),
+        ("El ni\xf1o comi\xf3 la pi\xf1a ma\xf1ana", "cp1252"),
+        ("It\u2019s \xa35 \u2013 ok", "cp1252"),
         *((CHINESE, name) for name in ("gbk", "gb18030", "utf-16")),
         *((JAPANESE, name) for name in ("shift_jis", "euc_jp")),
         *((RUSSIAN, name) for name in ("cp1251", "koi8-r")),

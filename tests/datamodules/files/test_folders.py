@@ -155,6 +155,18 @@ def test_a_flag_is_used_or_named(tmp_path, name):
     assert named == (name != "train.csv")
 
 
+def test_splits_in_one_json_object(tmp_path):
+    fill(
+        tmp_path,
+        "a.json",
+        content='{"train": [{"text": "a"}, {"text": "b"}], "val": [{"text": "c"}]}',
+    )
+    assert sizes(tmp_path / "a.json") == {"train": 2, "validation": 1}
+    fill(tmp_path, "a.json", content='{"train": [{"text": "a"}, 3]}')
+    with pytest.raises(ValueError, match="row 2: is not a JSON object"):
+        read_splits(tmp_path / "a.json")
+
+
 def test_a_folder_that_datasets_cannot_read_is_one_line(tmp_path):
     fill(tmp_path, "state.json", "dataset_info.json", content="{}")
     with pytest.raises(

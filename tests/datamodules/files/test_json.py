@@ -24,6 +24,7 @@ def written(kind: str) -> str:
         "one after another": lambda: "".join(json.dumps(row) for row in ROWS),
         "pretty, one after another": lambda: "\n".join(json.dumps(row, indent=2) for row in ROWS),
         "columns of pandas": lambda: frame.to_json(),
+        "index of pandas": lambda: frame.to_json(orient="index"),
         "split of pandas": lambda: frame.to_json(orient="split"),
         "records of pandas": lambda: frame.to_json(orient="records", lines=True),
         "lists": lambda: json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]}),
@@ -34,7 +35,13 @@ def written(kind: str) -> str:
 
 KINDS = [
     *("lines", "lines with CR", "array", "pretty array", "array of lines", "wrapped"),
-    *("pretty wrapped", "one key", "one after another", "pretty, one after another"),
+    *(
+        "index of pandas",
+        "pretty wrapped",
+        "one key",
+        "one after another",
+        "pretty, one after another",
+    ),
     *("columns of pandas", "split of pandas", "records of pandas", "lists"),
     "a mark and blank lines",
 ]
