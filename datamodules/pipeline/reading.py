@@ -16,6 +16,7 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datamodules import packaged
+from datamodules.pipeline.dealing import reader_of_task
 from datamodules.pipeline.formats import read_file, reader_of
 from datamodules.pipeline.formats.documents import (
     LeftOut,
@@ -167,8 +168,10 @@ def _of_files(source: Source, rank: int, of: int) -> Iterator[Found]:
             continue
         reader = reader_of(file, source.options, alone)
         assert reader is not None
-        for row, raw in read_file(file, reader, source.options):
-            mine = number if whole else number + row
+        task = (rank - number) % of
+        part = None if whole else reader_of_task(file, reader, source.options, task, of)
+        for row, raw in read_file(file, part or reader, source.options):
+            mine = rank if part else number if whole else number + row
             if raw is None or mine % of != rank:
                 continue
             found = raw() if callable(raw) else raw

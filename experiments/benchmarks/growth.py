@@ -92,6 +92,37 @@ def cluster(documents: int) -> Callable[[argparse.Namespace], Measured]:
     return measure
 
 
+def reading(ending: str, tasks: int) -> Callable[[argparse.Namespace], Measured]:
+    """The time of all tasks together, by eight of them if there are more."""
+
+    def measure(asked: argparse.Namespace) -> Measured:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from datamodules.pipeline.locating import Source
+        from datamodules.pipeline.reading import DocumentReader
+
+        rows = [f"document {number} " + "a few words " * 40 for number in range(200_000)]
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / f"rows{ending}"
+            if ending == ".parquet":
+                table = pa.table({"text": rows})
+                pq.write_table(table, path, compression="none", use_dictionary=False)
+            else:
+                path.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+            reader = DocumentReader([Source(str(path))], True, Path(name) / "progress")
+            ranks = range(0, tasks, max(1, tasks // 8))
+
+            def read() -> None:
+                for rank in ranks:
+                    for _ in reader.run(rank=rank, world_size=tasks):
+                        pass
+
+            return timed(len(rows) * len(ranks) // tasks, read) | {"items": len(rows)}
+
+    return measure
+
+
 WORDS = [f"w{number}" for number in range(2000)]
 
 
@@ -109,9 +140,14 @@ CONTESTANTS = {
     },
     **{f"a swap of {words:,} words": swaps(words) for words in (2_000, 20_000)},
     **{f"copies among {count:,} documents": cluster(count) for count in (500, 4_000)},
+    **{
+        f"{ending[1:]} read by {tasks} tasks": reading(ending, tasks)
+        for ending in (".jsonl", ".parquet")
+        for tasks in (1, 64)
+    },
 }
 
 if __name__ == "__main__":
-    columns = [Column("items", "tokens, words or documents", "{:,.0f}")]
+    columns = [Column("items", "tokens, words, documents or rows", "{:,.0f}")]
     columns += [Column("each", "µs each", "{:.3g}"), Column("memory", "bytes a token", "{:.2f}")]
     run_contest("growth", "Growth of single parts", __doc__, CONTESTANTS, columns, rounds=1)

@@ -26,10 +26,11 @@ def read_jsonl(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
     """Yield a parser for each line, so that only the task that a row belongs to parses it."""
     with file.open() as opened:
         for row, line in enumerate(lines_of(opened), 1):
-            yield functools.partial(_parsed, line, row, options) if line.strip() else None
+            yield functools.partial(parsed_row, line, row, options) if line.strip() else None
 
 
-def _parsed(line: bytes, row: int, options: ReadingOptions) -> Raw:
+def parsed_row(line: bytes, row: int, options: ReadingOptions) -> Raw:
+    """Make the document of a line of JSON."""
     try:
         record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError) as error:
@@ -41,8 +42,6 @@ def read_parquet(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
     """Yield a maker of each row's document; only the task that a row belongs to calls it."""
     with file.open() as opened, pq.ParquetFile(opened) as table:
         names = table.schema_arrow.names
-        wanted = [options.text, options.id, "license", "licence"]
-        known = [name for name in wanted if name in names]
         if not has_text(names, options):
             there = ", ".join(names)
             yield Unreadable(
@@ -50,14 +49,20 @@ def read_parquet(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
             )
             return
         row = 0
-        columns = known if options.text in names else None  # a usual name is looked for in all
-        for batch in table.iter_batches(batch_size=256, columns=columns):
+        for batch in table.iter_batches(batch_size=256, columns=columns_of(names, options)):
             for place in range(len(batch)):
                 row += 1
-                yield functools.partial(_made, batch, place, row, options)
+                yield functools.partial(made_row, batch, place, row, options)
 
 
-def _made(batch: Any, place: int, row: int, options: ReadingOptions) -> Raw:
+def columns_of(names: list[str], options: ReadingOptions) -> list[str] | None:
+    """Choose the columns to read; all where the text is looked for under usual names."""
+    wanted = [options.text, options.id, "license", "licence"]
+    return [name for name in wanted if name in names] if options.text in names else None
+
+
+def made_row(batch: Any, place: int, row: int, options: ReadingOptions) -> Raw:
+    """Make the document of a row of a batch."""
     try:
         record = {name: batch.column(name)[place].as_py() for name in batch.schema.names}
     except ValueError as error:
