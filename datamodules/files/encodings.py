@@ -26,6 +26,10 @@ _WINDOWS |= {"iso8859-9": "cp1254", "iso8859-8": "cp1255", "iso8859-6": "cp1256"
 # Short texts look like these more often than they are.
 _RARE = {f"iso8859-{number}" for number in (3, 4, 10, 13, 14, 15, 16)}
 _UNDECODED = re.compile("[\udc80-\udcff]")
+# The most frequent characters of Chinese, simplified and traditional.
+_FREQUENT = re.compile(
+    "[的一是不了在人有我他这這个個们們中来來上大为為和国國地到说說时時要就会會可也你对對好很]"
+)
 
 
 def text_lines(inside: Content, encoding: str) -> Iterator[str]:
@@ -134,8 +138,15 @@ def _other_than_utf8(data: bytes) -> str:
     controls = re.search("[\x80-\x9f]", telling.decode(name, "replace"))
     found = _WINDOWS.get(name, "cp1252") if name[:7] == "iso8859" and controls else name
     found = _SUPERSETS.get(found, "cp1252" if found in _RARE else found)
+    if found in ("gb18030", "big5"):  # nearly all bytes of the one are valid in the other
+        found = max(("gb18030", "cp950"), key=lambda name: _frequent(telling, name))
     same = telling.decode(found, "replace") == telling.decode("cp1252", "replace")
     return "cp1252" if same else found
+
+
+def _frequent(data: bytes, encoding: str) -> int:
+    """The number of frequent Chinese characters in a text of this encoding."""
+    return len(_FREQUENT.findall(data.decode(encoding, "replace")))
 
 
 def _detect(data: bytes) -> str:

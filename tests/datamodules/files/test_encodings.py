@@ -6,6 +6,7 @@ from datamodules.files import ReadOptions, read_table
 
 RUSSIAN = "Очень хороший фильм, мне понравилось"
 CHINESE = "房间很小，早餐很好。价格太高了，不推荐这家酒店"
+TRADITIONAL = "這部電影非常好看，我還想再看一次"
 JAPANESE = "部屋は小さいですが、朝食はとても良かったです"
 KOREAN = "방은 작지만 아침 식사는 아주 좋았습니다"
 FRENCH = "Le café était très agréable – déjà réservé pour l’été"
@@ -26,6 +27,8 @@ def write(path, text, encoding, rows=20):
         ("El ni\xf1o comi\xf3 la pi\xf1a ma\xf1ana", "cp1252"),
         ("It\u2019s \xa35 \u2013 ok", "cp1252"),
         *((CHINESE, name) for name in ("gbk", "gb18030", "utf-16")),
+        (TRADITIONAL, "big5"),
+        (TRADITIONAL, "gb18030"),
         *((JAPANESE, name) for name in ("shift_jis", "euc_jp")),
         *((RUSSIAN, name) for name in ("cp1251", "koi8-r")),
         (KOREAN, "euc_kr"),
