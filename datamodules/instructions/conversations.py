@@ -35,6 +35,8 @@ def fields_of(message: Message) -> dict[str, Any]:
 
 def with_fields(message: Message, fields: dict[str, Any]) -> Message:
     """Set the further keys of a message."""
+    if not fields and not message.fields:
+        return message
     return message._replace(fields=json.dumps(fields, ensure_ascii=False) if fields else "")
 
 

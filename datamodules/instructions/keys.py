@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 # Column names of Chinese data sets.
@@ -27,43 +28,48 @@ class Keys:
     """
 
     def __init__(self, values: dict[str, Any], unread: Counter[str], place: str = "") -> None:
-        self._values = {normalize(name): (name, value) for name, value in values.items()}
+        self._names = {normalize(name): name for name in values}
+        given = {key: values[name] for key, name in self._names.items()}
+        self._values = {key: value for key, value in given.items() if value is not None}
+        self._filled = {
+            key: value
+            for key, value in self._values.items()
+            if value or not isinstance(value, str | list | tuple | dict)
+        }
         self._unread, self._place = unread, place
         self._taken: set[str] = set()
 
     def has(self, *names: str) -> bool:
-        """Whether one of these keys has a value."""
-        return any(self.find(name) is not None for name in names)
+        """Whether one of these keys has a value that is not empty."""
+        return not self._filled.keys().isdisjoint(names)
 
     def named(self, *names: str) -> str | None:
-        """The first of these keys that is there, if with an empty value."""
-        there = (n for n in names if self._values.get(n, (n, None))[1] is not None)
-        return next(there, None)
+        """The first of these keys that has a value, if an empty one."""
+        return next((name for name in names if name in self._values), None)
 
     def there(self, *names: str) -> bool:
         """Whether one of these keys is there, with a value or not."""
-        return any(name in self._values for name in names)
+        return not self._names.keys().isdisjoint(names)
 
     def find(self, name: str) -> Any:
         """The value of a key, or None if it is missing or empty."""
-        value = self._values.get(name, (name, None))[1]
-        return None if isinstance(value, str | list | tuple | dict) and not value else value
+        return self._filled.get(name)
 
     def take(self, *names: str) -> Any:
         """The value of the first of these keys that has one."""
         for name in names:
-            if (value := self.find(name)) is not None:
+            if name in self._filled:
                 self._taken.add(name)
-                return value
+                return self._filled[name]
         return None
 
     def close(self) -> None:
         """Count the keys that were not taken."""
-        for key, (name, _) in self._values.items():
-            if key not in self._taken and self.find(key) is not None:
-                self._unread[f"{self._place}{name}"] += 1
+        for key in self._filled.keys() - self._taken:
+            self._unread[f"{self._place}{self._names[key]}"] += 1
 
 
+@lru_cache(4096)  # the same few in each record
 def normalize(name: str) -> str:
     """The form of a key by which it is looked up."""
     plain = str(name).strip().lower()

@@ -89,15 +89,15 @@ def _is_list(value: Any) -> bool:
 
 
 def _refuse(keys: Keys) -> None:
-    for name in _PREFERENCE:
-        if keys.has(name):
-            raise ValueError(
-                f"preference data: {name!r} says which response is better, and only one response "
-                "is learned; keep that one, as output or in messages"
-            )
-    for name in _NOT_TEXT:
-        if keys.has(name):
-            raise ValueError(f"{name!r} is not a text: only texts are read")
+    if keys.has(*_PREFERENCE):
+        name = next(name for name in _PREFERENCE if keys.has(name))
+        raise ValueError(
+            f"preference data: {name!r} says which response is better, and only one response is "
+            "learned; keep that one, as output or in messages"
+        )
+    if keys.has(*_NOT_TEXT):
+        name = next(name for name in _NOT_TEXT if keys.has(name))
+        raise ValueError(f"{name!r} is not a text: only texts are read")
     if isinstance(keys.find("label"), bool):
         raise ValueError(
             "preference data: 'label' says whether the response is good; keep the good ones and "

@@ -31,7 +31,8 @@ SYSTEM_KEYS = (
 REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")
 _LEARNED_KEYS = ("weight", "train", "training", "trainable", "loss")  # OpenAI, axolotl, ms-swift
 # The keys of a message that change its meaning, and that no template takes.
-_REFUSED = "images image videos video audios audio refusal loss_scale train_detail training_detail"
+_REFUSED = """images image videos video audios audio refusal loss_scale train_detail
+    training_detail""".split()
 # The names of question and answer in a turn that holds both.
 _PAIRS = (
     ("question", "instruction", "prompt", "query", "input", *_NAMES["user"].split()),
@@ -86,9 +87,9 @@ def is_turns(value: Any) -> bool:
 
 
 def _messages(keys: Keys, learned: bool) -> Iterator[Message]:
-    for name in _REFUSED.split():
-        if keys.has(name):
-            raise ValueError(f"{name!r} is not supported: remove it, or the record")
+    if keys.has(*_REFUSED):
+        name = next(name for name in _REFUSED if keys.has(name))
+        raise ValueError(f"{name!r} is not supported: remove it, or the record")
     if (typed := keys.take(*_ROLE_KEYS)) is not None:
         yield _message(keys, str(typed), learned)
         return
@@ -132,10 +133,12 @@ def _message(keys: Keys, typed: str, learned: bool) -> Message:
 
 def _is_learned(keys: Keys, role: str, learned: bool) -> bool:
     """Read whether a message counts in the loss. Of the assistant's, all do by default."""
+    if not keys.has(*_LEARNED_KEYS):
+        return learned
     values = [(name, keys.take(name)) for name in _LEARNED_KEYS if keys.has(name)]
     for name, value in values:
         if value not in (0, 1):
             raise ValueError(f"{name!r} is {value!r:.40}: it must be 0 or 1, or true or false")
         if value and role != "assistant":
             raise ValueError(f"{name!r} of a message of {role}: only responses are learned")
-    return all(value for _, value in values) if values else learned
+    return all(value for _, value in values)
