@@ -21,7 +21,7 @@ from datatrove.pipeline.dedup import (
     MinhashDedupSignature,
 )
 from datatrove.utils.logging import logger
-from multiprocess import forkserver
+from multiprocess import forkserver, get_all_start_methods
 
 from datamodules.optional import require
 from datamodules.pipeline import reading
@@ -103,7 +103,8 @@ def run(settings: Settings, plan: list[Stage]) -> None:
     logger.remove()
     workers = settings.workers or os.cpu_count() or 1
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    if workers > 1:
+    forks = "forkserver" in get_all_start_methods()  # not on Windows
+    if workers > 1 and forks:
         _start_forkserver(settings.work / "logs" / "workers.txt")
     if settings.executor == "ray":
         _join_ray(workers)
@@ -112,6 +113,8 @@ def run(settings: Settings, plan: list[Stage]) -> None:
         options: dict[str, Any] = {"logging_dir": str(logs), "tasks": stage.tasks}
         options["workers"] = min(workers, stage.tasks)
         executor = _Ray if settings.executor == "ray" and stage.tasks > 1 else _Local
+        if executor is _Local and not forks:
+            options["start_method"] = "spawn"
         label = f"{number}/{len(plan)} {stage.name}"
         with shown(label, stage.tasks, logs, settings.work / "progress" / stage.name):
             try:
