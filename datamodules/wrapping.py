@@ -2,37 +2,28 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
-_EXACT = 0.7  # of the lines are full to the character in type of one width
-_SLACK = 0.08  # proportional type fills its lines to a different number of characters
-_WIDTHS = (28, 160)  # of Latin text, in characters
-_CHINESE_WIDTHS = (12, 80)
-_FENCE = re.compile(r"\s*(?:```|~~~)")
-_QUOTED = re.compile(r"(?:> ?)+")
-_TABLE = re.compile(r"^\s*[|+]|\S(?: {3,}|\t)\S.*\S(?: {3,}|\t)\S")
+from datamodules.wrapped_lines import (
+    ENDS,
+    QUOTED,
+    WIDE,
+    Width,
+    blocks,
+    goes_on,
+    is_table,
+    pairs_of,
+    wrapped_width,
+)
+
+_FILLED = 0.15  # lines that a person has filled are not all full
+_SPACED = 12  # lines to a block of lines, on average
 _HEADING = re.compile(r"#{1,6} ")
 _BULLET = re.compile(r"\s*(?:[-*+•·–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+\S")
-_ENDS = re.compile(r"""[.!?:;。！？：；…][\])"'”’»」』*_]*$""")
-_PROSE = re.compile(r"[,.;:!?]\s|[，。；：！？、]|[^\W\d_]-$")
-_OPENING = "\"'“‘«([{*_„「『"
 _PAGE_NUMBER = re.compile(r"\W*(?:page )?(?:\d{1,4}|[ivxlc]{1,7})\W*$", re.I)
 _HYPHENATED = re.compile(r"([^\W\d_]+)-$")
 _JOINING = frozenset("and or to und oder et ou y o e".split())
-_WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef]")  # Chinese and Japanese, without spaces
-_FIRST_WORD = re.compile(r"[^\s\u2e80-\u9fff\uff00-\uffef]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-
-
-class _Pair(NamedTuple):
-    """Two lines that follow each other: the length of the first, without and with more words."""
-
-    first: str
-    second: str
-    least: int
-    most: int
 
 
 def join_wrapped(text: str) -> str | None:
@@ -52,128 +43,42 @@ def join_wrapped(text: str) -> str | None:
     return None if width is None else _Joined(lines, width).text()
 
 
-class _Width(NamedTuple):
-    """The number of characters at which lines were wrapped, give or take a share of it."""
-
-    characters: int
-    slack: float
-
-    def fits(self, pair: _Pair) -> bool:
-        """Whether the first line is full: it fits into the width, and with the next word not."""
-        low, high = self.characters * (1 - self.slack), self.characters * (1 + self.slack)
-        return pair.least <= high and pair.most >= low
-
-
-def wrapped_width(lines: list[str]) -> _Width | None:
-    """Find the width at which lines were wrapped; None if they were not."""
-    pairs = [pair for block, code in _blocks(lines) if not code for pair in _pairs(block)]
-    if len(pairs) < 3 or sum(pair.least for pair in pairs) > 2 * _WIDTHS[1] * len(pairs):
-        return None
-    width = _common_width(pairs, 0)
-    full = [pair for pair in pairs if width.fits(pair)]
-    if len(full) < _EXACT * len(pairs):
-        width = _common_width(pairs, _SLACK / 2)._replace(slack=_SLACK)
-        full = [pair for pair in pairs if width.fits(pair)]
-    chinese = sum(_WIDE.search(pair.first) is not None for pair in full) * 2 > len(full)
-    low, high = _CHINESE_WIDTHS if chinese else _WIDTHS
-    if len(full) * 3 < len(pairs) or len(full) < 3 or not low <= width.characters <= high:
-        return None
-    going_on = sum(_goes_on(pair.second) for pair in full)
-    unfinished = sum(not _ENDS.search(pair.first) for pair in full)
-    prose = sum(_PROSE.search(pair.first) is not None for pair in full)
-    is_prose = going_on >= 0.4 * len(full) and prose >= 0.25 * len(full)
-    return width if is_prose and unfinished * 2 >= len(full) else None
-
-
-def _common_width(pairs: list[_Pair], slack: float) -> _Width:
-    """The width at which most of the first lines are full."""
-    steps: Counter[int] = Counter()
-    for pair in pairs:
-        steps[int(pair.least * (1 - slack))] += 1
-        steps[int(pair.most * (1 + slack)) + 1] -= 1
-    width = covered = best = 0
-    for place in sorted(steps):
-        covered += steps[place]
-        if covered > best:
-            best, width = covered, place
-    return _Width(width, slack)
-
-
-def _blocks(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
-    """Groups of lines without a blank line, and whether each is code between fences."""
-    block: list[str] = []
-    code = False
-    for line in lines:
-        fence = _FENCE.match(line) is not None
-        if (fence and not code) or not (line.strip() or code):
-            if block:
-                yield block, code
-            block, code = [], fence
-            if not fence:
-                continue
-        elif fence:
-            yield [*block, line], True
-            block, code = [], False
-            continue
-        block.append(line)
-    if block:
-        yield block, code
-
-
-def _pairs(block: list[str]) -> Iterator[_Pair]:
-    if len(block) < 2 or _is_table(block):
-        return
-    for first, second in pairwise(block):
-        chinese = _WIDE.search(first) is not None
-        if chinese or " " in first.strip():
-            word = _FIRST_WORD.match(_QUOTED.sub("", second.strip()))
-            more = len(word[0]) + (not chinese) if word else 1
-            yield _Pair(first, second, len(first), len(first) + more)
-
-
-def _is_table(block: list[str]) -> bool:
-    return sum(_TABLE.search(line) is not None for line in block) * 2 >= len(block)
-
-
-def _goes_on(line: str) -> bool:
-    """Whether a line begins as the middle of a sentence does."""
-    start = _QUOTED.sub("", line.strip()).lstrip(_OPENING)[:1]
-    return start.islower() or _WIDE.match(start) is not None
-
-
 class _Joined:
     """The paragraphs of a text that was wrapped at ``width``."""
 
-    def __init__(self, lines: list[str], width: _Width) -> None:
+    def __init__(self, lines: list[str], width: Width) -> None:
         self.width, self.lines = width, lines
+        sizes = [len(block) for block, code in blocks(lines) if not code]
+        # Where blank lines part the paragraphs, a full line that ends a sentence ends nothing else.
+        self.spaced = len(sizes) > 2 and sum(sizes) <= _SPACED * len(sizes)
         self.words: Counter[str] | None = None
 
     def text(self) -> str:
         done: list[str] = []
         cut_off = False  # whether the last paragraph breaks off, as it does at the end of a page
         numbers: list[str] = []  # between the two halves of such a paragraph
-        for block, code in _blocks(self.lines):
-            parts = block if code or _is_table(block) else self._paragraphs(block)
+        for block, code in blocks(self.lines):
+            parts = block if code or is_table(block) else self._paragraphs(block)
             if cut_off and len(parts) == 1 and _PAGE_NUMBER.match(parts[0]):
                 numbers.append(parts[0])
                 continue
-            if cut_off and not code and _goes_on(parts[0]) and not _BULLET.match(parts[0]):
+            if cut_off and not code and goes_on(parts[0]) and not _BULLET.match(parts[0]):
                 before, line_break, last = done[-1].rpartition("\n")
                 joined = self._join(last, parts[0])
                 done[-1] = "\n".join([before + line_break + joined, *parts[1:]])
             else:
                 done += [*numbers, "\n".join(parts)]
             numbers = []
-            full = len(block[-1]) >= self.width.characters * 0.75 and not _ENDS.search(block[-1])
-            cut_off = full and not code and not _is_table(block)
+            full = len(block[-1]) >= self.width.characters * 0.75 and not ENDS.search(block[-1])
+            cut_off = full and not code and not is_table(block)
         return "\n\n".join([*done, *numbers])
 
     def _paragraphs(self, block: list[str]) -> list[str]:
-        pairs = [pair for pair in _pairs(block) if not _BULLET.match(pair.second)]
-        full = sum(self.width.fits(pair) for pair in pairs)
+        pairs = [pair for pair in pairs_of(block) if not _BULLET.match(pair.second)]
+        full = sum(self.width.fits(pair, _FILLED) for pair in pairs)
         if full * 2 < len(pairs) or not full:
             return block
-        if len(pairs) > 3 and not any(_goes_on(line) for line in block[1:]):
+        if len(pairs) > 3 and not any(goes_on(line) for line in block[1:]):
             return block  # verse, of which each line has a capital
         parts, margin = [block[0]], min(len(line) - len(line.lstrip()) for line in block)
         items = _BULLET.match(block[0]) is not None
@@ -187,9 +92,10 @@ class _Joined:
 
     def _starts_anew(self, first: str, second: str, margin: int, items: bool) -> bool:
         """Whether a line begins a paragraph, a list item or a heading of its own."""
-        ended = _ENDS.search(first) is not None
-        pair = next(_pairs([first, second]), None)
-        full = pair is not None and self.width.fits(pair)
+        ended = ENDS.search(first) is not None
+        pair = next(pairs_of([first, second]), None)
+        exact = self.width.exact and not self.spaced
+        full = pair is not None and self.width.fits(pair, 0 if exact else _FILLED)
         if _HEADING.match(second) or _HEADING.match(first):
             return True
         if not any(map(str.isalnum, second)) or not any(map(str.isalnum, first)):
@@ -201,17 +107,17 @@ class _Joined:
         indent = len(second) - len(second.lstrip())
         if indent >= margin + 2 and indent > len(first) - len(first.lstrip()) and ended:
             return True
-        if full:
-            return False
-        return ended or not _goes_on(second)
+        if full or goes_on(second):
+            return ended and not full
+        return ended or len(first) < self.width.characters * 0.7
 
     def _join(self, first: str, second: str) -> str:
-        second = _QUOTED.sub("", second.lstrip()) if _quotes(second) else second.lstrip()
+        second = QUOTED.sub("", second.lstrip()) if _quotes(second) else second.lstrip()
         if first.endswith("\u00ad"):
             return first[:-1] + second
         if first.endswith(("--", "—")) or second.startswith(("--", "—")):
             return first + second
-        if _WIDE.search(first) and not (first[-1:].isascii() and second[:1].isalpha()
+        if WIDE.search(first) and not (first[-1:].isascii() and second[:1].isalpha()
                                         and second[:1].isascii()):  # fmt: skip
             return first + second
         hyphen, rest = _HYPHENATED.search(first), _WORD.match(second)
@@ -238,5 +144,5 @@ class _Joined:
 
 def _quotes(line: str) -> str:
     """The marks of quotation, as in mail, at the start of a line."""
-    found = _QUOTED.match(line)
+    found = QUOTED.match(line)
     return found[0].replace(" ", "") if found else ""

@@ -62,6 +62,42 @@ def test_quoted_mail_keeps_one_mark():
     assert join_wrapped(reply) == "On Monday, Ann wrote:\n" + expected
 
 
+MAIL = """From: Ann <ann@example.org>
+Subject: Re: the nets
+
+Hi Bo,
+
+On Sunday, Bo wrote:
+> I think that we should mend the nets before the ferry leaves, because
+> nobody will have the time to do so in the summer, and the children are
+> at school until noon.
+>> and who pays for the twine?
+
+I agree with that. The nets have been lying there since the winter, and
+it would be a shame to lose another season. Please bring:
+
+  * twine, and
+  * the key of the shed
+
+Let me know whether Thursday is fine; I will be at the harbour from
+Nine Elms, and the dog will be there.
+As well as the boy.
+
+Best,
+Ann
+
+--
+Ann Example"""
+
+
+def test_mail_that_a_person_has_filled():
+    joined = join_wrapped(MAIL)
+    expected = MAIL
+    for end in ("because\n> ", "are\n> ", "and\n", "from\n"):
+        expected = expected.replace(end, end.split("\n")[0] + " ", 1)
+    assert joined is not None and joined.split("\n") == expected.split("\n")
+
+
 def test_verse_lists_headings_tables_and_code_between_wrapped_prose_keep_their_lines():
     table = "name      age   place\nAnn       31    Ghent\nBo        8     Rome"
     alone = [VERSE, textwrap.indent(VERSE, "    "), CODE, LIST, "## The harbour", table]
@@ -116,6 +152,7 @@ NOT_WRAPPED = {
     "paragraphs": "\n".join(PARAGRAPHS * 3),
     "dialogue": "\n".join(f'"And then?" asked {name}.' for name in ("Ann", "Bo", "she", "he") * 5),
     "code": "\n".join(["def mend(nets):", "    for net in nets:", "        net.mend()"] * 5),
+    "rows": "\n".join(f"row {i},some text here, {i * 7}" for i in range(50)),
     "table": "\n".join(f"row {i},some text here,{i * 7}" for i in range(50)),
     "names": "\n".join(["apples and pears", "plums of the south", "cherries and their kin"] * 9),
     "base64": "\n".join(["d2hhdCBpcyB0aGlzLCBhbmQgd2h5IGlzIGl0IGhlcmU"] * 9),
