@@ -6,9 +6,9 @@ are read by every task.
 
 import functools
 from collections.abc import Iterator
-from itertools import repeat
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,13 +18,17 @@ from datamodules.pipeline.formats.opening import PACKED, SourceFile
 from datamodules.pipeline.formats.tables import columns_of, made_row, parsed_row
 
 LARGE = 64_000_000  # bytes; the rows of smaller files are dealt out one by one
-_CHUNK = 1 << 24  # bytes in which line feeds are counted at once
+_CHUNK = 1 << 18  # bytes in which line feeds are counted at once
+_LINE_FEED = 10
 
 
-def reader_of_task(
+NumberedRows = Iterator[tuple[int, RawRow]]  # from 0; None is a blank line
+
+
+def rows_of_task(
     file: SourceFile, reader: Reader, options: ReadingOptions, task: int, of: int
-) -> Reader | None:
-    """Make a reader of a task's part of a file, which yields None for every other row.
+) -> NumberedRows | None:
+    """Read a task's part of a file, each row with its number in the file.
 
     Args:
         file: The file.
@@ -40,11 +44,11 @@ def reader_of_task(
     if of < 2 or not plain or file.path.stat().st_size < LARGE:
         return None
     if reader is read_jsonl:
-        return functools.partial(_lines, task=task, of=of)
+        return _lines(file, options, task, of)
     return _row_groups(file, options, task, of) if reader is read_parquet else None
 
 
-def _lines(file: SourceFile, options: ReadingOptions, task: int, of: int) -> Iterator[RawRow]:
+def _lines(file: SourceFile, options: ReadingOptions, task: int, of: int) -> NumberedRows:
     """Yield the lines that begin in every ``of``-th of some blocks of bytes."""
     size, row = file.path.stat().st_size, 0
     block = -(-size // (4 * of))
@@ -52,16 +56,15 @@ def _lines(file: SourceFile, options: ReadingOptions, task: int, of: int) -> Ite
         for number, first in enumerate(range(0, size, block)):
             last = min(size, first + block)
             if number % of != task:
-                count = _line_starts(opened, first, last)
-                yield from repeat(None, count)
-                row += count
+                row += _line_starts(opened, first, last)
                 continue
             opened.seek(max(0, first - 1))
             if first:
                 opened.readline()  # up to the first line that begins in the block
             while opened.tell() < last and (line := opened.readline()):
                 row += 1
-                yield functools.partial(parsed_row, line, row, options) if line.strip() else None
+                parse = functools.partial(parsed_row, line, row, options)
+                yield row - 1, parse if line.strip() else None
 
 
 def _line_starts(opened: Any, first: int, last: int) -> int:
@@ -70,41 +73,41 @@ def _line_starts(opened: Any, first: int, last: int) -> int:
     place, stop = max(0, first - 1), last - 1
     opened.seek(place)
     while place < stop and (data := opened.read(min(_CHUNK, stop - place))):
-        count += data.count(b"\n")
+        count += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED))
         place += len(data)
     return count
 
 
-def _row_groups(file: SourceFile, options: ReadingOptions, task: int, of: int) -> Reader | None:
+def _row_groups(
+    file: SourceFile, options: ReadingOptions, task: int, of: int
+) -> NumberedRows | None:
     try:
         with pq.ParquetFile(file.path) as table:
-            groups = table.num_row_groups
+            counts = [table.metadata.row_group(n).num_rows for n in range(table.num_row_groups)]
             names = table.schema_arrow.names
     except (OSError, pa.ArrowException):  # the reader of all of it says what is wrong
         return None
-    if not has_text(names, options):
-        return None
-    # Of fewer row groups than tasks, each is shared by some of them, row by row.
-    mine = dict.fromkeys(range(task, groups, of), (0, 1))
-    if groups < of:
-        mine = {task % groups: (task // groups, -(-(of - task % groups) // groups))}
+    return _rows_of_groups(file, options, counts, task, of) if has_text(names, options) else None
 
-    def read(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
-        row = 0
-        with pq.ParquetFile(file.path) as table:
-            columns = columns_of(names, options)
-            for number in range(groups):
-                count = table.metadata.row_group(number).num_rows
-                if number not in mine:
-                    yield from repeat(None, count)
-                    row += count
-                    continue
-                part, parts = mine[number]
-                batches = table.iter_batches(256, row_groups=[number], columns=columns)
-                places = ((batch, place) for batch in batches for place in range(len(batch)))
-                for inside, (batch, place) in enumerate(places):
-                    row += 1
-                    own = inside % parts == part
-                    yield functools.partial(made_row, batch, place, row, options) if own else None
 
-    return read
+def _rows_of_groups(
+    file: SourceFile, options: ReadingOptions, counts: list[int], task: int, of: int
+) -> NumberedRows:
+    """Yield the rows of every ``of``-th row group.
+
+    Of fewer row groups than tasks, each is shared by some of them, row by row.
+    """
+    groups, part, parts = range(task, len(counts), of), 0, 1
+    if 0 < len(counts) < of:
+        number, part = task % len(counts), task // len(counts)
+        groups, parts = range(number, number + 1), -(-(of - number) // len(counts))
+    with pq.ParquetFile(file.path) as table:
+        columns = columns_of(table.schema_arrow.names, options)
+        for number in groups:
+            row = sum(counts[:number])
+            for batch in table.iter_batches(256, row_groups=[number], columns=columns):
+                start = row - sum(counts[:number])
+                for place in range((part - start) % parts, len(batch), parts):
+                    at = row + place
+                    yield at, functools.partial(made_row, batch, place, at + 1, options)
+                row += len(batch)

@@ -16,8 +16,8 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datamodules import packaged
-from datamodules.pipeline.dealing import reader_of_task
-from datamodules.pipeline.formats import read_file, reader_of
+from datamodules.pipeline.dealing import rows_of_task
+from datamodules.pipeline.formats import read_file, reader_of, with_broken_end
 from datamodules.pipeline.formats.documents import (
     LeftOut,
     Raw,
@@ -169,9 +169,10 @@ def _of_files(source: Source, rank: int, of: int) -> Iterator[Found]:
         reader = reader_of(file, source.options, alone)
         assert reader is not None
         task = (rank - number) % of
-        part = None if whole else reader_of_task(file, reader, source.options, task, of)
-        for row, raw in read_file(file, part or reader, source.options):
-            mine = rank if part else number if whole else number + row
+        part = None if whole else rows_of_task(file, reader, source.options, task, of)
+        rows = read_file(file, reader, source.options) if part is None else with_broken_end(part)
+        for row, raw in rows:
+            mine = rank if part is not None else number if whole else number + row
             if raw is None or mine % of != rank:
                 continue
             found = raw() if callable(raw) else raw

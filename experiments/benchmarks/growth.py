@@ -107,7 +107,8 @@ def reading(ending: str, tasks: int) -> Callable[[argparse.Namespace], Measured]
             path = Path(name) / f"rows{ending}"
             if ending == ".parquet":
                 table = pa.table({"text": rows})
-                pq.write_table(table, path, compression="none", use_dictionary=False)
+                options: dict = {"compression": "none", "use_dictionary": False}
+                pq.write_table(table, path, row_group_size=2_000, **options)
             else:
                 path.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
             reader = DocumentReader([Source(str(path))], True, Path(name) / "progress")

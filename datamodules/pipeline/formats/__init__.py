@@ -95,9 +95,14 @@ def read_file(
     file: SourceFile, reader: Reader, options: ReadingOptions
 ) -> Iterator[tuple[int, RawRow]]:
     """Read the rows of a file, numbered from 0; a broken end is an ``Unreadable``."""
+    yield from with_broken_end(enumerate(reader(file, options)))
+
+
+def with_broken_end(rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
+    """Put an ``Unreadable`` in the place of the error in which reading numbered rows ends."""
     row = -1
     try:
-        for row, raw in enumerate(reader(file, options)):
+        for row, raw in rows:
             yield row, raw
     except (OSError, EOFError, zlib.error, LZMAError, BadZipFile, pa.ArrowException) as error:
         reason = "ends in the middle" if isinstance(error, EOFError) else str(error).split("\n")[0]

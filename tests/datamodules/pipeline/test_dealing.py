@@ -95,8 +95,8 @@ def test_small_and_compressed_files_are_dealt_row_by_row(tmp_path, monkeypatch):
     path = tmp_path / "rows.jsonl"
     write_lines(path)
     settings = ReadingOptions(), 0, 4
-    assert dealing.reader_of_task(SourceFile(path, "rows.jsonl"), read_jsonl, *settings)
+    assert dealing.rows_of_task(SourceFile(path, "rows.jsonl"), read_jsonl, *settings)
     packed = SourceFile(tmp_path / "rows.jsonl.gz", "rows.jsonl.gz")
-    assert dealing.reader_of_task(packed, read_jsonl, *settings) is None
+    assert dealing.rows_of_task(packed, read_jsonl, *settings) is None
     monkeypatch.setattr(dealing, "LARGE", 64_000_000)
-    assert dealing.reader_of_task(SourceFile(path, "rows.jsonl"), read_jsonl, *settings) is None
+    assert dealing.rows_of_task(SourceFile(path, "rows.jsonl"), read_jsonl, *settings) is None
