@@ -133,9 +133,9 @@ def _open(path: Path, options: ReadOptions, notes: list[str]) -> _Binary | Named
     start = next(filter(str.strip, text_chunks(inside, encoding, HEAD)), "")
     if not start:
         raise ValueError("is empty: add a header and rows, or give another file")
-    for sign, fault_ in NO_DATA.items():
+    for sign, reason in NO_DATA.items():
         if start.lstrip().lower().startswith(sign):
-            raise ValueError(fault_)
+            raise ValueError(reason)
     if inside.suffix in (".xls", ".ods", ".pdf", ".docx", ".html"):
         raise ValueError(f"unknown format {inside.suffix!r}: use one of {FORMATS}")
     named = inside.suffix in (".csv", ".tsv", ".tab", ".psv", ".txt")
