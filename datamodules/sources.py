@@ -59,6 +59,8 @@ def read(
             bad_rows = options.bad_rows if options else "stop"
             dataset = hub.to_dataset(found, *columns, kind, bad_rows, label_options)
             return "hub", hub.source(repo, config, found), dataset
+    if label_options and (given := label_options.given()):
+        raise ValueError(f"--data.{given[0]}: bundled labels are in order: leave it out")
     splits, name = bundled()
     if kind == "none":
         unlabelled = {key: replace(split, labels=None) for key, split in splits.splits.items()}

@@ -128,7 +128,11 @@ def _complete(dataset: Dataset, table: Table, stratified: bool) -> Dataset:
         )
         raise table.fault(f"{message} (--model.task Regression)", "label_column")
     if empty:
-        message = f"{len(unique.texts)} different texts are too few to be split by their hash"
+        count, first = (
+            len(set(map(normalized, unique.texts))),
+            " first" * (unique.pairs is not None),
+        )
+        message = f"{count:,} different{first} texts are too few to be split by their hash"
         raise table.fault(f"{message}, no {empty[0]} text: add some, or give a folder", "source")
     if dataset.kind == "class":
         check_two_classes(table, parts["train"].labels or [])
@@ -177,6 +181,8 @@ def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -
             message = "validation and test have every text of train: give other files"
             raise tables["train"].fault(message, "drop_shared")
         splits["train"] = splits["train"].take(kept)
+        if dataset.kind == "class":
+            check_two_classes(tables["train"], splits["train"].labels or [])
     return replace(dataset, splits=splits, warnings=warnings, counts=counts)
 
 

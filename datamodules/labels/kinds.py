@@ -30,12 +30,14 @@ class LabelOptions:
         Raises:
             ValueError: With the flag to leave out.
         """
-        for flag, given, kinds in (
-            ("label_delimiter", self.delimiter != "auto", ("class", "several")),
-            ("unlabelled", self.unlabelled is not None, ("class", "several", "number")),
-        ):
-            if given and kind not in kinds:
-                raise ValueError(f"--data.{flag}: the task reads no such labels; leave it out")
+        for flag in self.given():
+            if kind == "none" or (flag, kind) == ("label_delimiter", "number"):
+                raise ValueError(f"--data.{flag}: the task reads no such labels: leave it out")
+
+    def given(self) -> list[str]:
+        """The flags of the reading of labels that are set."""
+        delimiter = ["label_delimiter"] * (self.delimiter != "auto")
+        return delimiter + ["unlabelled"] * (self.unlabelled is not None)
 
 
 class Unusable(NamedTuple):

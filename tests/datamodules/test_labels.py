@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from datamodules import tables
+from datamodules import RottenTomatoes, tables
 from datamodules.labels import LabelOptions
 from datamodules.text_splits import Dataset
 from tests import tiny
@@ -147,10 +147,10 @@ def test_a_column_of_zeros_and_ones_for_each_label(tmp_path):
 def test_no_labels_from_lines_of_text(tmp_path, bert):
     (tmp_path / "train.txt").write_text("one line\n\nanother line\r\na third\n")
     (tmp_path / "dev.txt").write_text("a fourth\n")
-    data = tiny.read(tmp_path, bert, labels="none")
-    assert data.dataset.splits["train"].texts == ["one line\nanother line\na third"]
-    assert "labels" not in data._rows["train"].__getitems__([0])
-    assert data.facts()["labels"] == [] and len(data._rows["train"]) == 1
+    data = tiny.read(tmp_path, bert, labels="none", text_column="text")
+    assert data.dataset.splits["train"].texts == ["one line", "another line", "a third"]
+    assert "labels" not in data._rows["train"].__getitems__([0, 1])
+    assert data.facts()["labels"] == [] and len(data._rows["train"]) == 3
     assert data.preflight(colour=False) == ""
 
 
@@ -199,9 +199,20 @@ def test_a_name_that_only_validation_has(tmp_path):
         read(folder, "several")
 
 
-def test_bundled_classes_are_no_numbers(bert):
-    from datamodules import RottenTomatoes
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        ({"unlabelled": "-", "labels": "none"}, "unlabelled"),
+        ({"label_delimiter": ";", "labels": "number"}, "label_delimiter"),
+        ({"unlabelled": "-"}, "unlabelled"),  # of bundled data
+    ],
+)
+def test_flags_without_an_effect_are_refused(settings, flag):
+    with pytest.raises(ValueError, match=f"^--data.{flag}: .*: leave it out$"):
+        _ = RottenTomatoes(source="bundled", **settings).dataset
 
+
+def test_bundled_classes_are_no_numbers(bert):
     data = RottenTomatoes(source="bundled", labels="number")
     data.bundled = lambda: (Dataset({}, ("no", "yes"), []), "reviews")
     with pytest.raises(ValueError, match="has one class a row, which that task cannot use"):
