@@ -95,7 +95,7 @@ def test_a_response_of_weight_0_is_not_learned(template, end):
     last[3] = last[3]._replace(learned=False)
     (encoded,) = chat.encode(tokenizer, [tuple(last)])
     assert learned(tokenizer, encoded) == ["Quito" + end]
-    assert tokenizer.decode(encoded.ids[encoded.end]) == end
+    assert tokenizer.decode(encoded.ids[encoded.end]) == end and encoded.supervised[encoded.end]
 
 
 def test_a_question_of_weight_0_is_no_matter_but_where_all_is_learned():

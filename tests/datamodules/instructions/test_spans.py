@@ -91,6 +91,12 @@ def test_a_template_that_does_not_write_what_was_said_is_refused(fault):
         spans.find_spans(tokenizer, chats.chat(*"abcdefghijklmnop"))
 
 
+def test_a_template_that_asks_in_another_way_once_is_refused():
+    template = "{% if messages | length != 3 %}{{ '<|begin|>' }}{% endif %}" + chats.CHATML
+    with pytest.raises(ValueError, match="does not write a response behind what it asks with"):
+        spans.find_spans(chats.tokenizer(template), chats.chat(*"abcdefghijklmnop"))
+
+
 def test_a_template_that_asks_in_another_way_after_some_turns_is_rendered_for_them():
     template = chats.CHATML.replace(
         "'<|im_start|>' + m['role']", "'<|im_start|>' * (1 + loop.index // 9) + m['role']"

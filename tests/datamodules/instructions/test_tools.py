@@ -79,6 +79,18 @@ def test_a_call_is_learned_and_its_result_is_not():
     assert learned(tokenizer, encoded) == [call, "Grey.<|im_end|>"]
 
 
+def test_a_template_that_marks_calls_is_given_the_tools():
+    template = tool_chats.TEMPLATE.replace("{% for call in", "{% generation %}{% for call in")
+    template = template.replace(
+        "{% endfor %}{{ '<|im_end|>\\n' }}{% endif %}{% endfor %}",
+        "{% endfor %}{{ '<|im_end|>\\n' }}{% endgeneration %}{% endif %}{% endfor %}",
+    )
+    tokenizer = chats.tokenizer(template)
+    (encoded,) = chat.encode(tokenizer, [read(tool_chats.record())])
+    assert '"description": "Tells it."' in tokenizer.decode(encoded.ids)
+    assert any("<call>weather" in run for run in learned(tokenizer, encoded))
+
+
 def test_reasoning_is_learned_where_the_template_writes_it():
     turns = [{"role": "user", "content": "a"},
              {"role": "assistant", "content": "b", "thinking": "Hm."}]  # fmt: skip
