@@ -47,7 +47,8 @@ def _is_plain(table: Table) -> bool:
 def _with_rows(table: Table) -> Table:
     text = _whole(table)
     unit = find_unit(text[:SAMPLE])
-    wrapped, rows, documents = False, [], 0
+    rows: list[str] = []
+    wrapped, documents = False, 0
     for part in split_units(text, unit):
         body = without_frame(part.text) or part.text
         joined = join_wrapped(body)

@@ -63,7 +63,7 @@ def find_files(source: str, options: ReadingOptions) -> tuple[list[SourceFile], 
     skipped = Counter(file.suffix or "no extension" for file in set(files) - set(known))
     if not known:
         formats = " ".join(READERS)
-        there = "no such file or folder"
+        there = "no files in this folder" if path.is_dir() else "no such file or folder"
         if files:
             there = f"of {len(files)} files, none is read as {options.kind} ({counted(skipped)})"
         raise ValueError(
