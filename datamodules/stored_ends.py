@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,11 +41,11 @@ class StoredEnds:
             found[here] = self._map(number)[inside] + self.starts[number]
         return found if found.shape else int(found)
 
-    def searchsorted(self, values: Any, side: str = "left") -> Any:
+    def searchsorted(self, values: Any, side: Literal["left", "right"] = "left") -> Any:
         """Count the ends before each value, and with "right" also those that equal it."""
         wanted = np.asarray(values)
         # All ends of the shards that end before a value come before it.
-        shards = np.searchsorted(self.starts[1:], wanted, side)  # type: ignore[call-overload]
+        shards = np.searchsorted(self.starts[1:], wanted, side)
         found = np.full(wanted.shape, len(self), dtype=np.int64)
         for number in np.unique(shards):
             if number < len(self.files):

@@ -62,7 +62,7 @@ def memory(tokens: int, kind: str) -> Callable[[argparse.Namespace], Measured]:
                 next(batches)
                 seconds = time.perf_counter() - began
                 used = process.memory_full_info().uss - before
-            return {"items": tokens, "each": 1e6 * seconds / tokens, "memory": used / tokens}
+            return {"items": tokens, "each": 1e6 * seconds / tokens, "held": used / tokens}
 
     return measure
 
@@ -150,5 +150,5 @@ CONTESTANTS = {
 
 if __name__ == "__main__":
     columns = [Column("items", "tokens, words, documents or rows", "{:,.0f}")]
-    columns += [Column("each", "µs each", "{:.3g}"), Column("memory", "bytes a token", "{:.2f}")]
+    columns += [Column("each", "µs each", "{:.3g}"), Column("held", "bytes a token", "{:.2f}")]
     run_contest("growth", "Growth of single parts", __doc__, CONTESTANTS, columns, rounds=1)
