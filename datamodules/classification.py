@@ -5,13 +5,14 @@ from typing import ClassVar, Literal
 
 from jsonargparse.typing import PositiveInt
 
-from datamodules import packaged, tables
+from datamodules import packaged
 from datamodules.labelled_text import LabelledText
+from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
 SENTIMENTS = ("negative", "positive")
 
 
-def bundled_reviews(source: str) -> tables.Dataset:
+def bundled_reviews(source: str) -> Dataset:
     """Read bundled film reviews of a ``source`` (imdb | rotten_tomatoes), split by text hash."""
     from pyarrow import compute, csv
 
@@ -20,8 +21,8 @@ def bundled_reviews(source: str) -> tables.Dataset:
     table = csv.read_csv(file, parse_options=options)
     table = table.filter(compute.equal(table["source"], source))
     texts = [re.sub(r"<br\s*/?>", "\n", text) for text in table["text"].to_pylist()]
-    split = tables.TextSplit(texts, None, [int(label) for label in table["label"].to_pylist()])
-    return tables.Dataset(tables.split_by_hash(tables.drop_duplicates(split)), SENTIMENTS, [])
+    split = TextSplit(texts, None, [int(label) for label in table["label"].to_pylist()])
+    return Dataset(split_by_hash(drop_duplicates(split)), SENTIMENTS, [])
 
 
 def _bundled_name(source: str) -> str:
@@ -35,7 +36,7 @@ class RottenTomatoes(LabelledText):
     hub_repo = "cornell-movie-review-data/rotten_tomatoes"
     names = SENTIMENTS
 
-    def bundled(self) -> tuple[tables.Dataset, str]:
+    def bundled(self) -> tuple[Dataset, str]:
         return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
 
 
@@ -48,7 +49,7 @@ class SST2(LabelledText):
     hub_repo, hub_config = "nyu-mll/glue", "sst2"
     names = SENTIMENTS
 
-    def bundled(self) -> tuple[tables.Dataset, str]:
+    def bundled(self) -> tuple[Dataset, str]:
         return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
 
 
@@ -61,7 +62,7 @@ class IMDb(LabelledText):
     def __init__(self, max_length: PositiveInt | None = 256, **kwargs) -> None:
         super().__init__(max_length=max_length, **kwargs)
 
-    def bundled(self) -> tuple[tables.Dataset, str]:
+    def bundled(self) -> tuple[Dataset, str]:
         return bundled_reviews("imdb"), _bundled_name("imdb")
 
 
@@ -105,7 +106,7 @@ class Glue(LabelledText):
         super().__init__(text_column=text_column or text, pair_column=pair_column or pair, **kwargs)
         self.hub_config = task
 
-    def bundled(self) -> tuple[tables.Dataset, str]:
+    def bundled(self) -> tuple[Dataset, str]:
         if self.hub_config == "sst2":
             return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
         raise ValueError(

@@ -4,20 +4,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.files import Table
-from datamodules.labels import LabelKind
+from datamodules.files import BadRows, Table
+from datamodules.files.arrow import class_names
+from datamodules.files.folders import SPLITS
+from datamodules.labels import LabelKind, LabelOptions
 from datamodules.reachability import reachable
 from datamodules.tables import Dataset, build_dataset
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
-
-# Of MNLI's two validation splits, the matched one is the one that papers report first.
-SPLITS = {
-    "train": ("train",),
-    "validation": ("validation", "validation_matched", "dev"),
-    "test": ("test", "test_matched"),
-}
 
 
 def load(repo: str, name: str | None = None, revision: str | None = None) -> "DatasetDict":
@@ -99,21 +94,32 @@ def to_dataset(
     pair_column: str | None = None,
     label_column: str = "label",
     kind: LabelKind = "class",
+    bad_rows: BadRows = "stop",
+    label_options: LabelOptions | None = None,
 ) -> Dataset:
     """Make checked splits with the hub's label names; a test split without labels is left out."""
     if "train" not in found:
         there = ", ".join(found)
         raise ValueError(f"--data.source hub: no train split (there: {there}): use another one")
-    wanted = {text_column, pair_column, label_column, "sentence", "text"}
+    wanted = {text_column, pair_column, *label_column.split(","), "sentence", "text"}
+    stated = class_names(found["train"].features)
+    if label_column in stated and kind == "number":
+        raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
     tables = {}
     for split, names in SPLITS.items():
         for name in [n for n in names if n in found][:1]:
             rows = found[name]
             # The columns that are not needed stay unread; an error about columns names them.
             columns = {c: rows[c][:] if c in wanted else [] for c in rows.column_names}
-            tables[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
-    label_names = getattr(found["train"].features.get(label_column), "names", None)
-    if label_names and kind == "number":
-        raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
-    label_names = tuple(label_names) if label_names else None
-    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)
+            numbers = range(1, len(rows) + 1)
+            tables[split] = Table(f"hub split {name}", columns, numbers, label_names=stated)
+    return build_dataset(
+        tables,
+        text_column,
+        pair_column,
+        label_column,
+        kind=kind,
+        bad_rows=bad_rows,
+        label_options=label_options,
+        stratified=False,  # so that published figures stay comparable
+    )

@@ -1,15 +1,18 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from datamodules import sources, tables
+from datamodules import sources
 from datamodules.augmentation import augment_dataset
 from datamodules.base import RowDataModule
-from datamodules.labels import LabelKind
+from datamodules.files import BadRows, ReadOptions
+from datamodules.labels import LabelKind, LabelOptions
+from datamodules.labels import preflight as label_preflight
 from datamodules.packaged import load_tokenizer
+from datamodules.text_splits import Dataset, subsample
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenize_texts
 
 
@@ -17,19 +20,33 @@ class LabelledText(RowDataModule):
     """Texts, or pairs of texts, with a label each. A subclass says where they come from.
 
     Args:
-        source: The data to read: auto | hub | bundled, or a folder or file (tsv, csv, jsonl,
-            parquet, txt).
+        source: The data to read: auto | hub | bundled, or a file or folder. docs/formats.md lists
+            the formats.
         tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
         batch_tokens: Number of padded tokens per batch and device; rows of like length share a
             batch.
         batch_size: Number of rows per batch and device, instead of a token budget.
         max_length: Number of tokens to which a text is truncated; the tokenizer's limit by default.
-        text_column: Column of a file that holds the text; "sentence" or "text" by default.
+        text_column: Column of a file that holds the text, by name or by number from 1; "sentence"
+            or "text" by default.
         pair_column: Column of a file that holds the second text of a pair.
-        label_column: Column of a file that holds the label: integers from 0, or names; numbers for
-            a regression; a list, or names separated by commas, for several labels at once.
+        label_column: Column of a file that holds the label: integers or names; numbers for a
+            regression; for several labels a list or joined names, or columns of 0 and 1, one for
+            each label, joined by commas.
+        label_delimiter: Text between several labels in one field: auto to find it, none, or the
+            text itself.
+        unlabelled: Labels that mark a row without a label, joined by commas, instead of those that
+            are known as such (-, ?, NA, nan, null); such rows are left out.
+        drop_shared: Whether training texts that validation or test has as well are left out.
         labels: Kind of the labels: class | number | several | none. The task sets it on the command
             line.
+        delimiter: Text between two fields of a table: auto, comma, semicolon, tab, pipe, space, or
+            the text itself.
+        header: Whether the first row of a table names its columns: true, false, or auto to find
+            out.
+        encoding: Encoding of text files, such as utf-8, cp1252 or gb18030; auto finds it.
+        bad_rows: What happens to a row that cannot be read or used: stop with an error, or skip it
+            and list it.
         train_rows: Number of training rows to draw by the seed; all by default.
         augment: Methods that change copies of training texts, joined by commas: synonyms, deletion,
             swap, sentence_shuffle, recombination, back_translation; or none.
@@ -55,7 +72,14 @@ class LabelledText(RowDataModule):
         text_column: str | None = None,
         pair_column: str | None = None,
         label_column: str = "label",
+        label_delimiter: str = "auto",
+        unlabelled: str | None = None,
+        drop_shared: bool = False,
         labels: LabelKind = "class",
+        delimiter: str = "auto",
+        header: bool | Literal["auto"] = "auto",
+        encoding: str = "auto",
+        bad_rows: BadRows = "stop",
         train_rows: PositiveInt | None = None,
         augment: str = "none",
         copies: PositiveInt = 1,
@@ -65,25 +89,29 @@ class LabelledText(RowDataModule):
         super().__init__(seed, batch_tokens, batch_size, workers)
         self.source, self.tokenizer, self.max_length = source, tokenizer, max_length
         self.columns, self.labels = (text_column, pair_column, label_column), labels
+        self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
+        self.label_options = LabelOptions(label_delimiter, unlabelled, drop_shared)
+        self.label_options.check(labels)
         self.train_rows = train_rows
         self.augment, self.copies = augment, copies
         self.source_kind, self._origin = "", ""  # known when the data are read
-        self._dataset: tables.Dataset | None = None
+        self._dataset: Dataset | None = None
         self._rows = {}
 
-    def bundled(self) -> tuple[tables.Dataset, str]:
+    def bundled(self) -> tuple[Dataset, str]:
         """Read the bundled data, and name them. A subclass overrides it if there are some."""
         raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
 
     @property
-    def dataset(self) -> tables.Dataset:
+    def dataset(self) -> Dataset:
         """Texts and labels of all splits, read at the first use."""
         if self._dataset is None:
             args = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
-            found = sources.read(*args, self.bundled, self.labels)
+            options = (self.read_options, self.label_options)
+            found = sources.read(*args, self.bundled, self.labels, *options)
             self.source_kind, self._origin, dataset = found
             if self.train_rows:
-                dataset = tables.subsample(dataset, self.train_rows, self.seed)
+                dataset = subsample(dataset, self.train_rows, self.seed)
             if self.augment != "none":
                 dataset = augment_dataset(dataset, self.augment, self.copies, self.seed)
             self._dataset = dataset
@@ -129,6 +157,10 @@ class LabelledText(RowDataModule):
             texts = found.truncate_texts(texts, load_tokenizer(self.tokenizer))
         return replace(found, columns={"text": texts})
 
+    def preflight(self, colour: bool) -> str:
+        """A table of the labels, and what looks wrong with them; empty without labels."""
+        return label_preflight.preflight(self.dataset, colour)
+
     def notes(self) -> list[str]:
         truncated = [r.note(name) for name, r in self._rows.items() if r.truncated.any()]
         return [*self.dataset.notes, *truncated]
@@ -143,4 +175,5 @@ class LabelledText(RowDataModule):
             "test_split": self.dataset.test_split,
             "labels": self.label_names,
             "pairs": self.dataset.splits["train"].pairs is not None,
+            **label_preflight.facts(self.dataset),
         }

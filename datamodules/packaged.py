@@ -130,6 +130,11 @@ def pad_id(tokenizer: Any) -> int:
     return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
+def tells_pairs_apart(tokenizer: Any) -> bool:
+    """Whether a special token stands between two texts; decoders' tokenizers only join them."""
+    return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
+
+
 @contextlib.contextmanager
 def build_once(target: Path) -> Iterator[Path | None]:
     """Yield a scratch folder beside ``target``, or None if another process has just made it.

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from datamodules import hub, tables
-from datamodules.labels import LabelKind
+from datamodules.files import ReadOptions
+from datamodules.labels import LabelKind, LabelOptions
 
 Columns = tuple[str | None, str | None, str]  # of the text, of its pair, of the label
 
@@ -18,6 +19,8 @@ def read(
     names: tuple[str, ...] | None,
     bundled: Callable[[], tuple[tables.Dataset, str]],
     kind: LabelKind = "class",
+    options: ReadOptions | None = None,
+    label_options: LabelOptions | None = None,
 ) -> tuple[str, str, tables.Dataset]:
     """Read the data set of ``--data.source``, with its kind (hub | bundled | files) and origin.
 
@@ -29,12 +32,19 @@ def read(
         names: The names of the classes that files give as integers.
         bundled: Reads the bundled data, and names them.
         kind: The kind of labels that is wanted.
+        options: How files are read.
+        label_options: How labels are read.
     """
     if source == "hub" and repo is None:
         raise ValueError("--data.source hub: this data module has no hub data set")
     if source not in ("auto", "hub", "bundled"):
         path = Path(source).expanduser()
-        return "files", str(path), tables.read_path(path, *columns, names, kind)
+        dataset = tables.read_path(path, *columns, names, kind, options, label_options)
+        return "files", str(path), dataset
+    if options and (flags := options.given("delimiter", "header", "encoding")):
+        raise ValueError(
+            f"{flags[0]}: only files have one: leave it out, or give --data.source PATH"
+        )
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:
@@ -46,7 +56,9 @@ def read(
             why = str(error).removeprefix("--data.source hub: ")  # a gateway in its place, perhaps
             found = hub.load_cached(repo, config)
         if found is not None:
-            return "hub", hub.source(repo, config, found), hub.to_dataset(found, *columns, kind)
+            bad_rows = options.bad_rows if options else "stop"
+            dataset = hub.to_dataset(found, *columns, kind, bad_rows, label_options)
+            return "hub", hub.source(repo, config, found), dataset
     splits, name = bundled()
     if kind == "none":
         unlabelled = {key: replace(split, labels=None) for key, split in splits.splits.items()}

@@ -1,124 +1,25 @@
 """Labelled text: tables to checked splits of texts with their labels."""
 
-import hashlib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from datamodules.files import Table, read_table, split_files
-from datamodules.labels import (
-    LabelKind,
-    Labels,
-    check_two_classes,
-    encode_labels,
-    read_labels,
+from datamodules.copies import (
+    conflict_warning,
+    conflicts,
+    normalized,
+    shared_texts,
+    shared_warning,
 )
-
-
-@dataclass(frozen=True)
-class TextSplit:
-    """The texts of one split with their labels.
-
-    Attributes:
-        texts: The text of each row, or the first text of each pair.
-        pairs: The second text of each pair; None if the texts are single.
-        labels: The label of each row; None without labels.
-    """
-
-    texts: list[str]
-    pairs: list[str] | None
-    labels: Labels | None
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 over every text, pair and label, with their boundaries."""
-        digest = hashlib.sha256()
-        for column in (self.texts, self.pairs or [], self.labels or []):
-            digest.update(f"{len(column)};".encode())
-            for value in column:
-                data = str(value).encode()
-                digest.update(b"%d:%b" % (len(data), data))
-        return digest.hexdigest()
-
-    def take(self, indices: Sequence[int]) -> "TextSplit":
-        """The examples at the given positions, in that order."""
-        pairs, labels = self.pairs, self.labels
-        return TextSplit(
-            [self.texts[i] for i in indices],
-            None if pairs is None else [pairs[i] for i in indices],
-            None if labels is None else [labels[i] for i in indices],  # type: ignore[arg-type]  # of the one kind
-        )
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The splits of a data set.
-
-    Attributes:
-        splits: "train", "validation" and, where there is one, "test".
-        label_names: The names of the classes in the order of their ids.
-        notes: Remarks for the user, a line each.
-        kind: The kind of the labels.
-    """
-
-    splits: dict[str, TextSplit]
-    label_names: tuple[str, ...]
-    notes: list[str]
-    kind: LabelKind = "class"
-
-    @property
-    def fingerprint(self) -> str:
-        """A digest of every text and label of every split."""
-        prints = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
-        return hashlib.sha256(prints.encode()).hexdigest()[:16]
-
-    @property
-    def test_split(self) -> str:
-        """The split for the test: the validation rows where no test rows have labels."""
-        return "test" if "test" in self.splits else "validation"
-
-
-def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
-    """Draw training rows by the seed.
-
-    Of one seed, the rows of a smaller number are among those of a larger one.
-    """
-    train = dataset.splits["train"]
-    if rows > len(train.texts):
-        raise ValueError(f"--data.train_rows {rows}: there are {len(train.texts):,} training rows")
-    kept = np.sort(np.random.default_rng(seed).permutation(len(train.texts))[:rows])
-    return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
-
-
-def hash_split(text: str, validation: float = 0.1, test: float = 0.1) -> str:
-    """The split of a text by its hash, whatever else is in the file; not by spacing and case."""
-    digest = hashlib.sha256(" ".join(text.split()).lower().encode()).digest()
-    h = int.from_bytes(digest[:8], "big") / 2**64
-    return "test" if h < test else "validation" if h < test + validation else "train"
-
-
-def drop_duplicates(split: TextSplit) -> TextSplit:
-    """Keep each text (or pair) once; where copies disagree on the label, the first one counts."""
-    keys: Iterable[Hashable] = split.texts
-    if split.pairs is not None:
-        keys = zip(split.texts, split.pairs, strict=True)
-    first: dict[Hashable, int] = {}
-    for i, key in enumerate(keys):
-        first.setdefault(key, i)
-    return split.take(list(first.values()))
-
-
-def split_by_hash(
-    split: TextSplit, validation: float = 0.1, test: float = 0.1
-) -> dict[str, TextSplit]:
-    """Split into train, validation and test by ``hash_split``; a part can come out empty."""
-    indices: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for i, text in enumerate(split.texts):
-        indices[hash_split(text, validation, test)].append(i)
-    return {name: split.take(keep) for name, keep in indices.items()}
+from datamodules.files import BadRows, ReadOptions, Table, read_splits, read_table
+from datamodules.labels import LabelKind, LabelOptions, Labels, encode_labels
+from datamodules.labels.classes import check_two_classes
+from datamodules.plain_text import passages
+from datamodules.splitting import stratified_split
+from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
 
 def read_path(
@@ -128,97 +29,207 @@ def read_path(
     label_column: str = "label",
     label_names: tuple[str, ...] | None = None,
     kind: LabelKind = "class",
+    options: ReadOptions | None = None,
+    label_options: LabelOptions | None = None,
 ) -> Dataset:
-    """Read a folder of train, dev or validation, and test files, or split one file by text hash."""
-    path = Path(path).expanduser()
-    paths = split_files(path) if path.is_dir() else {"train": path}
-    tables = {split: read_table(file) for split, file in paths.items()}
-    return build_dataset(tables, text_column, pair_column, label_column, label_names, kind)
-
-
-def build_dataset(
-    tables: dict[str, Table],
-    text_column: str | None = None,
-    pair_column: str | None = None,
-    label_column: str = "label",
-    label_names: tuple[str, ...] | None = None,
-    kind: LabelKind = "class",
-) -> Dataset:
-    """Make checked splits of one table each; without validation, train is split by text hash.
-
-    Class ids follow ``label_names`` where these fit the data. Otherwise integers 0..n-1 stay as
-    they are, and names are numbered in sorted order. The classes are those of train. Several names
-    in one field are separated by commas, or come as a list.
-
-    Raises:
-        ValueError: For a text or label that cannot be used, with its file and row.
-    """
-    if kind == "none":
-        unlabelled = dict.fromkeys(tables)
-        return _with_splits(tables, unlabelled, (), kind, text_column, pair_column, [])
-    notes, labels = [], read_labels(tables, label_column, kind)
-    if "test" in tables and "test" not in labels:
-        notes.append(f"{Path(tables['test'].name).name} has no labels: it is not used")
-    names, encoded = encode_labels(tables, labels, kind, label_names)
-    return _with_splits(tables, encoded, names, kind, text_column, pair_column, notes)
-
-
-def _with_splits(
-    tables: dict[str, Table],
-    labels: Mapping[str, Labels | None],
-    names: tuple[str, ...],
-    kind: LabelKind,
-    text_column: str | None,
-    pair_column: str | None,
-    notes: list[str],
-) -> Dataset:
-    """Join the texts to their labels, and make the splits that are missing."""
-    splits = {
-        split: TextSplit(
-            _texts(tables[split], text_column, "text_column"),
-            None if pair_column is None else _texts(tables[split], pair_column, "pair_column"),
-            column,
-        )
-        for split, column in labels.items()
-    }
-    if "validation" not in splits:
-        splits |= _missing_splits(tables["train"], splits, notes)
-        if kind == "class":
-            check_two_classes(tables["train"], splits["train"].labels or [])
-    return Dataset(splits, names, notes, kind)
-
-
-def _missing_splits(
-    table: Table, splits: dict[str, TextSplit], notes: list[str]
-) -> dict[str, TextSplit]:
-    """Split train for the splits that are missing, each text into one part only."""
-    unique = drop_duplicates(splits["train"])
-    dropped = len(splits["train"].texts) - len(unique.texts)
-    if dropped:
-        notes.append(f"{Path(table.name).name}: {dropped:,} duplicate texts were left out")
-    parts = split_by_hash(unique, test=0.0 if "test" in splits else 0.1)
-    if "test" in splits:
-        del parts["test"]
-    empty = [name for name, part in parts.items() if not part.texts]
-    if empty:
-        message = f"{len(unique.texts)} different texts are too few to be split by their hash"
-        raise table.fault(f"{message}, no {empty[0]} text: add some, or give a folder", "source")
-    sizes = ", ".join(f"{len(part.texts):,} {name}" for name, part in parts.items())
-    notes.append(f"{Path(table.name).name} was split by text hash: {sizes}")
-    return parts
-
-
-def _texts(table: Table, name: str | None, flag: str) -> list[str]:
-    if name is None:
-        name = next((n for n in ("sentence", "text") if n in table.columns), "sentence")
-    texts = list(table.column(name, flag))
-    for i, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            found = "is empty" if text is None or isinstance(text, str) else "is not a text"
-            raise table.fault(f"{name!r} {found}: fill it in or remove the row", flag, i)
-    return texts
+    """Read a folder with a file or more for each split, or one file."""
+    given = [name for name in (text_column, pair_column, *label_column.split(",")) if name]
+    options = replace(options or ReadOptions(), columns=tuple(given))
+    tables = read_splits(Path(path).expanduser(), options)
+    if kind == "none" and text_column is None and pair_column is None:
+        tables = passages(tables)
+    columns = (text_column, pair_column, label_column)
+    return build_dataset(tables, *columns, label_names, kind, options.bad_rows, label_options)
 
 
 def read_texts(path: Path) -> list[str]:
     """Read the texts of one file, without labels."""
     return _texts(read_table(path), None, "source")
+
+
+def build_dataset(
+    tables: Mapping[str, Table],
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    label_column: str = "label",
+    label_names: tuple[str, ...] | None = None,
+    kind: LabelKind = "class",
+    bad_rows: BadRows = "stop",
+    label_options: LabelOptions | None = None,
+    stratified: bool = True,
+) -> Dataset:
+    """Make checked splits of one table each; without validation, train is split.
+
+    Class ids follow the names that a file states for its classes, or ``label_names`` where these
+    fit. Otherwise integers are numbered in their order, and names in sorted order. The classes are
+    those of train.
+
+    Args:
+        tables: The table of each split.
+        text_column: The column of the texts; "sentence" or "text" by default.
+        pair_column: The column of the second texts, if there is one.
+        label_column: The column of the labels; or columns of 0 and 1 joined by commas.
+        label_names: The names of classes 0..n-1.
+        kind: The kind of the labels.
+        bad_rows: Whether a row that cannot be used is an error, or is left out.
+        label_options: How labels are read.
+        stratified: Whether a split by hash gives each class its share of each part.
+
+    Raises:
+        ValueError: For a text or label that cannot be used, with its file and row.
+    """
+    options = label_options or LabelOptions()
+    if bad_rows == "skip":
+        given = (text_column, pair_column)
+        tables = {split: _without_unusable_texts(t, *given) for split, t in tables.items()}
+    names: tuple[str, ...] = ()
+    labels: Mapping[str, Labels | None] = dict.fromkeys(tables)
+    notes, warnings, counts = [], [], {}
+    if kind != "none":
+        found = encode_labels(tables, label_column, kind, label_names, options, bad_rows)
+        tables, names, labels = found.tables, found.names, found.labels
+        notes, warnings = found.notes, found.warnings
+        counts = {"unlabelled": found.unlabelled} if found.unlabelled else {}
+    splits = {
+        split: TextSplit(
+            _texts(table, text_column, "text_column"),
+            None if pair_column is None else _texts(table, pair_column, "pair_column"),
+            labels[split],
+        )
+        for split, table in tables.items()
+    }
+    notes = [*(line for table in tables.values() for line in table.remarks()), *notes]
+    dataset = Dataset(splits, names, notes, kind, warnings, counts)
+    dataset = _compare(dataset, tables, options.drop_shared)
+    return dataset if "validation" in splits else _complete(dataset, tables["train"], stratified)
+
+
+def _complete(dataset: Dataset, table: Table, stratified: bool) -> Dataset:
+    """Split train for the splits that are missing, each text into one part only."""
+    name, splits, notes = Path(table.name).name, dataset.splits, list(dataset.notes)
+    unique = drop_duplicates(splits["train"])
+    dropped = len(splits["train"].texts) - len(unique.texts)
+    if dropped:
+        texts = "text was" if dropped == 1 else "texts were"
+        notes.append(f"{name}: {dropped:,} duplicate {texts} left out")
+    shares = {"validation": 0.1, "test": 0.0 if "test" in splits else 0.1}
+    if stratified:
+        found = stratified_split(unique.texts, _strata(unique, dataset.kind), **shares)
+        parts = {part: unique.take(indices) for part, indices in found.items()}
+    else:
+        parts = split_by_hash(unique, **shares)
+    if "test" in splits:
+        parts["test"] = splits["test"]
+    empty = [part for part, rows in parts.items() if not rows.texts]
+    classes = set(unique.labels or ()) if dataset.kind == "class" else set()
+    if empty and len(classes) > max(10, len(unique.texts) // 2):
+        message = (
+            f"{len(classes):,} classes for {len(unique.texts):,} texts: ids or numbers, perhaps"
+        )
+        raise table.fault(f"{message} (--model.task Regression)", "label_column")
+    if empty:
+        message = f"{len(unique.texts)} different texts are too few to be split by their hash"
+        raise table.fault(f"{message}, no {empty[0]} text: add some, or give a folder", "source")
+    if dataset.kind == "class":
+        check_two_classes(table, parts["train"].labels or [])
+    sizes = ", ".join(
+        f"{len(parts[p].texts):,} {p}" for p in parts if p not in splits or p == "train"
+    )
+    each = " (of each class its share)" * (stratified and dataset.kind == "class")
+    notes.append(f"{name} was split by text hash: {sizes}{each}")
+    return replace(dataset, splits=parts, notes=notes)
+
+
+def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -> Dataset:
+    """Find texts with different labels, and texts in two splits."""
+    splits, warnings, counts = dict(dataset.splits), list(dataset.warnings), dict(dataset.counts)
+    rows = {split: table.rows for split, table in tables.items()}
+    keys = {split: [_normalized(key) for key in part.keys] for split, part in splits.items()}
+    for split, part in splits.items():
+        if part.labels is None:
+            continue
+        label_of = partial(_in_words, part.labels, dataset.label_names)
+        # The copies in a train that is split later are left out then.
+        alone = split == "train" and "validation" not in splits
+        exact, near = conflicts(part.keys, keys[split], part.labels)
+        for found, how in (
+            (exact, "labels, the first one counts" if alone else "labels, all are kept"),
+            (near, "labels in copies that differ in case or spacing, all are kept"),
+        ):
+            if found:
+                warnings.append(conflict_warning(found, part.texts, rows[split], label_of, how))
+        if exact or near:
+            counts.setdefault("conflicts", {})[split] = len(exact) + len(near)
+    for (one, other), places in shared_texts(keys).items():
+        counts.setdefault("shared_texts", {})[f"{one}, {other}"] = len(places)
+        pair = rows[one], rows[other]
+        here, there = splits[one].labels, splits[other].labels
+        differing = sum(here[i] != there[j] for i, j in places) if here and there else 0
+        line = shared_warning((one, other), places, splits[one].texts, pair, differing)
+        if one == "train":
+            cure = "train leaves them out" if drop_shared else "--data.drop_shared true drops them"
+            line = f"{line}; {cure}{' from train' * (not drop_shared)}"
+        warnings.append(line)
+    if drop_shared:
+        others = {key for split, own in keys.items() if split != "train" for key in own}
+        kept = [i for i, key in enumerate(keys["train"]) if key not in others]
+        if not kept:
+            message = "validation and test have every text of train: give other files"
+            raise tables["train"].fault(message, "drop_shared")
+        splits["train"] = splits["train"].take(kept)
+    return replace(dataset, splits=splits, warnings=warnings, counts=counts)
+
+
+def _normalized(key: Any) -> int:
+    """The hash of a text or a pair without spacing and case, which takes less room."""
+    return hash(normalized(key) if isinstance(key, str) else tuple(map(normalized, key)))
+
+
+def _in_words(labels: Any, names: Sequence[str], i: int) -> str:
+    """A label by its name, for people to read."""
+    label = labels[i]
+    if isinstance(label, list):
+        return "+".join(names[n] for n in label) or "none"
+    return names[label] if names and isinstance(label, int) else f"{label:g}"
+
+
+def _strata(split: TextSplit, kind: LabelKind) -> list[int]:
+    """The class of each row, or the rarest of its labels; -1 without any."""
+    labels: Any = split.labels
+    if kind == "class":
+        return labels
+    if kind != "several":
+        return [-1] * len(split.texts)
+    counts = Counter(label for row in labels for label in row)
+    return [min(row, key=lambda label: (counts[label], label), default=-1) for row in labels]
+
+
+def _text_column(table: Table, name: str | None) -> str:
+    return name or next((n for n in ("sentence", "text") if n in table.columns), "sentence")
+
+
+def _texts(table: Table, name: str | None, flag: str) -> list[str]:
+    name = _text_column(table, name)
+    texts = list(table.column(name, flag))
+    for i, reason in _unusable_texts(texts, name).items():
+        cure = "fill it in, or leave such rows out with --data.bad_rows skip"
+        raise table.fault(f"{reason}: {cure}", flag, i)
+    return texts
+
+
+def _unusable_texts(texts: Sequence, name: str) -> dict[int, str]:
+    """The positions of the texts that cannot be used, and why."""
+    bad = (i for i, text in enumerate(texts) if not isinstance(text, str) or not text.strip())
+    reasons = ("is empty", "is not a text")
+    return {i: f"{name!r} {reasons[not isinstance(texts[i], str | None)]}" for i in bad}
+
+
+def _without_unusable_texts(
+    table: Table, text_column: str | None, pair_column: str | None
+) -> Table:
+    """Leave out the rows without a text, or without the second text of a pair."""
+    reasons: dict[int, str] = {}
+    given = {_text_column(table, text_column): "text_column"}
+    for name, flag in (given | ({pair_column: "pair_column"} if pair_column else {})).items():
+        reasons = _unusable_texts(table.column(name, flag), name) | reasons
+    return table.without(reasons)

@@ -2,23 +2,19 @@
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
 from datamodules.labels import LabelKind
-from datamodules.packaged import build_once, cache_folder, load_tokenizer, locate, pad_id
+from datamodules.packaged import load_tokenizer, locate, pad_id, tells_pairs_apart
 from datamodules.sampling import padded_width
+from datamodules.token_cache import cached_tensors
 
 _FORMAT = 3  # raised when the files below change their meaning
 
@@ -166,27 +162,6 @@ def tokenize_texts(
     )
 
 
-def cached_tensors(
-    key: str, make: Callable[[], dict[str, torch.Tensor]]
-) -> dict[str, torch.Tensor]:
-    """Take tensors from the cache by their key, or make and keep them."""
-    digest = hashlib.sha256(key.encode()).hexdigest()[:24]
-    file = cache_folder() / "tokens" / f"{digest}.safetensors"
-    found = _load_cached(file)
-    if found is None:
-        with build_once(file) as scratch:
-            if scratch is not None:
-                save_file(make(), scratch / "rows")
-                os.replace(scratch / "rows", file)
-        found = load_file(file)
-    return found
-
-
-def _tells_pairs_apart(tokenizer) -> bool:
-    """Whether a special token stands between two texts; decoders' tokenizers only join them."""
-    return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
-
-
 def max_positions(name: str) -> int:
     """The number of tokens that the model takes, by its config: not every tokenizer knows it."""
     from transformers import PretrainedConfig
@@ -198,24 +173,12 @@ def max_positions(name: str) -> int:
     return config.get("max_position_embeddings") or 10**30
 
 
-def _load_cached(file: Path) -> dict[str, torch.Tensor] | None:
-    """Load the tensors of an earlier run; a damaged file is removed, with a note."""
-    try:
-        return load_file(file)
-    except FileNotFoundError:
-        return None
-    except (SafetensorError, OSError, ValueError) as error:
-        print(f"{file} is damaged ({error}): tokenising again", file=sys.stderr, flush=True)
-        file.unlink(missing_ok=True)
-        return None
-
-
 def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
     options = {"add_special_tokens": True, "return_attention_mask": False}
     # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
     ids, types, lengths, truncated, size = [], [], [], [], 10_000
     with_types = pairs is not None and "token_type_ids" in tokenizer.model_input_names
-    if pairs is not None and not _tells_pairs_apart(tokenizer):
+    if pairs is not None and not tells_pairs_apart(tokenizer):
         texts, pairs = [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
     for start in range(0, len(texts), size):
         part = slice(start, start + size)

@@ -6,8 +6,8 @@ The classes are found in the folders: a new one needs its own file and no other 
 from typing import Any
 
 from modules import finetuning, pretraining, prompting, tasks
-from modules.exporting import load
 from modules.finetuning.base import FineTuningModule
+from modules.loading import load
 from modules.pretraining.base import PretrainingModule
 from modules.prompting.base import PromptingModule
 from modules.registry import import_submodules, registered

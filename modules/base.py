@@ -1,9 +1,14 @@
 """The base of every module: what its class says of itself to whatever runs it."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from lightning.pytorch import LightningModule
+from torch import Tensor
 
+from modules import inference
+from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
 
@@ -47,3 +52,46 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""
         return ""
+
+    @property
+    def label_names(self) -> list[str]:
+        """The names of the labels in the order of their ids; none of a number or an answer."""
+        return inference.labels_of(self)
+
+    def predict(self, texts: Sequence[Text], **settings: Any) -> list[Any]:
+        """Predict texts, or pairs of texts as tuples.
+
+        Args:
+            texts: N texts.
+            settings: ``batch_tokens`` and ``max_new_tokens`` of :func:`inference.predict`.
+
+        Returns:
+            For each text a label's name, a number, a list of names, or the answer of a model that
+            writes; N in the order of the texts.
+
+        Raises:
+            ValueError: If the module has no head for a task, or the texts do not fit it.
+        """
+        return inference.predict(self, texts, **settings).values
+
+    def predict_proba(self, texts: Sequence[Text], **settings: Any) -> np.ndarray:
+        """Return the probabilities of the labels, (N, labels) float32, as ``label_names`` orders.
+
+        Raises:
+            ValueError: As of :meth:`predict`, and if there are no labels.
+        """
+        inference.check_predicts(self)
+        if not self.label_names:
+            raise ValueError(f"{type(self).__name__}: its task has no labels; use predict")
+        found = inference.predict(self, texts, **settings).probabilities
+        assert found is not None  # there are labels
+        return found
+
+    def predict_logits(self, batch: Any) -> Tensor:
+        """Return the task's logits for a batch without labels; a subclass may spare a cache."""
+        # A module that trains reads a prepared batch; one that only answers prompts prepares it.
+        return self(self.task.prepare(batch, False) if self.trains else batch)
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Predict a batch; see :func:`inference.predict_batch`."""
+        return inference.predict_batch(self, batch)

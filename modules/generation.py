@@ -52,6 +52,8 @@ def generate(
 
 def stop_token_ids(tokenizer: Any) -> list[int]:
     """Return the ids of the tokens that end an answer: of a chat turn, and of a text."""
+    if not tokenizer.chat_template:
+        return [tokenizer.eos_token_id]
     question, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
     asked = tokenizer.apply_chat_template([question], tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template([question, answer], tokenize=False)

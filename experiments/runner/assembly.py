@@ -16,7 +16,6 @@ from lightning.pytorch.loggers import Logger
 from experiments.common.exits import one_line
 from experiments.runner import lengths, profiling, searches, unusable
 from experiments.runner.averaging import AverageFollowsWeights
-from experiments.runner.checkpoints import AtomicCheckpointIO
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
@@ -53,7 +52,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
         if isinstance(callback, SpikeDetection):
             callback.running = callback.running_mean  # its load_state_dict reads the wrong name
     settings["callbacks"] += _not_replaced(run.callbacks, settings)
-    settings["plugins"] += [AtomicCheckpointIO()]
+    settings["plugins"] += [run.checkpoint_io]
     settings["default_root_dir"] = str(run.folder)
     settings["profiler"] = profiling.into(run.folder, settings["profiler"])
     try:

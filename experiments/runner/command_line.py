@@ -3,7 +3,6 @@
 import pydoc
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -48,11 +47,11 @@ class CommandLine(LightningCLI):
         defaults: dict[str, Any],
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
-        self.resumed: Path | None = None
-        self.notes: list[str] = []
         args = sys.argv[1:]
-        if wanted := _value_of("--resume", args):
-            self.resumed = run_folder.find(_value_of("--output", args) or "outputs", name, wanted)
+        output, wanted = _value_of("--output", args) or "outputs", _value_of("--resume", args)
+        self.resumed, passed_over = run_folder.find(output, name, wanted)
+        self.notes = [passed_over] if passed_over else []
+        if self.resumed:
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
             model_class=_base(model, PretuneModule),
@@ -187,6 +186,8 @@ def _listed(callbacks: Any) -> list[Any]:
 
 
 def _is(callback: Any, kind: type) -> bool:
+    if isinstance(callback, str):  # the name alone, in the defaults of an experiment
+        return callback.rpartition(".")[2] == kind.__name__
     found = pydoc.locate(callback["class_path"])
     return isinstance(found, type) and issubclass(found, kind)
 

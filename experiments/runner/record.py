@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import psutil
-
 from experiments.common import files
 from experiments.common.redaction import redact
 from experiments.runner import profiling
@@ -63,6 +61,5 @@ def _costs(run: Run) -> dict[str, Any]:
     costs["mfu"] = run.mfu.mfu()
     costs["checkpoint_bytes"] = kept[0].stat().st_size if kept else 0
     costs["seconds"] = round(run.throughput.elapsed(), 1)
-    started = psutil.Process().create_time()
-    costs["seconds_to_first_step"] = first and round(first - started, 1)
+    costs["seconds_to_first_step"] = first and round(first, 1)
     return costs

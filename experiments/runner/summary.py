@@ -33,7 +33,7 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"precision {settings['precision']}",
             *([f"asks   {asked}"] if (asked := run.model.prompt_description()) else []),
             *(f"found  {found(name, one)}" for name, one in run.found.items()),
-            f"run    {run.folder}",
+            f"run    {run.shown}",
             f"track  {tracking_line}",
         ]
     )
@@ -96,7 +96,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
     made += "".join(f", {name}" for name in result["profiles"])
-    files = f"done   {run.folder} (result.json, config.yaml{made})"
+    files = f"done   {run.shown} (result.json, config.yaml{made})"
     return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])
 
 

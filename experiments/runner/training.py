@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from callbacks import LastCheckpoint
+from experiments.common import signals
 from experiments.common.exits import TimeLimitError
 from experiments.runner import ending, record
 from experiments.runner.checkpoints import one_line_if_unreadable
@@ -19,9 +21,10 @@ def train(run: Run) -> None:
     """
     trainer, model, notes = run.trainer, run.model, []
     checkpoint = run.last if run.last.exists() else None
-    trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
+        trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
     if timer := ending.expired(trainer):
         if run.config["trainer"]["max_time"]:
             longer = ending.as_flag(2 * ending.limit_of(timer))

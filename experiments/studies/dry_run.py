@@ -115,7 +115,7 @@ def refuse_unvalidated(parsed: Iterable[Parsed], metric: str | None) -> None:
 
 def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     """Runs the script with a ``main`` that only parses; a mistake is returned as its message."""
-    from experiments.runner import cli, lengths
+    from experiments.runner import cli, lengths, run_folder
     from experiments.runner.command_line import CommandLine
 
     notices.show_as_notes()
@@ -125,7 +125,7 @@ def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
         for line in lines:
             sys.argv = [script, *line]
             try:
-                with redirect_stderr(io.StringIO()) as said:
+                with run_folder.released_at_end(), redirect_stderr(io.StringIO()) as said:
                     parsing = CommandLine(Path(file).stem, doc, model, data, defaults or {})
                 trains = getattr(parsing.parser.chosen.get("model"), "trains", True)
                 why = lengths.unvalidated(parsing.parsed["trainer"], trains)

@@ -106,16 +106,16 @@ def _find(wanted: str, output: str) -> Path:
     folder = Path(wanted).expanduser()
     if not folder.is_dir():
 
-        def exported(run: RunFolder) -> bool:
-            return (run.path / "export").is_dir()
+        def unfit(run: RunFolder) -> str:
+            return "" if (run.path / "export").is_dir() else "has no export"
 
-        folder = find_run(wanted, Path(output), exported, "run that ended with an export").path
+        folder = find_run(wanted, Path(output), unfit, "run that ended with an export").path
     return folder / "export" if (folder / "export").is_dir() else folder
 
 
 def _load(folder: Path, wanted: str) -> nn.Module:
     """Loads a complete model, a peft adapter on its base, or an export for ``modules.load``."""
-    if (folder / "module.json").is_file():
+    if (folder / "trained.safetensors").is_file():
         module = load(folder)
         if module.task.peft_type != "CAUSAL_LM":
             raise ValueError(f"{wanted}: {type(module.task).__name__} does not write answers")

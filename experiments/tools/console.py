@@ -9,8 +9,8 @@ from datamodules.spelling import did_you_mean
 from experiments.common.exits import guarded
 
 TOOLS = (
-    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat"),
-    *("prepare_corpus", "plan", "sync", "workspace"),
+    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict"),
+    *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
 

@@ -56,6 +56,9 @@ class LinearProbe(FineTuningModule):
         features_BH = torch.stack([self._features[key] for key in keys])
         return self._logits(batch, features_BH.to(self.device))
 
+    def predict_logits(self, batch: LabelledBatch) -> Tensor:
+        return super().forward(self.task.prepare(batch, False))  # texts come once: none is kept
+
     def _logits(self, batch: LabelledBatch, features_BH: Tensor) -> Tensor:
         """Return the head's logits, as if each text were one token that is encoded already."""
         names = ("input_ids", "attention_mask", "token_type_ids")

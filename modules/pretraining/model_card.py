@@ -10,13 +10,15 @@ from modules.pretraining.base import PretrainingModule
 
 _CARD = """# {objective} on {origin}
 
+Run this in the folder, which may lie anywhere:
+
 ```python
 from transformers import AutoTokenizer, {auto}
-tokenizer = AutoTokenizer.from_pretrained({folder!r})
-model = {auto}.from_pretrained({folder!r})
+tokenizer = AutoTokenizer.from_pretrained(".")
+model = {auto}.from_pretrained(".")
 ```
 
-Fine-tune it with `--model.backbone {folder}`.
+Fine-tune it with `--model.backbone PATH`, the path of this folder.
 
 | | |
 |---|---|
@@ -27,15 +29,12 @@ included, and nobody has tested it for any use.
 """
 
 
-def save_pretrained(
-    module: PretrainingModule, scratch: Path, folder: Path, facts: dict[str, Any]
-) -> None:
+def save_pretrained(module: PretrainingModule, scratch: Path, facts: dict[str, Any]) -> None:
     """Write network, tokenizer and model card.
 
     Args:
         module: The trained objective.
         scratch: The folder to write into.
-        folder: The folder's name afterwards, for the card.
         facts: What the card says of the run: data, metrics, tokens, git_commit.
     """
     model = module.export_model()
@@ -44,7 +43,7 @@ def save_pretrained(
     _framing_tokenizer(module).save_pretrained(scratch)
     data, metrics = facts.get("data", {}), facts.get("metrics", {})
     rows = {
-        "corpus": data.get("origin", "unknown"),
+        "corpus": _name(data.get("origin", "unknown")),
         "corpus fingerprint": data.get("fingerprint", "unknown"),
         "tokens seen": f"{facts.get('tokens', 0):,}",
         "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
@@ -53,12 +52,16 @@ def save_pretrained(
     }
     text = _CARD.format(
         objective=type(module).__name__,
-        origin=module.origin,
+        origin=_name(module.origin),
         auto=type(model).__name__,
-        folder=str(folder),
         facts="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
     )
     (scratch / "README.md").write_text(text)
+
+
+def _name(origin: str) -> str:
+    """Return the name of a folder or file without its path, which is of this machine alone."""
+    return Path(origin).name if Path(origin).is_absolute() else origin
 
 
 def _framing_tokenizer(module: PretrainingModule) -> Any:

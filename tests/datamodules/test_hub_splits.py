@@ -30,7 +30,7 @@ def test_matched_splits_of_mnli_are_the_validation_and_pairs_are_read():
 
 def test_a_hub_dataset_without_validation_gets_one_cut_from_train_and_keeps_its_test():
     from datamodules import hub
-    from datamodules.tables import hash_split
+    from datamodules.splitting import hash_split
 
     texts = [f"review {i}" for i in range(200)]
     train = {"text": texts, "label": [i % 2 for i in range(200)]}

@@ -6,7 +6,8 @@ import lightning
 import pytest
 import torch
 
-from datamodules import SST2, RottenTomatoes, TextFiles, hub, tables
+from datamodules import SST2, RottenTomatoes, TextFiles, hub
+from datamodules import text_splits as tables
 from datamodules.labelled_text import LabelledText
 from tests import tiny
 
@@ -120,7 +121,7 @@ def test_auto_without_a_hub_takes_its_cache_first(bert, monkeypatch):
     monkeypatch.setattr(hub, "reachable", lambda: False)
     monkeypatch.setattr(hub, "load_cached", lambda *args: kept)
     monkeypatch.setattr(hub, "source", lambda repo, config, found: f"hub:{repo}@1")
-    monkeypatch.setattr(hub, "to_dataset", lambda found, *columns: read)
+    monkeypatch.setattr(hub, "to_dataset", lambda found, *columns, **options: read)
     data = Toy(tokenizer=bert)
     assert data.dataset is read and (data.source_kind, data.origin) == ("hub", "hub:toys/reviews@1")
 

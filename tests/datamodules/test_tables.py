@@ -1,10 +1,15 @@
 """Labelled files: what is read, and how it is split."""
 
 import hashlib
+import random
+from collections import Counter
 
 import pytest
 
-from datamodules.tables import TextSplit, drop_duplicates, hash_split, read_path, split_by_hash
+from datamodules.labels import LabelOptions
+from datamodules.splitting import hash_of, hash_split, stratified_split
+from datamodules.tables import read_path
+from datamodules.text_splits import TextSplit, drop_duplicates, split_by_hash
 from tests.datamodules.table_files import DEV, TRAIN, folder, rows_as
 
 
@@ -78,16 +83,62 @@ def test_split_of_is_the_published_hash_and_ignores_spacing_and_case():
         assert hash_split(text, validation=0.2) == expected == hash_split(f"  REVIEW\n{i} ", 0.2)
 
 
-def test_one_file_is_split_without_duplicates_and_a_text_never_moves(tmp_path):
+def test_one_file_is_split_by_class_without_duplicates_whatever_its_order(tmp_path):
+    labels = [0] * 280 + [1] * 100 + [2] * 20
     texts = [f"text number {i}" for i in range(400)]
-    rows_as("jsonl", tmp_path / "a.jsonl", texts + texts[:7], [i % 2 for i in range(407)])
+    rows_as("jsonl", tmp_path / "a.jsonl", texts + texts[:7], labels + labels[:7])
     found = read_path(tmp_path / "a.jsonl")
     where = {t: name for name, part in found.splits.items() for t in part.texts}
     assert len(where) == sum(len(part.texts) for part in found.splits.values()) == 400
-    assert {hash_split(t) for t in where} == {"train", "validation", "test"}
-    assert all(hash_split(t) == name for t, name in where.items())
-    assert 20 <= len(found.splits["validation"].texts) <= 60
+    counts = {name: Counter(part.labels) for name, part in found.splits.items()}
+    assert counts["test"] == counts["validation"] == {0: 28, 1: 10, 2: 2}
     assert "7 duplicate texts" in found.notes[0] and "split by text hash" in found.notes[1]
+    order = list(range(400))
+    random.Random(3).shuffle(order)
+    rows_as("jsonl", tmp_path / "b.jsonl", [texts[i] for i in order], [labels[i] for i in order])
+    again = read_path(tmp_path / "b.jsonl").splits
+    assert {t: name for name, part in again.items() for t in part.texts} == where
+
+
+def test_the_lowest_hashes_of_a_class_are_its_test_and_copies_stay_together():
+    texts = [f"{name} {i}" for name in "ab" for i in range(50)]
+    found = stratified_split([*texts, "A  0", "B 7"], [*([0] * 50), *([1] * 50), 0, 1])
+    for first in (0, 50):
+        lowest = sorted(range(first, first + 50), key=lambda i: hash_of(texts[i]))
+        for name, own in (("test", lowest[:5]), ("validation", lowest[5:10])):
+            assert {i for i in found[name] if i < 100} >= set(own)
+    for one, copy in ((0, 100), (57, 101)):
+        assert any({one, copy} <= set(part) for part in found.values())
+
+
+def test_classes_of_few_rows_keep_one_in_train_and_share_the_rest():
+    labels = [n // 5 for n in range(200)]  # 40 classes of five
+    parts = stratified_split([f"t{n}" for n in range(200)], labels)
+    assert {labels[i] for i in parts["train"]} == set(range(40))
+    assert len(parts["test"]) == len(parts["validation"]) == 20
+    small = stratified_split(["a", "b", "c", "d", "e"], [0, 0, 1, 1, 1])
+    assert {name: len(part) for name, part in small.items()} == {
+        "train": 3,
+        "validation": 1,
+        "test": 1,
+    }
+
+
+def test_texts_that_splits_share_are_named_and_left_out_of_train_if_asked(tmp_path):
+    train = TRAIN + "Splendid\t0\n"
+    path = folder(tmp_path, train_tsv=train, dev_tsv=DEV, test_tsv=DEV)
+    found = read_path(path)
+    assert found.counts == {
+        "shared_texts": {"train, validation": 1, "train, test": 1, "validation, test": 1}
+    }
+    assert found.warnings[0] == (
+        "shared: 1 validation text is in train as well, 1 of them with another label: "
+        '"Splendid" (row 4 of train, row 2 of validation); --data.drop_shared true drops them '
+        "from train"
+    )
+    clean = read_path(path, label_options=LabelOptions(drop_shared=True))
+    assert clean.splits["train"].texts == ["a fine film ", "it is dull"]
+    assert "train leaves them out" in clean.warnings[0]
 
 
 def test_of_duplicates_the_first_label_counts_and_pairs_differ_by_either_text():

@@ -51,7 +51,9 @@ def make(bert, config, **kwargs):
 @pytest.mark.quick_if(lambda case: case["precision"] == "32-true" and case["config"] in QUICK)
 @pytest.mark.parametrize("config", sorted(CONFIGS.keys() - REFUSED.keys()))
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, reviews, tmp_path):
+def test_it_trains_and_comes_back_from_its_checkpoint(
+    config, precision, bert, reviews, tmp_path, monkeypatch
+):
     still = {"learning_rate": 2e-3, "schedule": "constant", "warmup_ratio": 0.0}
     module = make(bert, config, **still)
     batch = tiny.read(reviews, bert)._rows["train"].__getitems__(list(range(8)))
@@ -76,6 +78,7 @@ def test_it_trains_and_comes_back_from_its_checkpoint(config, precision, bert, r
     assert torch.equal(tiny.logits(again, batch), wanted)
 
     export(module, tmp_path / "export")
+    monkeypatch.chdir(tmp_path / "export")  # peft looks for base/ in the working folder
     model = AutoPeftModelForSequenceClassification.from_pretrained(tmp_path / "export").eval()
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():

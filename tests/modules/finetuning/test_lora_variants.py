@@ -114,7 +114,7 @@ def test_pissa_holds_the_largest_singular_values(bert):
 )
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_variants_train_come_back_and_export(
-    variant, precision, any_backbone, reviews, tmp_path, recwarn
+    variant, precision, any_backbone, reviews, tmp_path, recwarn, monkeypatch
 ):
     """What test_export.py does for the defaults; base/ holds the backbone as published."""
     module = tiny.make(LoRA, any_backbone, rank=4, backbone_dropout=0.1, **variant)
@@ -126,6 +126,7 @@ def test_variants_train_come_back_and_export(
     written = transformers.AutoModel.from_pretrained(folder / "base").state_dict()
     published = transformers.AutoModel.from_pretrained(any_backbone).state_dict()
     assert all(torch.equal(value, published[name]) for name, value in written.items())
+    monkeypatch.chdir(folder)  # peft looks for base/ in the working folder
     model = AutoPeftModelForSequenceClassification.from_pretrained(folder).eval()
     pissa = variant.get("initialization") == "pissa"
     assert model.peft_config["default"].r == (8 if pissa else 4)
@@ -136,11 +137,12 @@ def test_variants_train_come_back_and_export(
     assert not [str(w.message) for w in recwarn if "fan_in_fan_out" in str(w.message)]
 
 
-def test_pissa_of_full_rank_can_be_exported(bert, reviews, tmp_path):
+def test_pissa_of_full_rank_can_be_exported(bert, reviews, tmp_path, monkeypatch):
     """Twice the rank is more than the matrices have, which only the user's own rank must not be."""
     module = shaken(tiny.make(LoRA, bert, rank=16, initialization="pissa"))
     batch = tiny.batch_of(bert, reviews)
     folder = export(module, tmp_path / "export")
+    monkeypatch.chdir(folder)  # peft looks for base/ in the working folder
     model = AutoPeftModelForSequenceClassification.from_pretrained(folder).eval()
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():

@@ -141,7 +141,7 @@ def test_trainable_parameters_equal_the_closed_form_and_what_peft_counts(backbon
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize(("strategy", "settings"), OTHER_WAYS)
 def test_other_ways_train_come_back_and_export(
-    strategy, settings, precision, backbone, reviews, tmp_path
+    strategy, settings, precision, backbone, reviews, tmp_path, monkeypatch
 ):
     """What test_export.py does for the defaults."""
     module = tiny.make(strategy, backbone, backbone_dropout=0.1, **settings)
@@ -150,6 +150,7 @@ def test_other_ways_train_come_back_and_export(
     export(module, tmp_path / "export")
     decoder = "llama" in backbone
     assert ("One text at a time" in (tmp_path / "export" / "README.md").read_text()) == decoder
+    monkeypatch.chdir(tmp_path / "export")  # peft looks for base/ in the working folder
     model = AutoPeftModelForSequenceClassification.from_pretrained(tmp_path / "export").eval()
     for row in range(8):  # alone, as transformers ignores padding behind a prompt
         length = batch["attention_mask"][row].sum()

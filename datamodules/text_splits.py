@@ -1,0 +1,114 @@
+"""Splits of texts with their labels."""
+
+import hashlib
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from datamodules.labels import LabelKind, Labels
+from datamodules.splitting import hash_split
+
+
+@dataclass(frozen=True)
+class TextSplit:
+    """The texts of one split with their labels.
+
+    Attributes:
+        texts: The text of each row, or the first text of each pair.
+        pairs: The second text of each pair; None if the texts are single.
+        labels: The label of each row; None without labels.
+    """
+
+    texts: list[str]
+    pairs: list[str] | None
+    labels: Labels | None
+
+    @property
+    def keys(self) -> Iterable[Hashable]:
+        """Each text, or each pair of texts."""
+        return self.texts if self.pairs is None else zip(self.texts, self.pairs, strict=True)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over every text, pair and label, with their boundaries."""
+        digest = hashlib.sha256()
+        for column in (self.texts, self.pairs or [], self.labels or []):
+            digest.update(f"{len(column)};".encode())
+            for value in column:
+                data = str(value).encode()
+                digest.update(b"%d:%b" % (len(data), data))
+        return digest.hexdigest()
+
+    def take(self, indices: Sequence[int]) -> "TextSplit":
+        """The examples at the given positions, in that order."""
+        pairs, labels = self.pairs, self.labels
+        return TextSplit(
+            [self.texts[i] for i in indices],
+            None if pairs is None else [pairs[i] for i in indices],
+            None if labels is None else [labels[i] for i in indices],  # type: ignore[arg-type]  # of the one kind
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The splits of a data set.
+
+    Attributes:
+        splits: "train", "validation" and, where there is one, "test".
+        label_names: The names of the classes in the order of their ids.
+        notes: Remarks for the user, a line each.
+        kind: The kind of the labels.
+        warnings: Remarks on the labels that the check before training shows, a line each.
+        counts: The numbers of conflicts, shared texts, ... that the records of a run keep.
+    """
+
+    splits: dict[str, TextSplit]
+    label_names: tuple[str, ...]
+    notes: list[str]
+    kind: LabelKind = "class"
+    warnings: list[str] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of every text and label of every split."""
+        prints = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
+        return hashlib.sha256(prints.encode()).hexdigest()[:16]
+
+    @property
+    def test_split(self) -> str:
+        """The split for the test: the validation rows where no test rows have labels."""
+        return "test" if "test" in self.splits else "validation"
+
+
+def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
+    """Draw training rows by the seed.
+
+    Of one seed, the rows of a smaller number are among those of a larger one.
+    """
+    train = dataset.splits["train"]
+    if rows > len(train.texts):
+        raise ValueError(f"--data.train_rows {rows}: there are {len(train.texts):,} training rows")
+    kept = np.sort(np.random.default_rng(seed).permutation(len(train.texts))[:rows])
+    return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
+
+
+def drop_duplicates(split: TextSplit) -> TextSplit:
+    """Keep each text (or pair) once; where copies disagree on the label, the first one counts."""
+    first: dict[Hashable, int] = {}
+    for i, key in enumerate(split.keys):
+        first.setdefault(key, i)
+    return split.take(list(first.values()))
+
+
+def split_by_hash(
+    split: TextSplit, validation: float = 0.1, test: float = 0.1
+) -> dict[str, TextSplit]:
+    """Split into train, validation and test by ``hash_split``; a part can come out empty."""
+    indices: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for i, text in enumerate(split.texts):
+        indices[hash_split(text, validation, test)].append(i)
+    return {name: split.take(keep) for name, keep in indices.items()}

@@ -1,0 +1,201 @@
+"""Predicts windows of rows and writes them in the order of the input."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.common.shell import relative
+from experiments.reporting import tables
+from experiments.tools.prediction_files import Output
+from experiments.tools.prediction_rows import Row, named, windows
+from modules import inference
+
+_WINDOW, _ANSWERS = 4096, 32  # rows that are sorted by length and predicted together
+_FEW = 10  # labels that all get a column of their own
+_LISTED = 10  # rows that the summary names
+_EVERY = 10.0  # seconds between two lines about the progress, in a pipe
+
+
+class Prediction:
+    """The prediction of a file.
+
+    Args:
+        module: The module.
+        asked: The flags.
+        output: The file to write; None is standard output.
+        notes: Remarks about the reading of the input.
+
+    Raises:
+        ValueError: If a flag does not fit the module.
+    """
+
+    def __init__(
+        self, module: Any, asked: argparse.Namespace, output: Path | None, notes: list[str]
+    ) -> None:
+        self.module, self.asked, self.notes = module, asked, notes
+        self.labels, self.task = module.label_names, type(module.task).__name__
+        self.several = module.task.label_kind == "several"
+        self.path, self.names = output, {}  # of our columns, where the input has them too
+        self.settings: dict[str, Any] = {}
+        self._check()
+        self.seen = self.truncated = self.bad = 0
+        self.listed: dict[str, list[str]] = {"truncated": [], "bad": []}
+        self.counts: Counter[str] = Counter()
+        self.sums = np.zeros(1)  # of the confidences, or of the numbers
+        self.started = self.shown = time.monotonic()
+
+    def _check(self) -> None:
+        writes, top = inference.writes_answers(self.module), self.asked.top
+        template = getattr(self.module.task, "template", None)
+        pairs = self.module.task.pairs or "pair" in getattr(template, "columns", ())
+        if top and not self.labels:
+            raise ValueError(f"--top {top}: {self.task} has no labels")
+        if top and top > len(self.labels):
+            raise ValueError(f"--top {top}: the model has {len(self.labels)} labels")
+        if pairs and not self.asked.pair_column:
+            where = "" if self.asked.file != "-" else " of a FILE"
+            raise ValueError(f"--pair_column: {self.task} reads pairs; name the second text{where}")
+        if self.asked.pair_column and self.module.task.label_kind == "none":
+            raise ValueError(
+                f"--pair_column {self.asked.pair_column}: {self.task} reads one text at a time"
+            )
+        if self.asked.max_new_tokens:
+            if not writes:
+                raise ValueError(f"--max_new_tokens: {self.task} writes no answers")
+            self.settings["max_new_tokens"] = self.asked.max_new_tokens
+        if self.asked.batch_tokens:
+            self.settings["batch_tokens"] = self.asked.batch_tokens
+
+    def run(self, rows: Iterable[Row]) -> None:
+        """Predicts and writes all rows, and prints the summary."""
+        if self.asked.file == "-" and sys.stdin.isatty():
+            print("reading lines from the terminal: Ctrl-D ends", file=sys.stderr)
+        output = Output(self.path, self.asked.file)
+        size = _ANSWERS if inference.writes_answers(self.module) else _WINDOW
+        try:
+            for window in windows(rows, size):
+                output.write(self._predicted(window))
+                self._progress(output.rows)
+            if not output.rows:
+                raise ValueError(f"{named(self.asked.file)}: has no row with a text to predict")
+            output.finish()
+        except BaseException as error:
+            said = output.abandon()
+            if said and not isinstance(error, BrokenPipeError):
+                print(f"\n{said}", file=sys.stderr)
+            raise
+        self._summary(output.rows)
+
+    def _predicted(self, window: list[Row]) -> list[dict[str, Any]]:
+        usable = []
+        for row in window:
+            self.seen += 1
+            if row.text is not None:
+                usable.append(row)
+            elif self.asked.bad_rows == "stop":
+                cure = "repair it, or leave such rows out with --bad_rows skip"
+                where = f"{named(self.asked.file)}, row {row.number}"
+                raise ValueError(f"{where}: {row.reason}: {cure}")
+            else:
+                self.bad += 1
+                self._list("bad", f"row {row.number}: {row.reason}")
+        found = inference.predict(self.module, [row.text for row in usable], **self.settings)
+        made = []
+        for place, row in enumerate(usable):
+            chances = None if found.probabilities is None else found.probabilities[place]
+            added = self._columns(found.values[place], chances)
+            made.append((row, added))
+            if found.truncated[place]:
+                self.truncated += 1
+                self._list("truncated", str(row.number))
+        return self._joined(made)
+
+    def _columns(self, value: Any, chances: np.ndarray | None) -> dict[str, Any]:
+        if chances is None:
+            number = isinstance(value, float)
+            if number:
+                self.sums += value
+            return {"prediction": round(value, 6) if number else value}
+        sure = np.maximum(chances, 1 - chances).min() if self.several else chances.max()
+        self.sums += sure
+        self.counts.update(value if self.several else [value])
+        added = {"prediction": value, "confidence": round(float(sure), 6)}
+        if self.asked.top:
+            for place, label in enumerate(np.argsort(-chances, kind="stable")[: self.asked.top], 1):
+                added[f"top_{place}"] = self.labels[label]
+                added[f"top_{place}_probability"] = round(float(chances[label]), 6)
+        elif len(self.labels) <= _FEW:
+            for label, chance in zip(self.labels, chances, strict=True):
+                added[f"probability_{label}"] = round(float(chance), 6)
+        return added
+
+    def _joined(self, made: list[tuple[Row, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Adds our columns to those of the input, under other names where it has them already."""
+        if made and not self.names:
+            taken = {name for row, _ in made for name in row.fields}
+            for name in made[0][1]:
+                self.names[name] = name
+                while self.names[name] in taken:
+                    self.names[name] = f"model_{self.names[name]}"
+                if self.names[name] != name:
+                    said = f"the file has a column {name}: ours is {self.names[name]}"
+                    self.notes.append(said)
+        joined = []
+        for row, added in made:
+            own = {self.names[name]: value for name, value in added.items()}
+            if both := own.keys() & row.fields.keys():
+                raise ValueError(
+                    f"{named(self.asked.file)}, row {row.number}: has a column {min(both)!r}, "
+                    f"which the first rows lack: rename it"
+                )
+            joined.append({**row.fields, **own})
+        return joined
+
+    def _list(self, kind: str, line: str) -> None:
+        if len(self.listed[kind]) < _LISTED:
+            self.listed[kind].append(line)
+
+    def _progress(self, rows: int) -> None:
+        now = time.monotonic()
+        line = f"{rows:,} rows, {rows / (now - self.started):,.0f} rows/s"
+        if sys.stderr.isatty():
+            if self.path or not sys.stdout.isatty():
+                print(f"\r{line}", end="", file=sys.stderr, flush=True)
+        elif now - self.shown >= _EVERY:
+            self.shown = now
+            print(line, file=sys.stderr, flush=True)
+
+    def _summary(self, rows: int) -> None:
+        took = time.monotonic() - self.started
+        lines = [f"{rows:,} rows in {took:,.1f} s, {rows / took:,.0f} rows/s"]
+        if self.labels:
+            cells = [
+                (n, f"{self.counts[n]:,}", f"{self.counts[n] / rows:.1%}") for n in self.labels
+            ]
+            cells.sort(key=lambda row: -self.counts[row[0]])
+            lines += tables.columns(cells[:20]).splitlines()
+            lines += [f"and {len(cells) - 20} more labels"] * (len(cells) > 20)
+            lines.append(f"mean confidence {self.sums[0] / rows:.4f}")
+        elif self.module.task.label_kind == "number":
+            lines.append(f"mean prediction {self.sums[0] / rows:.4f}")
+        for kind, count, said in (
+            ("truncated", self.truncated, "longer than the model reads and were cut: row "),
+            ("bad", self.bad, "left out: "),
+        ):
+            if count:
+                joint = ", " if kind == "truncated" else "; "
+                shown = joint.join(self.listed[kind]) + f"{joint}..." * (count > _LISTED)
+                were = "row was" if count == 1 else "rows were"
+                said = said.replace("and were", "and was") if count == 1 else said
+                lines.append(f"{count:,} {were} {said}{shown}")
+        lines += [f"note   {note}" for note in dict.fromkeys(self.notes)]
+        if self.path:
+            lines.append(f"done   {relative(self.path)}")
+        lead = "\n" if sys.stderr.isatty() else ""
+        print(lead + "\n".join(lines), file=sys.stderr, flush=True)

@@ -1,0 +1,65 @@
+"""Opens the model that ``predict`` is asked for."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from experiments.common.runs import RunFolder, find_run, read_run_folder
+from experiments.runner.command_line import CommandLine
+from modules import load
+from modules.inference import check_predicts
+from modules.prompting.base import PromptingModule
+from modules.registry import registered
+
+_MODELS = ("export", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
+
+
+def open_model(wanted: str, output: str) -> Any:
+    """Opens the model of a run (last, its id or its folder) or of an export.
+
+    A run that only asked prompts is built again from its config, with its data where the prompts
+    need them.
+
+    Raises:
+        ValueError: If there is no such model, or it does not predict.
+    """
+    place = Path(wanted).expanduser()
+    if not place.is_dir():
+        place = find_run(wanted, Path(output), _has_model, "run with a model").path
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    module = _prompted(place) if _asks_prompts(place) else load(place, device)
+    check_predicts(module)
+    return module.to(device).eval()
+
+
+def _has_model(run: RunFolder) -> bool:
+    return any((run.path / name).exists() for name in _MODELS) or _asks_prompts(run.path)
+
+
+def _asks_prompts(folder: Path) -> bool:
+    """Tells whether a folder is that of a run that trained nothing and asked prompts."""
+    if read_run_folder(folder) is None or not (folder / "config.yaml").is_file():
+        return False
+    made = yaml.safe_load((folder / "config.yaml").read_text())["model"]["class_path"]
+    return made.rpartition(".")[2] in registered(PromptingModule)
+
+
+def _prompted(folder: Path) -> Any:
+    """Builds the module of a run from its config, with the data that its prompts draw on."""
+    from datamodules import SST2
+    from modules import ZeroShot
+
+    own = sys.argv
+    sys.argv = [folder.parent.name, "--config", str(folder / "config.yaml")]  # what is parsed
+    try:
+        line = CommandLine(folder.parent.name, "", ZeroShot, SST2, {})
+    finally:
+        sys.argv = own
+    built = line.build()
+    built.model.configure_data(built.data)
+    built.data.setup("fit")
+    built.model.check_data(built.data)
+    return built.model

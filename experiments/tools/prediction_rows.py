@@ -1,0 +1,107 @@
+"""The rows of a file to predict: read one by one, and served in windows of bounded size."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from datamodules.files import BadRow, ReadOptions, records
+
+_USUAL = ("sentence", "text")
+_CHARACTERS = 8_000_000  # of a window's texts
+
+
+class Row(NamedTuple):
+    """A row of the input.
+
+    Attributes:
+        number: Its number in the file, or its name.
+        fields: Its columns.
+        text: The text, or the pair of texts; None where it cannot be used.
+        reason: The reason for which it cannot be used.
+    """
+
+    number: int | str
+    fields: dict[str, Any]
+    text: str | tuple[str, str] | None
+    reason: str = ""
+
+
+def named(file: Path | Literal["-"]) -> str:
+    """The name of the input in messages."""
+    return "standard input" if file == "-" else str(file)
+
+
+def read(
+    file: Path | Literal["-"], column: str | None, pair: str | None, notes: list[str]
+) -> Iterator[Row]:
+    """Reads the rows of a file, or lines of standard input.
+
+    Args:
+        file: The file.
+        column: The column of the text, by name or number; None finds it.
+        pair: The column of the second text; None reads single texts.
+        notes: A list to which remarks about the reading are added.
+
+    Raises:
+        ValueError: If the file or a column is not there.
+    """
+    if file == "-":
+        for number, line in enumerate(sys.stdin, 1):
+            if line := line.rstrip("\r\n"):
+                yield _row(number, {"text": line}, ["text"])
+        return
+    if file.is_dir():
+        raise ValueError(f"{file}: is a folder; give one of its files")
+    wanted = tuple(filter(None, (column, pair)))
+    names: list[str] = []
+    for number, fields in records(file, ReadOptions(columns=wanted, prefix="--"), notes):
+        if isinstance(fields, BadRow):
+            yield Row(number, {}, None, fields.reason)
+            continue
+        if not names:
+            names.append(_column(fields, column, "column", file))
+            if pair:
+                names.append(_column(fields, pair, "pair_column", file))
+        yield _row(number, fields, names)
+
+
+def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -> str:
+    there = list(fields)
+    if wanted is None:
+        usual = [name for name in _USUAL if name in fields] or there[: len(there) == 1]
+        if usual:
+            return usual[0]
+    elif wanted in fields:
+        return wanted
+    elif wanted.isdecimal() and 0 < int(wanted) <= len(there):
+        return there[int(wanted) - 1]
+    shown = ", ".join(f"{name[:40]!r}" for name in there[:20]) + ", ..." * (len(there) > 20)
+    missing = f"no column {wanted!r}" if wanted else "no column 'text' or 'sentence'"
+    lead = f"--{flag} {wanted}" if wanted else f"--{flag}"
+    raise ValueError(f"{lead}: {file}: {missing} (there: {shown}): name one of them")
+
+
+def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
+    for name in names:
+        value = fields.get(name)
+        if not isinstance(value, str | None):
+            return Row(number, fields, None, f"{name!r} is not a text ({value!r:.40})")
+        if not (value or "").strip():
+            return Row(number, fields, None, f"{name!r} is empty")
+    texts = tuple(fields[name] for name in names)
+    return Row(number, fields, texts[0] if len(texts) == 1 else texts)
+
+
+def windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+    """Serves rows in lists of at most so many, and of no more than some megabytes of text."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        part.append(row)
+        size += sum(len(v) for v in row.fields.values() if isinstance(v, str))
+        if len(part) == most or size > _CHARACTERS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

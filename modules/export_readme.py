@@ -1,0 +1,94 @@
+"""The README of an export: lines that open it, and what the folder holds."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import peft
+
+from modules.finetuning.base import FineTuningModule
+from modules.inference import labels_of
+
+Kind = Literal["full", "adapter", "own", "own with encoder"]
+
+_CARD = """# {title}
+
+Run this in the folder. It needs no other file, wherever the folder lies.
+
+```python
+{how}
+```
+{rest}"""
+_PRETUNE = """
+With Pretune, from anywhere: `load("PATH").predict([{example}])`, after `from modules import load`;
+or `pretune predict PATH FILE`.
+"""
+_OWN = """from modules import load  # of Pretune
+module = load(".")
+print(module.predict([{example}]))"""
+_FULL = """from transformers import pipeline
+print(pipeline({pipeline!r}, ".")({asked}))"""
+_ADAPTER = """from peft import {peft_class}
+model = {peft_class}.from_pretrained(".")"""
+# Of masked language models peft has no class of its own.
+_ADAPTER_ON_BASE = """from peft import PeftModel
+from transformers import {auto_class}
+model = PeftModel.from_pretrained({auto_class}.from_pretrained("base"), ".")"""
+_ALONE = """
+# One text at a time: behind a prompt, transformers reads the last place, padding or not."""
+_ENCODER = """
+from transformers import AutoModel
+encoder = AutoModel.from_pretrained("encoder")  # without the head"""
+_BASE = """
+`base/` holds the backbone: config, tokenizer and all weights, {size:,.1f} MB. On the disk of the
+training the weights are hard links, which take no room; a copy or a zip of the folder has them in
+full. peft looks for `base` in the working folder. From elsewhere, load `PATH/base` first and give
+it to `PeftModel.from_pretrained(base, "PATH")`.
+"""
+
+
+def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, base: Path) -> str:
+    """Write the README of an export.
+
+    Args:
+        module: The module.
+        model: The model that was written.
+        kind: The format of the folder.
+        tokenizer: The tokenizer in it.
+        base: Its folder of the backbone, if it has one.
+    """
+    task = module.task
+    peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
+    text = "a gripping film"
+    if task.pipeline == "fill-mask":
+        text = f"a gripping {tokenizer.mask_token}"
+    how = _OWN
+    if kind == "own with encoder":
+        how += _ENCODER
+    elif kind == "adapter":
+        how = _ADAPTER if hasattr(peft, peft_class) else _ADAPTER_ON_BASE
+        if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
+            how += _ALONE
+    elif kind == "full":
+        how = _FULL
+    paired = task.pairs
+    lines = how.format(
+        pipeline=task.pipeline,
+        auto_class=task.auto_class,
+        peft_class=peft_class,
+        example=f"({text!r}, 'a moving one')" if paired else repr(text),
+        asked=str({"text": text, "text_pair": "a moving one"}) if paired else repr(text),
+    )
+    rest = ""
+    if asked := task.prompt_description():
+        rest += f"\nIt was trained to answer `{asked}`.\n"
+    if names := labels_of(module):
+        shown = ", ".join(f"`{name}`" for name in names[:20]) + ", ..." * (len(names) > 20)
+        rest += f"\nLabels, in the order of their ids: {shown}.\n"
+    if not kind.startswith("own"):
+        example = f"({text!r}, 'a moving one')" if paired else repr(text)
+        rest += _PRETUNE.format(example=example)
+    if kind != "full":
+        size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
+        rest += _BASE.format(size=size)
+    strategy = getattr(module, "strategy", type(module).__name__)
+    return _CARD.format(title=f"{strategy}: {type(task).__name__}", how=lines, rest=rest)

@@ -1,0 +1,220 @@
+"""Predictions of a module for texts: labels by name, numbers, or written answers."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modules import generation
+from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
+from modules.text_rows import Rows
+
+BATCH_TOKENS = 4096
+NEW_TOKENS = 256  # or half of what the model reads, if that is less
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions for N texts.
+
+    Attributes:
+        values: A label's name, a number, a list of names, or an answer for each text, N.
+        probabilities: The probabilities of the labels, (N, labels) float32; None without labels.
+        truncated: Whether the text was longer than the model reads, N.
+    """
+
+    values: list[Any]
+    probabilities: np.ndarray | None
+    truncated: list[bool]
+
+
+def predict(
+    module: Any,
+    texts: Sequence[Text],
+    batch_tokens: int = BATCH_TOKENS,
+    max_new_tokens: int | None = None,
+) -> Predictions:
+    """Predict texts, or pairs of texts as tuples, in their order.
+
+    Texts of like length share a batch. The module is in eval mode meanwhile.
+
+    Args:
+        module: A fine-tuned module, or one that answers prompts.
+        texts: N texts.
+        batch_tokens: The most padded tokens of a batch; a longer text has a batch of its own.
+        max_new_tokens: The most tokens of a written answer; 256 if not given.
+
+    Raises:
+        ValueError: If the module has no head for a task, or the texts do not fit it.
+    """
+    check_predicts(module)
+    if isinstance(texts, str):
+        raise ValueError("predict takes a list of texts: put the text into a list")
+    if not len(texts):
+        empty = np.zeros((0, len(labels_of(module))), np.float32)
+        return Predictions([], empty if labels_of(module) else None, [])
+    if writes_answers(module):
+        longest = max_tokens(module, tokenizer_of(module))
+        tokens = min(NEW_TOKENS, longest // 2) if max_new_tokens is None else max_new_tokens
+        return _answers(module, texts, batch_tokens, tokens)
+    rows = encode(module, texts)
+    if fills_masks(module):
+        return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
+    found: list[tuple[list[int], Tensor]] = []
+    with _evaluating(module):
+        for chosen in _batches(module.num_input_tokens(rows.lengths), batch_tokens):
+            logits = module.predict_logits(_batch(module, rows, chosen)).float().cpu()
+            found.append((chosen, logits))
+    logits = torch.cat([part for _, part in found])
+    places = torch.tensor([row for chosen, _ in found for row in chosen])
+    logits = logits[places.argsort()]
+    return Predictions(values(module, logits), probabilities(module, logits), rows.truncated)
+
+
+def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
+    """Predict a batch of a data loader.
+
+    Args:
+        module: As in :func:`predict`.
+        batch: A batch of a data module; a mapping with ``input_ids`` and ``attention_mask``, or
+            with lists of texts as ``text`` and perhaps ``pair``; a list of texts; or a list of two
+            lists, the first and the second texts of pairs, as a ``DataLoader`` collates them.
+
+    Returns:
+        ``prediction``, a list; where there are logits, ``logits``, (B, outputs) on the CPU; and
+        ``index``, the places of the rows in their split, where the batch holds them.
+    """
+    check_predicts(module)
+    if not (isinstance(batch, Mapping) and "input_ids" in batch):
+        if isinstance(batch, Mapping):
+            batch = [batch["text"], batch["pair"]] if "pair" in batch else batch["text"]
+        texts = list(batch)
+        if len(texts) == 2 and not isinstance(texts[0], str):
+            texts = list(zip(*texts, strict=True))
+        return {"prediction": predict(module, texts).values}
+    known = {"index": batch["index"].cpu()} if "index" in batch else {}
+    with _evaluating(module):
+        if writes_answers(module):
+            tokenizer = tokenizer_of(module)
+            tokens = min(NEW_TOKENS, max_tokens(module, tokenizer) // 2)
+            said = generation.generate(module.model, tokenizer, prompts(batch), tokens)
+            return {**known, "prediction": said}
+        if fills_masks(module):
+            raise ValueError("LanguageModeling: an encoder fills masks of texts, by predict(texts)")
+        rows = torch.arange(len(batch["input_ids"]))
+        logits = module.predict_logits({"index": rows, **batch}).float().cpu()
+    return {**known, "prediction": values(module, logits), "logits": logits}
+
+
+def check_predicts(module: Any) -> None:
+    """Refuse a module that gives no answers.
+
+    Raises:
+        ValueError: If it has no head for a task.
+    """
+    if getattr(module, "task", None) is None:
+        raise ValueError(
+            f"{type(module).__name__}: a pre-trained network without a head for a task; fine-tune "
+            f"it with --model.backbone FOLDER, and predict with what that run exports"
+        )
+
+
+def fills_masks(module: Any) -> bool:
+    """Tell whether the module's predictions are texts with words in the place of their masks."""
+    return module.task.label_kind == "none" and module.task.auto_class == "AutoModelForMaskedLM"
+
+
+def writes_answers(module: Any) -> bool:
+    """Tell whether the module's predictions are texts that it writes."""
+    return module.task.label_kind == "none" and not fills_masks(module)
+
+
+def labels_of(module: Any) -> list[str]:
+    """Return the names of the labels in the order of their ids; none of a number or an answer."""
+    return list(getattr(getattr(module, "task", None), "labels", None) or [])
+
+
+def values(module: Any, logits: Tensor) -> list[Any]:
+    """Return the prediction of each row of logits, (N, outputs) or (N,).
+
+    Raises:
+        ValueError: If a logit is not a number.
+    """
+    if not logits.isfinite().all():
+        raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+    if module.task.label_kind == "number":
+        return logits.reshape(len(logits)).tolist()
+    names = labels_of(module)
+    if module.task.label_kind == "several":
+        return [[names[n] for n in row.nonzero()[:, 0].tolist()] for row in logits > 0]
+    return [names[number] for number in logits.argmax(-1).tolist()]
+
+
+def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
+    """Return the probabilities of the labels, (N, labels); None without labels."""
+    if not labels_of(module):
+        return None
+    several = module.task.label_kind == "several"
+    return (logits.sigmoid() if several else logits.softmax(-1)).numpy()
+
+
+def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:
+    rows = encode(module, texts, room=tokens)
+    said = [""] * len(texts)
+    with _evaluating(module):
+        for chosen in _batches(rows.lengths + tokens, batch_tokens):
+            ids = [rows.ids[row] for row in chosen]
+            found = generation.generate(module.model, tokenizer_of(module), ids, tokens, len(ids))
+            for row, answer in zip(chosen, found, strict=True):
+                said[row] = answer
+    return Predictions(said, None, rows.truncated)
+
+
+def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -> list[str]:
+    """Return the texts with the likeliest token in the place of each mask."""
+    tokenizer, said = tokenizer_of(module), list(map(str, texts))
+    mask = tokenizer.mask_token
+    with _evaluating(module):
+        for chosen in _batches(rows.lengths, batch_tokens):
+            batch = _batch(module, rows, chosen)
+            best_BT = module.task.logits(module.model, batch).argmax(-1)
+            for row, ids, best in zip(chosen, batch["input_ids"], best_BT, strict=True):
+                words = best[ids == tokenizer.mask_token_id].tolist()
+                if not words or len(words) != said[row].count(mask):
+                    count = f"{len(words)} of its {said[row].count(mask)} are read"
+                    raise ValueError(f"text {row + 1}: put {mask} where a word is wanted; {count}")
+                for word in words:
+                    said[row] = said[row].replace(mask, tokenizer.decode([word]).strip(), 1)
+    return said
+
+
+def _batch(module: Any, rows: Rows, chosen: list[int]) -> dict[str, Any]:
+    found = rows.batch(chosen).items()
+    return {k: v.to(module.device) if isinstance(v, Tensor) else v for k, v in found}
+
+
+def _batches(costs: np.ndarray, batch_tokens: int) -> list[list[int]]:
+    """Return rows by batches, the longest first; ``costs`` are the tokens of each row, (N,)."""
+    batches: list[list[int]] = []
+    most = 0
+    for row in np.argsort(-costs, kind="stable").tolist():
+        if not batches or (len(batches[-1]) + 1) * most > batch_tokens:
+            batches.append([])
+            most = int(costs[row])
+        batches[-1].append(row)
+    return batches
+
+
+@contextmanager
+def _evaluating(module: Any):
+    training = module.training
+    module.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        module.train(training)

@@ -1,0 +1,181 @@
+"""Opens the folder of an export or of a run as a module that predicts."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import peft
+import safetensors.torch
+import torch
+from transformers.utils import logging
+
+from modules.finetuning.base import FineTuningModule
+from modules.registry import registered
+from modules.tasks import from_dict, to_dict
+from modules.tasks.classification import Classification
+from modules.tasks.instruction_following import InstructionFollowing
+from modules.tasks.multilabel import MultiLabel
+from modules.tasks.regression import Regression
+
+MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
+OWN_WEIGHTS = "trained.safetensors"  # of a module that neither transformers nor peft knows
+_ADAPTER = "adapter_config.json"
+_CHECKPOINTS = ("best.ckpt", "last.ckpt")
+
+
+class Exported(FineTuningModule, abstract=True):
+    """A model of transformers, or of peft on its base, that was read from an export.
+
+    Args:
+        folder: The folder of the export.
+        strategy: The class that trained it.
+        kwargs: The arguments of the base; ``backbone`` is the folder of the base's weights.
+    """
+
+    def __init__(self, folder: str, strategy: str = "", **kwargs: Any) -> None:
+        self._place, self.strategy = Path(folder), strategy
+        super().__init__(**kwargs)
+
+    def adapt(self, model: Any) -> Any:
+        """Put the adapter of the folder on the model, if it holds one.
+
+        Raises:
+            ValueError: If the folder lacks weights.
+        """
+        if not (self._place / _ADAPTER).is_file():
+            if model.new_parameters:
+                raise ValueError(f"its weights lack {model.new_parameters[0]}")
+            return model
+        adapted = peft.PeftModel.from_pretrained(model, str(self._place))
+        held = peft.load_peft_weights(str(self._place), device="cpu")
+        wanted = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
+        if lacking := sorted(wanted.keys() - held.keys()):
+            raise ValueError(f"its weights lack {lacking[0]}")
+        return adapted
+
+
+def load(path: Path | str, device: str | torch.device = "cpu") -> FineTuningModule:
+    """Open an export, or a run: its export, or its best checkpoint where it has none.
+
+    A plain folder of transformers with a head for texts, or with a chat template, opens as well.
+
+    Args:
+        path: The folder.
+        device: The device that the module is on.
+
+    Returns:
+        The module in eval mode: ``predict(texts)``, ``predict_proba(texts)``, ``label_names``, and
+        all that a module of its class has.
+
+    Raises:
+        ValueError: If there is no such folder, it is incomplete, or what it holds gives no answers.
+    """
+    folder = Path(path).expanduser().absolute()
+    if not folder.is_dir():
+        raise ValueError(f"{path}: there is no such folder")
+    folder = folder / "export" if (folder / "export").is_dir() else folder
+    checkpoints = (folder / "checkpoints" / name for name in _CHECKPOINTS)
+    if (folder / MODULE_FILE).is_file():
+        module = _read(folder, lambda: _of_export(folder))
+    elif checkpoint := next((file for file in checkpoints if file.is_file()), None):
+        module = _read(checkpoint, lambda: _of_checkpoint(checkpoint))
+    elif (folder / _ADAPTER).is_file():
+        raise ValueError(f"{path}: an adapter without {MODULE_FILE}, which tells its task")
+    elif (folder / "config.json").is_file():
+        module = _read(folder, lambda: _of_transformers(folder))
+    else:
+        raise ValueError(_unknown(path, folder))
+    return module.to(device).eval()
+
+
+def _unknown(path: Path | str, folder: Path) -> str:
+    if not (folder / "run.json").is_file():
+        return f"{path}: holds no export ({MODULE_FILE} or config.json), no run and no checkpoint"
+    if list(folder.glob("checkpoints")):
+        return f"{path}: a run without a checkpoint; resume it, or give another"
+    return f"{path}: a run that trained nothing; `pretune predict` asks its model"
+
+
+def _read(place: Path, make: Callable[[], FineTuningModule]) -> FineTuningModule:
+    """Make a module of a folder or file; whatever is wrong with it is one line that names it."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        return make()
+    except _Refused:
+        raise
+    except Exception as error:  # the libraries have many types for a broken file
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = (lines or [type(error).__name__])[0]
+        raise ValueError(
+            f"{place}: cannot be read ({reason}): it may be half written; export or copy it again"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+class _Refused(ValueError):
+    """A folder that is whole, and whose model cannot predict here."""
+
+
+def _of_export(folder: Path) -> FineTuningModule:
+    made = json.loads((folder / MODULE_FILE).read_text())
+    arguments = {**made["arguments"], "backbone": str(folder / made["arguments"]["backbone"])}
+    if not (folder / OWN_WEIGHTS).is_file():
+        if made["arguments"]["backbone"] == "base" and not (folder / _ADAPTER).is_file():
+            raise ValueError(f"it lacks {_ADAPTER} or {OWN_WEIGHTS}")
+        kept = {"backbone": arguments["backbone"], "task": _task(folder, arguments["task"])}
+        return Exported(str(folder), made["module"], **kept)
+    known = registered(FineTuningModule)
+    if made["module"] not in known:
+        raise _Refused(f"{folder} is of {made['module']}, a strategy that is not imported here")
+    module = known[made["module"]](**{**arguments, "task": _task(folder, arguments["task"])})
+    keys = module.load_state_dict(safetensors.torch.load_file(folder / OWN_WEIGHTS), strict=False)
+    if keys.missing_keys or keys.unexpected_keys:
+        name = (keys.missing_keys + keys.unexpected_keys)[0]
+        raise _Refused(f"{folder} does not fit this version of {made['module']}: {name}")
+    return module
+
+
+def _task(folder: Path, stored: dict[str, Any]) -> Any:
+    try:
+        return from_dict(stored)
+    except ValueError as error:
+        raise _Refused(f"{folder}: {error}") from error
+
+
+def _of_checkpoint(file: Path) -> FineTuningModule:
+    held = torch.load(file, map_location="cpu", weights_only=True)
+    known = registered(FineTuningModule)
+    if (name := held.get("module")) not in known:
+        kind = f"of {name}, which is not imported here" if name else "of a pre-trained network"
+        raise _Refused(f"{file}: a checkpoint {kind}: it has no head for a task")
+    return known[name].load_from_checkpoint(file, map_location="cpu", weights_only=True)
+
+
+def _of_transformers(folder: Path) -> FineTuningModule:
+    """Read a folder of transformers alone, whose config names the labels."""
+    config = json.loads((folder / "config.json").read_text())
+    kind = (config.get("architectures") or ["a model without architectures"])[0]
+    names = config.get("id2label") or {}
+    labels = [names[number] for number in sorted(names, key=int)]
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    chats = (folder / "chat_template.jinja").is_file() or "chat_template" in settings
+    task: Any
+    if kind.endswith("ForSequenceClassification"):
+        problem = config.get("problem_type")
+        if problem == "regression" or (len(labels) == 1 and not problem):
+            task = Regression()
+        elif problem == "multi_label_classification":
+            task = MultiLabel(labels)
+        else:
+            task = Classification(labels or None)
+    elif kind.endswith("ForCausalLM") and chats:
+        task = InstructionFollowing()
+    else:
+        raise _Refused(
+            f"{folder}: a pre-trained network ({kind}) without a head for a task: fine-tune it "
+            f"with --model.backbone {folder}"
+        )
+    return Exported(str(folder), backbone=str(folder), task=from_dict(to_dict(task)))
