@@ -9,11 +9,13 @@ from lightning.pytorch.callbacks import (
     LearningRateMonitor,
     ProgressBar,
     SpikeDetection,
+    WeightAveraging,
 )
 from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
 from experiments.runner import lengths, profiling, searches, unusable
+from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
@@ -44,6 +46,8 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     settings["logger"] = False  # the run's own comes when there is a folder to keep it in
     schedules = [c for c in settings["callbacks"] if isinstance(c, GradientAccumulationScheduler)]
     settings["callbacks"] += map(AccumulationAfterResume, schedules)
+    averages = [c for c in settings["callbacks"] if isinstance(c, WeightAveraging)]
+    settings["callbacks"] = [*map(AverageFollowsWeights, averages), *settings["callbacks"]]
     for callback in settings["callbacks"]:
         if isinstance(callback, SpikeDetection):
             callback.running = callback.running_mean  # its load_state_dict reads the wrong name

@@ -10,7 +10,11 @@ from jsonargparse import ArgumentParser
 NUMBERS = {int: "a whole number", float: "a number"}
 SIMPLE = {str: "text", bool: "true or false", NoneType: "null"}
 LISTS = {list: "a list such as [a,b]", dict: "a mapping such as {a: 1}"}
-LIBRARIES = {"tpu": "torch_xla", "transformer-engine": "transformer_engine"}  # by values of flags
+LIBRARIES = {
+    "tpu": "torch_xla",
+    "xla": "torch_xla",
+    "transformer-engine": "transformer_engine",
+}  # by values of flags
 CLASSES = {"max_time": "Timer"}  # by names of flags: the class that the Trainer makes of each
 RULES = {  # how jsonargparse writes a restriction
     r"v>=(\S+) and v<=(\S+)": r"from \1 to \2",

@@ -3,7 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from lightning.pytorch.profilers import (
+    AdvancedProfiler,
+    PassThroughProfiler,
+    Profiler,
+    PyTorchProfiler,
+    SimpleProfiler,
+)
 
 _BY_NAME = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
@@ -18,14 +24,14 @@ def into(folder: Path, profiler: Profiler | str | None) -> Any:
     if isinstance(profiler, str):
         kind = _BY_NAME.get(profiler)
         return kind(dirpath=folder, filename="profile") if kind else profiler
-    if profiler is not None:
+    if profiler is not None and not isinstance(profiler, PassThroughProfiler):
         profiler.dirpath = profiler.dirpath or folder
         profiler.filename = profiler.filename or "profile"
     return profiler
 
 
 def reports(profiler: Profiler) -> list[Path]:
-    """The reports of a profiler that has ended; none if there was no profiler."""
+    """The reports of a profiler that has ended; none if there was none, or it reports nothing."""
     if profiler.dirpath is None or profiler.filename is None:
         return []
     return sorted(Path(profiler.dirpath).glob(f"*{profiler.filename}*.txt"))

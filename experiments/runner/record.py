@@ -33,7 +33,10 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     result = {
         "metrics": metrics,
         "found": json.loads(searches.read_text()) if searches.is_file() else {},
-        "profiles": [path.name for path in profiling.reports(run.trainer.profiler)],
+        "profiles": [
+            str(path.relative_to(run.folder) if path.is_relative_to(run.folder) else path)
+            for path in profiling.reports(run.trainer.profiler)
+        ],
         "config": redact(run.config),
         "data": redact(run.data),
         "inputs": redact(run.inputs),

@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import (
     SpikeDetection,
     StochasticWeightAveraging,
     Timer,
+    WeightAveraging,
 )
 from lightning.pytorch.loggers import WandbLogger
 from torch import nn
@@ -103,6 +104,9 @@ def _reason(callback: Callback, settings: Mapping[str, Any], ours: list[Callback
             return "two schedules; leave out --trainer.accumulate_grad_batches or this one"
         if sum(isinstance(other, kind) for other in settings["callbacks"]) > 1:
             return "two schedules; leave out one"
+    averages = [c for c in settings["callbacks"] if isinstance(c, WeightAveraging)]
+    if callback in averages and len(averages) > 1:
+        return "two averages of the same weights; leave out one"
     if isinstance(callback, SpikeDetection) and settings["accumulate_grad_batches"] != 1:
         return "reads the loss of one batch, which --trainer.accumulate_grad_batches weighs by rows"
     if isinstance(callback, Timer):

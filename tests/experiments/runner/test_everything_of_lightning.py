@@ -102,6 +102,16 @@ def test_it_does_what_the_table_says(name, measured, plain):
 
 
 @pytest.mark.slow
+def test_an_average_that_begins_late_is_validated_as_the_weights_until_then(measured, plain):
+    words = "--trainer.callbacks+=EMAWeightAveraging --trainer.callbacks.decay=0.5 "
+    late = measured(f"{words} --trainer.callbacks.update_starting_at_step=6", "late")
+    first = next(line for line in late.ended.err.splitlines() if "val/loss" in line)
+    assert first in plain.ended.err and late.weights not in (None, plain.weights)
+    never = measured(f"{words} --trainer.callbacks.update_starting_at_step=8", "never")
+    assert never.ended.code == 2 and "nothing would be averaged" in never.ended.err
+
+
+@pytest.mark.slow
 def test_a_found_rate_holds_for_the_whole_run_and_in_every_record(measured, experiment):
     words = "--trainer.callbacks+=LearningRateFinder --trainer.callbacks.min_lr=1e-4"
     one = measured(words, "one")

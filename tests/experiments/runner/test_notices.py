@@ -18,6 +18,7 @@ def shown(capsys, monkeypatch):
     names = ("lightning.pytorch", "lightning.fabric")
     before = {n: (logging.getLogger(n).handlers, logging.getLogger(n).propagate) for n in names}
     with warnings.catch_warnings():
+        warnings.simplefilter("always")  # that a note comes once is not Python's doing
         notices.show_as_notes()
         yield lambda: capsys.readouterr().err.splitlines()
     for name, (handlers, propagate) in before.items():
