@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from lightning.pytorch import LightningDataModule
 
-from datamodules.sampling import LengthBatchSampler, ResumableLoader
+from datamodules.sampling import LengthBatchSampler, PlainBatches, ResumableLoader
 
 
 class Rows(Protocol):
@@ -32,11 +32,13 @@ class RowDataModule(LightningDataModule):
         reads_labels: Whether the task says what kind of labels is read (``labels``).
         task_links: Attributes of the built data module that the task takes, as pairs of their name
             here and of the task's argument.
+        predict_split: The split that ``trainer.predict`` reads; that of the test if None.
     """
 
     reads_labels: ClassVar[bool] = False
     task_links: ClassVar[tuple[tuple[str, str], ...]] = ()
     batches: type[LengthBatchSampler] = LengthBatchSampler
+    predict_split: str | None = None
     _rows: Mapping[str, Rows]
 
     def __init__(
@@ -113,6 +115,13 @@ class RowDataModule(LightningDataModule):
 
     def test_dataloader(self) -> ResumableLoader:
         return self._loader(self.test_split, shuffle=False)
+
+    def predict_dataloader(self) -> PlainBatches:
+        """The batches of ``predict_split``, which hold the places of their rows in it."""
+        split = self.predict_split or self.test_split
+        if split not in self._rows:
+            raise ValueError(f"predict_split {split}: the data has {', '.join(self._rows)}")
+        return PlainBatches(self._loader(split, shuffle=False))
 
     def unsharded_test_dataloader(self) -> ResumableLoader:
         """A loader of all test rows, also where several devices share the test."""

@@ -103,10 +103,12 @@ def remove(file: CachedFile) -> bool:
 
 
 def _remove_oldest(limit: int | None) -> None:
+    if limit is None:
+        return
     files = list_files()
     total = sum(file.size for file in files)
     gone = []
-    for file in files if limit is not None else ():
+    for file in files:
         if total <= limit:
             break
         if remove(file):

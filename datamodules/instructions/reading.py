@@ -1,5 +1,6 @@
 """Tables of records as conversations, with what was left out and what nothing reads."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -58,7 +59,7 @@ def read_conversations(table: Table, bad_rows: BadRows = "stop") -> Reading:
         message = f"unknown format (columns {there}): a record has {FORMATS}"
         raise table.fault(message + table.hint, "source")
     # JSON keeps a null where it was written; Arrow adds them.
-    arrow = not table.name.lower().partition(".json")[1]
+    arrow = not re.search(r"\.(nd)?json", f"{table.name} {table.rows[0]}".lower())
     found: list[Conversation] = []
     reasons: dict[int, str] = {}
     unread: Counter[str] = Counter()

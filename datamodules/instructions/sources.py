@@ -1,19 +1,19 @@
 """The sources of conversations: the bundled set, a hub data set, or files."""
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from datamodules import hub
+from datamodules.copies import normalized
 from datamodules.files import ReadOptions, Table, read_splits
 from datamodules.files.table import SHOWN
 from datamodules.instructions.bundled import instructlab
 from datamodules.instructions.conversations import Conversation, question
 from datamodules.instructions.reading import Reading, read_conversations
 from datamodules.instructions.records import KNOWN
-from datamodules.splitting import hash_split
+from datamodules.splitting import hash_of, hash_split
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _split(records: list[Conversation], test: float, name: str) -> dict[str, lis
     if found["train"] and found["validation"]:
         return found
     # A few records, for a first try: one question is for validation.
-    last = max(map(_key, records), key=lambda key: hashlib.sha256(key.encode()).digest())
+    last = min(map(_key, records), key=hash_of)
     found = {"train": [one for one in records if _key(one) != last]}
     if not found["train"]:
         raise ValueError(
@@ -130,5 +130,4 @@ def _split(records: list[Conversation], test: float, name: str) -> dict[str, lis
 
 
 def _key(conversation: Conversation) -> str:
-    """The question without its spacing and case, as ``hash_split`` compares them."""
-    return " ".join(question(conversation).split()).lower()
+    return normalized(question(conversation))

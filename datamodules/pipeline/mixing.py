@@ -106,5 +106,6 @@ def _beyond(
         mine = np.flatnonzero(sources == source)
         mine = mine[np.argsort(draws[mine], kind="stable")]
         before = np.cumsum(words[mine]) - words[mine]
-        gone[mine[before + words[mine] / 2 > limit]] = True  # to the nearest document
+        # To the nearest document; one at least.
+        gone[mine[(before > 0) & (before + words[mine] / 2 > limit)]] = True
     return gone

@@ -87,8 +87,8 @@ def limits_of(language: str, units: Literal["paper", "datatrove"] = "paper") -> 
     limits = LIMITS.get(language, _OTHER)
     if units == "paper":
         return limits
-    plain = {"min_lettered": Limits.min_lettered, "word_gap": 1, "closing": ()}
-    return replace(limits, units=units, **plain)
+    lettered = Limits.min_lettered
+    return replace(limits, units=units, min_lettered=lettered, word_gap=1, closing=())
 
 
 def gopher_repetition(page: Page, limits: Limits) -> Measurements:

@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import (
     GradientAccumulationScheduler,
     LearningRateMonitor,
     ProgressBar,
+    SpikeDetection,
 )
 from lightning.pytorch.loggers import Logger
 
@@ -43,6 +44,9 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     settings["logger"] = False  # the run's own comes when there is a folder to keep it in
     schedules = [c for c in settings["callbacks"] if isinstance(c, GradientAccumulationScheduler)]
     settings["callbacks"] += map(AccumulationAfterResume, schedules)
+    for callback in settings["callbacks"]:
+        if isinstance(callback, SpikeDetection):
+            callback.running = callback.running_mean  # its load_state_dict reads the wrong name
     settings["callbacks"] += _not_replaced(run.callbacks, settings)
     settings["plugins"] += [run.checkpoint_io]
     settings["default_root_dir"] = str(run.folder)

@@ -126,10 +126,12 @@ class CommandLine(LightningCLI):
         super().parse_arguments(parser, args)
         construction.replace_enumerations(self.config)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
+        if reason := lengths.out_of_range(self.config["trainer"]):
+            parser.error(reason)
         trains = getattr(parser.chosen.get("model"), "trains", True)
         if trains and (reason := lengths.endless(self.config["trainer"])):
             parser.error(reason)
-        dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
+        dumped = parser.dump(self.config, skip_unset=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
         del self.parsed["resume"]
 
@@ -184,6 +186,8 @@ def _listed(callbacks: Any) -> list[Any]:
 
 
 def _is(callback: Any, kind: type) -> bool:
+    if isinstance(callback, str):  # the name alone, in the defaults of an experiment
+        return callback.rpartition(".")[2] == kind.__name__
     found = pydoc.locate(callback["class_path"])
     return isinstance(found, type) and issubclass(found, kind)
 

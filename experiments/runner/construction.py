@@ -10,7 +10,6 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.strategies import Strategy
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from experiments.common.exits import one_line
 from experiments.common.storage import causes
@@ -44,13 +43,13 @@ def build(parser: ArgumentParser, config: Namespace) -> Any:
         ValueError: If a class refuses its arguments, or lacks a library.
     """
     try:
-        return parser.instantiate_classes(config)
+        return parser.instantiate(config)
     except Exception as error:  # jsonargparse wraps what a class's own __init__ raised
         cause = _unwrapped(error)
         flag = _flag_of(cause)
         if flag and isinstance(cause, ImportError):
             raise ValueError(f"{flag}: {_missing(cause)}") from cause
-        if flag and isinstance(cause, (ValueError, MisconfigurationException, AssertionError)):
+        if flag and not isinstance(cause, OSError):
             raise ValueError(f"{flag}: {one_line(cause)}") from cause
         raise cause from None
 
@@ -65,11 +64,11 @@ def _unwrapped(error: BaseException) -> BaseException:
 
 
 def _flag_of(error: BaseException) -> str:
-    """The flag of the Trainer whose class raised the error; empty for other classes."""
+    """The flag of the Trainer whose class of Lightning's raised the error; empty for others."""
     for frame, _ in walk_tb(error.__traceback__):
         owner = frame.f_locals.get("self")
         for name, kind in _PARTS.items():
-            if isinstance(owner, kind):
+            if isinstance(owner, kind) and type(owner).__module__.startswith("lightning."):
                 return f"--trainer.{name} {type(owner).__name__}"
     return ""
 

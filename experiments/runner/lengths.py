@@ -3,11 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
+_LEAST = {
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": 1,
+    "gradient_clip_val": 0,
+    "log_every_n_steps": 0,
+    "min_epochs": 0,
+    "min_steps": 0,
+    "num_sanity_val_steps": -1,
+}
+
 
 def endless(trainer: Mapping[str, Any]) -> str:
     """The error of a training without an end; empty if it has one."""
     if trainer["max_epochs"] == -1 and trainer["max_steps"] == -1 and not trainer["fast_dev_run"]:
         return "--trainer.max_epochs -1 needs --trainer.max_steps: learning rates fall to 0 by then"
+    return ""
+
+
+def out_of_range(trainer: Mapping[str, Any]) -> str:
+    """The error of a number that Lightning takes without a check; empty if all are in order."""
+    for name, least in _LEAST.items():
+        value = trainer[name]
+        if isinstance(value, (int, float)) and value < least:
+            return f"--trainer.{name} {value}: must be at least {least}"
+    if trainer["val_check_interval"] == 0:
+        return "--trainer.val_check_interval 0: --trainer.limit_val_batches 0 leaves out validation"
+    for name in ("epochs", "steps"):
+        least, most = trainer[f"min_{name}"], trainer[f"max_{name}"]
+        if least is not None and most is not None and -1 < most < least:
+            return f"--trainer.min_{name} {least}: more than --trainer.max_{name} {most}"
     return ""
 
 

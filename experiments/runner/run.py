@@ -100,7 +100,12 @@ class Run:
         ]
 
     def open(self, trainer: Trainer, loggers: list[Logger]) -> None:
-        """Makes the folder and the record; if that fails, removes the folder of a new run."""
+        """Makes the folder and the record; if that fails, removes the folder of a new run.
+
+        Args:
+            trainer: Runs the module.
+            loggers: The loggers that the user added.
+        """
         self.trainer = trainer
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"

@@ -39,8 +39,7 @@ _NEVER_VALIDATED = (
 _KINDS: dict[type[Callback], str] = {
     BackboneFinetuning: "asks for a module with a `backbone`; LayerwiseUnfreezing unfreezes the "
     "layers here",
-    BasePredictionWriter: "a run does not predict; the predictions of its test are recorded, and "
-    "`pretune predict` makes others",
+    BasePredictionWriter: "a run does not predict; the predictions of its test are recorded",
     ModelPruning: "renames the weights that it prunes, which checkpoints and export know by name; "
     "prune what is in the export folder",
     StochasticWeightAveraging: _NEVER_VALIDATED,

@@ -136,7 +136,7 @@ class Index:
                 if "result.json" in files:
                     yield {**_of_result(place)["inputs"]["model"], "path": None}
                 if LINEAGE_FILE in files:
-                    said = json.loads((place / LINEAGE_FILE).read_text())
+                    said = provenance.read_lineage(place)
                     yield {**said, "path": str(place.resolve())}
                 if "manifest.json" in files:
                     said = shards.read_manifest(place)

@@ -6,6 +6,8 @@ be followed without a server, and after a folder was moved.
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -161,7 +163,7 @@ def of_export(folder: Path) -> Node:
     home = next((f for f in (folder, folder.parent) if (f / LINEAGE_FILE).is_file()), folder)
     node = of_folder(home, "model")
     if (home / LINEAGE_FILE).is_file():
-        passport = json.loads((home / LINEAGE_FILE).read_text())
+        passport = read_lineage(home)
         node |= {k: passport[k] for k in ("name", "run", "commit", "inputs")}
         node |= {"declared": d} if (d := passport["digest"]) != node["digest"] else {}
     return node
@@ -181,11 +183,35 @@ def of_folder(folder: Path, kind: str) -> Node:
 
 
 def write_lineage(folder: Path, name: str, made: dict[str, Any]) -> Node:
-    """Writes the origin of an export into its folder; ``made`` holds run, commit and inputs."""
+    """Writes the origin of an export into its folder; ``made`` holds run, commit and inputs.
+
+    The folder may be moved: it holds no path of its own, and those of its inputs start from it.
+    """
     node = of_folder(folder, "model") | {"name": name, **made}
-    said = {key: value for key, value in node.items() if key != "path"}  # it may be moved
+    said = {key: value for key, value in node.items() if key != "path"}
+    here = folder.resolve()
+    said["inputs"] = _with_paths(made["inputs"], lambda path: os.path.relpath(path, here))
     files.write_json(folder / LINEAGE_FILE, redact(said))
     return node
+
+
+def read_lineage(folder: Path) -> dict[str, Any]:
+    """The origin that an export holds, with the places where its inputs would be now."""
+    said = json.loads((folder / LINEAGE_FILE).read_text())
+    here = folder.resolve()
+    return said | {"inputs": _with_paths(said["inputs"], lambda path: str((here / path).resolve()))}
+
+
+def _with_paths(nodes: dict[str, Node], change: Callable[[str], str]) -> dict[str, Node]:
+    """The nodes, and all before them, with their paths changed."""
+    found: dict[str, Node] = {}
+    for role, node in nodes.items():
+        found[role] = {**node}
+        if path := node.get("path"):
+            found[role]["path"] = change(path)
+        if "inputs" in node:
+            found[role]["inputs"] = _with_paths(node["inputs"], change)
+    return found
 
 
 def evaluation(

@@ -17,7 +17,7 @@ from datamodules.pipeline.formats.documents import (
 )
 from datamodules.pipeline.formats.dumps import read_dump
 from datamodules.pipeline.formats.opening import SourceFile
-from datamodules.pipeline.formats.tables import read_json, read_jsonl, read_parquet, read_table
+from datamodules.pipeline.formats.tables import read_jsonl, read_parquet, read_table
 from datamodules.pipeline.formats.texts import HTML, MARKDOWN, read_page, read_text
 
 Reader = Callable[[SourceFile, ReadingOptions], Iterator[RawRow]]
@@ -36,14 +36,23 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(MARKDOWN, read_text),
     **dict.fromkeys(HTML, read_page),
     **dict.fromkeys((".jsonl", ".ndjson"), read_jsonl),
-    ".json": read_json,
     ".parquet": read_parquet,
-    **dict.fromkeys((".csv", ".tsv"), read_table),
+    **dict.fromkeys((".json", ".csv", ".tsv", ".tab", ".psv", ".arrow", ".xlsx"), read_table),
     ".xml": read_dump,
     **dict.fromkeys((".warc", ".wet"), read_warc),
     ".arc": read_arc,
 }
-_DATA = (".json", ".csv", ".tsv", ".xml", ".txt", ".text")  # in a tree of source code
+_DATA = (
+    ".json",
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".psv",
+    ".xlsx",
+    ".xml",
+    ".txt",
+    ".text",
+)  # in a tree of source code
 
 
 def _by_content(head: bytes) -> Reader:

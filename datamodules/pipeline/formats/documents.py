@@ -12,7 +12,7 @@ class ReadingOptions(NamedTuple):
     """How files are read.
 
     Attributes:
-        text: The column of the text, in files that have columns.
+        text: The column of the text by its name or its number from 1, in files that have columns.
         id: The column of the document's id.
         kind: The kind of the text; it decides which files are read.
         unit: The part of a text that is a document.
@@ -63,7 +63,17 @@ class LeftOut(NamedTuple):
 Raw = RawDocument | Unreadable | LeftOut
 RawRow = Raw | Callable[[], Raw] | None  # None is a blank line
 # What a record without a column "text" has instead, the first of these that is there.
-_TEXTS = ("body", "content", "contents", "raw_content", "article", "document", "passage", "story")
+_TEXTS = (
+    "body",
+    "content",
+    "contents",
+    "raw_content",
+    "article",
+    "document",
+    "passage",
+    "story",
+    "sentence",
+)
 _TURNS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "utterances")
 _DELETED = ("[deleted]", "[removed]", "[deleted by user]", "[ removed by reddit ]")
 
@@ -78,6 +88,8 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
     if not isinstance(record, dict):
         return Unreadable(row, f"has no columns, it is a {type(record).__name__}")
     column, note = options.text, ""
+    if column not in record and column.isdecimal() and 0 < int(column) <= len(record):
+        column = list(record)[int(column) - 1]
     text = record.get(column)
     if text is None and column == "text":
         column, text = _usual_text(record, options.kind)

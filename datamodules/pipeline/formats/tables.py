@@ -1,8 +1,11 @@
-"""Rows of tables: JSON lines, Parquet, and what the reading layer for tables reads."""
+"""Rows of tables: JSON lines and Parquet dealt out to tasks, others by the reading layer."""
 
 import functools
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -34,32 +37,6 @@ def _parsed(line: bytes, row: int, options: ReadingOptions) -> Raw:
     return to_document(record, row, options)
 
 
-def read_json(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
-    """Read JSON lines, one array of records, or one record over several lines."""
-    with file.open() as opened:
-        first = next((line for line in lines_of(opened) if line.strip()), b"")
-    first = first.removeprefix(b"\xef\xbb\xbf").strip()
-    if first.startswith(b"{") and first.endswith(b"}"):
-        yield from read_jsonl(file, options)
-        return
-    with file.open() as opened:
-        try:
-            whole = json.loads(opened.read())
-        except (ValueError, RecursionError) as error:
-            yield Unreadable(None, f"is not JSON ({error})")
-            return
-    rows = whole if isinstance(whole, list) else _only_list(whole)
-    for row, record in enumerate(rows, 1):
-        yield to_document(record, row, options)
-
-
-def _only_list(whole: Any) -> list:
-    """The records of an object such as {"data": [...]}; else the object is the only record."""
-    lists = [value for value in whole.values() if isinstance(value, list)]
-    records = [value for value in lists if value and isinstance(value[0], dict)]
-    return records[0] if len(records) == 1 and len(whole) <= 3 else [whole]
-
-
 def read_parquet(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
     """Yield a maker of each row's document; only the task that a row belongs to calls it."""
     with file.open() as opened, pq.ParquetFile(opened) as table:
@@ -89,17 +66,26 @@ def _made(batch: Any, place: int, row: int, options: ReadingOptions) -> Raw:
 
 
 def read_table(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
-    """Read a CSV or TSV file, or a spreadsheet."""
-    if file.member is not None:
-        yield Unreadable(None, "is a table inside of an archive of several files; unpack it")
+    """Read delimited text, JSON that is no lines, Arrow or a spreadsheet, a row at a time."""
+    if file.member is None:
+        yield from _records(file.path, options)
         return
+    with tempfile.TemporaryDirectory() as folder, file.open() as opened:
+        copy = Path(folder) / file.name
+        with open(copy, "wb") as target:
+            shutil.copyfileobj(opened, target)
+        yield from _records(copy, options)
+
+
+def _records(path: Path, options: ReadingOptions) -> Iterator[RawRow]:
     named = () if options.text == "text" else (options.text,)
     layer = ReadOptions(bad_rows="skip", columns=named, prefix="--")
     try:
-        for number, record in records(file.path, layer):
+        for row, record in records(path, layer):
             if isinstance(record, BadRow):
-                yield Unreadable(number, record.reason)
+                yield Unreadable(int(row), record.reason)
             else:
-                yield to_document(record, number, options)
+                yield to_document(record, int(row), options)
     except ValueError as error:
-        yield Unreadable(None, f"cannot be read ({error})")
+        reason = str(error).rpartition(f"{path}: ")[2]
+        yield Unreadable(None, f"cannot be read ({reason})")

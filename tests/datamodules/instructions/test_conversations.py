@@ -126,6 +126,10 @@ def test_nulls_of_arrow_are_no_arguments(tmp_path):
     found = conversations(read_table(tmp_path / "a.parquet"))
     calls = [as_chat(c)[1]["tool_calls"][0]["function"]["arguments"] for c in found]
     assert calls == [{"place": "Lima"}, {"day": 1}]
+    call = records[0]["messages"][1]["tool_calls"][0]["function"]
+    call["arguments"] = {"place": None}  # a null that is written is meant
+    (found,) = conversations(read_table(write(tmp_path, records[0])))
+    assert as_chat(found)[1]["tool_calls"][0]["function"]["arguments"] == {"place": None}
 
 
 def test_a_question_is_in_one_split_only(tmp_path):

@@ -18,6 +18,6 @@ def read(source, tmp_path, tasks=1, stop=False, options=None, **settings):
         step = read_documents(source, tmp_path, stop, options, **settings)
         found += step.run(None, rank, tasks)
         faults += step.unreadable
-        assert step.unreadable_count == len(step.unreadable)
+        assert min(20, step.unreadable_count) == len(step.unreadable)
     assert len({document.id for document in found}) == len(found)
     return {document.id: document.text for document in found}, faults

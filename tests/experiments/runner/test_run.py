@@ -48,6 +48,7 @@ def test_folder_result_and_screens(experiment):
     assert first[3] == f"run    {run.relative_to(Path.cwd())}"
     assert first[4].startswith("track  W&B offline")
     last = ended.out.splitlines()[5:]
+    assert last[1].split() == ["class", "train", "validation", "test", "example"]
     assert len(last) <= 22 and str(Path.cwd()) not in "".join(last)
     assert f"test/accuracy  {found['metrics']['test/accuracy']:.4f} ± " in ended.out
     lines = ended.err.splitlines()  # nothing but the run's own progress

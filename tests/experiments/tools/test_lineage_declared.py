@@ -131,3 +131,13 @@ def test_secrets_are_not_declared(folder, monkeypatch, capsys):
     for file in (running.written(run), run / "result.json", run / "export" / "lineage.json"):
         assert b"hush-hush" not in file.read_bytes(), file
     assert len(artifacts(run)) == 4
+
+
+def test_an_export_holds_no_path_of_this_machine(kept_chain, tmp_path):
+    _, made, run = kept_chain
+    for folder in (made / "export", run / "export"):
+        for file in filter(Path.is_file, folder.rglob("*")):
+            assert str(folder.resolve().parents[3]).encode() not in file.read_bytes(), file
+    inputs = provenance.of_export(run / "export")["inputs"]
+    assert inputs["backbone"]["path"] == str((made / "export").resolve())
+    assert Path(inputs["dataset"]["path"]).samefile("my.csv")
