@@ -7,7 +7,7 @@ import numpy as np
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from modules import inference
+from modules import inference, label_checks
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
@@ -48,6 +48,17 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         Raises:
             ValueError: If they do not fit; the message names the flag to change.
         """
+
+    def on_fit_start(self) -> None:
+        if (task := getattr(self, "task", None)) and self.datamodule is not None:
+            label_checks.check_data(task, self.datamodule)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
+        batch alone.
+        """
+        if (task := getattr(self, "task", None)) and (self.device.type == "cpu" or not batch_idx):
+            label_checks.check_batch(task, batch)
 
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""

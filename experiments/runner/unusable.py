@@ -73,6 +73,13 @@ def check(settings: Mapping[str, Any], ours: list[Callback], model: nn.Module) -
             "--trainer.limit_predict_batches: a run does not predict; limit_test_batches is for "
             "its test"
         )
+    strategy = settings["strategy"]
+    kind = strategy if isinstance(strategy, str) else getattr(strategy, "_start_method", "popen")
+    if any(word in str(kind) for word in ("spawn", "fork", "notebook")):
+        raise ValueError(
+            f"--trainer.strategy {kind}: its processes are copies of this one, and the record of a "
+            f"run cannot be copied; ddp trains the same with processes of their own"
+        )
     if settings["num_nodes"] > 1 and not distributed.launched_externally():
         raise ValueError(
             "--trainer.num_nodes: start several machines with torchrun or srun; docs/scaling.md "

@@ -18,7 +18,8 @@ def main() -> None:
     """Runs the tool that the first word names, or lists all tools."""
     name, *words = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print(_overview())
+        with guarded("pretune"):
+            print(_overview())
         return
     if name not in TOOLS:
         with guarded("pretune"):

@@ -9,7 +9,7 @@ import torch
 import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
-from datamodules.packaged import load_tokenizer
+from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.spelling import did_you_mean
 from modules import backbones
 
@@ -92,7 +92,10 @@ def make_config(
         named |= _family_settings(
             family, layers, width, max(tokens, MIN_POSITIONS), tokenizer.pad_token_id
         )
-        named |= _special_ids(tokenizer) | {"vocab_size": len(tokenizer)}
+        ids = _special_ids(tokenizer)
+        if family.startswith("modernbert"):  # which has to have them all
+            ids = {name: pad_id(tokenizer) if i is None else i for name, i in ids.items()}
+        named |= ids | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
     for name, value in vars(made).items():
         if "drop" in name and isinstance(value, float):

@@ -155,3 +155,12 @@ def test_two_processes_save_together(folder, bert, session_cache, everyone):
         for _ in range(100):
             os.killpg(process.pid, 0)
             time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "strategy", ["ddp_spawn", "ddp_notebook", "ddp_fork_find_unused_parameters_true"]
+)
+def test_strategies_that_copy_the_process_are_refused(experiment, strategy):
+    ended = experiment("--trainer.strategy", strategy, "--trainer.devices", 2)
+    assert ended.code == 2 and ended.err.count("\n") == 1 and not ended.outputs.exists(), ended
+    assert f"--trainer.strategy {strategy}: " in ended.err and "; ddp trains the same" in ended.err

@@ -1,0 +1,92 @@
+"""Whether the labels of the data are those that a task's head was made for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from modules.tasks.base import Task
+
+_KINDS = {"class": "a class", "number": "a number", "several": "several classes"}
+
+
+def check_data(task: Task, data: Any) -> None:
+    """Refuse a data module whose labels are others than those of the task.
+
+    A data module that does not tell the kind of its labels passes here; its batches are checked.
+
+    Raises:
+        ValueError: If the kind, the number or the order of the labels differs.
+    """
+    wanted, kind = task.label_kind, getattr(data, "labels", None)
+    if kind not in _KINDS or wanted not in _KINDS:
+        return
+    name = type(task).__name__
+    if kind != wanted:
+        raise ValueError(
+            f"--data.labels {kind}: a row of the data has {_KINDS[kind]} as its label, and {name} "
+            f"needs {_KINDS[wanted]}; give --data.labels {wanted} or another task"
+        )
+    ours, theirs = list(getattr(task, "labels", [])), list(data.label_names)
+    if len(theirs) > len(ours) > 0:
+        raise ValueError(
+            f"--model.task {name}: made for {len(ours)} labels, and the data has {len(theirs)} "
+            f"({', '.join(theirs[:8])}); {_remedy(task, len(theirs))}"
+        )
+    if sorted(ours) == sorted(theirs) and ours != theirs:
+        raise ValueError(
+            f"--model.task.labels: {', '.join(ours[:8])} is another order than that of the data, "
+            f"{', '.join(theirs[:8])}; {_remedy(task, len(theirs))}"
+        )
+
+
+def check_batch(task: Task, batch: Any) -> None:
+    """Refuse labels that the task's head has no output for. A batch without labels passes.
+
+    Raises:
+        ValueError: If a label is of another type, or out of range; the message names the first.
+    """
+    labels = batch.get("labels") if isinstance(batch, Mapping) else None
+    if not isinstance(labels, Tensor) or not labels.numel() or task.label_kind not in _KINDS:
+        return
+    name, whole = type(task).__name__, not labels.is_floating_point()
+    if task.label_kind == "number":
+        if whole or labels.ndim != 1:
+            raise ValueError(
+                f"--model.task {name}: needs one number for each row, float32 of shape (rows,), "
+                f"and the labels are {_described(labels)}"
+            )
+        return
+    count = len(getattr(task, "labels", []))
+    if task.label_kind == "several":
+        if labels.ndim != 2 or labels.shape[1] != count:
+            raise ValueError(
+                f"--model.task {name}: made for {count} labels, so that a batch has 0 or 1 in "
+                f"shape (rows, {count}), and the labels are {_described(labels)}; "
+                f"{_remedy(task, None)}"
+            )
+        return
+    if not whole or labels.ndim != 1:
+        raise ValueError(
+            f"--model.task {name}: needs the id of a class for each row, int64 of shape (rows,), "
+            f"and the labels are {_described(labels)}"
+        )
+    outside = labels[(labels < 0) | (labels >= count)] if count else labels[:0]
+    if len(outside):
+        found = int(outside[0])
+        raise ValueError(
+            f"--model.task {name}: made for {count} classes, 0 to {count - 1}, and a row has the "
+            f"label {found}; {_remedy(task, found + 1 if found >= count else None)}"
+        )
+
+
+def _remedy(task: Task, count: int | None) -> str:
+    """The arguments that a task for other labels has."""
+    labels = f"{type(task).__name__}(labels=data.label_names)"
+    if count and "num_classes" in type(task).__init__.__annotations__:
+        return f"give task={labels}, or num_classes={count} for at least so many"
+    return f"give task={labels}, with the names in the order of their ids"
+
+
+def _described(labels: Tensor) -> str:
+    return f"{str(labels.dtype).removeprefix('torch.')} of shape {tuple(labels.shape)}"
