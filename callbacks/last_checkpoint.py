@@ -1,6 +1,7 @@
 """A checkpoint to resume from."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,18 @@ class LastCheckpoint(Checkpoint):
     Args:
         folder: Folder of the checkpoint.
         seconds: The most that a kill may cost.
+        asked_to_end: Tells whether the training is to end by KeyboardInterrupt once it is saved;
+            rank 0 is asked for all processes.
     """
 
-    def __init__(self, folder: Path, seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seconds: float = 20.0,
+        asked_to_end: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.file, self.seconds = Path(folder) / "last.ckpt", seconds
+        self.asked_to_end = asked_to_end
         self._saved = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -39,15 +48,21 @@ class LastCheckpoint(Checkpoint):
         # Gradients that wait for more batches are in no checkpoint.
         if trainer.is_last_batch or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        due = trainer.should_stop or time.monotonic() - self._saved >= self.seconds
-        if trainer.strategy.broadcast(due):
+        ends = self.asked_to_end()
+        due = ends or trainer.should_stop or time.monotonic() - self._saved >= self.seconds
+        due, ends = trainer.strategy.broadcast((due, ends))
+        if due:
             self._save(trainer)
+        if ends:
+            raise KeyboardInterrupt
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking or trainer.fast_dev_run:
             return
         if not trainer.fit_loop._should_accumulate():  # nothing public tells
             self._save(trainer)
+            if trainer.strategy.broadcast(self.asked_to_end()):
+                raise KeyboardInterrupt
 
     def _save(self, trainer: Trainer) -> None:
         trained = [p for p in trainer.lightning_module.parameters() if p.requires_grad]

@@ -11,12 +11,18 @@ _NEVER = 2**62
 class StopOnNaN(Callback):
     """Stops a run whose loss is NaN or infinite, by ``ValueError`` with step and learning rate.
 
+    A metric that is not finite stops nothing: a correlation of constant guesses is NaN.
+
     Reading the loss makes a GPU wait, so there it stays on the device and is read every
     ``log_every_n_steps``. Checkpoints come after callbacks: on a CPU none is written from such
     weights.
+
+    Attributes:
+        metrics: The steps after which a validation metric was not finite for the first time.
     """
 
     def __init__(self) -> None:
+        self.metrics: dict[str, int] = {}
         self.first_bad: torch.Tensor | None = None
         self.rate = 0.0
 
@@ -60,6 +66,18 @@ class StopOnNaN(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.first_bad is not None:
             self._stop(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            for name, value in trainer.callback_metrics.items():
+                if name.startswith("val/") and not torch.isfinite(value):
+                    self.metrics.setdefault(name, trainer.global_step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"metrics": self.metrics}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.metrics = state_dict["metrics"]
 
     def _note(self, loss: torch.Tensor, step: int) -> None:
         here = torch.full_like(loss, step, dtype=torch.int64)

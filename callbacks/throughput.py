@@ -1,6 +1,6 @@
 """Throughput of a run: parameters, tokens per second, seconds and memory."""
 
-import resource
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -9,6 +9,11 @@ from typing import Any
 import psutil
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 
 class ThroughputMonitor(Callback):
@@ -49,7 +54,7 @@ class ThroughputMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if self.first_batch_at is None:
-            self.first_batch_at = time.time()
+            self.first_batch_at = process_age()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
@@ -86,7 +91,7 @@ class ThroughputMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
     ) -> None:
         if _nothing_trains(pl_module) and self.first_batch_at is None:
-            self.first_batch_at = time.time()
+            self.first_batch_at = process_age()
 
     on_test_batch_start = on_validation_batch_start
 
@@ -121,13 +126,13 @@ class ThroughputMonitor(Callback):
 
     def elapsed(self) -> float:
         """Return the seconds since the process began, and those of the parts before a resume."""
-        return self._before + time.time() - psutil.Process().create_time()
+        return self._before + process_age()
 
     def summary(self) -> dict[str, Any]:
         """Return the measures by name.
 
         ``parameters`` are trainable and total, ``tokens`` those that are not padding.
-        ``first_batch_at`` is the time of the clock when this process came to its first batch.
+        ``first_batch_at`` is the age of this process, in seconds, when it came to its first batch.
         ``peak_memory_bytes`` is that of the GPU's allocator if there is one, else of the process.
         """
         return {
@@ -176,5 +181,24 @@ def peak_memory(device: torch.device) -> int:
     """Return the most memory used so far, in bytes."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if resource is None:
+        memory = psutil.Process().memory_info()
+        return getattr(memory, "peak_wset", memory.rss)  # only Windows has the first
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def process_age() -> float:
+    """Return the seconds since this process began, also if the clock was set meanwhile."""
+    return _age + time.monotonic() - _read
+
+
+def _begin_again() -> None:
+    """Begin to count: a fork has the variables of its parent."""
+    global _age, _read
+    _age, _read = 0.0, time.monotonic()
+
+
+_age, _read = max(0.0, time.time() - psutil.Process().create_time()), time.monotonic()
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_begin_again)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 _SHOWN = 3  # texts that a line names
+_MANY = 0.05  # conflicts by row, above which they are hardly slips
 _LENGTH = 40  # characters of a text that a line shows
 
 
@@ -18,13 +19,33 @@ def excerpt(text: str, length: int = _LENGTH) -> str:
     return line if len(line) <= length else f"{line[: length - 2].rstrip()} …"
 
 
-def conflicts(keys: Iterable[Hashable], labels: Sequence[Any]) -> list[list[int]]:
-    """The positions of each text whose copies have different labels."""
-    places: dict[Hashable, list[int]] = {}
-    for i, key in enumerate(keys):
-        places.setdefault(key, []).append(i)
-    several = (at for at in places.values() if len(at) > 1)
-    return [at for at in several if any(labels[i] != labels[at[0]] for i in at)]
+def conflicts(
+    exact: Iterable[Hashable], alike: Sequence[Hashable], labels: Sequence[Any]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The positions of each text whose copies have different labels.
+
+    Args:
+        exact: The N texts.
+        alike: A key of each, which is the same for texts that differ in case or spacing only.
+        labels: Their labels.
+
+    Returns:
+        The positions of exact copies; then those of the first of the copies that are alike.
+    """
+    first: dict[Hashable, int] = {}
+    copies: dict[Hashable, list[int]] = {}
+    for i, key in enumerate(exact):
+        at = first.setdefault(key, i)
+        if at != i:
+            copies.setdefault(key, [at]).append(i)
+    near: dict[Hashable, list[int]] = {}
+    for i in first.values():
+        near.setdefault(alike[i], []).append(i)
+    return _differing(copies.values(), labels), _differing(near.values(), labels)
+
+
+def _differing(groups: Iterable[list[int]], labels: Sequence[Any]) -> list[list[int]]:
+    return [at for at in groups if any(labels[i] != labels[at[0]] for i in at)]
 
 
 def conflict_warning(
@@ -41,16 +62,18 @@ def conflict_warning(
         texts: The texts of the split.
         rows: Their row numbers.
         label_of: Gives the label of a position, in words.
-        decision: What becomes of these texts.
+        decision: Which labels differ, and what becomes of these texts.
     """
     named = []
     for at in found[:_SHOWN]:
         differing = [i for i in at[1:] if label_of(i) != label_of(at[0])][:1]
-        labels = ", ".join(f"row {rows[i]}: {label_of(i)}" for i in [at[0], *differing])
+        labels = ", ".join(f"{_at(rows[i])}: {label_of(i)}" for i in [at[0], *differing])
         named.append(f'"{excerpt(texts[at[0]])}" ({labels})')
     count = "1 text has" if len(found) == 1 else f"{len(found):,} texts have"
     more = "; ..." * (len(found) > _SHOWN)
-    return f"conflict: {count} different labels, {decision}: {'; '.join(named)}{more}"
+    if len(found) > max(10, _MANY * len(texts)):
+        more += "; several labels a text are for --model.task MultiLabel, one row a text"
+    return f"conflict: {count} different {decision}: {'; '.join(named)}{more}"
 
 
 def shared_texts(
@@ -76,6 +99,7 @@ def shared_warning(
     places: Sequence[tuple[int, int]],
     texts: Sequence[str],
     rows: tuple[Sequence[int | str], Sequence[int | str]],
+    differing: int = 0,
 ) -> str:
     """A line on the texts that two splits share.
 
@@ -84,11 +108,19 @@ def shared_warning(
         places: The positions of each text in the one and in the other.
         texts: The texts of the first split.
         rows: The row numbers of both splits.
+        differing: The number of these texts that have another label in the other split.
     """
     one, other = splits
     named = "; ".join(
-        f'"{excerpt(texts[i])}" (row {rows[0][i]} of {one}, row {rows[1][j]} of {other})'
+        f'"{excerpt(texts[i])}" ({_at(rows[0][i])} of {one}, {_at(rows[1][j])} of {other})'
         for i, j in places[:_SHOWN]
     )
     count = f"1 {other} text is" if len(places) == 1 else f"{len(places):,} {other} texts are"
-    return f"shared: {count} in {one} as well: {named}{'; ...' * (len(places) > _SHOWN)}"
+    other_label = f", {differing:,} of them with another label" if differing else ""
+    more = "; ..." * (len(places) > _SHOWN)
+    return f"shared: {count} in {one} as well{other_label}: {named}{more}"
+
+
+def _at(row: int | str) -> str:
+    """A row by its number, or the file that has it."""
+    return row if isinstance(row, str) else f"row {row}"

@@ -91,6 +91,7 @@ class LabelledText(RowDataModule):
         self.columns, self.labels = (text_column, pair_column, label_column), labels
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.label_options = LabelOptions(label_delimiter, unlabelled, drop_shared)
+        self.label_options.check(labels)
         self.train_rows = train_rows
         self.augment, self.copies = augment, copies
         self.source_kind, self._origin = "", ""  # known when the data are read

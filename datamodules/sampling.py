@@ -9,6 +9,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import DataLoader, Sampler
 
+from datamodules.shuffling import OrderOfMany
+
+MANY_ROWS = 1 << 24  # of more, the order of an epoch is not kept in memory: 24 bytes a row
+
 
 def bucket_width(lengths: np.ndarray) -> np.ndarray:
     """Round each length up to a bucket whose width is at most 1/16 of it.
@@ -36,20 +40,33 @@ def slice_batches(
 
     A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
     """
-    edges = [0]
-    if batch_size:  # no loop over rows, of which a corpus has millions
-        edges = list(range(0, len(widths), batch_size * world_size))
-    for place in range(0 if batch_size else len(widths)):
-        rows = place - edges[-1] + 1
-        if -(-rows // world_size) * widths[place] > batch_tokens and rows > world_size:
-            edges.append(place)
-    edges.append(len(widths))
-    # Each rank needs a row of each slice: a last slice of fewer takes some from those before it.
-    for number in range(len(edges) - 2, 0, -1):
-        edges[number] = min(edges[number], edges[number + 1] - world_size)
-    if len(edges) > 2 and edges[1] < world_size:
-        del edges[1]
+    edges = batch_edges(widths, batch_tokens, batch_size, world_size).tolist()
     return [slice(*pair) for pair in pairwise(edges)]
+
+
+def batch_edges(
+    widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, world_size: int
+) -> np.ndarray:
+    """Return the edges of the slices of ``slice_batches``, (batches + 1,) int64."""
+    if batch_size:  # no loop over rows, of which a corpus has millions
+        found = np.arange(0, len(widths), batch_size * world_size)
+        edges = np.append(found if len(found) else 0, len(widths))
+    else:
+        assert batch_tokens is not None
+        edges = np.array(_edges_by_tokens(widths, batch_tokens, world_size))
+    # Each rank needs a row of each slice: a last slice of fewer takes some from those before it.
+    room = world_size * np.arange(len(edges))
+    edges[1:] = np.minimum.accumulate((edges - room)[:0:-1])[::-1] + room[1:]
+    return np.delete(edges, 1) if len(edges) > 2 and edges[1] < world_size else edges
+
+
+def _edges_by_tokens(widths: np.ndarray, batch_tokens: int, world_size: int) -> list[int]:
+    edges = [0]
+    for place, width in enumerate(widths.tolist()):
+        rows = place - edges[-1] + 1
+        if -(-rows // world_size) * width > batch_tokens and rows > world_size:
+            edges.append(place)
+    return [*edges, len(widths)]
 
 
 class LengthBatchSampler(Sampler[list[int]]):
@@ -84,13 +101,13 @@ class LengthBatchSampler(Sampler[list[int]]):
                 f"--trainer.devices: {world_size} devices cannot share a split of {len(lengths)} "
                 f"rows"
             )
-        self.widths = bucket_width(np.asarray(lengths, dtype=np.int64))
+        self.widths = _compact_widths(lengths)
         self.shuffle, self.seed, self.rank, self.world_size = shuffle, seed, rank, world_size
         self.planned_world_size = planned_world_size or world_size
-        self.slices = slice_batches(
+        self.edges = batch_edges(
             np.sort(self.widths), batch_tokens, batch_size, self.planned_world_size
         )
-        if (fewest := min(part.stop - part.start for part in self.slices)) < world_size:
+        if (fewest := int(np.diff(self.edges).min())) < world_size:
             raise ValueError(
                 f"--trainer.devices: the run's batches were cut for {self.planned_world_size}, and "
                 f"{world_size} devices cannot share one of {fewest} rows: go on with {fewest} at "
@@ -108,16 +125,31 @@ class LengthBatchSampler(Sampler[list[int]]):
         return self.resumed["position"] if self.resumed["epoch"] == self.epoch else 0
 
     def __len__(self) -> int:
-        return len(self.slices)
+        return len(self.edges) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
         start, self.resumed = self.start, {"epoch": 0, "position": 0}
         random = np.random.default_rng([self.seed, self.epoch])
-        ties = random.random(len(self.widths)) if self.shuffle else np.arange(len(self.widths))
-        rows = np.lexsort((ties, self.widths))
+        rows: np.ndarray | OrderOfMany
+        if not self.shuffle:
+            rows = np.argsort(self.widths, kind="stable")
+        elif len(self.widths) <= MANY_ROWS:
+            rows = np.lexsort((random.random(len(self.widths)), self.widths))
+        else:
+            rows = OrderOfMany(self.widths, self.seed, self.epoch)
         order = random.permutation(len(self)) if self.shuffle else np.arange(len(self))
         for number in order[start:]:
-            yield rows[self.slices[number]][self.rank :: self.world_size].tolist()
+            batch = rows[self.edges[number] : self.edges[number + 1]]
+            yield batch[self.rank :: self.world_size].tolist()
+
+
+def _compact_widths(lengths: np.ndarray) -> np.ndarray:
+    """Round lengths up to their buckets, in the smallest type that holds the widest."""
+    lengths = np.asarray(lengths)
+    if not np.issubdtype(lengths.dtype, np.integer):
+        lengths = lengths.astype(np.int64)
+    table = bucket_width(np.arange(int(lengths.max()) + 1))
+    return table.astype(np.min_scalar_type(int(table[-1])))[lengths]
 
 
 def _identity(batch: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from datamodules import digests
+from datamodules.stored_ends import StoredEnds, last_end
 
 FORMAT = 1
 SPLITS = ("train", "validation")
@@ -74,8 +75,8 @@ class TokenStream:
     """The shards of a folder, in the order of their names, as one stream of tokens.
 
     Attributes:
-        document_ends: The ends of the documents in tokens of the stream, (documents,) int64.
-        sentence_ends: The ends of the sentences likewise, (sentences,) int64.
+        document_ends: The ends of the documents in tokens of the stream, on disk.
+        sentence_ends: The ends of the sentences likewise.
     """
 
     def __init__(self, folder: Path, width: int) -> None:
@@ -97,17 +98,14 @@ class TokenStream:
             raise ValueError(_damaged(file, f"is cut in the middle of a token of {self.type}"))
         return size
 
-    def _ends(self, ending: str, sizes: list[int]) -> np.ndarray:
-        found = [np.empty(0, dtype=np.int64)]
-        for file, size, start in zip(self.files, sizes, self.starts, strict=False):
-            name = Path(f"{file}{ending}")
+    def _ends(self, ending: str, sizes: list[int]) -> StoredEnds:
+        names = [Path(f"{file}{ending}") for file in self.files]
+        for name, size in zip(names, sizes, strict=True):
             if not name.exists():
                 raise ValueError(_damaged(name, "is missing"))
-            ends = np.fromfile(name, dtype="<u8").astype(np.int64)
-            if size != (ends[-1] if len(ends) else 0):
+            if last_end(name) != size:
                 raise ValueError(_damaged(name, f"does not end where the {size:,} tokens end"))
-            found.append(ends + start)
-        return np.concatenate(found)
+        return StoredEnds(names, self.starts)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """The tokens from ``start`` to ``stop`` of the stream, (stop - start,) int64."""

@@ -46,7 +46,9 @@ def stratified_split(
         groups.setdefault(hash_of(text), []).append(i)
     members: dict[Hashable, list[float]] = {}
     for h, places in groups.items():
-        members.setdefault(min((strata[i] for i in places), key=str), []).append(h)
+        first = strata[places[0]]
+        least = first if len(places) == 1 else min((strata[i] for i in places), key=str)
+        members.setdefault(least, []).append(h)
     found: dict[str, list[float]] = {"train": [], "validation": [], "test": []}
 
     def divide(hashes: list[float], total: int, least: int) -> None:

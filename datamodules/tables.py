@@ -1,7 +1,7 @@
 """Labelled text: tables to checked splits of texts with their labels."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from datamodules.copies import (
 )
 from datamodules.files import BadRows, ReadOptions, Table, read_splits, read_table
 from datamodules.labels import LabelKind, LabelOptions, Labels, encode_labels
+from datamodules.labels.classes import check_two_classes
+from datamodules.plain_text import passages
 from datamodules.splitting import stratified_split
 from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
@@ -34,6 +36,8 @@ def read_path(
     given = [name for name in (text_column, pair_column, *label_column.split(",")) if name]
     options = replace(options or ReadOptions(), columns=tuple(given))
     tables = read_splits(Path(path).expanduser(), options)
+    if kind == "none" and text_column is None and pair_column is None:
+        tables = passages(tables)
     columns = (text_column, pair_column, label_column)
     return build_dataset(tables, *columns, label_names, kind, options.bad_rows, label_options)
 
@@ -117,14 +121,22 @@ def _complete(dataset: Dataset, table: Table, stratified: bool) -> Dataset:
     if "test" in splits:
         parts["test"] = splits["test"]
     empty = [part for part, rows in parts.items() if not rows.texts]
+    classes = set(unique.labels or ()) if dataset.kind == "class" else set()
+    if empty and len(classes) > max(10, len(unique.texts) // 2):
+        message = (
+            f"{len(classes):,} classes for {len(unique.texts):,} texts: ids or numbers, perhaps"
+        )
+        raise table.fault(f"{message} (--model.task Regression)", "label_column")
     if empty:
         message = f"{len(unique.texts)} different texts are too few to be split by their hash"
         raise table.fault(f"{message}, no {empty[0]} text: add some, or give a folder", "source")
+    if dataset.kind == "class":
+        check_two_classes(table, parts["train"].labels or [])
     sizes = ", ".join(
         f"{len(parts[p].texts):,} {p}" for p in parts if p not in splits or p == "train"
     )
-    how = "by text hash" + " within each class" * (stratified and dataset.kind == "class")
-    notes.append(f"{name} was split {how}: {sizes}")
+    each = " (of each class its share)" * (stratified and dataset.kind == "class")
+    notes.append(f"{name} was split by text hash: {sizes}{each}")
     return replace(dataset, splits=parts, notes=notes)
 
 
@@ -132,18 +144,28 @@ def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -
     """Find texts with different labels, and texts in two splits."""
     splits, warnings, counts = dict(dataset.splits), list(dataset.warnings), dict(dataset.counts)
     rows = {split: table.rows for split, table in tables.items()}
-    decision = "all are kept" if "validation" in splits else "the first one counts"
-    for split, part in splits.items():
-        found = [] if part.labels is None else conflicts(part.keys, part.labels)
-        if found:
-            label_of = partial(_in_words, part.labels, dataset.label_names)
-            warnings.append(conflict_warning(found, part.texts, rows[split], label_of, decision))
-            counts.setdefault("conflicts", {})[split] = len(found)
     keys = {split: [_normalized(key) for key in part.keys] for split, part in splits.items()}
+    for split, part in splits.items():
+        if part.labels is None:
+            continue
+        label_of = partial(_in_words, part.labels, dataset.label_names)
+        # The copies in a train that is split later are left out then.
+        alone = split == "train" and "validation" not in splits
+        exact, near = conflicts(part.keys, keys[split], part.labels)
+        for found, how in (
+            (exact, "labels, the first one counts" if alone else "labels, all are kept"),
+            (near, "labels in copies that differ in case or spacing, all are kept"),
+        ):
+            if found:
+                warnings.append(conflict_warning(found, part.texts, rows[split], label_of, how))
+        if exact or near:
+            counts.setdefault("conflicts", {})[split] = len(exact) + len(near)
     for (one, other), places in shared_texts(keys).items():
         counts.setdefault("shared_texts", {})[f"{one}, {other}"] = len(places)
         pair = rows[one], rows[other]
-        line = shared_warning((one, other), places, splits[one].texts, pair)
+        here, there = splits[one].labels, splits[other].labels
+        differing = sum(here[i] != there[j] for i, j in places) if here and there else 0
+        line = shared_warning((one, other), places, splits[one].texts, pair, differing)
         if one == "train":
             cure = "train leaves them out" if drop_shared else "--data.drop_shared true drops them"
             line = f"{line}; {cure}{' from train' * (not drop_shared)}"
@@ -158,8 +180,9 @@ def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -
     return replace(dataset, splits=splits, warnings=warnings, counts=counts)
 
 
-def _normalized(key: Any) -> Hashable:
-    return normalized(key) if isinstance(key, str) else tuple(map(normalized, key))
+def _normalized(key: Any) -> int:
+    """The hash of a text or a pair without spacing and case, which takes less room."""
+    return hash(normalized(key) if isinstance(key, str) else tuple(map(normalized, key)))
 
 
 def _in_words(labels: Any, names: Sequence[str], i: int) -> str:

@@ -2,30 +2,19 @@
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
 from datamodules.labels import LabelKind
-from datamodules.packaged import (
-    build_once,
-    cache_folder,
-    load_tokenizer,
-    locate,
-    pad_id,
-    tells_pairs_apart,
-)
+from datamodules.packaged import load_tokenizer, locate, pad_id, tells_pairs_apart
 from datamodules.sampling import padded_width
+from datamodules.token_cache import cached_tensors
 
 _FORMAT = 3  # raised when the files below change their meaning
 
@@ -173,22 +162,6 @@ def tokenize_texts(
     )
 
 
-def cached_tensors(
-    key: str, make: Callable[[], dict[str, torch.Tensor]]
-) -> dict[str, torch.Tensor]:
-    """Take tensors from the cache by their key, or make and keep them."""
-    digest = hashlib.sha256(key.encode()).hexdigest()[:24]
-    file = cache_folder() / "tokens" / f"{digest}.safetensors"
-    found = _load_cached(file)
-    if found is None:
-        with build_once(file) as scratch:
-            if scratch is not None:
-                save_file(make(), scratch / "rows")
-                os.replace(scratch / "rows", file)
-        found = load_file(file)
-    return found
-
-
 def max_positions(name: str) -> int:
     """The number of tokens that the model takes, by its config: not every tokenizer knows it."""
     from transformers import PretrainedConfig
@@ -198,18 +171,6 @@ def max_positions(name: str) -> int:
     except OSError:  # a tokenizer without a model
         config = {}
     return config.get("max_position_embeddings") or 10**30
-
-
-def _load_cached(file: Path) -> dict[str, torch.Tensor] | None:
-    """Load the tensors of an earlier run; a damaged file is removed, with a note."""
-    try:
-        return load_file(file)
-    except FileNotFoundError:
-        return None
-    except (SafetensorError, OSError, ValueError) as error:
-        print(f"{file} is damaged ({error}): tokenising again", file=sys.stderr, flush=True)
-        file.unlink(missing_ok=True)
-        return None
 
 
 def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:

@@ -24,3 +24,6 @@ if sys.path and Path(sys.path[0] or ".").resolve().is_relative_to(Path(__file__)
     # The libraries take seconds to import, in which Ctrl-C would print a page. From the moment at
     # which the command line is read, experiments.common.exits answers it.
     sys.excepthook = _interrupted_in_one_line
+    from experiments.common import notices
+
+    notices.show_as_notes()

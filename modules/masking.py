@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ def mask_tokens(
     vocabulary: int,
     probability: float = 0.15,
     generator: torch.Generator | None = None,
+    characters: Callable[..., tuple[Tensor, ...]] = lambda ids, *values: values,
 ) -> tuple[Tensor, Tensor]:
     """Mask tokens as BERT does (Devlin et al. 2019).
 
@@ -29,12 +31,13 @@ def mask_tokens(
         vocabulary: The number of tokens to draw replacements from.
         probability: The chance of an eligible token to be chosen, each by itself.
         generator: The generator of the draws, on the device of ``ids``; torch's own if None.
+        characters: Gives all tokens of a character the same draws; see ``Characters``.
 
     Returns:
         The ids that the model sees, (…) int64, and the chosen tokens, (…) bool.
     """
-    chosen = (_uniform(ids, generator) < probability) & eligible
-    kind = _uniform(ids, generator)
+    draws, kind = characters(ids, _uniform(ids, generator), _uniform(ids, generator))
+    chosen = (draws < probability) & eligible
     return apply_80_10_10(ids, chosen, mask_id, vocabulary, kind, generator), chosen
 
 

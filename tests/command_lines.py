@@ -61,7 +61,9 @@ def resumable(script: Path, home: Path) -> None:
     (parsed,) = dry_run.parse(script, [needs])
     folder = home / "outputs" / script.stem / "261101-000000-abcd"
     if not folder.exists():
-        run_folder.make(folder, parsed.config)
+        with run_folder.released_at_end():
+            run_folder.make(folder, parsed.config)
+        (folder / "checkpoints" / "last.ckpt").touch()
 
 
 def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> set[str]:

@@ -32,9 +32,18 @@ def augmented_copies(
         copies: The number of copies of each text.
         seed: The seed of all draws.
     """
+    return _copies(texts, labels, _methods(methods), copies, seed)[0]
+
+
+def _copies(
+    texts: Sequence[str], labels: Sequence | None, methods: list[Method], copies: int, seed: int
+) -> tuple[list[tuple[str, int]], list[int]]:
+    """Make copies as ``augmented_copies`` does, and count those that each method changed."""
     rows = [row for row in range(len(texts)) for _ in range(copies)]
     made = [texts[row] for row in rows]
-    for n, method in enumerate(_methods(methods)):
+    changed = []
+    for n, method in enumerate(methods):
+        before = made
         seeds = [f"{seed}/{n}/{place % copies}/{texts[row]}" for place, row in enumerate(rows)]
         randoms = [Random(text) for text in seeds]
         if isinstance(method, BackTranslation):
@@ -48,7 +57,9 @@ def augmented_copies(
             ]
         else:
             made = [method(text, random) for text, random in zip(made, randoms, strict=True)]
-    return [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
+        changed.append(sum(one != two for one, two in zip(before, made, strict=True)))
+    kept = [(text, row) for text, row in zip(made, rows, strict=True) if text != texts[row]]
+    return kept, changed
 
 
 def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> Dataset:
@@ -60,9 +71,21 @@ def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> D
     train = dataset.splits["train"]
     if train.pairs is not None:
         raise ValueError("--data.augment: texts in pairs are not augmented; leave it out")
+    names = methods.split(",")
     groups = train.labels and [str(label) for label in train.labels]
     try:
-        made = augmented_copies(train.texts, groups, methods.split(","), copies, seed)
+        steps = _methods(names)
+        made, changed = _copies(train.texts, groups, steps, copies, seed)
+        idle = [
+            f"{name} changed none ({getattr(step, 'unchanged', 'it found nothing to change')})"
+            for name, step, count in zip(names, steps, changed, strict=True)
+            if not count
+        ]
+        if not made:
+            raise ValueError(
+                f"{methods}: no text was added to the {len(train.texts):,} training texts: "
+                f"{'; '.join(idle) or 'the methods undid each other'}"
+            )
     except (ValueError, OSError) as error:
         raise ValueError(f"--data.augment: {error}") from error
     texts = [*train.texts, *(text for text, _ in made)]
@@ -71,7 +94,8 @@ def augment_dataset(dataset: Dataset, methods: str, copies: int, seed: int) -> D
         labels = [*train.labels, *(train.labels[row] for _, row in made)]
     note = f"{len(made):,} training texts were added by {methods.replace(',', ', ')}"
     splits = dataset.splits | {"train": TextSplit(texts, None, labels)}
-    return replace(dataset, splits=splits, notes=[*dataset.notes, note])
+    notes = [*dataset.notes, note, *(f"--data.augment: {one}" for one in idle)]
+    return replace(dataset, splits=splits, notes=notes)
 
 
 def _methods(methods: Iterable[str | Method]) -> list[Method]:

@@ -2,21 +2,26 @@
 
 Synonyms, deletion and swaps follow EDA (Wei & Zou 2019, arXiv:1901.11196), recombination instance
 crossover (Luque 2019, arXiv:1909.11241), back-translation Sennrich et al. (2016, arXiv:1511.06709).
+Words of Chinese, Japanese and Thai text are those of ``datamodules.segmentation``. A method's
+``unchanged`` says which texts it has to leave as they are.
 """
 
 import functools
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar
 
 from datamodules.augmentation.synonyms import wordnet
 from datamodules.augmentation.translation import translate
 from datamodules.optional import require
+from datamodules.segmentation import is_unspaced, is_written_in_latin, with_words
 
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])")
 _SENTENCE = re.compile(
-    r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s|\Z)|[。！？]+[”’」』）]*|(?=\s*\Z))", re.DOTALL
+    r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s|\Z)|(?:[。！？｡]|．(?!\d))+[”’」』）]*|(?=\s*\Z))", re.DOTALL
 )
 
 
@@ -32,6 +37,7 @@ class Synonyms:
     """
 
     share: float = 0.1
+    unchanged: ClassVar[str] = "it knows English words only"
 
     def __call__(self, text: str, random: Random) -> str:
         words = list(_WORD.finditer(text))
@@ -64,9 +70,10 @@ class Deletion:
     """Leaves out each word with a probability, at least one in all; one word always stays."""
 
     share: float = 0.1
+    unchanged: ClassVar[str] = "a text needs two words"
 
     def __call__(self, text: str, random: Random) -> str:
-        words = re.findall(r"\s*\S+", text)
+        words = with_words(text)
         if len(words) < 2:
             return text
         kept = [n for n in range(len(words)) if random.random() >= self.share]
@@ -81,28 +88,49 @@ class Swap:
     """Swaps two words, once for each word of a share, at least once."""
 
     share: float = 0.1
+    unchanged: ClassVar[str] = "a text needs two different words"
 
     def __call__(self, text: str, random: Random) -> str:
-        parts = re.split(r"(\s+)", text)
+        parts = [
+            word
+            for part in re.split(r"(\s+)", text)
+            for word in (with_words(part) if part.strip() else [part])
+        ]
         places = [n for n, part in enumerate(parts) if part.strip()]
-        if len({parts[n] for n in places}) < 2:
+        words = [parts[n] for n in places]
+        if len(set(words)) < 2:
             return text
-        for _ in range(_count(self.share, len(places))):
-            _swap(parts, places, random)
-        if "".join(parts) == text:  # one swap undid another
-            _swap(parts, places, random)
+        homes: dict[str, list[int]] = {}  # the places of each word, in ascending order
+        for place, word in enumerate(words):
+            homes.setdefault(word, []).append(place)
+        for _ in range(_count(self.share, len(words))):
+            _swap(words, homes, random)
+        if words == [parts[n] for n in places]:  # one swap undid another
+            _swap(words, homes, random)
+        for n, word in zip(places, words, strict=True):
+            parts[n] = word
         return "".join(parts)
 
 
-def _swap(parts: list[str], places: list[int], random: Random) -> None:
-    one = random.choice(places)
-    other = random.choice([n for n in places if parts[n] != parts[one]])
-    parts[one], parts[other] = parts[other], parts[one]
+def _swap(words: list[str], homes: dict[str, list[int]], random: Random) -> None:
+    """Swap a word and another one that differs, all such pairs equally likely."""
+    one = random.choice(range(len(words)))
+    same = homes[words[one]]
+    # The n-th place among those that hold another word, without listing them all.
+    n = random.choice(range(len(words) - len(same)))
+    other = n + bisect_right(range(len(same)), n, key=lambda k: same[k] - k)
+    for place, to in ((one, other), (other, one)):
+        home = homes[words[place]]
+        del home[bisect_left(home, place)]
+        insort(home, to)
+    words[one], words[other] = words[other], words[one]
 
 
 @dataclass(frozen=True)
 class SentenceShuffle:
     """Puts the sentences into another order; the white space between them stays in its place."""
+
+    unchanged: ClassVar[str] = "a text needs two different sentences"
 
     def __call__(self, text: str, random: Random) -> str:
         spans = [match.span() for match in _SENTENCE.finditer(text)]
@@ -127,16 +155,33 @@ class Recombination:
     the other rows, unlike with the other methods.
     """
 
+    unchanged: ClassVar[str] = "a text needs two words, and another text of its label"
+
     def __call__(self, text: str, random: Random, other: str = "") -> str:
         first, second = _halves(text)[0], _halves(other)[1]
-        return f"{first} {second}" if first and second else text
+        return _joined([first, second]) if first and second else text
 
 
 def _halves(text: str) -> tuple[str, str]:
     parts = _SENTENCE.findall(text)
-    parts = text.split() if len(parts) < 2 else parts
+    if len(parts) < 2:
+        parts = text.split()
+        if is_unspaced(text):  # each word with the spaces before it
+            words = with_words(text)
+            middle = (len(words) + 1) // 2
+            return "".join(words[:middle]).strip(), "".join(words[middle:]).strip()
     middle = (len(parts) + 1) // 2
-    return " ".join(parts[:middle]), " ".join(parts[middle:])
+    return _joined(parts[:middle]), _joined(parts[middle:])
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Join parts by a space, or by none after a character of a script without spaces."""
+    text = ""
+    for part in parts:
+        last = text[-2:]
+        tight = not text or is_unspaced(last) or any(mark in "。！？｡．」』" for mark in last)
+        text += part if tight else f" {part}"
+    return text
 
 
 @dataclass(frozen=True)
@@ -152,12 +197,20 @@ class BackTranslation:
     forward: str = "Helsinki-NLP/opus-mt-en-de"
     backward: str = "Helsinki-NLP/opus-mt-de-en"
     batch_size: int = 16
+    unchanged: ClassVar[str] = "its models gave back the same words"
 
     def __call__(self, text: str, random: Random) -> str:
         return self.translate_all([text])[0]
 
     def translate_all(self, texts: Sequence[str]) -> list[str]:
         """Translate many texts there and back, each sentence once."""
+        others = sum(not is_written_in_latin(text) for text in texts)
+        if others > len(texts) / 2 and self.forward == BackTranslation.forward:
+            raise ValueError(
+                f"back_translation: its models translate English, and {others:,} of {len(texts):,} "
+                f"texts are not written in Latin letters; in Python, give BackTranslation others, "
+                f"such as Helsinki-NLP/opus-mt-zh-en and Helsinki-NLP/opus-mt-en-zh"
+            )
         pieces = [re.split(f"({_SENTENCE.pattern})", text, flags=re.DOTALL) for text in texts]
         sentences = list(dict.fromkeys(piece for part in pieces for piece in part[1::2]))
         abroad = translate(self.forward, sentences, self.batch_size)

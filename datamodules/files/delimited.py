@@ -10,7 +10,7 @@ from datamodules.files.containers import Content
 from datamodules.files.dialects import Dialect, find_dialect, read_rows, shown
 from datamodules.files.encodings import text_lines, undecodable
 from datamodules.files.rows import NamedRows, Rows, name_rows
-from datamodules.files.table import BadRow, ReadOptions
+from datamodules.files.table import BadRow, ReadOptions, fault
 
 SAMPLE = 2000  # lines
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*')  # the first line of a file for Excel
@@ -35,8 +35,13 @@ def read_delimited(
         sample = sample[1:]
     if sample and all(line.startswith(_FASTTEXT) for line in sample if line.strip()):
         return NamedRows(["label", "text"], _fasttext(inside, encoding))
-    dialect = find_dialect(sample, inside.suffix, options)
+    try:
+        dialect = find_dialect(sample, inside.suffix, options)
+    except ValueError as error:
+        raise fault(path, str(error), "delimiter", of=options.prefix) from error
     if dialect is None:
+        if options.header is True:
+            notes.append(f"{options.prefix}header decides nothing where each line is a text")
         return NamedRows(["text"], _texts(inside, encoding))
     usual = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}.get(inside.suffix)
     if options.delimiter == "auto" and dialect.delimiter != usual:

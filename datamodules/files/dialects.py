@@ -1,6 +1,7 @@
 """How the rows of a delimited text file are written: its delimiter and its quotation marks."""
 
 import csv
+import re
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -49,9 +50,18 @@ def shown(delimiter: str) -> str:
 
 
 def typed(delimiter: str) -> str:
-    """The delimiter that a user means: a name, an escape such as ``\\t``, or the text itself."""
+    """The delimiter that a user means: a name, an escape such as ``\\t``, or the text itself.
+
+    Raises:
+        ValueError: For a text that cannot delimit fields.
+    """
     found = NAMES.get(delimiter.lower(), delimiter)
-    return found.encode().decode("unicode_escape") if found.startswith("\\") else found
+    if re.fullmatch(r"\\(t|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})", found):
+        found = found.encode().decode("unicode_escape")
+    if not found or set(found) & set('"\r\n'):
+        names = ", ".join(NAMES)
+        raise ValueError(f"{delimiter!r} cannot delimit fields: give {names}, or a text")
+    return found
 
 
 def find_dialect(sample: list[str], suffix: str, options: ReadOptions) -> Dialect | None:
@@ -64,11 +74,11 @@ def find_dialect(sample: list[str], suffix: str, options: ReadOptions) -> Dialec
         return _with_quotes(typed(options.delimiter), sample)
     table = suffix in _FIRST  # other files may hold prose
     candidates = _FIRST.get(suffix, "\t;|,")
-    for delimiter in (*candidates, *RARE):
-        if not sample or delimiter not in sample[0]:
-            continue
-        if not table and delimiter in ",;" and all(f"{delimiter} " in line for line in sample):
-            continue
+    there = [d for d in (*candidates, *RARE) if d in "".join(sample[:1])]
+    # A space after each of them is more likely to be prose.
+    prose = [d for d in there if d in ",;" and not any(re.search(f"{d}\\S", s) for s in sample)]
+    likely = [d for d in there if d not in prose]
+    for delimiter in [*likely, *prose] if table else likely:
         dialect = _with_quotes(delimiter, sample)
         widths = [len(row) for row in sample_rows(dialect, sample) if row is not None]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)

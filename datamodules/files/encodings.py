@@ -36,6 +36,16 @@ def text_lines(inside: Content, encoding: str) -> Iterator[str]:
         yield from text
 
 
+def text_chunks(inside: Content, encoding: str, size: int) -> Iterator[str]:
+    """Read a text in pieces of ``size`` characters, however long its lines are."""
+    with (
+        inside.open() as file,
+        io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="") as text,  # type: ignore[arg-type]
+    ):
+        while chunk := text.read(size):
+            yield chunk
+
+
 def undecodable(line: str, encoding: str) -> str | None:
     """Say which byte of a line is not of the encoding; None if all are."""
     if line.isascii() or not (found := _UNDECODED.search(line)):

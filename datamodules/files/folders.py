@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from datamodules.files import arrow
 from datamodules.files.class_folders import class_folders, read_class_folders
 from datamodules.files.containers import format_of, is_workbook, zip_members
@@ -53,7 +55,13 @@ def read_splits(path: Path, options: ReadOptions | None = None) -> dict[str, Tab
     if not path.is_dir():
         return {"train": read_table(path, options)}
     if arrow.is_saved(path):
-        return _as_splits(path, arrow.read_saved(path), options)
+        try:
+            saved = arrow.read_saved(path)
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            reason = str(error).partition("\n")[0]
+            message = f"datasets cannot read it ({reason}): save it again"
+            raise fault(path, message, of=options.prefix) from error
+        return _as_splits(path, saved, options)
     alone = "train" not in _by_split(path, _entries(path), options)
     if alone and (classes := class_folders(path, SPLITS)):
         return read_class_folders(path, classes, options)
@@ -162,10 +170,25 @@ def _one_table(folder: Path, found: Sequence[Path], split: str, options: ReadOpt
 
 
 def _read(files: dict[str, list[Path]], path: Path, options: ReadOptions) -> dict[str, Table]:
-    return {
-        split: join_tables(path, [read_table(part, options) for part in parts])
-        for split, parts in files.items()
-    }
+    """Read the files of each split; those of train decide about the names of the columns."""
+    tables: dict[str, Table] = {}
+    first: Table | None = None
+    for split, parts in files.items():
+        found = []
+        for part in parts:
+            table = read_table(part, options)
+            if first is None:
+                first = table
+                if table.header:
+                    options = replace(options, columns=(*options.columns, *table.columns))
+                else:
+                    options = replace(options, header=False)
+            elif not first.header and len(first.columns) == len(table.columns):
+                columns = dict(zip(first.columns, table.columns.values(), strict=True))
+                table = replace(table, columns=columns)
+            found.append(table)
+        tables[split] = join_tables(path, found)
+    return tables
 
 
 def _as_splits(path: Path, found: dict[str, Table], options: ReadOptions) -> dict[str, Table]:

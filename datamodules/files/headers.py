@@ -47,16 +47,17 @@ def is_number(cell: str) -> bool:
     return bool(re.fullmatch(r"\s*[-+]?(\d[\d_,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell))
 
 
-def names_of(header: Sequence[str], width: int) -> list[str]:
+def names_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """The names of the columns out of the header; a column without a name is called by its number.
 
     Args:
         header: The cells of the first row.
-        width: The number of fields of most other rows. R writes one more than names: the row names.
+        rows: Other rows. Those that R writes begin with their number, for which there is no name.
     """
     names = [cell.strip() for cell in header]
-    if width == len(names) + 1:
-        names.insert(0, "")
+    firsts = [row[0] for row in rows if len(row) == len(names) + 1]
+    if len(firsts) * 2 > len(rows) and len(set(firsts)) == len(firsts):
+        names = ["", *names] if all(map(str.isdecimal, firsts)) else names
     return [name or f"column {number}" for number, name in enumerate(names, 1)]
 
 

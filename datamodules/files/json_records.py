@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-from datamodules.files.encodings import undecodable
-from datamodules.files.table import BadRow, UnreadableRow
+from datamodules.files.containers import Content
+from datamodules.files.encodings import text_chunks, text_lines, undecodable
+from datamodules.files.table import BadRow
 
 Records = Iterator[tuple[int, dict[str, Any] | BadRow]]
 
-CHUNK = 2**20  # characters
+CHUNK = 2**20  # characters that are read at a time
+INDENT = 200  # characters before a record that are kept, to find the next one after a fault
+HEAD = 2**16  # characters that tell how the records are arranged
 _NO_OBJECT = "is not a JSON object: put one object on a line"
 _WRAPPERS = {"data", "rows", "records", "examples", "instances", "items", "samples", "documents"}
 _CHATS = {"messages", "conversations"}
@@ -19,31 +22,37 @@ _SPACE = re.compile(r"\s*")
 _BETWEEN = re.compile(r"[\s,]*")
 
 
-def looks_like_json(start: str) -> bool:
-    """Whether a text begins as JSON records do, in a file whose name does not tell."""
+def looks_like_json(start: str, named_otherwise: bool) -> bool:
+    """Whether a text begins as JSON records do.
+
+    Args:
+        named_otherwise: Whether the file has the name of another format: its first line must be an
+            object then.
+    """
+    if named_otherwise:
+        return start.lstrip()[:1] == "{" and _is_object(start.strip().partition("\n")[0])
     return bool(re.match(r'\s*(\{\s*["}]|\[\s*[{\[])', start))
 
 
-def read_json(lines: Iterator[str], encoding: str) -> Records:
-    """Read the records of a file, each with its row: its line, or its place in an array."""
-    checked = _decoded(lines, encoding)
-    start = []
-    for line in checked:
-        start.append(line)
-        if len(start) == 50:
-            break
-    filled = [text for _, text in start if isinstance(text, str) and text.strip()]
-    first = filled[0].lstrip()[:1] if filled else ""
-    rest = chain(start, checked)
-    alone = sum(_is_object(line) for line in filled)
-    rows = _of_lines(rest) if first != "[" and alone * 2 >= len(filled) else _of_text(rest)
-    yield from _unwrapped(rows)
+def read_json(inside: Content, encoding: str) -> Records:
+    """Read the records of a file, each with its row: its line, or its place in an array.
 
-
-def _decoded(lines: Iterator[str], encoding: str) -> Iterator[tuple[int, str | BadRow]]:
-    for row, line in enumerate(lines, 1):
-        bad = undecodable(line, encoding)
-        yield row, BadRow(bad) if bad else line
+    Raises:
+        ValueError: If no line begins as JSON does.
+    """
+    head = next(text_chunks(inside, encoding, HEAD), "")
+    lines = [line for line in re.split(r"\r\n?|\n", head) if line.strip()]
+    if len(head) == HEAD and len(lines) < 50:
+        del lines[-1:]  # it may go on
+    lines = lines[:50]
+    first = head.lstrip()[:1]
+    if first not in ("{", "[") and not any(line.lstrip()[:1] in "{[" for line in lines):
+        raise ValueError("is not JSON: its name should end in .csv, .txt or the like")
+    alone = sum(_is_object(line) for line in lines)
+    if first != "[" and lines and alone * 2 >= len(lines):
+        yield from _unwrapped(_of_lines(text_lines(inside, encoding), encoding))
+    else:
+        yield from _unwrapped(_of_text(text_chunks(inside, encoding, CHUNK), encoding))
 
 
 def _is_object(line: str) -> bool:
@@ -53,10 +62,10 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _of_lines(lines: Iterator[tuple[int, str | BadRow]]) -> Iterator[tuple[int, Any]]:
-    for row, line in lines:
-        if isinstance(line, BadRow):
-            yield row, line
+def _of_lines(lines: Iterator[str], encoding: str) -> Iterator[tuple[int, Any]]:
+    for row, line in enumerate(lines, 1):
+        if bad := undecodable(line, encoding):
+            yield row, BadRow(bad)
         elif line.strip():
             try:
                 yield row, _whole(json.loads(line), line)
@@ -79,19 +88,16 @@ def _whole(value: Any, source: str) -> Any:
     return value
 
 
-def _of_text(lines: Iterator[tuple[int, str | BadRow]]) -> Iterator[tuple[int, Any]]:
+def _of_text(chunks: Iterator[str], encoding: str) -> Iterator[tuple[int, Any]]:
     """Read values that may span lines, and the elements of arrays between them."""
     decoder = json.JSONDecoder()
     text, at, line, size, ended, array, number = "", 0, 1, CHUNK, False, False, 0
 
     def more() -> str:
         parts, length = [], 0
-        for row, part in lines:
-            if isinstance(part, BadRow):
-                raise UnreadableRow(row, part.reason)
+        while length < size and (part := next(chunks, "")):
             parts.append(part)
-            if (length := length + len(part)) >= size:
-                break
+            length += len(part)
         return "".join(parts)
 
     while True:
@@ -116,7 +122,7 @@ def _of_text(lines: Iterator[tuple[int, str | BadRow]]) -> Iterator[tuple[int, A
             cut = place > len(text) - 32 or "Unterminated" in str(error)
             if cut and not ended:
                 size = max(CHUNK, len(text) - at)
-                added, begin = more(), text.rfind("\n", 0, at) + 1
+                added, begin = more(), text.rfind("\n", max(0, at - INDENT), at) + 1 or at
                 text, at, ended = text[begin:] + added, at - begin, not added
                 continue
             row = number + 1 if array else line
@@ -132,7 +138,8 @@ def _of_text(lines: Iterator[tuple[int, str | BadRow]]) -> Iterator[tuple[int, A
             line, at = line + text.count("\n", at, end), end
             continue
         number += array
-        yield number if array else line, _whole(value, text[at:end])
+        bad = undecodable(text[at:end], encoding)
+        yield number if array else line, BadRow(bad) if bad else _whole(value, text[at:end])
         line, at = line + text.count("\n", at, end), end
 
 

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,20 @@ import pyarrow as pa
 from datamodules.files import arrow
 from datamodules.files.containers import BROKEN, Content, content, format_of
 from datamodules.files.delimited import read_delimited
-from datamodules.files.encodings import find_encoding, text_lines
+from datamodules.files.encodings import find_encoding, text_chunks
 from datamodules.files.headers import guess_names
-from datamodules.files.json_records import Records, looks_like_json, read_json
+from datamodules.files.json_records import HEAD, Records, looks_like_json, read_json
 from datamodules.files.rows import NamedRows, name_rows
 from datamodules.files.table import BadRow, ReadOptions, Table, fault
 from datamodules.files.workbook import read_sheet
 
 FORMATS = "csv, tsv, jsonl, json, parquet, arrow, xlsx and txt, also .gz, .bz2, .xz, .zst or .zip"
 JSON = (".json", ".jsonl", ".ndjson", ".jsonlines")
+NO_DATA = {
+    "<!doctype html": "is a web page: download the file itself",
+    "<html": "is a web page: download the file itself",
+    "version https://git-lfs": "is a pointer of Git LFS: fetch the file by `git lfs pull`",
+}
 SKIP = "or leave such rows out with {}bad_rows skip"
 
 
@@ -62,7 +66,7 @@ def read_table(path: Path, options: ReadOptions | None = None) -> Table:
 
 def records(
     path: Path, options: ReadOptions | None = None, notes: list[str] | None = None
-) -> Iterator[tuple[int | str, dict[str, Any] | BadRow]]:
+) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     """Read the rows of a file one by one, each with its number; a bad row comes with its reason.
 
     Memory stays bounded for delimited text, JSON lines, JSON arrays and Parquet.
@@ -78,6 +82,7 @@ def records(
     try:
         inside = _content(path, options)
         if inside.suffix in arrow.PARQUET:
+            _note_unused(options.given("delimiter", "header", "encoding"), notes)
             yield from enumerate(arrow.parquet_records(_seekable(inside)), 1)
             return
         found = _open(path, options, notes)
@@ -115,23 +120,34 @@ def _seekable(inside: Content) -> Any:
 
 def _open(path: Path, options: ReadOptions, notes: list[str]) -> _Binary | NamedRows | Records:
     inside = _content(path, options)
+    if inside.suffix in (*arrow.PARQUET, *arrow.ARROW):
+        _note_unused(options.given("delimiter", "header", "encoding"), notes)
     if inside.suffix in arrow.PARQUET:
         return _Binary(*arrow.read_parquet(_seekable(inside)))
     if inside.suffix in arrow.ARROW:
         return _Binary(*arrow.read_arrow(_seekable(inside)))
     if inside.suffix == ".xlsx":
+        _note_unused(options.given("delimiter", "encoding"), notes)
         return name_rows(read_sheet(_seekable(inside), notes), options, False, notes)
     encoding = find_encoding(path, inside, options, notes)
-    lines = text_lines(inside, encoding)
-    start = "".join(islice(filter(str.strip, lines), 5))
+    start = next(filter(str.strip, text_chunks(inside, encoding, HEAD)), "")
     if not start:
         raise ValueError("is empty: add a header and rows, or give another file")
-    known = inside.suffix in (".csv", ".tsv", ".tab", ".psv", ".txt")
-    if inside.suffix in JSON or (not known and looks_like_json(start)):
-        return read_json(text_lines(inside, encoding), encoding)
+    for sign, fault_ in NO_DATA.items():
+        if start.lstrip().lower().startswith(sign):
+            raise ValueError(fault_)
     if inside.suffix in (".xls", ".ods", ".pdf", ".docx", ".html"):
         raise ValueError(f"unknown format {inside.suffix!r}: use one of {FORMATS}")
+    named = inside.suffix in (".csv", ".tsv", ".tab", ".psv", ".txt")
+    if inside.suffix in JSON or looks_like_json(start, named):
+        _note_unused(options.given("delimiter", "header"), notes)
+        return read_json(inside, encoding)
     return read_delimited(path, inside, encoding, options, notes)
+
+
+def _note_unused(flags: list[str], notes: list[str]) -> None:
+    if flags:
+        notes.append(f"{' and '.join(flags)} decide nothing in this format")
 
 
 def _of_rows(path: Path, found: NamedRows, options: ReadOptions, notes: list[str]) -> Table:
@@ -150,7 +166,7 @@ def _of_rows(path: Path, found: NamedRows, options: ReadOptions, notes: list[str
         notes.append(f"{note} ({flag} true if the first row names the columns)")
         hint = f" or its number from 1; the file has no header ({flag} true if it has one)"
     columns = dict(zip(names, values, strict=True))
-    return Table(str(path), columns, numbers, tuple(left_out), hint=hint)
+    return Table(str(path), columns, numbers, tuple(left_out), hint=hint, header=found.header)
 
 
 def _of_records(path: Path, found: Records, options: ReadOptions) -> Table:

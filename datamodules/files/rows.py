@@ -1,5 +1,6 @@
 """Rows of fields to rows of a table's columns: a header or none, and rows that are not as wide."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -9,7 +10,7 @@ from datamodules.files.headers import duplicates, guess_names, has_header, is_nu
 from datamodules.files.table import BadRow, ReadOptions, UnreadableRow
 
 SAMPLE = 1000  # rows that tell whether there is a header, and what the columns hold
-Rows = Iterator[tuple[int | str, Sequence | BadRow]]
+Rows = Iterator[tuple[int, Sequence | BadRow]]
 
 
 class NamedRows(NamedTuple):
@@ -41,8 +42,8 @@ class _Shape:
     numbers: list[bool]
     values: list[set[str] | None]
     joined: bool
-    longer: list[int | str] = field(default_factory=list)
-    shorter: list[int | str] = field(default_factory=list)
+    longer: list[int] = field(default_factory=list)
+    shorter: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, rows: list[Sequence[str]], width: int, joined: bool) -> "_Shape":
@@ -55,7 +56,7 @@ class _Shape:
     def _is_free(self, place: int) -> bool:
         return not self.numbers[place] and self.values[place] is None
 
-    def fit(self, number: int | str, row: Sequence[str]) -> Sequence | BadRow:
+    def fit(self, number: int, row: Sequence[str]) -> Sequence | BadRow:
         """The row with as many fields as there are columns, or why that cannot be."""
         fault = BadRow(
             f"the table has {self.width} columns and this row {len(row)} "
@@ -68,7 +69,7 @@ class _Shape:
                 return fault
         if len(row) > self.width:
             # A delimiter inside of a text in the last column looks just the same.
-            if self.joined and self._is_free(self.width - 1):
+            if self.joined and self._is_free(self.width - 1) and any(row[self.width :]):
                 return fault
             self.longer.append(number)
             return row[: self.width]
@@ -107,17 +108,21 @@ def name_rows(rows: Rows, options: ReadOptions, joined: bool, notes: list[str]) 
     if header == "auto":
         header = has_header(good, options.columns)
     body = good[1:] if header else good
-    common = max((len(row) for row in body), key=[len(row) for row in body].count, default=0)
+    widths = Counter(len(row) for row in body)
+    common = widths.most_common(1)[0][0] if widths else 0
     if header:
         first = next(i for i, (_, row) in enumerate(start) if not isinstance(row, BadRow))
         number, _ = start.pop(first)
-        columns = names_of(good[0], common)
+        columns = names_of(good[0], body)
+        if len(columns) == 1 < common:
+            wide = f"has 1 field, and most rows have {common}: remove it, or check the delimiter"
+            raise UnreadableRow(number, f"{wide} ({options.prefix}delimiter)")
         if twice := duplicates(columns):
             message = f"two columns of one name, {twice[0]!r}: rename one of them"
             raise UnreadableRow(number, f"{message}, or give {options.prefix}header false")
     else:
-        widths = [row for row in good if len(row) == common]
-        columns, _ = guess_names(list(zip(*widths, strict=True)))
+        whole = [row for row in good if len(row) == common]
+        columns, _ = guess_names(list(zip(*whole, strict=True)))
     shape = _Shape.of(body, len(columns), joined)
     names = good[0] if header else None
     return NamedRows(columns, _fitted(chain(start, rows), shape, names, notes), bool(header))

@@ -29,6 +29,10 @@ class ReadOptions:
     columns: tuple[str, ...] = ()
     prefix: str = "--data."
 
+    def given(self, *flags: Literal["delimiter", "header", "encoding"]) -> list[str]:
+        """Those of the flags that decide something, as they are written."""
+        return [f"{self.prefix}{flag}" for flag in flags if getattr(self, flag) != "auto"]
+
 
 class BadRow(NamedTuple):
     """A row that cannot be read."""
@@ -57,6 +61,7 @@ class Table:
             states them.
         notes: Remarks about the reading of the file, a line each, without the file's name.
         hint: What else can be the cause where a column is missing.
+        header: Whether the names of the columns stand in the file.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Table:
     label_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     hint: str = ""
+    header: bool = True
 
     def find(self, name: str) -> str | None:
         """The name of a column that is given by name, or by its number from 1; None if missing."""

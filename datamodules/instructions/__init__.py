@@ -5,17 +5,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from typing import Any, Literal
 
 import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules.base import RowDataModule
+from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, labelled_tasks, preflight, sources
-from datamodules.instructions.conversations import Conversation, Message, question
-from datamodules.instructions.rows import ConversationRows, pack, tokenize_conversations
+from datamodules.instructions.conversations import Conversation, Message, question, to_plain
+from datamodules.instructions.packing import pack
+from datamodules.instructions.rows import ConversationRows, tokenize_conversations
 from datamodules.packaged import load_tokenizer, pad_id
-from datamodules.tokens import cached_tensors, max_positions
+from datamodules.token_cache import cached_tensors
+from datamodules.tokens import max_positions
 
 _FORMAT = 2  # raised when the cached tensors change their meaning
 
@@ -25,8 +29,8 @@ class Instructions(RowDataModule):
 
     Args:
         source: The conversations to read: bundled, an id of the hub, or a folder or file (jsonl,
-            json, parquet, csv) whose records have instruction, input and output; or messages; or
-            conversations, as ShareGPT's.
+            json, parquet, csv and others) of records: messages or conversations; instruction,
+            input and output; prompt and completion; or question and answer (docs/formats.md).
         tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
         template: Chat template: tokenizer | plain, or a file of Jinja. tokenizer takes the
             tokenizer's own; plain takes ours, which needs no special token.
@@ -38,6 +42,13 @@ class Instructions(RowDataModule):
         train_rows: Largest number of training records, drawn by the seed; all by default.
         eval_rows: Largest number of records for validation, and for the test; the same records in
             every run.
+        bad_rows: What happens to a record that cannot be read or used: stop with an error, or skip
+            it and list it.
+        delimiter: Text between two fields of a table: auto, comma, semicolon, tab, pipe, space, or
+            the text itself.
+        header: Whether the first row of a table names its columns: true, false, or auto to find
+            out.
+        encoding: Encoding of text files, such as utf-8, cp1252 or gb18030; auto finds it.
         tasks: Labelled tasks that are taught as well, in words, joined by commas: rotten_tomatoes,
             imdb, bbc; or none.
         task_rows: Number of training rows of each of these tasks.
@@ -61,6 +72,10 @@ class Instructions(RowDataModule):
         max_length: PositiveInt = 512,
         train_rows: PositiveInt | None = None,
         eval_rows: PositiveInt | None = None,
+        bad_rows: BadRows = "stop",
+        delimiter: str = "auto",
+        header: bool | Literal["auto"] = "auto",
+        encoding: str = "auto",
         tasks: str = "none",
         task_rows: PositiveInt = 200,
         unseen: str = "none",
@@ -73,6 +88,7 @@ class Instructions(RowDataModule):
         self.source, self.tokenizer, self.template = source, tokenizer, template
         self.loss_on, self.packing, self.max_length = loss, packing, int(max_length)
         self.train_rows, self.eval_rows = train_rows, eval_rows
+        self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.tasks, self.task_rows = labelled_tasks.parse_tasks(tasks, "tasks"), task_rows
         self.unseen, self.unseen_rows = labelled_tasks.parse_tasks(unseen, "unseen"), unseen_rows
         if both := {*self.tasks} & {*self.unseen}:
@@ -97,18 +113,19 @@ class Instructions(RowDataModule):
     @cached_property
     def loaded(self) -> sources.ConversationSplits:
         """The conversations of all splits, read at the first use."""
-        found = sources.read(self.source)
+        found = sources.read(self.source, self.read_options)
         splits = {name: _sample(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
         splits["train"] = _sample(found.splits["train"], self.train_rows, self.seed)
         for name in self.tasks:
             made = labelled_tasks.training_conversations(name, self.task_rows, self.seed)
             splits["train"] = [*splits["train"], *made]
             found.notes.append(f"{len(made):,} training records are questions of {name}")
-        return found._replace(splits=splits)
+        return replace(found, splits=splits)
 
     @cached_property
     def fingerprint(self) -> str:
-        whole = json.dumps([self.loaded.splits[name] for name in sorted(self.loaded.splits)])
+        splits = [self.loaded.splits[name] for name in sorted(self.loaded.splits)]
+        whole = json.dumps([[to_plain(one) for one in split] for split in splits])
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     @property
@@ -129,12 +146,14 @@ class Instructions(RowDataModule):
     def _load(self, conversations: Sequence[Conversation]) -> ConversationRows:
         tokenizer = self.chat_tokenizer
         made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
-        made += [tokenizer.chat_template, conversations]
+        made += [tokenizer.chat_template, [to_plain(one) for one in conversations]]
         digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
         key = json.dumps(["chat", _FORMAT, digest, self.loss_on, self.max_length])
         rows = cached_tensors(
             key,
-            lambda: tokenize_conversations(tokenizer, conversations, self.loss_on, self.max_length),
+            lambda: tokenize_conversations(
+                tokenizer, conversations, self.loss_on, self.max_length, self.loaded.place
+            ),
         )
         found = ConversationRows(
             ids=rows["ids"],
@@ -163,9 +182,14 @@ class Instructions(RowDataModule):
         """The question, its token ids and the last response of the first ``count`` test records."""
         found: list[tuple[str, list[int], str]] = []
         for conversation in self.loaded.splits[self.test_split]:
+            if len(found) == count:
+                break
+            _, text, learned, _ = conversation[-1]
+            if not text or not learned:  # a call of a tool, or a response of weight 0
+                continue
             ids = chat.prompt_ids(self.chat_tokenizer, conversation[:-1])
-            if len(found) < count and len(ids) <= self.max_length:
-                found.append((question(conversation), ids, conversation[-1].content))
+            if len(ids) <= self.max_length:
+                found.append((question(conversation), ids, text))
         return found
 
     def questions(self) -> list[labelled_tasks.Questions]:
@@ -182,10 +206,11 @@ class Instructions(RowDataModule):
     def preflight(self, colour: bool) -> str:
         """A table of what will be learned, and a record as the model sees it. Needs ``setup``."""
         shown = preflight.sample(self._rows["train"], self.chat_tokenizer, colour)
-        return f"{preflight.table(self._rows)}\n\n{shown}"
+        return f"{preflight.table(self._rows, self.loaded)}\n\n{shown}"
 
     def notes(self) -> list[str]:
-        return self.loaded.notes
+        conversations = chain.from_iterable(self.loaded.splits.values())
+        return [*self.loaded.notes, *preflight.notes(self.chat_tokenizer, conversations)]
 
     def facts(self) -> dict[str, Any]:
         rows = self._rows
@@ -193,6 +218,7 @@ class Instructions(RowDataModule):
             "source": self.loaded.kind,
             "origin": self.loaded.origin,
             "fingerprint": self.fingerprint,
+            **self.loaded.facts(),
             "rows": {name: len(split.sizes) for name, split in rows.items()},
             "packed": self.packing,
             "packed_rows": {name: len(split) for name, split in rows.items()},

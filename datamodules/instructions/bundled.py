@@ -5,7 +5,8 @@ from collections import Counter
 
 from datamodules import packaged
 from datamodules.files import read_table
-from datamodules.instructions.conversations import Conversation, conversations
+from datamodules.instructions.conversations import Conversation
+from datamodules.instructions.reading import conversations
 
 MAX_CHARACTERS = 2000  # characters of question and answer, about 500 tokens
 _ESCAPED = re.compile(r"(\d)\\\\?\.")

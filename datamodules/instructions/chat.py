@@ -1,11 +1,12 @@
 """Conversations to token ids by a chat template, with a mask of the responses."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from datamodules.instructions.conversations import Conversation, as_chat
+from datamodules.instructions.conversations import Conversation
+from datamodules.instructions.rendering import check_written, render
+from datamodules.instructions.spans import Span, find_spans
 
 LossTokens = Literal["responses", "all"]
 
@@ -19,8 +20,6 @@ PLAIN_TEMPLATE = """\
 {% generation %}{{ message['content'] + eos_token }}{% endgeneration %}{{ '\\n\\n' }}{% endif %}\
 {% endfor %}\
 {% if add_generation_prompt %}{{ '### Assistant:\\n' }}{% endif %}"""
-
-_GENERATION_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 class Encoded(NamedTuple):
@@ -50,7 +49,10 @@ def set_chat_template(tokenizer, template: str, flag: str = "--data.template") -
 
 def render_prompt(tokenizer, conversation: Conversation) -> str:
     """Render the text that the model answers, with the beginning of its own turn."""
-    return _render(tokenizer, conversation, ask=True)
+    try:
+        return render(tokenizer, conversation, ask=True)
+    except ValueError as error:
+        raise ValueError(f"--data.template: {error}") from None
 
 
 def prompt_ids(tokenizer, conversation: Conversation) -> list[int]:
@@ -59,101 +61,73 @@ def prompt_ids(tokenizer, conversation: Conversation) -> list[int]:
 
 
 def encode(
-    tokenizer, conversations: Sequence[Conversation], loss_on: LossTokens = "responses"
+    tokenizer,
+    conversations: Sequence[Conversation],
+    loss_on: LossTokens = "responses",
+    place: Callable[[Conversation], str] | None = None,
 ) -> list[Encoded]:
     """Encode conversations, with a mask of the tokens that count in the loss.
 
     A template says with ``{% generation %}`` which of its text the assistant makes. Where it does
     not, that is each response and the special token that follows it. With ``all`` every token is
-    learned but the first, before which there is nothing.
+    learned but the first, before which there is nothing. A response with a weight of 0 is never
+    learned.
+
+    Args:
+        tokenizer: The tokenizer, with its chat template.
+        conversations: The conversations.
+        loss_on: The tokens that count.
+        place: The file and row of a conversation, for errors.
+
+    Raises:
+        ValueError: If the template refuses a conversation, or leaves out some of it.
     """
-    spans = (
-        _spans_by_marks if _GENERATION_MARK.search(tokenizer.chat_template) else _spans_by_search
-    )
-    texts, places = zip(*(spans(tokenizer, c) for c in conversations), strict=True)
-    batch = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+    texts, places = [], []
+    for conversation in conversations:
+        try:
+            text, spans = find_spans(tokenizer, conversation)
+            check_written(tokenizer, conversation, text)
+        except ValueError as error:
+            where = f"{place(conversation)}: " if place else ""
+            raise ValueError(f"--data.template: {where}{error}") from None
+        if loss_on == "all" and not all(m.learned or m.role == "assistant" for m in conversation):
+            where = f"{place(conversation)}: " if place else ""
+            raise ValueError(
+                f"--data.loss all: {where}a message that is not a response has a weight of 0: "
+                "remove the weight, or take --data.loss responses"
+            )
+        texts.append(text)
+        places.append(spans)
+    # Not verbose: a text that is longer than the model takes is cut later.
+    batch = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     special, encoded = set(tokenizer.all_special_ids), []
     pairs = zip(batch["input_ids"], batch["offset_mapping"], strict=True)
-    for (ids, offsets), place in zip(pairs, places, strict=True):
-        supervised, end = _supervised(ids, offsets, place, special)
-        if loss_on == "all":
-            supervised = [True] * len(ids)
+    for (ids, offsets), spans in zip(pairs, places, strict=True):
+        supervised, end = _mask(ids, offsets, spans, special, loss_on)
         encoded.append(Encoded(ids, [False, *supervised[1:]], end))
     return encoded
 
 
-class _Span(NamedTuple):
-    """The characters of a response, from start to stop; perhaps one token more belongs to it."""
-
-    start: int
-    stop: int
-    closed: bool  # whether the token that ends it lies inside
-
-
-def _render(tokenizer, conversation: Conversation, ask: bool = False) -> str:
-    return _apply_template(tokenizer, conversation, tokenize=False, add_generation_prompt=ask)
-
-
-def _apply_template(tokenizer, conversation: Conversation, **options):
-    import jinja2
-
-    try:
-        return tokenizer.apply_chat_template(as_chat(conversation), **options)
-    except jinja2.TemplateError as error:
-        raise ValueError(f"--data.template: {' '.join(str(error).split())}") from None
-
-
-def _spans_by_marks(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
-    """Find the responses by the template's own marks."""
-    from transformers.utils.chat_template_utils import render_jinja_template
-
-    rendered: Any = render_jinja_template(
-        [as_chat(conversation)],
-        chat_template=tokenizer.chat_template,
-        return_assistant_tokens_mask=True,
-        **tokenizer.special_tokens_map,
-    )
-    (text,), (spans,) = rendered
-    return text, [_Span(start, stop, True) for start, stop in spans]
-
-
-def _spans_by_search(tokenizer, conversation: Conversation) -> tuple[str, list[_Span]]:
-    """Find each response in the text, behind the prompt before it."""
-    whole, spans = _render(tokenizer, conversation), []
-    for turn, message in enumerate(conversation):
-        if message.role != "assistant":
-            continue
-        before = _render(tokenizer, conversation[:turn], ask=True)
-        rest = whole[len(before) :]
-        said = message.content if message.content in rest[: len(message.content) + 2] else None
-        said = said or message.content.strip()
-        place = rest.find(said)
-        if not whole.startswith(before) or place < 0 or rest[:place].strip():
-            raise ValueError(
-                "--data.template: it does not write a response behind what it asks with; mark "
-                "responses in it with {% generation %}, or take ours with --data.template plain"
-            )
-        spans.append(_Span(len(before), len(before) + place + len(said), False))
-    return whole, spans
-
-
-def _supervised(ids: list, offsets: list, spans: list[_Span], special: set) -> tuple[list, int]:
-    supervised, end, place = [False] * len(ids), -1, 0
+def _mask(
+    ids: list, offsets: list, spans: list[Span], special: set, loss_on: LossTokens
+) -> tuple[list[bool], int]:
+    """Find the supervised tokens, and the place of the one that ends the last of the responses."""
+    learned, context, end, place = [False] * len(ids), [False] * len(ids), -1, 0
     for span in spans:
-        end = -1
         while place < len(ids) and not _inside(offsets[place], span):
             place += 1
+        start, last = place, -1
         while place < len(ids) and _inside(offsets[place], span):
-            supervised[place] = True
-            end = place if ids[place] in special else end
+            last = place if ids[place] in special else last
             place += 1
         if not span.closed and place < len(ids) and ids[place] in special:
-            supervised[place], end = True, place
-            place += 1
-    return supervised, end
+            last, place = place, place + 1
+        (learned if span.learned else context)[start:place] = [True] * (place - start)
+        end = last if span.learned else end
+    return [not there for there in context] if loss_on == "all" else learned, end
 
 
-def _inside(offset: tuple[int, int], span: _Span) -> bool:
+def _inside(offset: tuple[int, int], span: Span) -> bool:
     """Whether a token is in a span. Some tokenizers omit its leading space: it may be empty."""
     start, stop = offset
     return start < span.stop and (stop > span.start or start >= span.start)

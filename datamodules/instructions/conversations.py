@@ -1,36 +1,60 @@
-"""Records of instructions and answers, in any of three formats, as checked conversations."""
+"""Checked conversations: what was said by whom, which responses are learned, and the tools."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-from datamodules.files import Table
-
-FORMATS = "messages, conversations, or instruction (with input) and output"
-# The names of the roles in ShareGPT's dumps and similar files.
-_ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-}
 
 
 class Message(NamedTuple):
-    """The message of one role: system, user or assistant."""
+    """The message of one role: system, user, assistant or tool.
+
+    Attributes:
+        role: The role.
+        content: The text.
+        learned: Whether a response is learned; one that is not is context for those after it.
+        fields: The further keys that a chat template takes, as a JSON object, or nothing: name,
+            tool_calls, tool_call_id and reasoning_content. The first message has ``tools``, those
+            that the conversation may call.
+    """
 
     role: str
     content: str
+    learned: bool = True
+    fields: str = ""
 
 
 # Perhaps a system message, then user and assistant in turn; the assistant has the last word.
+# Between two messages of the assistant there may be messages of tools instead of the user's.
 Conversation = tuple[Message, ...]
 
 
-def as_chat(conversation: Conversation) -> list[dict[str, str]]:
+def fields_of(message: Message) -> dict[str, Any]:
+    """The further keys of a message."""
+    return json.loads(message.fields) if message.fields else {}
+
+
+def with_fields(message: Message, fields: dict[str, Any]) -> Message:
+    """Set the further keys of a message."""
+    return message._replace(fields=json.dumps(fields, ensure_ascii=False) if fields else "")
+
+
+def tools_of(conversation: Conversation) -> list[dict[str, Any]] | None:
+    """The tools that a conversation may call, as chat templates take them."""
+    return fields_of(conversation[0]).get("tools") if conversation else None
+
+
+def as_chat(conversation: Conversation) -> list[dict[str, Any]]:
     """Convert a conversation to the form that chat templates take."""
-    return [message._asdict() for message in conversation]
+    return [
+        {"role": message.role, "content": message.content}
+        | {name: value for name, value in fields_of(message).items() if name != "tools"}
+        for message in conversation
+    ]
+
+
+def to_plain(conversation: Conversation) -> list[tuple]:
+    """Convert a conversation to JSON's types, for digests: mostly pairs of role and content."""
+    return [m if m.fields or not m.learned else (m.role, m.content) for m in conversation]
 
 
 def responses(conversation: Conversation) -> list[str]:
@@ -43,81 +67,34 @@ def question(conversation: Conversation) -> str:
     return next(message.content for message in conversation if message.role == "user")
 
 
-def conversations(table: Table) -> list[Conversation]:
-    """Read a conversation from each row of a table.
+def check_roles(messages: Sequence[Message], first: int = 1) -> Conversation:
+    """Check the order of the roles, and that each message says something.
+
+    Args:
+        messages: The messages of a record. An empty system message is left out.
+        first: The number of the first one, for errors.
 
     Raises:
-        ValueError: For an unknown format, a record without a response, or roles out of order, with
-            the file and row.
+        ValueError: If the conversation has no response, or if it is out of order.
     """
-    columns = table.columns
-    if not {"messages", "conversations", "instruction"} & columns.keys():
-        there = ", ".join(repr(name) for name in columns)
-        raise table.fault(f"unknown format (columns {there}): a record has {FORMATS}", "source")
-    found = []
-    for row in range(len(table.rows)):
-        record = {name: column[row] for name, column in columns.items()}
-        try:
-            found.append(_check_roles(_messages(record)))
-        except ValueError as error:
-            raise table.fault(str(error), "source", row) from None
-    return found
-
-
-def _messages(record: dict[str, Any]) -> Iterator[Message]:
-    """Read the messages of a record in any of the formats; a file may mix them."""
-    there = {name for name, value in record.items() if value is not None}
-    if "messages" in there:
-        return _from_turns(record["messages"], "messages", "role", "content")
-    if "conversations" in there:
-        return _from_turns(record["conversations"], "conversations", "from", "value")
-    if "instruction" in there:
-        answer = record.get("output") if "output" in there else record.get("response")
-        return _from_instruction(record["instruction"], record.get("input"), answer)
-    raise ValueError(f"unknown format: a record has {FORMATS}")
-
-
-def _from_instruction(instruction: Any, more: Any, output: Any) -> Iterator[Message]:
-    parts = [_text(part) for part in (instruction, more)]
-    yield Message("user", "\n\n".join(part for part in parts if part.strip()))
-    yield Message("assistant", _text(output))
-
-
-def _from_turns(turns: Any, name: str, role: str, content: str) -> Iterator[Message]:
-    if not isinstance(turns, list) or not turns:
-        raise ValueError(f"{name!r} is empty: give it turns or remove the record")
-    for number, turn in enumerate(turns, 1):
-        if not isinstance(turn, dict) or not {role, content} <= turn.keys():
-            raise ValueError(f"unknown format: message {number} needs {role!r} and {content!r}")
-        if (known_role := _ROLES.get(str(turn[role]).lower())) is None:
-            known = ", ".join(_ROLES)
-            raise ValueError(f"message {number}: unknown role {turn[role]!r} (there are {known})")
-        yield Message(known_role, _text(turn[content]))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r:.40} is not a text: only texts are read")
-    return value
-
-
-def _check_roles(messages: Iterator[Message]) -> Conversation:
-    found = tuple(messages)
-    if found[0].role == "system" and not found[0].content.strip():
-        found = found[1:]
-    begins = int(bool(found) and found[0].role == "system")
-    for number, message in enumerate(found[begins:]):
-        wanted = ("user", "assistant")[number % 2]
-        place = f"message {number + begins + 1}"
-        if message.role != wanted:
+    found: list[Message] = []
+    for number, message in enumerate(messages, first):
+        if message.role == "system" and not found:
+            if message.content.strip():
+                found.append(message)
+            continue
+        last = found[-1].role if found else "system"
+        due = {"assistant": ("user", "tool"), "tool": ("assistant", "tool"), "user": ("assistant",)}
+        place, wanted = f"message {number}", due.get(last, ("user",))
+        if message.role not in wanted:
             raise ValueError(
-                f"roles out of order: {place} is of {message.role}, where {wanted} is due"
+                f"roles out of order: {place} is of {message.role}, where {wanted[0]} is due"
             )
-        if not message.content.strip():
-            lack = "no response" if wanted == "assistant" else "no instruction"
+        empty = not message.content.strip() and message.role != "tool"
+        if empty and "tool_calls" not in fields_of(message):
+            lack = "no response" if message.role == "assistant" else "no instruction"
             raise ValueError(f"{lack}: {place} is empty; fill it in or remove the record")
-    if len(found) == begins or found[-1].role == "user":
+        found.append(message)
+    if not found or found[-1].role != "assistant":
         raise ValueError("no response: the last word is not the assistant's")
-    return found
+    return tuple(found)

@@ -1,7 +1,12 @@
 """A check of the tokens to learn before the first step, and a table of them."""
 
+from collections.abc import Iterable
+
 from datamodules import text_tables
+from datamodules.instructions.conversations import Conversation, fields_of, responses
+from datamodules.instructions.rendering import unwritten
 from datamodules.instructions.rows import ConversationRows
+from datamodules.instructions.sources import ConversationSplits
 
 _LEARNED, _PLAIN = "\033[32m", "\033[0m"
 
@@ -19,7 +24,7 @@ def check(train: ConversationRows) -> None:
             + (
                 f"learned; {truncated:,} were cut before their response ended"
                 if truncated
-                else "learned: the template marks none"
+                else "learned: the template marks none, or all responses have a weight of 0"
             )
         )
     if not train.ended.any():
@@ -34,11 +39,29 @@ def check(train: ConversationRows) -> None:
         )
 
 
-def table(splits: dict[str, ConversationRows]) -> str:
-    """Make a table of rows and learned tokens, a line for each split."""
+def notes(tokenizer, conversations: Iterable[Conversation]) -> list[str]:
+    """Say which names of messages the chat template leaves out; it may, as few write them."""
+    found: dict[str, bool] = {}
+    for conversation in conversations:
+        roles = {m.role for m in conversation if m.fields and "name" in fields_of(m)}
+        if not roles <= found.keys():
+            dropped = {n for n, key in unwritten(tokenizer, conversation) if key == "name"}
+            for number, message in enumerate(conversation, 1):
+                if message.role in roles:
+                    found.setdefault(message.role, number in dropped)
+    named = " and ".join(role for role, dropped in found.items() if dropped)
+    return [f"the chat template does not write `name` of messages of {named}"] if named else []
+
+
+def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> str:
+    """Make a table of records, rows and learned tokens, a line for each split.
+
+    The records that were left out stand in the line of the file's split. Columns beyond the first
+    eight are there where they say something.
+    """
     heads = ("records", "rows", "tokens", "learned", "learn nothing", "cut", "cut, end learned")
-    lines = [("", *heads)]
-    for name, rows in splits.items():
+    columns = [("", *rows_of), *((head,) for head in heads)]
+    for rows in rows_of.values():
         learned = rows.supervised_counts
         cells = (
             f"{len(rows.sizes):,}",
@@ -49,8 +72,18 @@ def table(splits: dict[str, ConversationRows]) -> str:
             f"{int(rows.truncated.sum()):,}",
             f"{int((rows.truncated & rows.ended).sum()):,}",
         )
-        lines.append((name, *cells))
-    return text_tables.columns(lines)
+        columns[1:] = [(*column, cell) for column, cell in zip(columns[1:], cells, strict=True)]
+    splits, readings = [loaded.splits[name] for name in rows_of], loaded.readings
+    more = {
+        "responses": [sum(len(responses(c)) for c in split) for split in splits],
+        "with system": [sum(c[0].role == "system" for c in split) for split in splits],
+        "left out": [len(readings[n].table.left_out) if n in readings else 0 for n in rows_of],
+    }
+    usual = {"responses": [len(split) for split in splits]}
+    for head, counts in more.items():
+        if counts != usual.get(head, [0] * len(counts)):
+            columns.append((head, *(f"{count:,}" for count in counts)))
+    return text_tables.columns(list(zip(*columns, strict=True)))
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:

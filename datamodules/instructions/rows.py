@@ -1,9 +1,9 @@
 """Tokenised conversations as rows of one conversation each, or packed with several."""
 
-from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ class ConversationRows(Dataset):
     def __len__(self) -> int:
         return len(self.starts) - 1 if self.packs is None else len(self.packs)
 
-    @property
+    @cached_property  # each batch reads it
     def sizes(self) -> np.ndarray:
         """The number of tokens of each conversation, (N,)."""
         return self.starts.diff().numpy()
@@ -52,8 +52,9 @@ class ConversationRows(Dataset):
         """The number of tokens of each row, (R,)."""
         if self.packs is None:
             return self.sizes
-        sizes = self.sizes
-        return np.array([sizes[pack].sum() for pack in self.packs])
+        counts = np.array([len(pack) for pack in self.packs])
+        members = self.sizes[np.fromiter(chain.from_iterable(self.packs), np.int64)]
+        return np.add.reduceat(members, np.cumsum(counts) - counts)
 
     @cached_property
     def max_row_length(self) -> int:
@@ -100,33 +101,25 @@ class ConversationRows(Dataset):
         return {**batch, "position_ids": positions_BT} if self.packed else batch
 
 
-def pack(sizes: np.ndarray, room: int) -> list[list[int]]:
-    """Pack conversations by their sizes, (N,), into rows of ``room`` tokens; gives their numbers.
-
-    Best fit, the longest first: each goes where it leaves the least room.
-    """
-    packs: list[list[int]] = []
-    free: list[tuple[int, int]] = []  # (room left, row), ascending
-    for number in np.argsort(-sizes, kind="stable").tolist():
-        size = int(sizes[number])
-        place = bisect_left(free, (size, -1))
-        if place < len(free):
-            left, row = free.pop(place)
-        else:
-            left, row = room, len(packs)
-            packs.append([])
-        packs[row].append(number)
-        insort(free, (left - size, row))
-    return packs
-
-
 def tokenize_conversations(
-    tokenizer, conversations: Sequence[Conversation], loss_on: chat.LossTokens, limit: int
+    tokenizer,
+    conversations: Sequence[Conversation],
+    loss_on: chat.LossTokens,
+    limit: int,
+    place: Callable[[Conversation], str] | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Make the tensors of ``ConversationRows``, each conversation truncated to ``limit`` tokens."""
+    """Make the tensors of ``ConversationRows``, each conversation truncated to ``limit`` tokens.
+
+    Args:
+        tokenizer: The tokenizer, with its chat template.
+        conversations: The conversations.
+        loss_on: The tokens that count in the loss.
+        limit: The number of tokens.
+        place: The file and row of a conversation, for errors.
+    """
     ids, supervised, sizes, truncated, ended = [], [], [], [], []
     for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
-        for one in chat.encode(tokenizer, conversations[start : start + 1000], loss_on):
+        for one in chat.encode(tokenizer, conversations[start : start + 1000], loss_on, place):
             ids.append(np.array(one.ids[:limit], np.int32))
             supervised.append(np.array(one.supervised[:limit], bool))
             sizes.append(len(ids[-1]))

@@ -1,37 +1,79 @@
 """The sources of conversations: the bundled set, a hub data set, or files."""
 
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from datamodules import hub
-from datamodules.files import Table, read_splits
+from datamodules.copies import normalized
+from datamodules.files import ReadOptions, Table, read_splits
+from datamodules.files.table import SHOWN
 from datamodules.instructions.bundled import instructlab
-from datamodules.instructions.conversations import Conversation, conversations, question
-from datamodules.splitting import hash_split
+from datamodules.instructions.conversations import Conversation, question
+from datamodules.instructions.reading import Reading, read_conversations
+from datamodules.instructions.records import KNOWN
+from datamodules.splitting import hash_of, hash_split
 
 
-class ConversationSplits(NamedTuple):
-    """The conversations of each split with their source and remarks for the user."""
+@dataclass(frozen=True)
+class ConversationSplits:
+    """The conversations of each split, with their source and remarks for the user.
 
-    kind: str  # bundled | hub | files
+    Attributes:
+        kind: bundled, hub or files.
+        origin: The source, in words.
+        splits: The conversations of each split.
+        notes: Remarks for the user, a line each.
+        readings: What was read from each table, by the split it is for.
+    """
+
+    kind: str
     origin: str
     splits: dict[str, list[Conversation]]
     notes: list[str]
+    readings: dict[str, Reading] = field(default_factory=dict)
+
+    def place(self, conversation: Conversation) -> str:
+        """The file and row of a conversation, for errors; where none is known, its question."""
+        places = (reading.place(conversation) for reading in self.readings.values())
+        found = next((place for place in places if place), None)
+        return found or f"the record that asks {question(conversation)!r:.60}"
+
+    def facts(self) -> dict[str, Any]:
+        """The rows that were left out, by the split they are for, and the keys that are not read.
+
+        Of the rows, the first few are told one by one.
+        """
+        left_out = {name: reading.table.left_out for name, reading in self.readings.items()}
+        unread = sum((reading.unread for reading in self.readings.values()), Counter())
+        return {
+            "left_out": {
+                split: {"rows": len(rows), "first": [f"row {r}: {why}" for r, why in rows[:SHOWN]]}
+                for split, rows in left_out.items()
+                if rows
+            },
+            "not_read": dict(unread.most_common()),
+        }
 
 
-def read(source: str) -> ConversationSplits:
+def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
     """Read the conversations of ``--data.source``; train is split by hash if it stands alone."""
+    options = replace(options or ReadOptions(), columns=tuple(sorted(KNOWN)))
     if source in ("auto", "bundled"):  # nothing on the hub is their original
         found, dropped, name = instructlab()
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common())
         return _complete("bundled", name, {"train": found}, [f"left out of {name}: {left_out}"])
     path = Path(source).expanduser()
     if path.exists() or path.suffix or source.count("/") != 1:
-        splits = {split: conversations(table) for split, table in read_splits(path).items()}
-        return _complete("files", str(path), splits, [])
-    found = hub.load(source)
-    splits = {name: conversations(table) for name, table in _tables(found).items()}
-    return _complete("hub", hub.source(source, None, found), splits, [])
+        kind, origin, tables_of = "files", str(path), read_splits(path, options)
+    else:
+        data = hub.load(source)
+        kind, origin, tables_of = "hub", hub.source(source, None, data), _tables(data)
+    readings = {s: read_conversations(table, options.bad_rows) for s, table in tables_of.items()}
+    notes = [note for reading in readings.values() for note in reading.notes()]
+    splits = {split: reading.conversations for split, reading in readings.items()}
+    return replace(_complete(kind, origin, splits, notes), readings=readings)
 
 
 def _tables(found) -> dict[str, Table]:
@@ -57,18 +99,35 @@ def _complete(
     unique = {split: list(dict.fromkeys(rows)) for split, rows in splits.items()}
     if dropped := sum(map(len, splits.values())) - sum(map(len, unique.values())):
         notes.append(f"{name}: {dropped:,} duplicate records were left out")
+    given = set(unique)
     if "validation" not in unique:
-        share = {"validation": 0.1, "test": 0.0 if "test" in unique else 0.1}
-        train, unique["train"] = unique["train"], []
-        for conversation in train:
-            split = hash_split(question(conversation), **share)
-            unique.setdefault(split, []).append(conversation)
-        for split in ("train", "validation"):
-            if not unique.get(split):
-                raise ValueError(
-                    f"--data.source: {name}: {len(train)} records are too few to be split by their "
-                    f"hash, no {split} record: add some, or give a folder"
-                )
+        unique |= _split(unique["train"], 0.0 if "test" in unique else 0.1, name)
         sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in unique.items())
         notes.append(f"{name} was split by a hash of the questions: {sizes}")
+    asked = {_key(one) for one in unique["train"]}
+    for split in sorted(given - {"train"}):
+        shared = sum(_key(one) in asked for one in unique[split])
+        notes += [f"{name}: {shared:,} {split} records ask a question of train"] * bool(shared)
     return ConversationSplits(kind, origin, {s: rows for s, rows in unique.items() if rows}, notes)
+
+
+def _split(records: list[Conversation], test: float, name: str) -> dict[str, list[Conversation]]:
+    found: dict[str, list[Conversation]] = {"train": [], "validation": []}
+    for one in records:
+        found.setdefault(hash_split(question(one), 0.1, test), []).append(one)
+    if found["train"] and found["validation"]:
+        return found
+    # A few records, for a first try: one question is for validation.
+    last = min(map(_key, records), key=hash_of)
+    found = {"train": [one for one in records if _key(one) != last]}
+    if not found["train"]:
+        raise ValueError(
+            f"--data.source: {name}: its records ({len(records):,} without duplicates) all ask one "
+            "question, so that there is none for validation: add some, or give a folder of "
+            "train and validation"
+        )
+    return found | {"validation": [one for one in records if _key(one) == last]}
+
+
+def _key(conversation: Conversation) -> str:
+    return normalized(question(conversation))

@@ -7,7 +7,15 @@ from typing import Any
 from datamodules.files import Table
 from datamodules.labels import lists
 from datamodules.labels.kinds import Encoder, LabelOptions, Unusable
-from datamodules.labels.values import Label, markers, parse_label, shortened, spelling
+from datamodules.labels.values import (
+    Label,
+    count_fields,
+    count_labels,
+    markers,
+    parse_label,
+    shortened,
+    spelling,
+)
 
 Variants = dict[Label, Counter[str]]  # how often each label is spelled in which way
 
@@ -29,16 +37,13 @@ def class_encoder(
         options: How the labels are read.
     """
     _refuse_several(table, columns["train"], options)
-    counts: Counter[Label] = Counter()
-    for fields in columns.values():
-        counts.update(label for label in map(parse_label, fields) if not isinstance(label, list))
-    gaps = markers(counts, options.unlabelled, stated) | {None}
+    gaps = markers(count_labels(columns.values()), options.unlabelled, stated) | {None}
     variants: Variants = {}
-    for field in columns["train"]:
+    for field, rows in count_fields([columns["train"]]).items():
         label = parse_label(field)
         if not isinstance(label, list) and label not in gaps:
             typed = field if isinstance(label, str) else spelling(field, label)
-            variants.setdefault(label, Counter())[str(typed)] += 1
+            variants.setdefault(label, Counter())[str(typed)] += rows
     check_two_classes(table, list(variants))
     names, ids = _classes(variants, stated, label_names)
     # Outside of train, -1 beside 0..n-1 can only stand for nothing, as in test sets of the hub.
@@ -76,7 +81,10 @@ def _classes(
         names = given if set(words) <= set(given) else tuple(words)
         return names, {parse_label(name): i for i, name in enumerate(names)}  # type: ignore[misc]
     if stated or (given and set(numbers) <= set(range(len(given)))):
-        return given, {i: i for i in range(len(given))}
+        ids: dict[Label, int] = {i: i for i in range(len(given))}
+        # The file of another split may have the names themselves.
+        words = [name for name in stated or () if isinstance(parse_label(name), str)]
+        return given, ids | {name: given.index(name) for name in words}
     names = tuple(variants[number].most_common(1)[0][0] for number in numbers)
     return names, {number: i for i, number in enumerate(numbers)}
 
@@ -106,10 +114,10 @@ def _refuse_several(table: Table, fields: Sequence[Any], options: LabelOptions) 
     texts = [field for field in fields if isinstance(field, str)]
     if delimiter == "," and not lists.parts_recur(texts, delimiter):  # as in names: Smith, Ann
         return
-    message = (
-        f"label {fields[rows[0]]!r} looks like several, and so do most: give --model.task "
-        f"MultiLabel, or --data.label_delimiter none if each is the name of one class"
-    )
+    first = fields[rows[0]]
+    message = f"label {first!r} looks like several, and so do most: give --model.task MultiLabel"
+    if isinstance(first, str):
+        message += ", or --data.label_delimiter none if each is the name of one class"
     raise table.fault(message, "label_column", rows[0])
 
 

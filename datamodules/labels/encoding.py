@@ -1,5 +1,6 @@
 """Columns of labels to ids or numbers, without the rows that have none."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from datamodules.files import BadRows, Table
 from datamodules.labels.classes import class_encoder
 from datamodules.labels.kinds import Encoder, LabelKind, LabelOptions, Labels, Unusable
 from datamodules.labels.several import binary_columns, bit_encoder, list_encoder
-from datamodules.labels.values import markers, parse_label, parse_number, shortened
+from datamodules.labels.values import count_labels, markers, parse_label, parse_number, shortened
 
 _SHOWN = 5  # rows that a line names
 
@@ -61,8 +62,9 @@ def encode_labels(
     """
     options, notes = options or LabelOptions(), []
     columns = _columns(tables, column, kind)
+    _check_stated(tables, column)
     encoder = _encoder(tables["train"], columns, column, kind, label_names, options)
-    encoded = {split: [encoder.encode(field) for field in columns[split]] for split in columns}
+    encoded = {split: _encode(encoder, fields) for split, fields in columns.items()}
     if all(label is None for label in encoded.get("test", ())):
         encoded.pop("test", None)
     if "test" in tables and "test" not in encoded:
@@ -108,6 +110,19 @@ def _columns(tables: Mapping[str, Table], column: str, kind: LabelKind) -> dict[
     return found
 
 
+def _check_stated(tables: Mapping[str, Table], column: str) -> None:
+    """Refuse files that name the classes of the same integers in different orders."""
+    stated = {
+        split: names
+        for split, table in tables.items()
+        if (names := table.label_names.get(table.find(column) or column))
+    }
+    for split, names in stated.items():
+        if names != stated.get("train", names):
+            message = f"its classes ({shortened(names)}) are not those of train, in their order"
+            raise tables[split].fault(f"{message}: write both again", "label_column")
+
+
 def _hint(table: Table, kind: LabelKind) -> str:
     bits = binary_columns(table.columns)
     if len(bits) < 2:
@@ -129,7 +144,7 @@ def _encoder(
     names = column_names(column, table)
     found = [table.find(name) or name for name in names]
     stated = table.label_names.get(found[0])
-    if kind == "several" and (len(names) > 1 or set(binary_columns(table.columns)) >= {*found}):
+    if kind == "several" and len(names) > 1:
         return bit_encoder(tuple(found))
     if kind == "several":
         return list_encoder(table, columns, stated, options)
@@ -138,12 +153,7 @@ def _encoder(
 
 def _number_encoder(columns: Mapping[str, list], options: LabelOptions) -> Encoder:
     """Make the encoder from a field to a number."""
-    counts = Counter(
-        label
-        for fields in columns.values()
-        for label in map(parse_label, fields)
-        if not isinstance(label, list)
-    )
+    counts = count_labels(columns.values())
     gaps = markers(counts, options.unlabelled, None)
     names = sum(count for label, count in counts.items() if isinstance(label, str))
     cure = ": most are names, --model.task Classification reads them" * (2 * names > counts.total())
@@ -153,10 +163,24 @@ def _number_encoder(columns: Mapping[str, list], options: LabelOptions) -> Encod
         if number is None or (not isinstance(label, list) and label in gaps):
             return None
         if isinstance(number, str):
+            if re.fullmatch(r"[+-]?\d+,\d+", number):
+                return Unusable(f"label {number!r} has a comma: write {number.replace(',', '.')}")
             return Unusable(f"label {number!r} is not a number, as a regression needs{cure}")
         return number
 
     return Encoder((), encode)
+
+
+def _encode(encoder: Encoder, fields: Sequence[Any]) -> list[Any]:
+    """Encode each different field once."""
+    known: dict[Any, Any] = {}
+    found = []
+    for field in fields:
+        key = field.__class__, str(field) if isinstance(field, list | dict) else field
+        if key not in known:
+            known[key] = encoder.encode(field)
+        found.append(known[key])
+    return found
 
 
 def _check(table: Table, encoded: Sequence[Any]) -> None:

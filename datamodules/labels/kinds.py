@@ -24,6 +24,19 @@ class LabelOptions:
     unlabelled: str | None = None
     drop_shared: bool = False
 
+    def check(self, kind: LabelKind) -> None:
+        """Refuse options without an effect on this kind of labels.
+
+        Raises:
+            ValueError: With the flag to leave out.
+        """
+        for flag, given, kinds in (
+            ("label_delimiter", self.delimiter != "auto", ("class", "several")),
+            ("unlabelled", self.unlabelled is not None, ("class", "several", "number")),
+        ):
+            if given and kind not in kinds:
+                raise ValueError(f"--data.{flag}: the task reads no such labels; leave it out")
+
 
 class Unusable(NamedTuple):
     """A label that cannot be used."""

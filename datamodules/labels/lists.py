@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from datamodules.files.dialects import NAMES
 from datamodules.labels.values import Label, parse_label, spelling
 
 _DELIMITERS = ("|", ";", ",")
@@ -19,10 +20,10 @@ def find_delimiter(values: Sequence[Any], chosen: str) -> str | None:
 
     Args:
         values: The fields as the file has them.
-        chosen: auto, none, or the delimiter itself.
+        chosen: auto, none, or the delimiter itself or its name.
     """
     if chosen != "auto":
-        return None if chosen == "none" else chosen.replace("\\t", "\t")
+        return None if chosen == "none" else NAMES.get(chosen, chosen)
     texts = [value for value in values if isinstance(value, str) and not _is_list(value)]
     rows = {mark: sum(mark in text for text in texts) for mark in _DELIMITERS}
     joined = sum(any(mark in text for mark in _DELIMITERS) for text in texts)
@@ -45,7 +46,7 @@ def parse_list(value: Any, delimiter: str | None) -> list[tuple[Label, str]] | N
             value = _parse_text(text)
         else:
             value = text.split(delimiter) if delimiter else [text]
-    row = []
+    row: list[tuple[Label, str]] = []
     for part in value if isinstance(value, list | tuple) else [value]:
         label = parse_label(part)
         if label is not None and not isinstance(label, list):

@@ -74,12 +74,15 @@ def preflight(dataset: Dataset, colour: bool) -> str:
         shown = []
     elif dataset.kind == "number":
         shown = [_numbers(dataset), _baseline_of_numbers(dataset)]
+        warnings += suspicious.number_warnings(np.array(dataset.splits["train"].labels, float))
     else:
         counts = class_counts(dataset)
         shown = [_classes(dataset, counts)]
         shown.append(_several(dataset) if dataset.kind == "several" else _majority(dataset))
         rows = {split: len(part.texts) for split, part in dataset.splits.items()}
-        warnings += suspicious.warnings(dataset.label_names, counts["train"], rows["train"])
+        warnings += suspicious.name_warnings(
+            dataset.label_names, counts["train"], rows["train"], dataset.kind == "several"
+        )
         warnings += _rare(dataset.label_names, counts)
     lines = [f"{_YELLOW}{line}{_PLAIN}" if colour else line for line in warnings]
     return "\n".join([*shown, *lines])

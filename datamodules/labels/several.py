@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from datamodules.files import Table
 from datamodules.labels.kinds import Encoder, LabelOptions, Unusable
 from datamodules.labels.lists import find_delimiter, parse_list
-from datamodules.labels.values import Label, markers, parse_label, shortened
+from datamodules.labels.values import Label, count_labels, markers, parse_label, shortened
 
-_BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+_BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
 _STRAY = 0.05  # a smaller share of names among integers are slips, and no labels
 
 Row = list[tuple[Label, str]] | None  # the labels of a row, parsed and as typed
@@ -31,17 +32,14 @@ def list_encoder(
         stated: The names of the labels, if the file states them.
         options: How the labels are read.
     """
-    counts: Counter[Label] = Counter()
-    for fields in columns.values():
-        counts.update(label for label in map(parse_label, fields) if not isinstance(label, list))
-    gaps = markers(counts, options.unlabelled, None) - {-1}
-
-    delimiter = find_delimiter(columns["train"], options.delimiter)
+    gaps = markers(count_labels(columns.values()), options.unlabelled, None)
+    delimiter = find_delimiter(list(chain(*columns.values())), options.delimiter)
     joined = f"labels in one field were separated at {delimiter!r} (--data.label_delimiter)"
-    notes = (joined,) * bool(delimiter)
+    notes = (joined,) * (delimiter is not None and options.delimiter == "auto")
 
     def parse(field: Any) -> Row:
-        if isinstance(field, str) and parse_label(field) in gaps:
+        label = parse_label(field)
+        if not isinstance(label, list) and label in gaps:
             return None
         return parse_list(field, delimiter)
 

@@ -3,7 +3,10 @@
 import difflib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from datamodules.labels.values import parse_label, shortened
 
@@ -11,16 +14,20 @@ _ENDS = " .,;:!?\"'`*()[]{}<>"
 _NOTHING = {"unlabelled", "unlabeled", "not labelled", "not labeled", "no label", "unknown"}
 _NOTHING |= {"missing", "undefined", "tbd", "todo"}
 _MANY = 0.5  # classes by row, above which a column is hardly one of classes
+_FAR = 10  # times the distance between the quartiles, beyond which a number is hardly one
 _COMPARED = 200  # names, above which misspellings are not looked for
 
 
-def warnings(names: Sequence[str], counts: Sequence[int], rows: int) -> list[str]:
+def name_warnings(
+    names: Sequence[str], counts: Sequence[int], rows: int, several: bool = False
+) -> list[str]:
     """A line on each kind of mistake that the names of the labels suggest.
 
     Args:
         names: The names of the labels.
         counts: The training rows of each.
         rows: The number of training rows.
+        several: Whether a row may have several labels.
     """
     count_of = dict(zip(names, counts, strict=True))
     found = []
@@ -33,17 +40,18 @@ def warnings(names: Sequence[str], counts: Sequence[int], rows: int) -> list[str
     if close := _misspelt(count_of):
         each = [f"{rare!r} ({count_of[rare]:,}) and {name!r}" for rare, name in close]
         found.append(f"{shortened(each, 4)} may be one class, misspelt")
-    if joined := [name for name in names if _is_joined(name, names)]:
+    if joined := _joined(names):
         found.append(
-            f"{shortened(map(repr, joined), 4)} may be several labels: --model.task MultiLabel "
-            f"reads them"
+            f"{shortened(map(repr, joined), 4)} may be several labels: "
+            f"{'--data.label_delimiter separates' if several else '--model.task MultiLabel reads'} "
+            f"them"
         )
     if nothing := [name for name in names if _is_nothing(name, names)]:
         found.append(
             f"{shortened(map(repr, nothing), 4)} may stand for no label: "
             f"--data.unlabelled {','.join(nothing)} leaves such rows out"
         )
-    if len(names) > max(10, _MANY * rows):
+    if len(names) > max(10, _MANY * rows) and not several:
         found.append(
             f"{len(names):,} classes for {rows:,} training rows: perhaps the column holds numbers "
             f"(--model.task Regression), ids, or texts"
@@ -51,9 +59,31 @@ def warnings(names: Sequence[str], counts: Sequence[int], rows: int) -> list[str
     return [f"suspicious: {line}" for line in found]
 
 
+def number_warnings(values: np.ndarray) -> list[str]:
+    """Lines on numbers that are all alike, or far from all others.
+
+    Args:
+        values: The training labels, (N,).
+    """
+    low, high = np.quantile(values, [0.25, 0.75])
+    if values.min() == values.max():
+        return [f"suspicious: all training rows have the number {values[0]:g}"]
+    far = np.unique(
+        values[(values < low - _FAR * (high - low)) | (values > high + _FAR * (high - low))]
+    )
+    if not len(far) or low == high or len(far) > 3:
+        return []
+    listed = ",".join(f"{value:g}" for value in far)
+    return [
+        f"suspicious: {listed} are far from all others: if such rows have no label, "
+        f"--data.unlabelled {listed} leaves them out"
+    ]
+
+
 def _folded(name: str) -> str:
     """A name without differences of case, spacing, punctuation and width."""
     text = unicodedata.normalize("NFKC", name).casefold()
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # spaces without width
     return re.sub(r"[\s_-]+", " ", text).strip(_ENDS) or name
 
 
@@ -83,14 +113,19 @@ def _letters(name: str) -> str:
     return re.sub(r"\d", "", _folded(name))
 
 
-def _is_joined(name: str, names: Sequence[str]) -> bool:
-    """Whether a name is a list, or other names joined by a mark."""
-    if len(name) > 1 and name[0] + name[-1] in ("[]", "()", "{}"):
-        return True
-    parts = [part.strip() for part in re.split(r"[|;,/]", name)]
-    return len(parts) > 1 and all(parts) and sum(part in names for part in parts) >= 2
+def _joined(names: Sequence[str]) -> list[str]:
+    """The names that are lists, or whose parts other names have as well."""
+    parts = {name: {part.strip() for part in re.split(r"[|;,/]", name)} for name in names}
+    counts = Counter(part for found in parts.values() for part in found)
+    lists = [name for name in names if len(name) > 1 and name[0] + name[-1] in ("[]", "()", "{}")]
+    return lists + [
+        name
+        for name, found in parts.items()
+        if len(found) > 1 and all(part and counts[part] > 1 for part in found)
+    ]
 
 
 def _is_nothing(name: str, names: Sequence[str]) -> bool:
-    """Whether a name says that there is no label, or is -1 beside 0, 1, 2."""
-    return name.lower() in _NOTHING or (name == "-1" and {"0", "1", "2"} <= {*names})
+    """Whether a name says that there is no label, or is -1 beside 0, 1, 2 and no -2."""
+    ids = name == "-1" and {"0", "1", "2"} <= {*names} and "-2" not in names
+    return ids or name.lower() in _NOTHING

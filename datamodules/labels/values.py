@@ -4,7 +4,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from decimal import Decimal
+from functools import lru_cache
+from numbers import Number
 from typing import Any
 
 Label = int | float | str | None  # None is no label
@@ -19,9 +20,12 @@ _WORDS = {"na", "n/a", "#n/a", "<na>", "nan", "null"}
 
 def parse_label(value: Any) -> Label | list:
     """An integer (1, "1", 1.0), a fraction, a name as typed, several in a list, or None."""
-    if isinstance(value, list | tuple | dict):
-        return list(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str | None):
+    return list(value) if isinstance(value, list | tuple | dict) else _parse(value)
+
+
+@lru_cache(4096, typed=True)  # a column has few different labels; 1 is not True
+def _parse(value: Any) -> Label:
+    if isinstance(value, bool) or not isinstance(value, Number | str | None):
         return str(value)  # true and false, dates
     if isinstance(value, str):
         value = value.strip()
@@ -31,7 +35,7 @@ def parse_label(value: Any) -> Label | list:
             return int(value)
         if not _DECIMAL.fullmatch(value):
             return value
-    if value is None or not math.isfinite(value := float(value)):
+    if value is None or not math.isfinite(value := float(value)):  # type: ignore[arg-type]
         return None
     return int(value) if value.is_integer() else value
 
@@ -47,6 +51,27 @@ def parse_number(value: Any) -> float | str | None:
     if math.isfinite(number):
         return number
     return None if isinstance(value, float) or value.strip("+-").lower() == "nan" else str(value)
+
+
+def count_fields(columns: Iterable[Iterable[Any]]) -> Counter[Any]:
+    """The number of rows of each field, without those that hold lists.
+
+    A column has few different fields, so that each is looked at once.
+    """
+    counts: Counter[Any] = Counter()
+    for fields in columns:
+        counts.update(f for f in fields if not isinstance(f, list | tuple | dict))
+    return counts
+
+
+def count_labels(columns: Iterable[Iterable[Any]]) -> Counter[Label]:
+    """The number of rows of each label, without those that hold lists."""
+    counts: Counter[Label] = Counter()
+    for field, rows in count_fields(columns).items():
+        label = parse_label(field)
+        assert not isinstance(label, list)
+        counts[label] += rows
+    return counts
 
 
 def spelling(value: Any, label: Label) -> str:

@@ -1,17 +1,33 @@
-"""Raw text to prose: HTML, encodings, white space, notices of rights."""
+"""Raw text to prose: HTML, hard-wrapped lines, encodings, white space, code between prose."""
 
 import re
 import unicodedata
+from collections import Counter
 
 import ftfy
 from ftfy import TextFixerConfig
 from resiliparse.extract.html2text import extract_plain_text
 
+from datamodules.wrapping import join_wrapped
+
 _PAGE = re.compile(r"<!doctype html|<html\b|<body\b|<head\b", re.IGNORECASE)
-_TAGS = re.compile(
-    r"</?(?:br|p|div|span|b|i|em|strong|a|ul|ol|li|h[1-6]|table|tr|td|img)\b[^<>]*>", re.I
+_PAGE_END = re.compile(r"</(?:html|body)\s*>", re.IGNORECASE)
+# A tag has attributes with values, or the few that have none; `a <b and c> d` is a comparison.
+_ATTRIBUTES = (
+    r"""(?:\s+(?:[\w:@.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)|nowrap|checked|disabled|hidden|"""
+    r"""controls|allowfullscreen|selected|required|compact|noshade|readonly|multiple))*\s*/?"""
 )
-_BLOCKS = re.compile(r"</?(?:br|p|div|ul|ol|li|h[1-6]|table|tr)\b[^<>]*>", re.IGNORECASE)
+_BLOCK_NAMES = (
+    "br|p|div|ul|ol|li|h[1-6]|table|tr|hr|blockquote|pre|dl|dt|dd|thead|tbody|tfoot|section|article"
+    "|header|footer|nav|figure|figcaption|center"
+)
+_INLINE_NAMES = (
+    "span|b|i|u|s|em|strong|a|td|th|img|small|big|sup|sub|font|code|tt|kbd|del|ins|strike|cite|abbr"
+    "|iframe|label|caption|mark|q|wbr"
+)
+_EMPTY = frozenset(["img", "td", "th", "wbr"])  # these need no end
+_BLOCKS = re.compile(rf"</?(?:{_BLOCK_NAMES}){_ATTRIBUTES}>", re.IGNORECASE)
+_INLINE = re.compile(rf"<(/?)({_INLINE_NAMES})({_ATTRIBUTES})>", re.IGNORECASE)
 _DROPPED = re.compile(r"<(script|style|noscript)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK = re.compile(r"\n\s*\n\s*")
@@ -23,36 +39,88 @@ _BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _FIX = TextFixerConfig(
     unescape_html=False, uncurl_quotes=False, fix_line_breaks=False, fix_character_width=False
 )
-_RIGHTS = re.compile(r"copyright|©|\(c\)|rights|licen|版权|版權|著作|权利|權利", re.IGNORECASE)
-# A notice names a year, a sign or the rights, and then an owner; prose goes on with a verb.
-_OWNED = re.compile(
-    r"\W*(?:portions )?((?:(?:copyright|©|\(c\))[\s,:]*)+)((?:[12]\d{3}[\s,–-]*)*)(by\s)?", re.I
-)
-_RESERVED = re.compile(r"\b(?:all|some) rights (?:are )?reserved\b(?:\s+worldwide)?", re.IGNORECASE)
-_AFTER = re.compile(r"\W*\Z|\s*[.!|]|[\s,]*(?:©|\(c\)|copyright\b|by\b|to\b|[12]\d{3}\b)", re.I)
-_LICENSED = re.compile(r"\W*(?i:licen[sc]ed under (?:(?:an?|the|terms|of) )*)[A-Z]")
-_CHINESE = re.compile(
-    r"\W*(?:版[权權]所有|著作[权權]所有|保留(?:所有|一切)[权權]利)(?![者人权權的])"
-)
-_VERBS = frozenset(
-    "is was are were be been has have had will would can could may might must shall should does "
-    "did do protects covers lasts expires applies exists means gives held".split()
-)
-_JOINING = frozenset("the of and by for in at to a an de la le der die das von van und et".split())
+_FENCED = re.compile(r"^([ \t]*(`{3,}|~{3,})[^\n]*\n.*?^[ \t]*\2[ \t]*(?:\n|\Z))", re.M | re.S)
+_INDENTED = re.compile(r"(?<=\n\n)((?:(?: {4,}|\t)[^\n]*\S[^\n]*\n|[ \t]*\n(?= {4}|\t))+)")
+_SPAN = re.compile(r"(`[^`\n]+`)")
 
 
-def clean(text: str, html: bool | None = None) -> str:
+def clean(
+    text: str,
+    html: bool | None = None,
+    markdown: bool = False,
+    join: bool = True,
+    edits: Counter[str] | None = None,
+) -> str:
     """Extract the prose of a text.
 
     Args:
         text: The raw text.
         html: Whether it is a whole page, of which the main part is taken; found out if None. Tags
             in other text become the space or line break that they stand for.
+        markdown: Whether the text is Markdown. Code between fences stays as it is in any text, in
+            Markdown also indented code and code in a line.
+        join: Whether the lines of a hard-wrapped text are joined into paragraphs.
+        edits: Counts to which a text with joined lines is added.
     """
-    if html or (html is None and _PAGE.search(text[:2000])):
+    page = html or (html is None and is_page(text))
+    if page:
         text = extract_plain_text(text, main_content=True, alt_texts=False)
-    elif "<" in text and _TAGS.search(text):
-        text = _TAGS.sub("", _BLOCKS.sub("\n", _DROPPED.sub(" ", text)))
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    joined = join_wrapped(text) if join else None
+    if joined is not None:
+        text = joined
+        if edits is not None:
+            edits["texts with hard-wrapped lines joined"] += 1
+    if not page and ("```" in text or "~~~" in text or markdown):
+        return _around_code(text, markdown)
+    return _prose(text if page else _without_tags(text)).strip()
+
+
+def clean_code(text: str) -> str:
+    """Source code as it is written: only line breaks, and blank lines around it, are changed."""
+    return _BREAKS.sub("\n", text).replace("\x00", "").strip("\n\ufeff").rstrip()
+
+
+def is_page(text: str) -> bool:
+    """Whether a text is a whole HTML page, not one that speaks of the tags of a page."""
+    if not _PAGE.search(text[:2000]):
+        return False
+    return text.lstrip("\ufeff \t\r\n").startswith("<") or _PAGE_END.search(text[-200:]) is not None
+
+
+def _around_code(text: str, markdown: bool) -> str:
+    parts: list[str] = []
+    pieces = _FENCED.split(text)
+    for prose, code in zip(pieces[::3], [*pieces[1::3], ""], strict=True):
+        inner = _INDENTED.split(prose) if markdown else [prose]
+        for place, piece in enumerate(inner):
+            if place % 2:
+                parts.append(piece.rstrip())
+            else:
+                spans = _SPAN.split(piece) if markdown else [piece]
+                spans[::2] = [_without_tags(span) for span in spans[::2]]
+                cleaned = _prose("".join(spans)).strip()
+                parts += [cleaned] if cleaned else []
+        parts += [code.rstrip()] if code else []
+    return "\n\n".join(parts).strip("\n")
+
+
+def _without_tags(text: str) -> str:
+    if "<" not in text or not (_BLOCKS.search(text) or _INLINE.search(text)):
+        return text
+    text = _BLOCKS.sub("\n", _DROPPED.sub(" ", text))
+    ended = {name.lower() for end, name, _ in _INLINE.findall(text) if end}
+
+    def replacement(tag: re.Match[str]) -> str:
+        end, name, attributes = tag.groups()
+        # `a <b> c` compares where nothing ends what the tag would begin.
+        is_tag = end or attributes.strip() or name.lower() in ended | _EMPTY
+        return (" " if name.lower() in ("td", "th") else "") if is_tag else tag[0]
+
+    return _INLINE.sub(replacement, text)
+
+
+def _prose(text: str) -> str:
     if "&" in text:
         text = _unescaped(text)
     if not text.isascii():
@@ -60,55 +128,11 @@ def clean(text: str, html: bool | None = None) -> str:
         text = unicodedata.normalize("NFC", ftfy.fix_text(text, _FIX))
     text = _INVISIBLE.sub("", _BREAKS.sub("\n", text))
     text = _SPACES.sub(" ", text)
-    text = _BLANK.sub("\n\n", text.replace(" \n", "\n").replace("\n ", "\n"))
-    return text.strip()
+    return _BLANK.sub("\n\n", text.replace(" \n", "\n").replace("\n ", "\n"))
 
 
 def _unescaped(text: str) -> str:
     return ftfy.fixes.unescape_html(text)
-
-
-def without_notices(text: str) -> tuple[str, int]:
-    """Remove the lines that only state rights or a licence, and count them."""
-    if not _RIGHTS.search(text):
-        return text, 0
-    lines = text.split("\n")
-    kept = [line for line in lines if not (_RIGHTS.search(line) and _is_notice(line))]
-    return "\n".join(kept).strip(), len(lines) - len(kept)
-
-
-def _is_notice(line: str) -> bool:
-    """Whether a line is nothing but a notice of rights; prose about rights is none."""
-    if len(line) > 200:
-        return False
-    if _CHINESE.match(line) or _LICENSED.match(line):
-        return True
-    reserved = _RESERVED.search(line)
-    if reserved and not line[: reserved.start()].strip(" \t*#>|.©-"):
-        after = line[reserved.end() :]
-        return _AFTER.match(after) is not None and not _speaks(after)
-    owned = _OWNED.match(line)
-    if owned is None:
-        return False
-    signs, year, by = owned.groups()
-    if not (reserved or year or by or "©" in signs or len(signs.split()) > 1):
-        return False
-    owner = line[owned.end() : reserved.start() if reserved else None]
-    owner = re.sub(r"\S*[@/]\S*", " ", owner)  # addresses
-    if _speaks(owner):
-        return False
-    words = _words(owner)
-    named = sum(not word.islower() or word in _JOINING for word in words)
-    return len(words) <= 4 or named >= len(words) / 2
-
-
-def _words(text: str) -> list[str]:
-    """The words of the first sentence."""
-    return re.findall(r"[^\W\d_]+", re.split(r"[.!?](?:\s|\Z)", text)[0])
-
-
-def _speaks(text: str) -> bool:
-    return not _VERBS.isdisjoint(_words(text))
 
 
 def broken_share(text: str) -> float:

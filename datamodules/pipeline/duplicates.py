@@ -12,12 +12,12 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.dedup import MinhashConfig
 from datatrove.utils.hashing import HashConfig
 
+from datamodules.pipeline.clusters import SHINGLE, DocumentRow, copies, with_texts
 from datamodules.pipeline.filtering import kept_files
-from datamodules.pipeline.normalization import count_words, ngram_hashes, normalized_words
+from datamodules.pipeline.normalization import count_words
 from datamodules.pipeline.settings import Settings
 from datamodules.pipeline.stage_files import REMOVED, Counts, ParquetRows, read_rows, write_json
 
-SHINGLE = 5
 BUCKETS = 14  # of 8 hashes: similarity 0.75 is found with probability 0.77, 0.8 with 0.92
 # xxhash 4 has lost what datatrove imports of it.
 MINHASH = MinhashConfig(
@@ -80,13 +80,6 @@ class ExactDuplicates(PipelineStep):
                 _record(removed, counts, "exact duplicates", row, 1.0, 1.0, ids[stays][0])
         DroppedRows.save(self.work / "drops" / "exact.json", drops)
         counts.save(self.work / "counts" / "exact.json")
-
-
-class DocumentRow:
-    """A document as the comparison and the record of removals need it."""
-
-    def __init__(self, id: str, source: str, text: str) -> None:
-        self.id, self.source, self.text = id, source, text
 
 
 def _digests(path: Path) -> np.ndarray:
@@ -189,10 +182,12 @@ class NearDuplicates(PipelineStep):
         clusters = self._clusters(dropped)
         drops: dict[int, list[int]] = {}
         with ParquetRows(self.work / "removed" / "near.parquet", REMOVED) as removed:
-            for members in self._with_texts(clusters):
-                for (task, number), row, value, stays in self._copies(members):
-                    drops.setdefault(task, []).append(number)
-                    _record(removed, counts, "near duplicates", row, value, self.least, stays)
+            scratch = self.work / "minhash" / "members"
+            for members in with_texts(kept_files(self.work), clusters, scratch):
+                for copy in copies(members, self.least):
+                    drops.setdefault(copy.place[0], []).append(copy.place[1])
+                    figures = copy.similarity, self.least, copy.kept_id
+                    _record(removed, counts, "near duplicates", copy.document, *figures)
         DroppedRows.save(self.work / "drops" / "near.json", drops)
         counts.save(self.work / "counts" / "near.json")
 
@@ -210,38 +205,3 @@ class NearDuplicates(PipelineStep):
                     found.setdefault(pairs[seen], []).append((task, number))
                 seen += 1
         return [sorted(members) for _, members in sorted(found.items())]
-
-    def _with_texts(
-        self, clusters: list[list[tuple[int, int]]]
-    ) -> Iterator[list[tuple[tuple[int, int], DocumentRow]]]:
-        """Read the clusters' documents, a few thousand clusters in memory at a time."""
-        files = kept_files(self.work)
-        for start in range(0, len(clusters), 2000):
-            part = clusters[start : start + 2000]
-            wanted = {member for members in part for member in members}
-            rows: dict[tuple[int, int], DocumentRow] = {}
-            for task in sorted({task for task, _ in wanted}):
-                for number, row in enumerate(read_rows(files[task], ["id", "source", "text"])):
-                    if (task, number) in wanted:
-                        rows[task, number] = DocumentRow(**row)
-            yield from ([(place, rows[place]) for place in members] for members in part)
-
-    def _copies(
-        self, members: list[tuple[tuple[int, int], DocumentRow]]
-    ) -> Iterator[tuple[tuple[int, int], DocumentRow, float, str]]:
-        members = sorted(members, key=lambda member: (-len(member[1].text), member[0]))
-        stay: list[tuple[np.ndarray, str]] = []
-        for place, row in members:
-            shingles = np.unique(ngram_hashes(normalized_words(row.text), SHINGLE))
-            alike = [(jaccard(shingles, other), id) for other, id in stay]
-            value, nearest = max(alike, default=(0.0, ""))
-            if value >= self.least:
-                yield place, row, value, nearest
-            else:
-                stay.append((shingles, row.id))
-
-
-def jaccard(one: np.ndarray, two: np.ndarray) -> float:
-    """The Jaccard similarity of two sorted sets of hashes."""
-    common = len(np.intersect1d(one, two, assume_unique=True))
-    return common / max(1, len(one) + len(two) - common)

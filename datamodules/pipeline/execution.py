@@ -21,7 +21,7 @@ from datatrove.pipeline.dedup import (
     MinhashDedupSignature,
 )
 from datatrove.utils.logging import logger
-from multiprocess import forkserver
+from multiprocess import forkserver, get_all_start_methods
 
 from datamodules.optional import require
 from datamodules.pipeline import reading
@@ -34,6 +34,7 @@ from datamodules.pipeline.duplicates import (
 )
 from datamodules.pipeline.filtering import DocumentFilter
 from datamodules.pipeline.formatting import Formatting, Manifest
+from datamodules.pipeline.mixing import Weights
 from datamodules.pipeline.normalization import NormalizedWords
 from datamodules.pipeline.progress import shown
 from datamodules.pipeline.settings import Settings
@@ -55,9 +56,8 @@ class Stage:
 def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
     """List the stages from raw documents to the manifest."""
     work, tasks = settings.work, settings.tasks
-    names = settings.text_column, settings.id_column
     read = reading.DocumentReader(
-        settings.source, names, settings.unreadable == "stop", work / "progress" / "screen"
+        settings.sources, settings.unreadable == "stop", work / "progress" / "screen"
     )
     found = [Stage("screen", [read, DocumentFilter(settings, read)], tasks)]
     found.append(Stage("exact duplicates", [ExactDuplicates(settings)], 1))
@@ -72,6 +72,8 @@ def stages(settings: Settings, facts: dict[str, Any]) -> list[Stage]:
             Stage("clusters", [cluster], 1),
             Stage("near duplicates", [NearDuplicates(settings)], 1),
         ]
+    if settings.weights:
+        found.append(Stage("weights", [Weights(settings)], 1))
     found += [
         Stage("tokenizer", [Tokenizer(settings)], 1),
         Stage("format", [Formatting(settings)], tasks),
@@ -101,7 +103,8 @@ def run(settings: Settings, plan: list[Stage]) -> None:
     logger.remove()
     workers = settings.workers or os.cpu_count() or 1
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    if workers > 1:
+    forks = "forkserver" in get_all_start_methods()  # not on Windows
+    if workers > 1 and forks:
         _start_forkserver(settings.work / "logs" / "workers.txt")
     if settings.executor == "ray":
         _join_ray(workers)
@@ -110,6 +113,8 @@ def run(settings: Settings, plan: list[Stage]) -> None:
         options: dict[str, Any] = {"logging_dir": str(logs), "tasks": stage.tasks}
         options["workers"] = min(workers, stage.tasks)
         executor = _Ray if settings.executor == "ray" and stage.tasks > 1 else _Local
+        if executor is _Local and not forks:
+            options["start_method"] = "spawn"
         label = f"{number}/{len(plan)} {stage.name}"
         with shown(label, stage.tasks, logs, settings.work / "progress" / stage.name):
             try:
@@ -196,7 +201,7 @@ def claim_folder(settings: Settings, origin: str) -> bool:
     folder, file = settings.folder, settings.folder / "settings.json"
     wanted = settings.content_settings() | {"origin": origin}
     if file.exists():
-        there = json.loads(file.read_text())
+        there = Settings.completed(json.loads(file.read_text()))
         if there != wanted:
             keys = [key for key in wanted if there.get(key) != wanted[key]]
             differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)

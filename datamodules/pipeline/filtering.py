@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
-from datamodules.pipeline import cleaning, pii, rules, scores
+from datamodules.books import without_frame
+from datamodules.pipeline import cleaning, kinds, notices, pii, scores
 from datamodules.pipeline.decontamination import ContaminationIndex
 from datamodules.pipeline.normalization import count_words, text_digest
-from datamodules.pipeline.pages import Page
+from datamodules.pipeline.pages import CODE, Page
 from datamodules.pipeline.settings import Settings
 from datamodules.pipeline.stage_files import DOCUMENT, REMOVED, Counts, ParquetRows
 
@@ -41,15 +42,25 @@ class DocumentFilter(PipelineStep):
         super().__init__()
         self.settings, self.reading = settings, reading
         self.languages = settings.listed("languages")
-        self.groups = {name: rules.GROUPS[name] for name in settings.listed("rules")}
-        self.kinds = tuple(settings.listed("pii"))
+        self.groups = settings.listed("rules")
+        self.personal = tuple(settings.listed("pii"))
         self.contamination: ContaminationIndex | None = None
+        self.stage_names: list[str] = []
+        self._others = {
+            "personal data": self._mask,
+            "language": self._language,
+            "quality": self._quality,
+            "safety": self._safety,
+            "decontamination": self._overlap,
+        }
         self.counts = Counts()
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> None:
         work = self.settings.work
         sets = work / "contamination.npz"
         self.contamination = ContaminationIndex(sets) if sets.exists() else None
+        there = [self._stages_of(source.options.kind) for source in self.settings.sources]
+        self.stage_names = [name for name in there[0] if any(one[name] for one in there)]
         name = f"{rank:05d}"
         with (
             ParquetRows(work / "kept" / f"{name}.parquet", DOCUMENT) as kept,
@@ -59,6 +70,7 @@ class DocumentFilter(PipelineStep):
                 self._screen(document, kept, removed)
         self.counts.unreadable = self.reading.unreadable
         self.counts.unreadable_count = self.reading.unreadable_count
+        self.counts.left_out, self.counts.notes = self.reading.left_out, self.reading.notes
         self.counts.save(work / "counts" / f"{name}.json")
 
     def _screen(self, document: Document, kept: ParquetRows, removed: ParquetRows) -> None:
@@ -67,7 +79,7 @@ class DocumentFilter(PipelineStep):
         counts.inputs += int.from_bytes(text_digest(document.text), "little")
         page = Page(document.text, "")
         size = _size(page.text)
-        for stage, reasons in self._stages(page, facts.get("html")):
+        for stage, reasons in self._stages(page, facts):
             counts.into(stage, size)
             before = page.text
             reason = next(reasons, None)
@@ -77,52 +89,98 @@ class DocumentFilter(PipelineStep):
                     **source, stage=stage, **reason._asdict(), excerpt=before.strip()[:_EXCERPT]
                 )
                 return
-            size = size if page.text is before else _size(page.text)
+            after = size if page.text is before else _size(page.text)
+            # Most of a page is markup, which the first stage takes off.
+            markup = stage == "clean" and (facts.get("html") or cleaning.is_page(before))
+            if after[0] * 2 < size[0] and not markup:
+                counts.shortened_by(stage, document.id, size[0], after[0])
+            size = after
             counts.out_of(stage, size)
+        if page.language == CODE:
+            page.split()
         # C4's rules leave lines out; what is written is what the lines make.
         text = "\n".join(line.text for line in page.lines)
         kept.add(
             **source,
+            source_number=facts.get("source_number", 0),
             licence=facts.get("licence"),
             language=page.language,
             quality=page.quality,
+            words=count_words(text),
             digest=text_digest(text),
             sentence_ends=page.sentence_ends(),
             text=text,
         )
 
-    def _stages(self, page: Page, html: bool | None) -> Iterator[tuple[str, Iterator[Reason]]]:
-        """The stages by name. Each may change the page, and yields a reason to remove it."""
-        yield "clean", self._clean(page, html)
-        if self.kinds:
-            yield "personal data", self._mask(page)
-        yield "language", self._language(page)
-        for name, group in self.groups.items():
-            yield name, self._apply_rules(page, group)
-        yield "quality", self._quality(page)
-        if self.settings.toxicity < 1:
-            yield "safety", self._safety(page)
-        if self.contamination:
-            yield "decontamination", self._overlap(page)
+    def _stages(self, page: Page, facts: dict[str, Any]) -> Iterator[tuple[str, Iterator[Reason]]]:
+        """The stages by name. Each may change the page, and yields a reason to remove it.
 
-    def _clean(self, page: Page, html: bool | None) -> Iterator[Reason]:
-        text = cleaning.clean(page.text, html)
-        if self.settings.notices == "drop":
-            text, count = cleaning.without_notices(text)
-            self.counts.edits["lines with a notice of rights"] += count
+        A document passes a stage that is only for another kind of text.
+        """
+        kind = facts.get("kind", "prose")
+        wanted = self._stages_of(kind)
+        for name in self.stage_names:
+            if not wanted[name]:
+                yield name, iter(())
+            elif name == "clean":
+                yield name, self._clean(page, facts)
+            elif name in self._others:
+                yield name, self._others[name](page, kind)
+            else:
+                yield name, self._apply_rules(page, name, kind)
+
+    def _stages_of(self, kind: str) -> dict[str, bool]:
+        """All stages in their order, and whether a kind of text has them."""
+        code = kind == "code"
+        return {
+            "clean": True,
+            "personal data": bool(self.personal),
+            "language": not code,
+            **dict.fromkeys(self.groups, not code),
+            kinds.CODE_RULES: code and bool(self.groups),
+            "quality": kind == "prose",
+            "safety": self.settings.toxicity < 1 and not code,
+            "decontamination": self.contamination is not None,
+        }
+
+    def _clean(self, page: Page, facts: dict[str, Any]) -> Iterator[Reason]:
+        text, edits = page.text, self.counts.edits
+        drop = self.settings.notices == "drop"
+        code = facts.get("kind") == "code"
+        if code:
+            text = cleaning.clean_code(text)
+        else:
+            body = without_frame(text) if drop else None
+            if body is not None:
+                edits["frames of books removed"] += 1
+                text = body
+            join = self.settings.wrapped == "join"
+            before = edits["texts with hard-wrapped lines joined"]
+            text = cleaning.clean(
+                text, facts.get("html"), facts.get("markdown", False), join, edits
+            )
+            joined = edits["texts with hard-wrapped lines joined"] > before
+            page.book = body is not None or (joined and count_words(text) >= kinds.BOOK_WORDS)
+            if drop:
+                text, count = notices.without_notices(text)
+                edits["lines with a notice of rights"] += count
         if not text:
             yield Reason("empty", 0, 1)
         broken = cleaning.broken_share(text)
         if broken > _BROKEN:
             yield Reason("broken_encoding", broken, _BROKEN)
         page.text = text
+        if code:
+            page.language = CODE
 
-    def _mask(self, page: Page) -> Iterator[Reason]:
-        page.text, found = pii.mask(page.text, self.kinds)
-        self.counts.edits.update({f"{kind} masked": n for kind, n in found.items()})
+    def _mask(self, page: Page, kind: str) -> Iterator[Reason]:
+        # The numbers in source code are no telephone numbers.
+        personal = [name for name in self.personal if name == "email" or kind != "code"]
+        page.text, found = pii.mask(page.text, personal)
+        self.counts.edits.update({f"{name} masked": n for name, n in found.items()})
         yield from ()
 
-    def _language(self, page: Page) -> Iterator[Reason]:
+    def _language(self, page: Page, kind: str) -> Iterator[Reason]:
         least = self.settings.language_probability
         page.language = self.languages[0]
         if least > 0:
@@ -135,23 +193,25 @@ class DocumentFilter(PipelineStep):
             page.language = language
         page.split()
 
-    def _apply_rules(self, page: Page, group) -> Iterator[Reason]:
-        limits = rules.limits_of(page.language, self.settings.rules_of)
-        for rule, value, limit, broken in group(page, limits):
+    def _apply_rules(self, page: Page, group: str, kind: str) -> Iterator[Reason]:
+        if kind == "code":
+            page.split()
+        limits = kinds.limits_for(page, kind, self.settings.rules_of)
+        for rule, value, limit, broken in kinds.measure(page, group, limits, kind):
             if broken:
                 yield Reason(rule, float(value), float(limit))
 
-    def _quality(self, page: Page) -> Iterator[Reason]:
+    def _quality(self, page: Page, kind: str) -> Iterator[Reason]:
         page.quality = scores.quality_score(page)
         if page.quality < self.settings.quality:
             yield Reason("quality", page.quality, self.settings.quality)
 
-    def _safety(self, page: Page) -> Iterator[Reason]:
+    def _safety(self, page: Page, kind: str) -> Iterator[Reason]:
         share = scores.toxicity_score(page)
         if share > self.settings.toxicity:
             yield Reason("toxicity", share, self.settings.toxicity)
 
-    def _overlap(self, page: Page) -> Iterator[Reason]:
+    def _overlap(self, page: Page, kind: str) -> Iterator[Reason]:
         assert self.contamination is not None
         if found := self.contamination.find(page.text):
             overlap, name = found

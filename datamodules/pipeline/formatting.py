@@ -15,7 +15,7 @@ from datamodules.augmentation import augmented_copies
 from datamodules.packaged import pad_id
 from datamodules.pipeline.duplicates import DroppedRows
 from datamodules.pipeline.filtering import kept_files, remaining_rows
-from datamodules.pipeline.pages import Page
+from datamodules.pipeline.pages import CODE, Page
 from datamodules.pipeline.settings import Settings
 from datamodules.pipeline.stage_files import (
     DOCUMENT,
@@ -84,7 +84,11 @@ class Formatting(PipelineStep):
             for row in part:
                 row["split"] = digest_split(row["digest"], self.settings.validation)
             yield from part
-            trained = [row for row in part if methods and row["split"] == "train"]
+            trained = [
+                row
+                for row in part
+                if methods and row["split"] == "train" and row["language"] != CODE
+            ]
             texts = [row["text"] for row in trained]
             for text, place in augmented_copies(texts, None, methods, 1, self.settings.seed):
                 row = trained[place]
@@ -166,11 +170,30 @@ class Manifest(PipelineStep):
                 "funnel": funnel(counts),
                 "removed": dict(counts.removed.most_common()),
                 "edits": dict(counts.edits.most_common()),
+                "shortened": counts.shortened,
+                "sources": sources(self.settings),
+                "notes": counts.notes,
+                "left_out": dict(counts.left_out.most_common()),
                 "unreadable": {"count": counts.unreadable_count, "first": counts.unreadable[:20]},
                 "settings": self.settings.content_settings(),
                 "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             },
         )
+
+
+def sources(settings: Settings) -> list[dict[str, Any]]:
+    """The documents and the words of each source in the corpus, and its share of the words."""
+    found: list[dict[str, Any]] = [
+        {"source": source.name, "kind": source.options.kind, "weight": source.weight}
+        | {"documents": 0, "words": 0}
+        for source in settings.sources
+    ]
+    for path in sorted((settings.folder / "documents").glob("*.parquet")):
+        for row in read_rows(path, ["source_number", "words"]):
+            found[row["source_number"]]["documents"] += 1
+            found[row["source_number"]]["words"] += row["words"]
+    total = sum(one["words"] for one in found)
+    return [one | {"share": one["words"] / max(1, total)} for one in found]
 
 
 def funnel(counts: Counts) -> list[dict[str, Any]]:

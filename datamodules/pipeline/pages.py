@@ -1,7 +1,6 @@
 """A document split into lines, words and sentences once, for all rules that read them."""
 
 import functools
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,11 +9,12 @@ from datatrove.utils.word_tokenizers import SpaCyTokenizer, WordTokenizer, load_
 from datatrove.utils.word_tokenizers import load_tokenizer_assignments as _known
 from spacy.attrs import IS_PUNCT, LENGTH, ORTH, SPACY
 
+from datamodules.pipeline import unspaced
+
 # spaCy refuses more than a million characters at once, and few lines have more than this.
 _PIECE = 100_000
 _REMEMBERED = 40_000_000  # characters
-logging.getLogger("jieba").setLevel(logging.WARNING)  # it tells of its dictionary
-_NAMES = {"zh": "zh_Hani"}  # by zh alone datatrove finds Hakka in Latin letters
+CODE = "code"  # in the place of a language
 _ATTRIBUTES = [ORTH, LENGTH, SPACY, IS_PUNCT]
 
 
@@ -35,6 +35,7 @@ class Page:
     language: str
     lines: list[Line] = field(default_factory=list)
     quality: float = 0.0
+    book: bool = False
 
     @classmethod
     def of(cls, text: str, language: str) -> "Page":
@@ -44,9 +45,19 @@ class Page:
         return page
 
     def split(self) -> None:
-        """Split the text into lines by the rules of the language."""
-        parts = self.text.split("\n")
-        self.lines = [line for part in parts for line in line_splitter(self.language)(part)]
+        """Split the text into lines by the rules of the language; code keeps its blank lines."""
+        if self.language == CODE:
+            self.lines = [_code_line(part) for part in self.text.split("\n")]
+            return
+        split, fenced = line_splitter(self.language), False
+        self.lines = []
+        for part in self.text.split("\n"):
+            if part.lstrip().startswith(("```", "~~~")):
+                fenced = not fenced
+            if fenced and not part.strip():
+                self.lines.append(_code_line(part))
+            else:
+                self.lines += split(part)
 
     @functools.cached_property
     def words(self) -> list[str]:
@@ -67,6 +78,10 @@ class Page:
         if ends:
             ends[-1] -= 1
         return ends
+
+
+def _code_line(text: str) -> Line:
+    return Line(text, text.split(), [len(text)])
 
 
 @functools.lru_cache(1 << 16)
@@ -120,16 +135,24 @@ class _DatatroveTokenizer:
         return self.tokenizer.word_tokenize(text), [*(end for _, end in spans[:-1]), len(text)]
 
 
+def _datatrove(tokenizer: WordTokenizer):
+    if isinstance(tokenizer, SpaCyTokenizer):
+        return _SpacyTokenizer(tokenizer.language)
+    return _DatatroveTokenizer(tokenizer)
+
+
 @functools.cache
 def line_splitter(language: str):
-    """Make a function that splits a text into lines, by datatrove's tokenizer of a language."""
+    """Make a function that splits a text into lines.
+
+    Words of Chinese, Japanese and Korean are those of ``unspaced``, of other languages those of
+    datatrove's tokenizer for the language.
+    """
     if language not in _known():
         names = ", ".join(sorted(name for name in _known() if len(name) == 2))
         raise ValueError(f"--languages {language}: no word tokenizer; there are {names}")
     try:
-        tokenizer = load_word_tokenizer(_NAMES.get(language, language))
-        known = isinstance(tokenizer, SpaCyTokenizer) and language != "ja"  # it has limits
-        parse = _SpacyTokenizer(tokenizer.language) if known else _DatatroveTokenizer(tokenizer)
+        parse = unspaced.parser_of(language) or _datatrove(load_word_tokenizer(language))
         parse("a")
     except (ImportError, OSError, LookupError) as error:
         reason = " ".join(str(error).split())

@@ -14,9 +14,11 @@ DOCUMENT = pa.schema(
     {
         "id": pa.string(),
         "source": pa.string(),
+        "source_number": pa.int16(),  # of the sources of the corpus, from 0
         "licence": pa.string(),
         "language": pa.string(),
         "quality": pa.float32(),
+        "words": pa.int64(),
         "digest": pa.binary(16),
         "sentence_ends": pa.list_(pa.int64()),  # in characters of the text
         "split": pa.string(),
@@ -103,6 +105,9 @@ class Counts:
         self.edits: Counter[str] = Counter()
         self.unreadable: list[str] = []
         self.unreadable_count = 0
+        self.left_out: Counter[str] = Counter()  # rows that are no documents, by the reason
+        self.notes: dict[str, list[str]] = {}  # the first files by what was found in them
+        self.shortened: dict[str, dict[str, Any]] = {}  # by stage
         self.inputs = 0  # sum of the digests of all that was read, whatever its order
 
     def into(self, stage: str, size: tuple[int, int]) -> None:
@@ -112,6 +117,14 @@ class Counts:
     def out_of(self, stage: str, size: tuple[int, int]) -> None:
         """Count a document of so many words and bytes that leaves a stage."""
         self._add(stage, "out", size)
+
+    def shortened_by(self, stage: str, document: str, before: int, after: int) -> None:
+        """Count a document that a stage kept with less than half of its words."""
+        found = self.shortened.setdefault(stage, {"documents": 0, "words": 0, "first": []})
+        found["documents"] += 1
+        found["words"] += before - after
+        if len(found["first"]) < 20:
+            found["first"].append({"id": document, "words_in": before, "words_out": after})
 
     def _add(self, stage: str, side: str, size: tuple[int, int]) -> None:
         counter = self.stages.setdefault(stage, Counter())
@@ -134,5 +147,13 @@ class Counts:
             total.edits.update(part["edits"])
             total.unreadable += part["unreadable"]
             total.unreadable_count += part["unreadable_count"]
+            total.left_out.update(part["left_out"])
+            for note, files in part["notes"].items():
+                total.notes[note] = list(dict.fromkeys([*total.notes.get(note, ()), *files]))
+            for stage, found in part["shortened"].items():
+                there = total.shortened.setdefault(stage, {"documents": 0, "words": 0, "first": []})
+                there["documents"] += found["documents"]
+                there["words"] += found["words"]
+                there["first"] = [*there["first"], *found["first"]][:20]
             total.inputs = (total.inputs + int(part["inputs"], 16)) % 2**128
         return total

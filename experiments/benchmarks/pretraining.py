@@ -138,8 +138,8 @@ def collator_of(asked: argparse.Namespace, tokenizer: Any) -> Any:
 def rows_of(asked: argparse.Namespace, data: Corpus, tokenizer: Any, count: int) -> list[dict]:
     """The rows for the collators, with special tokens if the network is an encoder."""
     rows, found = data._rows["train"], []
-    for start in rows.starts[:-1][:count]:
-        ids = rows.split.read(start, start + asked.tokens).tolist()
+    for start in range(0, asked.tokens * min(count, len(rows) - 1), asked.tokens):
+        ids = rows.stream.read(start, start + asked.tokens).tolist()
         if asked.objective != "clm":
             ids = [tokenizer.cls_token_id, *ids, tokenizer.sep_token_id]
         row: dict[str, list] = {"input_ids": ids}

@@ -1,28 +1,21 @@
 """Ends a run that fails with one line and an exit code, and leaves nothing half written."""
 
-import errno
-import logging
 import os
-import re
 import shlex
 import signal
 import sys
-import threading
 import time
 import traceback
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from experiments.common import distributed
+from experiments.common import distributed, notices, pipes, signals
 from experiments.common.redaction import redact
+from experiments.common.storage import storage_error
 
 _REPOSITORY = Path(__file__).parents[2]
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_IN_RUST = re.compile(rf"os error ({'|'.join(map(str, _FULL))})\b")
 
 
 class TimeLimitError(Exception):
@@ -34,70 +27,42 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     """Turns an exception into an exit code and one line on the screen.
 
     The code is 2 for bad input or a full disk, 1 for any other error, 124 for a time limit, 130
-    for Ctrl-C and 143 for SIGTERM. Assign the run to ``run`` of the yielded object: it is then
-    closed with its state, and the last line tells how to resume it.
+    for Ctrl-C, and 128 and its number for another signal: 143 for SIGTERM, 129 for SIGHUP. If the
+    reader of the output has gone, as `head` does, it is 141, and nothing is said. Assign the run
+    to ``run`` of the yielded object: it is then closed with its state, and the last line tells how
+    to resume it.
     """
-    state = SimpleNamespace(run=None, signals=[])
-    quiet_libraries()
-
-    def stop(number: int, frame) -> None:
-        # Only the first is raised: a second one would break off the closing of the run.
-        state.signals.append(number)
-        if len(state.signals) == 1:
-            raise KeyboardInterrupt
-        if len(state.signals) > 2:
-            os._exit(128 + number)
-        os.write(2, b"\nclosing the run; interrupt again to leave at once\n")
-
-    handlers = {number: signal.signal(number, stop) for number in _SIGNALS}
-    before = sys.unraisablehook
-
-    def lost(unraisable) -> None:
-        # Raised inside a callback, of a fork or of garbage, that has nobody to tell: once more,
-        # when that is over.
-        if unraisable.exc_type is KeyboardInterrupt and state.signals:
-            number = state.signals.pop()
-            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
-        else:
-            before(unraisable)
-
-    sys.unraisablehook = lost
-    try:
-        yield state
-    except BaseException as error:
-        if isinstance(error, SystemExit) and not (state.signals or state.run):
-            raise  # --help, or an error that the parser has printed
-        code = _end(program, error, state)
-        for number in _SIGNALS:  # nothing is left to interrupt, and the exit code is settled
-            signal.signal(number, signal.SIG_IGN)
-        sys.exit(code)
-    finally:
-        sys.unraisablehook = before
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
-def quiet_libraries() -> None:
-    """Hides notices of libraries that a user can do nothing about."""
-    for library in ("lightning", "transformers", "torch", "peft"):
-        warnings.filterwarnings("ignore", module=library)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    with signals.handled() as handled:
+        state = SimpleNamespace(run=None, signals=handled.received)
+        notices.show_as_notes()
+        try:
+            yield state
+            sys.stdout.flush()  # here, where a reader that has gone is no error
+        except BaseException as error:
+            printed = isinstance(error, SystemExit) and not (state.signals or state.run)
+            if printed and not pipes.broken():
+                raise  # --help, or an error that the parser has printed
+            code = pipes.EXIT_CODE if printed else _end(program, error, state)
+            handled.restore(ignored=True)  # the exit code is settled
+            sys.exit(code)
 
 
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     """Closes the run, prints what happened in one line, and returns the exit code."""
     run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
-    details = "" if _foreseen(error) else None
-    if state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
+    foreseen = _foreseen(error)
+    details = "" if foreseen else None
+    if isinstance(error, BrokenPipeError) and pipes.broken():
+        code, reason, details = pipes.EXIT_CODE, "interrupted: nobody reads the output", ""
+        if run is None:
+            return code
+    elif state.signals or isinstance(error, (KeyboardInterrupt, SystemExit)):
         code, reason = 128 + (state.signals or [signal.SIGINT])[0], "interrupted"
         details = ""
     elif isinstance(error, TimeLimitError):
         code, reason, details = 124, str(error), ""  # the code of timeout(1)
-    elif getattr(error, "errno", None) in _FULL or _FULL_IN_RUST.search(str(error)):
-        place = getattr(error, "filename", None) or (run.folder if run else "here")
-        place = str(place).removeprefix(f"{Path.cwd()}/")
-        details, reason = "", f"error: no space left to write {place}"
+    elif stored := storage_error(error, run and run.folder):
+        details, reason = "", f"error: {stored}"
     elif not isinstance(error, (ValueError, OSError)) and not _misconfigured(error):
         code, reason = 1, f"{type(error).__name__}: {redact(one_line(error))}"
     if number := distributed.rank():
@@ -107,11 +72,15 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     details = _trace(error, run) if details is None else details
     resume = ""
     if run:
-        resume = f". {run.how_to_resume()}"
+        refused = foreseen and isinstance(error, ValueError) and code == 2
+        resume = "" if refused else run.how_to_resume()  # again it would end the same way
+        resume = f". {resume}" if resume else ""
         with suppress(Exception):  # such as the same full disk
             run.close("interrupted" if code > 2 else "failed", reason)
     lead = "\n" if code > 2 else ""
-    print(f"{lead}{program}: {reason.rstrip('.')}{details}{resume}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads that either
+        line = f"{lead}{program}: {reason.rstrip('.')}{details}{resume}"
+        print(line, file=sys.stderr, flush=True)
     return code
 
 
@@ -159,5 +128,5 @@ def _trace(error: BaseException, run) -> str:
     with suppress(OSError):
         trace = "".join(traceback.format_exception(error))
         (run.folder / "error.txt").write_text(redact(trace))
-        return f" (traceback in {shlex.quote(str(run.folder / 'error.txt'))})"
+        return f" (traceback in {shlex.quote(str(Path(run.shown) / 'error.txt'))})"
     return ""

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,39 @@ from filelock import FileLock, Timeout
 def lock(folder: Path) -> FileLock:
     """Marks a run as going on for as long as this process lives or holds the lock.
 
+    It tries for a moment: `is_locked` of another process holds a free lock for a moment.
+
     Raises:
         Timeout: If another process holds the lock.
     """
     held = FileLock(folder / ".lock")
-    held.acquire(timeout=0)
+    held.acquire(timeout=0.3)
     return held
 
 
 def unlock(held: FileLock) -> None:
     """Releases the lock of a folder and removes its file."""
-    Path(held.lock_file).unlink(missing_ok=True)
-    held.release()
+    file = Path(held.lock_file)
+    try:
+        file.unlink(missing_ok=True)  # before another process can take the lock
+        held.release()
+    except PermissionError:  # Windows removes no open file
+        held.release()
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def is_locked(folder: Path) -> bool:
     """Tells whether a process holds the lock of the folder."""
     if not (folder / ".lock").exists():
         return False
+    held = FileLock(folder / ".lock")
     try:
-        unlock(lock(folder))
-        return False
+        held.acquire(timeout=0)
     except Timeout:
         return True
+    unlock(held)
+    return False
 
 
 @contextmanager

@@ -2,15 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from experiments.common.files import is_locked, write_json
 
 _START = "run.json"  # written when a run starts; it marks the folder of a run
 _NEVER_INSIDE = {"documents", "train", "validation", "work", "wandb"}
+_SHOWN = 5  # runs that a message names
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,18 @@ class RunFolder:
     Attributes:
         path: The folder.
         started: When the run was first started, as UTC in ISO 8601; it orders runs.
+        experiment: The experiment that made the run.
+        job: The SLURM job and command line that made the run; empty outside SLURM.
     """
 
     path: Path
     started: str
+    experiment: str
+    job: str = ""
 
     @property
     def id(self) -> str:
         return self.path.name
-
-    @property
-    def experiment(self) -> str:
-        return self.path.parent.name
 
     @property
     def finished(self) -> bool:
@@ -42,19 +43,40 @@ class RunFolder:
         return is_locked(self.path)
 
 
-def record_start(folder: Path) -> None:
-    """Records the time at which a run starts; a run that is resumed keeps its first time."""
-    if not (folder / _START).is_file():
-        started = datetime.now(UTC).isoformat(timespec="milliseconds")
-        known = {"id": folder.name, "experiment": folder.parent.name, "started": started}
-        write_json(folder / _START, known)
+def record_start(folder: Path, job: str = "") -> None:
+    """Records the time at which a run starts; a run that is resumed keeps its first time.
+
+    Where the clock was set back, the time is a millisecond after that of the newest run beside it,
+    so that the newest run stays the last.
+
+    Args:
+        folder: The folder of the run.
+        job: The SLURM job and command line that make the run; empty outside SLURM.
+    """
+    if (folder / _START).is_file():
+        return
+    started = datetime.now(UTC)
+    for run in filter(None, map(read_run_folder, folder.parent.iterdir())):
+        try:
+            after = datetime.fromisoformat(run.started) + timedelta(milliseconds=1)
+            started = max(started, after)
+        except (TypeError, ValueError, OverflowError):  # written by another program
+            continue
+    known = {
+        "id": folder.name,
+        "experiment": folder.parent.name,
+        "started": started.isoformat(timespec="milliseconds"),
+    }
+    write_json(folder / _START, known | ({"job": job} if job else {}))
 
 
 def read_run_folder(folder: Path) -> RunFolder | None:
     """The run in a folder; None if the folder holds no run."""
     try:
-        return RunFolder(folder, json.loads((folder / _START).read_text())["started"])
-    except (OSError, ValueError, KeyError):
+        known = json.loads((folder / _START).read_text(encoding="utf-8"))
+        experiment = known.get("experiment", folder.absolute().parent.name)
+        return RunFolder(folder, known["started"], experiment, known.get("job", ""))
+    except (OSError, ValueError, KeyError, AttributeError):
         return None
 
 
@@ -70,29 +92,47 @@ def list_runs(root: Path) -> list[RunFolder]:
 
 
 def find_run(
-    wanted: str, root: Path, fits: Callable[[RunFolder], bool], kind: str, flag: str = ""
+    wanted: str,
+    root: Path,
+    unfit: Callable[[RunFolder], str],
+    kind: str,
+    flag: str = "",
+    passed_over: list[str] | None = None,
 ) -> RunFolder:
     """Finds the run that a command line asks for.
 
     Args:
         wanted: ``last``, a run's id, or a run's folder.
         root: The folder to search.
-        fits: Tells whether ``last`` may be this run.
+        unfit: The reason for which ``last`` may not be this run, to follow its id; empty if it may.
         kind: The name of such runs in the error, as "unfinished run".
         flag: The flag that the error names.
+        passed_over: Takes the newer runs that ``last`` is not, each with the reason.
 
     Raises:
-        ValueError: If there is no such run; the message names the latest runs.
+        ValueError: If there is no such run; the message names the latest runs, and for ``last``
+            the reason for each.
     """
     lead = f"{flag} {wanted}".strip()
     if wanted != "last" and (run := read_run_folder(Path(wanted).expanduser())):
         return run
     runs = list_runs(root)
     if wanted == "last":
-        if fitting := [run for run in runs if fits(run)]:
-            return fitting[-1]
-        raise ValueError(f"{lead}: no {kind} in {root}")
+        passed = [] if passed_over is None else passed_over
+        for run in reversed(runs):
+            if not (reason := unfit(run)):
+                return run
+            passed.append(f"{run.id} {reason}")
+        reasons = f"; passed over: {'; '.join(shortened(passed))}" if passed else ""
+        raise ValueError(f"{lead}: no {kind} in {root}{reasons}")
     if same := [run for run in runs if run.id == wanted]:
         return same[-1]
-    names = ", ".join(run.id for run in runs[-5:]) or "none"
+    names = ", ".join(run.id for run in runs[-_SHOWN:]) or "none"
     raise ValueError(f"{lead}: no such run in {root}; the latest there: {names}")
+
+
+def shortened(reasons: list[str]) -> Iterator[str]:
+    """Yields the first reasons, and how many more there are."""
+    yield from reasons[:_SHOWN]
+    if len(reasons) > _SHOWN:
+        yield f"and {len(reasons) - _SHOWN} more"

@@ -1,5 +1,6 @@
 """Checkpoints that are complete or absent, and one-line errors for those that cannot be read."""
 
+import errno
 import io
 import math
 from collections.abc import Iterator
@@ -12,23 +13,71 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
+from torch.distributed.checkpoint import FileSystemReader
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from experiments.common import files
 from experiments.common.exits import one_line
+
+METADATA = "meta.pt"  # the name that Lightning gives all but the tensors of a sharded checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes each checkpoint beside its final place and then renames it.
 
     Lightning writes it under /tmp and moves it, which is a slow copy between two disks.
+
+    Args:
+        run: The folder of the run, which is not made again if it has gone.
     """
 
+    def __init__(self, run: Path) -> None:
+        super().__init__()
+        self.run = run
+        self._ahead: dict[str, Any] = {}
+
     def save_checkpoint(self, checkpoint: dict, path: Any, storage_options: Any = None) -> None:
+        if not self.run.is_dir():
+            gone = "the folder of the run is not there any more"
+            raise FileNotFoundError(errno.ENOENT, gone, str(self.run))
         buffer = io.BytesIO()  # torch.save to a file turns a full disk's error into another
         torch.save(checkpoint, buffer)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with files.atomic_write(path) as scratch:
             scratch.write_bytes(buffer.getbuffer())
+
+    def read_ahead(self, file: Path) -> dict[str, Any]:
+        """Reads a checkpoint before Lightning does, which then is given the same tensors.
+
+        Returns:
+            A copy of the outermost dict. Of a sharded checkpoint it holds all but the tensors: the
+            weights in ``state_dict`` have their shapes alone; it is empty if the files are those of
+            another strategy.
+        """
+        if file.is_dir():
+            return _read_shapes(file)
+        self._ahead[str(file)] = torch.load(file, map_location="cpu", weights_only=True)
+        return dict(self._ahead[str(file)])
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Reads a checkpoint, unless it was read ahead; that is handed out once."""
+        if (held := self._ahead.pop(str(path), None)) is not None:
+            return held
+        return super().load_checkpoint(path, *args, **kwargs)
+
+
+def _read_shapes(folder: Path) -> dict[str, Any]:
+    """The contents of a sharded checkpoint, with empty tensors in place of the weights."""
+    if not (folder / METADATA).is_file():
+        return {}
+    held = torch.load(folder / METADATA, map_location="cpu", weights_only=True)
+    saved = FileSystemReader(folder).read_metadata().state_dict_metadata
+    held["state_dict"] = {
+        name.removeprefix("model."): torch.empty(entry.size, device="meta")
+        for name, entry in saved.items()
+        if name.startswith("model.") and isinstance(entry, TensorStorageMetadata)
+    }
+    return held
 
 
 class Best(ModelCheckpoint):

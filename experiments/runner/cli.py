@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from experiments.common.exits import guarded
-from experiments.runner import assembly, training
+from experiments.runner import assembly, failures, run_folder, slurm, training
 from experiments.runner.command_line import CommandLine
 
 
@@ -27,9 +27,13 @@ def main(
         defaults: The defaults of this experiment, as ``{"trainer.max_epochs": 2}``.
     """
     name = Path(file).stem
-    with guarded(f"{name}.py") as guard:
+    with run_folder.released_at_end(), guarded(f"{name}.py") as guard:
         line = CommandLine(name, doc, model, data, defaults or {})
         run, trainer, loggers = assembly.assemble(line)
-        guard.run = run
         run.open(trainer, loggers)
-        training.train(run) if run.model.trains else training.evaluate(run)
+        guard.run = run
+        try:
+            with failures.one_line_with_flag(line.parser):
+                training.train(run) if run.model.trains else training.evaluate(run)
+        finally:
+            run.requeued = slurm.requeue(trainer)

@@ -3,7 +3,6 @@
 import pydoc
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +11,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import RowDataModule
-from experiments.runner import directions, lengths, run_folder
+from experiments.runner import construction, directions, lengths, run_folder
 from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
@@ -36,6 +35,7 @@ class CommandLine(LightningCLI):
         config: The parsed settings.
         parsed: The settings as plain values, which ``config.yaml`` holds.
         resumed: The folder of the run to resume; None for a new run.
+        notes: Remarks for the first screen.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class CommandLine(LightningCLI):
         defaults: dict[str, Any],
     ) -> None:
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
-        self.resumed: Path | None = None
         args = sys.argv[1:]
-        if wanted := _value_of("--resume", args):
-            self.resumed = run_folder.find(_value_of("--output", args) or "outputs", name, wanted)
+        output, wanted = _value_of("--output", args) or "outputs", _value_of("--resume", args)
+        self.resumed, passed_over = run_folder.find(output, name, wanted)
+        self.notes = [passed_over] if passed_over else []
+        if self.resumed:
             args = ["--config", str(self.resumed / "config.yaml"), *args]
         super().__init__(
             model_class=_base(model, PretuneModule),
@@ -123,11 +124,14 @@ class CommandLine(LightningCLI):
 
     def parse_arguments(self, parser: Parser, args: Any) -> None:
         super().parse_arguments(parser, args)
+        construction.replace_enumerations(self.config)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
+        if reason := lengths.out_of_range(self.config["trainer"]):
+            parser.error(reason)
         trains = getattr(parser.chosen.get("model"), "trains", True)
         if trains and (reason := lengths.endless(self.config["trainer"])):
             parser.error(reason)
-        dumped = parser.dump(self.config, skip_none=False, skip_link_targets=True)
+        dumped = parser.dump(self.config, skip_unset=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
         del self.parsed["resume"]
 
@@ -140,12 +144,28 @@ class CommandLine(LightningCLI):
         Raises:
             ValueError: If a class refuses its arguments.
         """
-        try:
-            return self.parser.instantiate_classes(self.config)
-        except ValueError as error:  # jsonargparse wraps what a class's own __init__ raised
-            while "Union subtypes" in str(error) and error.__cause__:
-                error = error.__cause__
-            raise error from None
+        return construction.build(self.parser, self.config)
+
+    def callbacks_of(self, kind: type) -> list[Any]:
+        """The parsed callbacks that are of this kind."""
+        return [one for one in _listed(self.config["trainer"]["callbacks"]) if _is(one, kind)]
+
+    def remove_callbacks(self, kind: type) -> None:
+        """Takes the callbacks of a kind out of the run, and out of its record."""
+        for settings in (self.config["trainer"], self.parsed["trainer"]):
+            left = [one for one in _listed(settings["callbacks"]) if not _is(one, kind)]
+            settings["callbacks"] = left or None
+
+    def settle(self, flag: str, value: Any) -> None:
+        """Sets a flag of model or data, such as --model.rank, as if the user had given it."""
+        key, _, name = flag.removeprefix("--").partition(".")
+        for settings in (self.config, self.parsed):
+            settings[key]["init_args"][name] = value
+
+    def value_of(self, flag: str) -> Any:
+        """The value of a flag of model or data, such as --model.rank."""
+        key, _, name = flag.removeprefix("--").partition(".")
+        return self.parsed[key]["init_args"][name]
 
 
 def _base(chosen: type, root: type) -> type:
@@ -158,6 +178,18 @@ def _in_class(flag: str) -> str:
     """The parser's name of a flag of a class: model.init_args.rank for model.rank."""
     key, _, name = flag.partition(".")
     return f"{key}.init_args.{name}" if name else key
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    """The parsed callbacks as a list: there may be one, several or none."""
+    return callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
+
+
+def _is(callback: Any, kind: type) -> bool:
+    if isinstance(callback, str):  # the name alone, in the defaults of an experiment
+        return callback.rpartition(".")[2] == kind.__name__
+    found = pydoc.locate(callback["class_path"])
+    return isinstance(found, type) and issubclass(found, kind)
 
 
 def _below(key: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ _DIRECTIONS = {"min": "fall", "max": "rise"}
 def why_ended(trainer: Trainer) -> str:
     """The reason for which ``fit`` returned, as a phrase for the last screen."""
     steps = f"{trainer.global_step:,} step{'s' * (trainer.global_step != 1)}"
+    if not any(parameter.requires_grad for parameter in trainer.lightning_module.parameters()):
+        return f"nothing was trained in {steps}: every parameter is frozen"
     if not trainer.global_step:
         return f"nothing was trained{_emptied(trainer)}"
     if trainer.fast_dev_run:

@@ -3,11 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
+_LEAST = {
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": 1,
+    "gradient_clip_val": 0,
+    "log_every_n_steps": 0,
+    "min_epochs": 0,
+    "min_steps": 0,
+    "num_sanity_val_steps": -1,
+}
+
 
 def endless(trainer: Mapping[str, Any]) -> str:
     """The error of a training without an end; empty if it has one."""
     if trainer["max_epochs"] == -1 and trainer["max_steps"] == -1 and not trainer["fast_dev_run"]:
         return "--trainer.max_epochs -1 needs --trainer.max_steps: learning rates fall to 0 by then"
+    return ""
+
+
+def out_of_range(trainer: Mapping[str, Any]) -> str:
+    """The error of a number that Lightning takes without a check; empty if all are in order."""
+    for name, least in _LEAST.items():
+        value = trainer[name]
+        if isinstance(value, (int, float)) and value < least:
+            return f"--trainer.{name} {value}: must be at least {least}"
+    if trainer["val_check_interval"] == 0:
+        return "--trainer.val_check_interval 0: --trainer.limit_val_batches 0 leaves out validation"
+    for name in ("epochs", "steps"):
+        least, most = trainer[f"min_{name}"], trainer[f"max_{name}"]
+        if least is not None and most is not None and -1 < most < least:
+            return f"--trainer.min_{name} {least}: more than --trainer.max_{name} {most}"
     return ""
 
 
@@ -36,4 +61,37 @@ def unvalidated(trainer: Mapping[str, Any], trains: bool) -> str:
     batches = steps * (trainer["accumulate_grad_batches"] or 1)
     if isinstance(interval, int) and 0 < batches < interval:
         return f"--trainer.val_check_interval {interval} with --trainer.max_steps {steps}"
+    return ""
+
+
+def too_short(trainer: Any, model: Any, data: Any) -> str:
+    """The error of limits that leave no batch, or no validation; empty if they leave some.
+
+    Lightning finds them when the run has begun.
+
+    Args:
+        trainer: The Trainer, on one device.
+        model: The module.
+        data: The data module, after its ``setup``.
+    """
+    stages = {"val": data.val_dataloader, "test": data.test_dataloader}
+    if model.trains:
+        data.num_input_tokens = getattr(model, "num_input_tokens", data.num_input_tokens)
+        stages = {"train": data.train_dataloader, **stages}
+    for stage, loader in stages.items():
+        limit = getattr(trainer, f"limit_{stage}_batches")
+        if isinstance(limit, float) and 0 < limit < 1 and limit * (count := len(loader())) < 1:
+            flag = f"--trainer.limit_{stage}_batches {limit}"
+            return f"{flag}: less than one of {count} batches; give at least {1 / count:.2g}"
+    limit, interval = trainer.limit_train_batches, trainer.val_check_interval
+    every = trainer.check_val_every_n_epoch
+    if not (model.trains and isinstance(interval, int) and every and trainer.limit_val_batches):
+        return ""
+    count = len(data.train_dataloader())
+    count = min(count, limit) if isinstance(limit, int) else int(count * limit)
+    if interval > count > 0:
+        return (
+            f"--trainer.val_check_interval {interval}: an epoch has {count} batches. Give fewer, "
+            f"or count over epochs by --trainer.check_val_every_n_epoch null"
+        )
     return ""

@@ -11,6 +11,7 @@ NUMBERS = {int: "a whole number", float: "a number"}
 SIMPLE = {str: "text", bool: "true or false", NoneType: "null"}
 LISTS = {list: "a list such as [a,b]", dict: "a mapping such as {a: 1}"}
 LIBRARIES = {"tpu": "torch_xla", "transformer-engine": "transformer_engine"}  # by values of flags
+CLASSES = {"max_time": "Timer"}  # by names of flags: the class that the Trainer makes of each
 RULES = {  # how jsonargparse writes a restriction
     r"v>=(\S+) and v<=(\S+)": r"from \1 to \2",
     "v>=": "of at least ",
@@ -35,6 +36,11 @@ def mentions(message: str, value: Any) -> bool:
     """Whether a message of a library contains a flag's name or value as a word of its own."""
     word = re.escape(LIBRARIES.get(str(value), as_typed(value)))
     return bool(re.search(rf"(?<![\w.]){word}(?![\w]|\.\d)", message, re.I))
+
+
+def is_about(message: str, name: str) -> bool:
+    """Whether a message of the Trainer is about its flag of this name."""
+    return mentions(message, name) or mentions(message, CLASSES.get(name, name))
 
 
 def choices(hint: Any) -> list[str]:

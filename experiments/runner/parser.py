@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.spelling import nearest
-from experiments.runner import help, messages, peer_flags
+from experiments.runner import help, messages, part_flags, peer_flags
 from experiments.runner.given_flags import Given, ordered, read_config, short_flag
 from experiments.runner.messages import (
     as_typed,
@@ -203,20 +203,23 @@ class Parser(LightningArgumentParser):
     def _worded(self, message: str) -> str:
         """The error of jsonargparse in one line; a one-line error stays as it is."""
         keys = short_flag("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
+        keys = re.sub(r"(\.\w+)\1$", r"\1", keys)  # of a class in a union, named twice
         extra = re.search(r"Option '([\w.]+)' is not accepted", message)
         if extra and not keys.endswith(f".{extra[1]}"):
-            return f"unknown flag {keys}.{extra[1]}; see --help"
+            return part_flags.unknown(f"{keys}.{extra[1]}", self.known, self.given)
         if missing := re.search(r"arguments are required: ([\w., ]+)", message):
             names = [f"{keys}.{name}".replace("--.", "--") for name in missing[1].split(", ")]
             return f"{either(names, 'and')} must be given"
         given = [g for g in self.given if g.flag == keys and g.values]
         given = [g for g in given if str(g.values[-1]) in message] or given
         name, action = given[-1] if given else keys, self.known.get(keys)
+        if action is None and keys.count(".") > 1:
+            below = part_flags.flags_below(keys.rpartition(".")[0], self.known, self.given)
+            action = below.get(keys)
         if type_of(action) and keys[2:] not in self.chosen:
             value = as_typed(given[-1].values[-1]) if given else ""
-            near = peer_flags.value_of(keys, value) or nearest(
-                value, messages.choices(type_of(action)), 0.7
-            )
+            words = [*messages.choices(type_of(action)), *part_flags.class_names(action)]
+            near = peer_flags.value_of(keys, value, action) or nearest(value, words, 0.7)
             return f"{name}: must be {expected(action)}{self._hint(near)}"
         lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
         line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))
@@ -226,7 +229,7 @@ class Parser(LightningArgumentParser):
     def blamed(self, message: str) -> str:
         """The Trainer's flags that its error is about, named in it by name, by value or by both."""
         given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
-        by_name = {f for f in given if messages.mentions(message, f.split(".")[1])}
+        by_name = {f for f in given if messages.is_about(message, f.split(".")[1])}
         by_value = {
             f for f, g in given.items() if any(messages.mentions(message, v) for v in g.values)
         }

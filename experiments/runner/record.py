@@ -1,11 +1,11 @@
 """Records the end of a run: result.json, the tracked record, and the last screen."""
 
+import json
 from typing import Any
-
-import psutil
 
 from experiments.common import files
 from experiments.common.redaction import redact
+from experiments.runner import profiling
 from experiments.runner.run import Run
 from experiments.runner.summary import closing
 from experiments.tracking import artifacts, provenance
@@ -29,8 +29,11 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     model = run.outputs.get("model") or run.inputs["backbone"]
     name = f"{run.title}-evaluation"
     run.outputs["evaluation"] = provenance.evaluation(name, metrics, model, run.data, file)
+    searches = run.folder / "search.json"
     result = {
         "metrics": metrics,
+        "found": json.loads(searches.read_text()) if searches.is_file() else {},
+        "profiles": [path.name for path in profiling.reports(run.trainer.profiler)],
         "config": redact(run.config),
         "data": redact(run.data),
         "inputs": redact(run.inputs),
@@ -55,6 +58,5 @@ def _costs(run: Run) -> dict[str, Any]:
     costs["mfu"] = run.mfu.mfu()
     costs["checkpoint_bytes"] = kept[0].stat().st_size if kept else 0
     costs["seconds"] = round(run.throughput.elapsed(), 1)
-    started = psutil.Process().create_time()
-    costs["seconds_to_first_step"] = first and round(first - started, 1)
+    costs["seconds_to_first_step"] = first and round(first, 1)
     return costs

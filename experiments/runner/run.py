@@ -1,12 +1,11 @@
 """One run from its start to its end: folder, lock, callbacks, tracked record."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-from filelock import FileLock
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
@@ -22,10 +21,10 @@ from callbacks import (
     ThroughputMonitor,
 )
 from callbacks.throughput import parameter_counts
-from experiments.common import files
-from experiments.common.shell import this_command
+from experiments.common import files, signals
+from experiments.common.shell import relative, this_command
 from experiments.runner import run_folder
-from experiments.runner.checkpoints import Best, one_line_if_unreadable
+from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
 from experiments.runner.summary import by_flag_names, colours, opening
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
@@ -36,13 +35,18 @@ class Run:
     """One run and its folder, ``<output>/<experiment>/<run id>/``; ``open`` makes it.
 
     Attributes:
-        folder: The folder of the run.
+        folder: The absolute path of the run's folder: a callback may change the working directory.
+        shown: The folder as a user would type it where the run began.
         last: The newest checkpoint.
         callbacks: The callbacks of every run.
         inputs: The data and weights that the run uses, with digests; only on rank 0.
         outputs: The model and evaluation that the run makes, with digests; only on rank 0.
         ended: The reason for which the training ended; empty before that.
+        notes: Remarks for the first screen.
+        found: The values that searches before the run have found, by the name of the finder.
         resume_flags: Further flags that resuming the run needs.
+        requeued: A sentence about the scheduler's job that goes on with the run; else empty.
+        checkpoint_io: Reads and writes the checkpoints.
     """
 
     def __init__(
@@ -56,7 +60,8 @@ class Run:
     ) -> None:
         self.name, self.datamodule, self.model = name, datamodule, model
         self.resumed, self.flags, self.parsed = resumed, config.tracking, parsed
-        self.folder = resumed or Path(config.output) / name / run_folder.new_id()
+        folder = resumed or Path(config.output) / name / run_folder.new_id()
+        self.shown, self.folder = relative(folder.absolute()), folder.absolute()
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
@@ -65,10 +70,14 @@ class Run:
         self.logger: tracking.RunLogger | None = None
         self.trainer: Trainer | None = None
         self.ended = ""
+        self.notes: list[str] = []
+        self.found: dict[str, dict[str, Any]] = {}
         self.resume_flags: tuple[str, ...] = ()
-        self.lock: FileLock | None = None  # on rank 0, while the run goes on
+        self.requeued = ""
+        self.checkpoint_io = AtomicCheckpointIO(self.folder)
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
+        self.not_finite = StopOnNaN()
         self.best = Best(
             self.last.parent,
             "best",
@@ -82,28 +91,34 @@ class Run:
             StepSeed(config.seed_everything),
             self.throughput,
             self.mfu,
-            StopOnNaN(),
+            self.not_finite,
             Predictions(),
             LearningRateMonitor("step"),
             Progress(),
             self.best,
-            LastCheckpoint(self.last.parent, config.checkpoint_seconds),
+            LastCheckpoint(self.last.parent, config.checkpoint_seconds, signals.asked_to_end),
         ]
 
     def open(self, trainer: Trainer, loggers: list[Logger]) -> None:
-        """Makes the folder and the record; if that fails, removes the folder of a new run."""
+        """Makes the folder and the record; if that fails, removes the folder of a new run.
+
+        Args:
+            trainer: Runs the module.
+            loggers: The loggers that the user added.
+        """
         self.trainer = trainer
         if trainer.fast_dev_run:
             self.flags.mode = "disabled"
         _, line = tracking.resolve_mode(self.flags)
-        notes = [] if self.resumed is None else [self._check_resume()]
+        notes = [*self.notes, *([] if self.resumed is None else [self._check_resume()])]
         try:
             if rank_zero_only.rank == 0:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
                 run_folder.make(self.folder, self.parsed)
-                self.lock = files.lock(self.folder)
+                if self.found:
+                    files.write_json(self.folder / "search.json", self.found)
                 print(opening(self, notes, line), flush=True)
                 preflight = getattr(self.datamodule, "preflight", lambda colour: "")
                 if shown := preflight(colours()):
@@ -125,9 +140,14 @@ class Run:
             )
             artifacts.declare(self.logger, self.inputs, {})
         except BaseException:
+            if self.logger is not None:
+                tracking.finish(self.logger, "failed", {})
             if self.resumed is None and rank_zero_only.rank == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
+        # Lightning's handlers call a collective in the middle of a step, and queue a SLURM job
+        # again that would begin a new run; ours are in experiments/common/signals.py.
+        trainer._signal_connector.register_signal_handlers = lambda: None
         trainer.loggers = [self.logger, *loggers]
         trainer.callbacks.append(LogTail(self.logger))
 
@@ -136,16 +156,18 @@ class Run:
         run_folder.check_same(self.folder, self.parsed)
         if not self.last.exists():
             return f"{self.folder.name} has no checkpoint yet: starting from the beginning"
-        if self.last.is_dir():  # of a sharded strategy, which reads it itself
-            return f"going on from {self.last}"
         lead = f"--resume {self.folder.name}: "
-        with one_line_if_unreadable(self.last, lead):
-            held = torch.load(self.last, map_location="cpu", weights_only=True)
+        with one_line_if_unreadable(Path(relative(self.last)), lead):
+            held = self.checkpoint_io.read_ahead(self.last)
         try:
-            self.model.on_load_checkpoint(held)
-            self.datamodule.load_state_dict(held[type(self.datamodule).__qualname__])
+            if "state_dict" in held:
+                self.model.on_load_checkpoint(held)
+            if (state := held.get(type(self.datamodule).__qualname__)) is not None:
+                self.datamodule.load_state_dict(state)
         except ValueError as error:
             raise ValueError(f"{lead}{error}") from error
+        if "global_step" not in held:  # of a strategy whose files only it can read
+            return f"going on from {relative(self.last)}"
         return f"going on after step {held['global_step']} (epoch {held['epoch'] + 1})"
 
     @property
@@ -154,10 +176,16 @@ class Run:
         return f"{self.name}-{self.folder.name}"
 
     def how_to_resume(self) -> str:
-        """The command that resumes the run."""
+        """A sentence with the command that resumes the run; empty if that would not help."""
+        if self.requeued:
+            return self.requeued
+        if (self.folder / "result.json").exists():
+            return f"The run is finished, see {self.shown}"
         if not (self.folder / "config.yaml").exists():
-            return "Nothing was written"
-        name = self.folder.name if self.folder.parts[0] == "outputs" else str(self.folder)
+            return f"{self.shown} is not there any more"
+        if self.config["trainer"]["fast_dev_run"]:
+            return ""
+        name = self.folder.name if self.shown.startswith(f"outputs{os.sep}") else self.shown
         start = "Go on" if self.last.exists() else "No checkpoint yet; begin again"
         return f"{start} with: {this_command([sys.argv[0], '--resume', name, *self.resume_flags])}"
 
@@ -169,5 +197,4 @@ class Run:
         if self.logger is not None:
             summary = {**summary, "error": error} if error else summary
             tracking.finish(self.logger, state, summary)
-        if self.lock is not None:
-            files.unlock(self.lock)
+        run_folder.release(self.folder)

@@ -4,15 +4,20 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
-from experiments.common import distributed
-from experiments.common.files import write_yaml
+from experiments.common import distributed, files
 from experiments.common.redaction import redact
-from experiments.common.runs import RunFolder, find_run, record_start
+from experiments.common.runs import RunFolder, find_run, list_runs, record_start, shortened
+from experiments.common.shell import relative
+from experiments.runner import slurm
+
+_held: dict[Path, FileLock] = {}  # locks of the runs of this process
 
 
 def new_id() -> str:
@@ -25,31 +30,126 @@ def _id() -> str:
     return given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
-def find(output: str, experiment: str, wanted: str) -> Path:
-    """Finds the folder of the run to resume, on rank 0 for all processes.
+def find(output: str, experiment: str, wanted: str | None) -> tuple[Path | None, str]:
+    """Finds the run to resume and locks it, on rank 0 for all processes.
 
     Args:
         output: The folder in which all runs are kept.
         experiment: The name of the experiment.
-        wanted: ``last``, a run's id, or a run's folder.
+        wanted: ``last``, a run's id, or a run's folder; None for the run of a requeued SLURM job.
+
+    Returns:
+        The folder, or None for a new run; and a note on newer runs that ``last`` is not.
 
     Raises:
         ValueError: If there is no such run, or if it is finished or still going on.
     """
-    return Path(distributed.decide_once("RESUMED", lambda: str(_find(output, experiment, wanted))))
+    if wanted is None and not slurm.requeued():
+        return None, ""
+    note = ""
+
+    def decide() -> str:
+        nonlocal note
+        if wanted is None:
+            return str(_of_job(Path(output) / experiment) or "")
+        run, note = _find(Path(output) / experiment, experiment, wanted)
+        return str(run)
+
+    chosen = distributed.decide_once("RESUMED", decide)
+    return (Path(chosen) if chosen else None), note
 
 
-def _find(output: str, experiment: str, wanted: str) -> Path:
-    def resumable(run: RunFolder) -> bool:
-        return not (run.finished or run.in_use)
+def _of_job(root: Path) -> Path | None:
+    """The run that this SLURM job made before it was requeued, and locks it; None without one."""
+    for run in reversed(list_runs(root)):
+        if run.job == slurm.job() and not _obstacle(run) and _try_lock(run.path):
+            return run.path
+    return None
 
-    root = Path(output) / experiment
-    run = find_run(wanted, root, resumable, "unfinished run", "--resume")
+
+def _find(root: Path, experiment: str, wanted: str) -> tuple[Path, str]:
+    passed: list[str] = []
+
+    def unfit(run: RunFolder) -> str:
+        try:
+            return _obstacle(run) or ("" if _try_lock(run.path) else "is still going on")
+        except PermissionError:
+            return "belongs to another user"
+
+    run = find_run(wanted, root, unfit, "unfinished run", "--resume", passed)
+    if wanted == "last":
+        over = "; ".join(shortened(passed))
+        return run.path, f"--resume last passed over newer runs: {over}" if over else ""
+    lead = f"--resume {wanted}"
     if run.finished:
-        raise ValueError(f"--resume {wanted}: that run is finished, see {run.path}")
-    if run.in_use:
-        raise ValueError(f"--resume {wanted}: that run is still going on in {run.path}")
-    return run.path
+        raise ValueError(f"{lead}: that run is finished, see {run.path}")
+    if run.experiment != experiment:
+        raise ValueError(
+            f"{lead}: that run is of {run.experiment}.py, which resumes it, and this is "
+            f"{experiment}.py"
+        )
+    if not (run.path / "config.yaml").is_file():
+        raise ValueError(f"{lead}: {run.path} has no config.yaml to go on with; begin a new run")
+    if not _try_lock(run.path):
+        raise ValueError(f"{lead}: that run is still going on in {run.path}")
+    return run.path, ""
+
+
+def _obstacle(run: RunFolder) -> str:
+    """The reason for which a run cannot go on, to follow its id; empty if it can."""
+    if run.finished:
+        return "is finished"
+    if not (run.path / "config.yaml").is_file():
+        return "has no config.yaml"
+    if not (run.path / "checkpoints" / "last.ckpt").exists():
+        if run.in_use:
+            return "is still going on"
+        return f"has no checkpoint yet (--resume {run.id} begins it again)"
+    return ""
+
+
+def _try_lock(folder: Path) -> bool:
+    try:
+        _held[folder.absolute()] = files.lock(folder)
+    except Timeout:
+        return False
+    return True
+
+
+def make(folder: Path, settings: dict[str, Any]) -> None:
+    """Makes and locks a run's folder, with checkpoints/, run.json, and config.yaml without secrets.
+
+    Nothing is written before the lock is held.
+
+    Raises:
+        ValueError: If the folder cannot be written, or if another process has the run.
+    """
+    lead = f"--output {relative(folder.parents[1])}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.absolute() not in _held and not _try_lock(folder):
+            raise ValueError(f"{lead}: {folder.name} is still going on there")
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        files.write_yaml(folder / "config.yaml", redact(settings))
+        record_start(folder, slurm.job())
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise ValueError(f"{lead}: cannot be written ({error.strerror})") from error
+
+
+def release(folder: Path) -> None:
+    """Releases the lock of a folder, if this process holds it."""
+    if held := _held.pop(folder.absolute(), None):
+        files.unlock(held)
+
+
+@contextmanager
+def released_at_end() -> Iterator[None]:
+    """Releases all locks at the end, also those of a run that was refused."""
+    try:
+        yield
+    finally:
+        for folder in list(_held):
+            release(folder)
 
 
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
@@ -75,18 +175,3 @@ def _differences(flag: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]
             yield from _differences(below, was.get(key), now.get(key))
     elif was != now:
         yield flag, was, now
-
-
-def make(folder: Path, settings: dict[str, Any]) -> None:
-    """Makes a run's folder with checkpoints/, run.json, and config.yaml without secrets.
-
-    Raises:
-        ValueError: If the folder cannot be written.
-    """
-    try:
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        write_yaml(folder / "config.yaml", redact(settings))
-        record_start(folder)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        reason = f"cannot be written ({error.strerror})"
-        raise ValueError(f"--output {folder.parents[1]}: {reason}") from error

@@ -32,10 +32,17 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"{count['trainable']:,} of {count['total']:,} parameters train, "
             f"precision {settings['precision']}",
             *([f"asks   {asked}"] if (asked := run.model.prompt_description()) else []),
-            f"run    {run.folder}",
+            *(f"found  {found(name, one)}" for name, one in run.found.items()),
+            f"run    {run.shown}",
             f"track  {tracking_line}",
         ]
     )
+
+
+def found(finder: str, search: dict[str, Any]) -> str:
+    """A search before the run in words: the flag, the value and the finder."""
+    kept = "" if search["applied"] else ", not applied"
+    return f"{search['flag']} {search['value']} by {finder}{kept}"
 
 
 def colours() -> bool:
@@ -53,7 +60,9 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     lines = []
     lost = [name for name, value in metrics.items() if not math.isfinite(value)]
     if lost:
-        notes.append(f"not a finite number, so null in result.json: {', '.join(lost)}")
+        first = run.not_finite.metrics
+        named = (f"{name} from step {first[name]} on" if name in first else name for name in lost)
+        notes.append(f"not a finite number, so null in result.json: {', '.join(named)}")
     for name, value in sorted(metrics.items(), reverse=True):
         if name.startswith("val/") and name != run.model.monitor:
             continue  # in result.json
@@ -67,9 +76,12 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     seconds, spent = result["seconds"], result["training_seconds"]
     work = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
+    trained = f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"
+    untrained = run.model.trains and not run.trainer.global_step
     lines += [
         *([("ended", run.ended)] if run.ended else []),
-        ("trained", f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"),
+        *(("found", found(*search)) for search in result["found"].items()),
+        *([] if untrained else [("trained", trained)]),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
         ("time", f"{seconds:.0f} s, {work} {spent:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
@@ -79,11 +91,12 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         notes.append(
             "no labelled test rows: test/* is measured on the validation rows, as usual on GLUE"
         )
-    chosen = "best" if run.model.monitor in metrics else "last"
+    chosen = "best" if run.model.monitor in metrics else "first" if untrained else "last"
     weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
-    files = f"done   {run.folder} (result.json, config.yaml{made})"
+    made += "".join(f", {name}" for name in result["profiles"])
+    files = f"done   {run.shown} (result.json, config.yaml{made})"
     return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])
 
 

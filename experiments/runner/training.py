@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from callbacks import LastCheckpoint
+from experiments.common import signals
 from experiments.common.exits import TimeLimitError
 from experiments.runner import ending, record
 from experiments.runner.checkpoints import one_line_if_unreadable
@@ -19,9 +21,10 @@ def train(run: Run) -> None:
     """
     trainer, model, notes = run.trainer, run.model, []
     checkpoint = run.last if run.last.exists() else None
-    trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
+        trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
     if timer := ending.expired(trainer):
         if run.config["trainer"]["max_time"]:
             longer = ending.as_flag(2 * ending.limit_of(timer))
@@ -37,6 +40,9 @@ def train(run: Run) -> None:
         notes.append(f"no validation chose a checkpoint: these are the {kind} weights")
     measure = trainer.test if model.final_split == "test" else trainer.validate
     metrics = _first(measure(model, run.datamodule, verbose=False))
+    if not metrics:
+        flag = f"--trainer.limit_{model.final_split}_batches"
+        notes.append(f"nothing was tested: {flag} is 0")
     if run.best.best_model_score is not None:
         metrics[model.monitor] = float(run.best.best_model_score)
         metrics |= run.best.measured

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.spelling import did_you_mean
-from experiments.common import exits
+from experiments.common import exits, notices
 from experiments.studies import workers
 from experiments.studies.ablation import grid
 from experiments.studies.ablation.grid import Combination
@@ -115,17 +115,17 @@ def refuse_unvalidated(parsed: Iterable[Parsed], metric: str | None) -> None:
 
 def _parse(script: str, lines: list[list[str]]) -> list[Parsed | str]:
     """Runs the script with a ``main`` that only parses; a mistake is returned as its message."""
-    from experiments.runner import cli, lengths
+    from experiments.runner import cli, lengths, run_folder
     from experiments.runner.command_line import CommandLine
 
-    exits.quiet_libraries()
+    notices.show_as_notes()
     found: list[Parsed | str] = []
 
     def main(file: str, doc: str, model: type, data: type, defaults: dict | None = None) -> None:
         for line in lines:
             sys.argv = [script, *line]
             try:
-                with redirect_stderr(io.StringIO()) as said:
+                with run_folder.released_at_end(), redirect_stderr(io.StringIO()) as said:
                     parsing = CommandLine(Path(file).stem, doc, model, data, defaults or {})
                 trains = getattr(parsing.parser.chosen.get("model"), "trains", True)
                 why = lengths.unvalidated(parsing.parsed["trainer"], trains)

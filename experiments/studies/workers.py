@@ -66,6 +66,8 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _context() -> Any:
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context
@@ -95,7 +97,10 @@ def _run(words: list[str], log: str, environment: dict[str, str], begun: Any) ->
     sys.argv = words
     add_script_folder(words[0])
     # An interrupt that arrives in the middle of closing would be swallowed: it waits.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    masks = hasattr(signal, "pthread_sigmask")  # Windows has none
+    if masks:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     begun.close()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if masks:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     runpy.run_path(words[0], run_name="__main__")

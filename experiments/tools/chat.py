@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from experiments.common.arguments import FlagParser, at_least_one
@@ -90,7 +91,8 @@ class Stop:
 
 def _lines_at_prompt(stop: Stop) -> Iterator[str]:
     """Yields the lines typed at the prompt that are not empty, with the keys of readline."""
-    import readline  # noqa: F401 - what `input` edits lines with
+    with suppress(ImportError):  # Windows edits lines without it
+        import readline  # noqa: F401 - what `input` edits lines with
 
     while True:
         stop.asked, stop.typing = False, True

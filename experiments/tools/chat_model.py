@@ -106,10 +106,10 @@ def _find(wanted: str, output: str) -> Path:
     folder = Path(wanted).expanduser()
     if not folder.is_dir():
 
-        def exported(run: RunFolder) -> bool:
-            return (run.path / "export").is_dir()
+        def unfit(run: RunFolder) -> str:
+            return "" if (run.path / "export").is_dir() else "has no export"
 
-        folder = find_run(wanted, Path(output), exported, "run that ended with an export").path
+        folder = find_run(wanted, Path(output), unfit, "run that ended with an export").path
     return folder / "export" if (folder / "export").is_dir() else folder
 
 

@@ -10,7 +10,7 @@ from experiments.common.exits import guarded
 
 TOOLS = (
     *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict"),
-    *("prepare_corpus", "plan", "sync", "workspace"),
+    *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from datamodules import packaged, shards
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
-from experiments.common.runs import find_run
+from experiments.common.runs import RunFolder, find_run
 from experiments.common.shell import command_name, relative
 from experiments.reporting import tables
 from experiments.tracking import provenance
@@ -64,7 +64,11 @@ def find(wanted: str, output: str) -> Node:
     """
     place = Path(wanted).expanduser()
     if not place.is_dir():
-        place = find_run(wanted, Path(output), lambda run: run.finished, "finished run").path
+
+        def unfit(run: RunFolder) -> str:
+            return "" if run.finished else "has not finished"
+
+        place = find_run(wanted, Path(output), unfit, "finished run").path
     if (place / "result.json").is_file():
         return _of_result(place)
     if (place / LINEAGE_FILE).is_file():

@@ -3,6 +3,8 @@
     python experiments/tools/prepare_corpus.py --source imdb --output data/imdb
     python experiments/tools/prepare_corpus.py --source 'pages/*.html' --output data/pages \\
         --languages en,zh
+    python experiments/tools/prepare_corpus.py --source books/ --source code/ --output data/mix \\
+        --kind prose,code --weights 0.7,0.3
 
 Cleans, filters, deduplicates and tokenises into shards that the Corpus data module reads. Every
 removed document is in removed.parquet with the reason. The same command continues after a stop.
@@ -10,6 +12,7 @@ removed document is in removed.parquet with the reason. The same command continu
 
 import json
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -30,12 +33,13 @@ SAMPLES = 20  # of removed documents for each rule, in the record
 def main() -> None:
     """Makes the corpus that the command line asks for, or continues it."""
     with guarded(command_name()):
-        from datamodules.pipeline import execution, reading, tokenizing
+        from datamodules.pipeline import execution, locating, tokenizing, unspaced
         from datamodules.pipeline.decontamination import ContaminationIndex
 
         settings, tracking = _parse()
         started = monotonic()
-        origin = reading.prepare(settings.source)
+        origins, skipped = zip(*map(locating.prepare, settings.sources), strict=True)
+        origin = ", ".join(origins)
         tokenizing.check(settings.tokenizer, settings.vocabulary)
         sets = evaluation_sets(settings)
         resolve_mode(tracking)  # a mistake in it shows before the work
@@ -43,10 +47,19 @@ def main() -> None:
             print(f"note   {settings.output} is finished already")
             _conclude(settings, started)
             return
-        print(f"source {origin}\nout    {settings.output}", flush=True)
+        print(f"source {origin}\nout    {settings.output}")
+        for source, files in zip(settings.sources, skipped, strict=True):
+            if files:
+                found = locating.counted(files)
+                print(f"note   {source.name}: not read as {source.options.kind}: {found}")
+        sys.stdout.flush()
+        for language in settings.listed("languages"):
+            if language in unspaced.NOTES:
+                print(f"note   {unspaced.NOTES[language]}", flush=True)
         if sets:
             ContaminationIndex.save(sets, _made(settings.work) / "contamination.npz")
         facts = {"origin": origin, "git_commit": git_commit(), "run": new_id()}
+        facts["skipped"] = dict(sum(skipped, Counter()))
         plan = execution.stages(settings, facts)
         if settings.executor == "slurm":
             jobs = execution.submit(settings, plan)
@@ -78,9 +91,26 @@ def _parse() -> tuple["Settings", Tracking]:
     parser = Parser(prog=command_name(), description=__doc__)
     parser.add_class_arguments(Settings)
     parser.add_class_arguments(Tracking, "tracking")
-    found = parser.instantiate_classes(parser.parse_args())
+    found = parser.instantiate_classes(parser.parse_args(_with_one_source(sys.argv[1:])))
     tracking = found.pop("tracking")
     return Settings(**found.as_dict()), tracking
+
+
+def _with_one_source(words: list[str]) -> list[str]:
+    """Turns a flag --source that is given several times into one with a list."""
+    rest, sources = [], []
+    given = iter(words)
+    for word in given:
+        flag, is_whole, value = word.partition("=")
+        if flag != "--source":
+            rest.append(word)
+        elif is_whole:
+            sources.append(value)
+        else:
+            sources += [value for value in [next(given, None)] if value is not None]
+    if len(sources) < 2:
+        return words
+    return [*rest, f"--source={json.dumps(sources)}"]
 
 
 def evaluation_sets(settings: "Settings") -> dict[str, list[str]]:
@@ -146,9 +176,37 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         lines.append(
             f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
         )
+    lines += audit(manifest)
     if edits := {kind: n for kind, n in manifest["edits"].items() if n}:
         lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items()))
     return "\n".join(lines)
+
+
+def audit(manifest: dict[str, Any]) -> list[str]:
+    """Lines on what was found, left out or shortened on the way to the corpus."""
+    lines = []
+    for note, files in manifest.get("notes", {}).items():
+        more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
+        lines.append(f"note   {', '.join(files[:3])}{more}: {note}")
+    for reason, count in manifest.get("left_out", {}).items():
+        lines.append(f"note   left out: {count:,} {reason}")
+    for stage, found in manifest.get("shortened", {}).items():
+        lines.append(
+            f"note   {stage} took more than half of the words of {found['documents']:,} of the "
+            f"documents that it kept, such as {found['first'][0]['id']} (manifest.json: shortened)"
+        )
+    sources = manifest.get("sources", [])
+    if len(sources) > 1:
+        lines += map(_source_line, sources)
+    return lines
+
+
+def _source_line(source: dict[str, Any]) -> str:
+    asked = f" of {source['weight']:.1%} asked for" if source["weight"] else ""
+    return (
+        f"source {source['source']}: {source['documents']:,} documents, {source['words']:,} words, "
+        f"{source['share']:.1%}{asked}"
+    )
 
 
 if __name__ == "__main__":

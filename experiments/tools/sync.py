@@ -65,7 +65,7 @@ def _parse() -> list[Path]:
 def _place(wanted: str, root: Path) -> Path:
     """The folder of the run, or of runs, that is asked for."""
     folder = Path(wanted).expanduser()
-    return folder if folder.is_dir() else find_run(wanted, root, lambda run: True, "run").path
+    return folder if folder.is_dir() else find_run(wanted, root, lambda run: "", "run").path
 
 
 def _server(scratch: str) -> tuple["wandb.Api", str]:

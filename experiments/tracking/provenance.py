@@ -127,12 +127,15 @@ def made_from(manifest: dict[str, Any]) -> dict[str, Any]:
     if "inputs" not in manifest:
         return made
     settings, origin = manifest["settings"], manifest["origin"]
-    source = Path(settings["source"]).expanduser()
+    sources = settings["source"] if isinstance(settings["source"], list) else [settings["source"]]
+    paths = [Path(source).expanduser() for source in sources]
+    there = [str(path.resolve()) for path in paths if path.exists()]
+    names = " + ".join(path.name for path in paths)
     text: Node = {
-        "name": origin if packaged.find_package(origin) else f"{source.name} ({origin})",
+        "name": origin if packaged.find_package(origin) else f"{names} ({origin})",
         "type": "text",
         "digest": manifest["inputs"],
-        "path": str(source.resolve()) if source.exists() else None,
+        "path": there[0] if len(there) == len(sources) == 1 else None,
     }
     text |= {"inputs": found} if (found := _package_of(origin)) else {}
     inputs = {"text": text}

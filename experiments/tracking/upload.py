@@ -67,7 +67,10 @@ def upload(part: LogFile, there: int) -> str:
     with tempfile.TemporaryDirectory(dir=part.folder.parent, prefix=".sync-") as scratch:
         folder = Path(scratch) / part.folder.name
         folder.mkdir()
-        (folder / "files").symlink_to(part.folder / "files")
+        try:
+            (folder / "files").symlink_to(part.folder / "files")
+        except OSError:  # Windows allows links to administrators alone
+            shutil.copytree(part.folder / "files", folder / "files")
         for state in part.folder.glob("*.syncstate"):  # how its steps go on from earlier parts
             shutil.copy(state, folder)
         wandb_log.without_rows(part.log, there, folder / part.log.name)

@@ -24,7 +24,15 @@ SIZES: dict[Size, tuple[int, int, int]] = {
 }
 MIN_POSITIONS = 512  # of families that count them
 
-_SPECIAL = ("pad_token", "bos_token", "eos_token", "cls_token", "sep_token")
+# Each special token, and the one that stands for it where the tokenizer lacks it: BERT's has
+# neither bos nor eos, and a decoder's neither cls nor sep.
+_SPECIAL = {
+    "pad_token": "pad_token",
+    "bos_token": "cls_token",
+    "eos_token": "sep_token",
+    "cls_token": "bos_token",
+    "sep_token": "eos_token",
+}
 _USUAL = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
 # The names that each family has for layers, width, heads and inner width.
 _FAMILIES: dict[str, tuple[str, str, str, str]] = {
@@ -84,8 +92,7 @@ def make_config(
         named |= _family_settings(
             family, layers, width, max(tokens, MIN_POSITIONS), tokenizer.pad_token_id
         )
-        ids = {f"{name}_id": getattr(tokenizer, f"{name}_id", None) for name in _SPECIAL}
-        named |= ids | {"vocab_size": len(tokenizer)}
+        named |= _special_ids(tokenizer) | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
     for name, value in vars(made).items():
         if "drop" in name and isinstance(value, float):
@@ -93,9 +100,29 @@ def make_config(
     return made
 
 
+def _special_ids(tokenizer: Any) -> dict[str, int | None]:
+    """Return the ids of the special tokens, as the config of a network names them."""
+    ids = {name: getattr(tokenizer, f"{name}_id", None) for name in _SPECIAL}
+    found = {
+        name: ids[other] if ids[name] is None else ids[name] for name, other in _SPECIAL.items()
+    }
+    return {f"{name}_id": number for name, number in found.items()}
+
+
 def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
-    """Make a network with random weights, then initialise it by :func:`mimetic_init`."""
+    """Make a network with random weights, then initialise it by :func:`mimetic_init`.
+
+    Raises:
+        ValueError: If the family has no network of this kind.
+    """
     auto = getattr(transformers, auto_class)
+    if type(config) not in auto._model_mapping:
+        kinds = {name: type(transformers.AutoConfig.for_model(name)) for name in _FAMILIES}
+        fitting = ", ".join(name for name, kind in kinds.items() if kind in auto._model_mapping)
+        raise ValueError(
+            f"--model.family {config.model_type}: transformers has no {auto_class} of this family; "
+            f"there are {fitting}"
+        )
     return mimetic_init(
         auto.from_config(config, attn_implementation=backbones.attn_implementation())
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
@@ -53,6 +54,15 @@ class CausalLM(PretrainingModule):
     def __init__(self, document_masking: bool = False, **kwargs: Any) -> None:
         self._document_masking = document_masking
         super().__init__(**kwargs)
+
+    def build(self) -> PreTrainedModel:
+        model = super().build()
+        if (family := model.config.model_type) in ("bert", "electra", "xlnet"):
+            raise ValueError(
+                f"--model.family {family}: its attention sees the later tokens, which CausalLM "
+                f"predicts; there are modernbert-decoder, gpt2, llama"
+            )
+        return model
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from datamodules.batches import CorpusBatch
 from modules import masking
+from modules.characters import Characters
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.permutations import permutation_mask, target_mapping
@@ -33,12 +34,14 @@ class PermutationLM(PretrainingModule):
     def __init__(self, probability: ClosedUnitInterval = 1 / 6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._probability = float(probability)
+        self.characters = Characters(self.tokenizer)
         special = torch.tensor(sorted(self.tokenizer.all_special_ids))
         self.register_buffer("special", special, persistent=False)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         spans_BT, _ = masking.choose_spans(ids_BT, self._probability, generator, masking.UNIFORM)
+        (spans_BT,) = self.characters(ids_BT, spans_BT)
         targets_BT = spans_BT & mask_BT & ~torch.isin(ids_BT, self.special)
         order_BT = torch.rand(ids_BT.shape, generator=generator, device=ids_BT.device)
         mapping_BNT, real_BN = target_mapping(targets_BT)

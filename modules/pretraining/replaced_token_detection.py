@@ -71,6 +71,7 @@ class ReplacedTokenDetection(PretrainingModule):
             self.mask_sampler,
             [torch.rand(ids_BT.shape, generator=generator, device=self.device) for _ in range(3)],
         )
+        draws[:2] = sampler.characters(ids_BT, *draws[:2])
         chosen_BT = (draws[0] < sampler.probability) & sampler.eligible(ids_BT, mask_BT)
         seen_BT = ids_BT.masked_fill(chosen_BT & (draws[1] < 0.85), sampler.mask_id)
         return {

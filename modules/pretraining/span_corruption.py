@@ -9,6 +9,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
+from modules.characters import Characters
 from modules.masking import noise_spans
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.output_layer import lm_loss
@@ -45,12 +46,14 @@ class SpanCorruption(PretrainingModule):
         ids = torch.tensor(self.tokenizer.convert_tokens_to_ids(names))
         self.register_buffer("sentinels", ids, persistent=False)
         self._pad = 0 if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
+        self.characters = Characters(self.tokenizer)
         return super().build()
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
         settings = ids_BT.shape[1], self._density, self._mean_length, generator
-        noise_BT = noise_spans(mask_BT.sum(1), *settings) & mask_BT
+        (noise_BT,) = self.characters(ids_BT, noise_spans(mask_BT.sum(1), *settings))
+        noise_BT = noise_BT & mask_BT
         begins_BT = noise_BT & ~functional.pad(noise_BT, (1, 0))[:, :-1]
         number_BT = (begins_BT.long().cumsum(1) - 1).clamp(0, len(self.sentinels) - 1)
         sentinel_BT, end = self.sentinels[number_BT], self.tokenizer.eos_token_id

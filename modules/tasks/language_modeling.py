@@ -9,6 +9,7 @@ from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer
+from modules.characters import Characters
 from modules.masking import mask_tokens
 from modules.tasks import heads, pretrained_lm
 from modules.tasks.base import Task
@@ -42,7 +43,7 @@ class LanguageModeling(Task[LabelledBatch]):
             tokenizer = load_tokenizer(backbone)
             self._mask = tokenizer.mask_token_id
             self._special = torch.tensor(tokenizer.all_special_ids)
-            self._vocabulary = len(tokenizer)
+            self._vocabulary, self._characters = len(tokenizer), Characters(tokenizer)
         return model
 
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
@@ -56,14 +57,16 @@ class LanguageModeling(Task[LabelledBatch]):
         eligible_BT = real_BT & ~torch.isin(ids_BT, self._special.to(ids_BT.device))
         settings = (self._mask, self._vocabulary, self.mask_probability)
         if training:
-            seen_BT, chosen_BT = mask_tokens(ids_BT, eligible_BT, *settings)
+            seen_BT, chosen_BT = mask_tokens(
+                ids_BT, eligible_BT, *settings, None, self._characters.to(ids_BT.device)
+            )
         else:
             seen_BT, chosen_BT = ids_BT.clone(), torch.zeros_like(eligible_BT)
             for row, number in enumerate(batch["index"].tolist()):
                 here = row, slice(0, int(batch["attention_mask"][row].sum()))  # not the padding
                 draws = torch.Generator().manual_seed(number)
                 parts = ids_BT[here].cpu(), eligible_BT[here].cpu()
-                seen_T, chosen_T = mask_tokens(*parts, *settings, draws)
+                seen_T, chosen_T = mask_tokens(*parts, *settings, draws, self._characters.cpu())
                 seen_BT[here], chosen_BT[here] = seen_T.to(ids_BT), chosen_T.to(chosen_BT)
         return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, _IGNORED)}
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from datamodules import TextFiles, tables
@@ -74,9 +75,11 @@ def test_many_classes_are_shortened_and_rare_ones_named():
         ({"Yes": 40, "YES": 2, "no": 9}, "'Yes' (40) and 'YES' (2) differ in case"),
         ({"ham.": 40, "ham": 20}, "'ham.' (40) and 'ham' (20) differ"),
         ({"off topic": 9, "off_topic": 20, "on": 9}, "differ in case, spacing or punctuation"),
+        ({"no\u200b": 9, "no": 20}, "differ in case, spacing or punctuation"),
         ({"ｙｅｓ": 9, "yes": 20}, "differ in case, spacing or punctuation"),
         ({"positive": 90, "positve": 1, "negative": 80}, "'positve' (1) and 'positive' may be one"),
         ({"joy": 20, "fear": 20, "joy|fear": 3}, "'joy|fear' may be several labels"),
+        ({"joy/fear": 20, "fear": 20, "joy": 9}, "'joy/fear' may be several labels"),
         ({"['joy']": 20, "fear": 20}, "may be several labels: --model.task MultiLabel"),
         ({"-1": 9, "0": 20, "1": 20, "2": 20}, "'-1' may stand for no label: --data.unlabelled -1"),
         ({"a": 20, "unlabeled": 20}, "--data.unlabelled unlabeled leaves such rows out"),
@@ -84,16 +87,22 @@ def test_many_classes_are_shortened_and_rare_ones_named():
     ],
 )
 def test_suspicious_names(counts, said):
-    found = suspicious.warnings(list(counts), list(counts.values()), sum(counts.values()))
+    found = suspicious.name_warnings(list(counts), list(counts.values()), sum(counts.values()))
     assert len(found) == 1 and said in found[0]
 
 
 @pytest.mark.parametrize(
     "names",
-    [("-1", "0", "1"), ("1", "-1"), ("C", "C++", "C#"), ("class 1", "class 2"), ("a/b", "c")],
+    [
+        ("-1", "0", "1"),
+        ("-2", "-1", "0", "1", "2"),
+        ("C", "C++", "C#"),
+        ("class 1", "class 2"),
+        ("a/b", "c"),
+    ],
 )
 def test_names_that_are_not_suspicious(names):
-    assert suspicious.warnings(names, [100, *([5] * (len(names) - 1))], 200) == []
+    assert suspicious.name_warnings(names, [100, *([5] * (len(names) - 1))], 200) == []
 
 
 def test_what_reading_found_is_on_the_screen_and_in_the_record(tmp_path, bert):
@@ -124,3 +133,25 @@ def test_copies_with_different_labels_in_given_splits_are_named_and_kept(tmp_pat
     assert found.warnings == [
         'conflict: 1 text has different labels, all are kept: "so" (row 2: 1, row 4: 0)'
     ]
+
+
+def test_texts_that_differ_in_case_or_spacing_and_in_their_labels_are_named(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\nSo  what,1\nno,0\nso what,0\n")
+    (tmp_path / "dev.csv").write_text("text,label\nNO,1\n")
+    found = tables.read_path(tmp_path)
+    assert found.warnings == [
+        "conflict: 1 text has different labels in copies that differ in case or "
+        "spacing, all are kept: "
+        '"So what" (row 2: 1, row 4: 0)',
+        "shared: 1 validation text is in train as well, 1 of them with another label: "
+        '"no" (row 3 of train, row 2 of validation); --data.drop_shared true drops them from train',
+    ]
+    assert found.counts["conflicts"] == {"train": 1}
+
+
+def test_numbers_that_stand_for_nothing():
+    ordinary = np.tile([1.0, 2.0, 3.0], 20)
+    assert suspicious.number_warnings(ordinary) == []
+    (line,) = suspicious.number_warnings(np.append(ordinary, [999, 999]))
+    assert "999 are far from all others" in line and "--data.unlabelled 999" in line
+    assert "all training rows have the number 2" in suspicious.number_warnings(np.full(9, 2.0))[0]

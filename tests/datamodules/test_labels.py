@@ -93,6 +93,14 @@ def test_minus_one_is_a_gap_where_the_file_names_its_classes_or_the_user_says_so
     }
     data = tables.build_dataset(named)
     assert data.label_names == ("a", "b", "c", "d") and data.splits["train"].labels == [0, 1, 2, 1]
+    named["validation"] = found["validation"].__class__(
+        "dev.csv", {"text": ["x"], "label": ["c"]}, [2]
+    )
+    assert tables.build_dataset(named).splits["validation"].labels == [2]
+    other = {"label": ("b", "a", "c", "d")}
+    named["validation"] = tables.replace(found["validation"], label_names=other)
+    with pytest.raises(ValueError, match=r"dev.jsonl: its classes \(b, a, c, d\) are not those of"):
+        tables.build_dataset(named)
     assert train(tmp_path, ["-", "b", "a"], unlabelled="") == (("-", "a", "b"), [0, 2, 1])
 
 
@@ -150,7 +158,7 @@ def test_no_labels_from_lines_of_text(tmp_path, bert):
     ("kind", "labels", "said"),
     [
         ("number", [1, "good", 2], "train.jsonl, row 2: label 'good' is not a number"),
-        ("number", [1, "3,5", 2], "train.jsonl, row 2: label '3,5' is not a number"),
+        ("number", [1, "3,5", 2], "train.jsonl, row 2: label '3,5' has a comma: write 3.5"),
         ("number", ["good", "bad", 1], "most are names, --model.task Classification reads them"),
         ("several", ["a", "a", "a"], "train.jsonl: train holds 1 different labels"),
         ("class", [0.37, 1, 0], "train.jsonl, row 1: label 0.37 is not an integer"),

@@ -144,3 +144,12 @@ def test_a_file_too_small_to_be_split(tmp_path):
     rows_as("csv", tmp_path / "a.csv", ["one", "two"], [0, 1])
     with pytest.raises(ValueError, match=r"--data\.source: .*2 different texts are too few"):
         read_path(tmp_path / "a.csv")
+    ids = [f"u{n}" for n in range(60)]
+    rows_as("csv", tmp_path / "a.csv", [f"text {n}" for n in range(60)], ids)
+    with pytest.raises(
+        ValueError, match=r"--data\.label_column: .*60 classes for 60 texts: ids or"
+    ):
+        read_path(tmp_path / "a.csv")
+    rows_as("csv", tmp_path / "a.csv", [f"text {n // 2}" for n in range(60)], [0, 1] * 30)
+    with pytest.raises(ValueError, match=r"--data\.label_column: .*one class only"):
+        read_path(tmp_path / "a.csv")

@@ -132,8 +132,9 @@ def test_texts_that_splits_share_are_named_and_left_out_of_train_if_asked(tmp_pa
         "shared_texts": {"train, validation": 1, "train, test": 1, "validation, test": 1}
     }
     assert found.warnings[0] == (
-        'shared: 1 validation text is in train as well: "Splendid" (row 4 of train, row 2 of '
-        "validation); --data.drop_shared true drops them from train"
+        "shared: 1 validation text is in train as well, 1 of them with another label: "
+        '"Splendid" (row 4 of train, row 2 of validation); --data.drop_shared true drops them '
+        "from train"
     )
     clean = read_path(path, label_options=LabelOptions(drop_shared=True))
     assert clean.splits["train"].texts == ["a fine film ", "it is dull"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from datamodules import tokens
+from datamodules import token_cache, tokens
 from datamodules.packaged import cache_folder
 from datamodules.tables import TextSplit
 from tests.conftest import WORDS, save_wordpiece
@@ -144,7 +144,7 @@ def test_a_run_that_dies_half_way_leaves_nothing(bert, monkeypatch):
         file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tokens, "save_file", half)
+    monkeypatch.setattr(token_cache, "save_file", half)
     with pytest.raises(OSError, match="No space"):
         rows_of(bert)
     assert cached() == []

@@ -35,7 +35,8 @@ class Ended(NamedTuple):
 @pytest.fixture(autouse=True)
 def signals():
     """A command that has ended ignores Ctrl-C; here it has ended, but its process goes on."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

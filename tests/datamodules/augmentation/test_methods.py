@@ -8,18 +8,20 @@ import pytest
 from datamodules.augmentation.methods import METHODS, Recombination
 from tests.datamodules.augmentation.conftest import TEXT, augmented
 
+ENGLISH = TEXT.replace("好看。", "")
+
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
 def test_deletion_gives_a_shorter_subsequence(share):
     for seed in range(20):
-        made = METHODS["deletion"](share)(TEXT, Random(seed)).split()
-        rest = iter(TEXT.split())
+        made = METHODS["deletion"](share)(ENGLISH, Random(seed)).split()
+        rest = iter(ENGLISH.split())
         assert all(word in rest for word in made)  # a subsequence: each is found after the last
-        assert 1 <= len(made) < len(TEXT.split())
+        assert 1 <= len(made) < len(ENGLISH.split())
     assert METHODS["deletion"](1.0)("alone", Random(0)) == "alone"
 
 
-@pytest.mark.parametrize("text", [TEXT, "one two", "a b a"])
+@pytest.mark.parametrize("text", [ENGLISH, "one two", "a b a"])
 @pytest.mark.parametrize("share", [0.1, 1.0])
 def test_swap_keeps_the_words(text, share):
     for seed in range(20):

@@ -56,6 +56,25 @@ def test_a_line_for_excel_states_the_delimiter(tmp_path):
     assert list(table.columns["text"]) == TEXTS and table.rows[0] == 3
 
 
+def test_a_comma_before_spaces_gives_way_to_another_delimiter(tmp_path):
+    content = "review, full;label\nGood, so;1\nBad, no;0\n"
+    assert list(read(tmp_path, "a.csv", content).columns) == ["review, full", "label"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.json"])
+def test_a_name_that_lies(tmp_path, name):
+    rows = read(tmp_path, name, '{"text": "a", "label": 1}\n{"text": "b, c", "label": 0}\n')
+    assert list(rows.columns["text"]) == ["a", "b, c"]
+    for content, reason in [
+        ("<!DOCTYPE html><html>, no</html>", "is a web page"),
+        ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    ]:
+        with pytest.raises(ValueError, match=reason):
+            read(tmp_path, name, content)
+    with pytest.raises(ValueError, match="is not JSON: its name should end in"):
+        read(tmp_path, "b.json", "text,label\na,1\n")
+
+
 def test_prose_is_one_text_a_line(tmp_path):
     prose = "One, two; three.\n\nFour, five; six.\nSeven: eight, nine; ten | eleven.\n"
     table = read(tmp_path, "a.txt", prose)
@@ -130,3 +149,9 @@ def test_line_ends(tmp_path, end, name):
     table = read(tmp_path, name, content)
     assert list(table.columns["text"]) == TEXTS and list(table.columns["label"]) == LABELS
     assert list(table.rows) == list(range(2, 14))
+
+
+def test_a_delimiter_that_cannot_be_one(tmp_path):
+    for delimiter in ("", '"', "\n"):
+        with pytest.raises(ValueError, match=r"--data\.delimiter: .* cannot delimit fields"):
+            read(tmp_path, "a.csv", "a,b\n1,2\n", delimiter=delimiter)

@@ -131,3 +131,33 @@ def test_save_to_disk(tmp_path, splits):
     several = datasets.Features({"tags": datasets.List(datasets.ClassLabel(names=["x", "y"]))})
     datasets.Dataset.from_dict({"tags": [[0], [1]]}, several).to_parquet(tmp_path / "b.parquet")
     assert read_splits(tmp_path / "b.parquet")["train"].label_names == {"tags": ("x", "y")}
+
+
+def test_the_first_file_decides_about_the_header_of_the_others(tmp_path):
+    train = "".join(f"{'ab'[i % 2]}\ttext number {i}\n" for i in range(9))
+    fill(tmp_path, "train.tsv", content=train)
+    fill(tmp_path, "test.tsv", content="a\ta text\n")  # alone, its row could be a header
+    found = read_splits(tmp_path)
+    assert len(found["test"].rows) == 1 and list(found["test"].columns) == ["label", "text"]
+    fill(tmp_path, "train.tsv", content="mood\twords\na\tone\nb\ttwo\n")
+    fill(tmp_path, "test.tsv", content="mood\twords\nmood\tone\nmood\ttwo\n")
+    assert len(read_splits(tmp_path)["test"].rows) == 2
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "train.parquet", "train.csv"])
+def test_a_flag_is_used_or_named(tmp_path, name):
+    if name == "train.parquet":
+        pq.write_table(pa.table({"text": ["a"], "label": [0]}), tmp_path / name)
+    else:
+        fill(tmp_path, name, content='{"text": "a"}\n' if "json" in name else "text|label\na|1\n")
+    found = read_splits(tmp_path, ReadOptions(delimiter="|", header=True))["train"]
+    named = "--data.delimiter and --data.header decide nothing in this format" in found.notes
+    assert named == (name != "train.csv")
+
+
+def test_a_folder_that_datasets_cannot_read_is_one_line(tmp_path):
+    fill(tmp_path, "state.json", "dataset_info.json", content="{}")
+    with pytest.raises(
+        ValueError, match=r"--data\.source: .*datasets cannot read it .*save it again"
+    ):
+        read_splits(tmp_path)

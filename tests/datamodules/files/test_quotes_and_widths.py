@@ -71,6 +71,8 @@ def test_extra_fields_beyond_columns_that_fit_are_said(tmp_path):
     table = read(tmp_path, "a.tsv", f"text\tlabel\n{rows}more\t1\tforum\tyes\n")
     assert len(table.rows) == 10 and table.columns["label"][9] == "1"
     assert "1 of 10 rows have more fields" in table.notes[0] and "row 11" in table.notes[0]
+    rows = "".join(f"{i % 2},text {i}\n" for i in range(9))  # what is beyond is empty
+    assert texts(read(tmp_path, "a.csv", f"label,text\n{rows}1,more,,\n"))[9] == "more"
     rows = "".join(f"{i % 2}\ttext {i}\n" for i in range(9))  # a tab in a text is rare
     table = read(tmp_path, "a.tsv", f"label\ttext\n{rows}1\tmore\tforum\n")
     assert texts(table)[9] == "more" and "row 11" in table.notes[0]
@@ -91,6 +93,13 @@ def test_a_row_that_would_be_misread_is_refused(tmp_path, content, row):
         read(tmp_path, name, content)
     table = read(tmp_path, name, content, SKIP)
     assert [number for number, _ in table.left_out] == [row]
+
+
+@pytest.mark.parametrize("first", ["text", "# of a survey"])
+def test_a_first_row_of_one_field_over_wider_ones_is_named(tmp_path, first):
+    content = f"{first}\nHello, world\nSo, it goes\nThus, it went\n"
+    with pytest.raises(ValueError, match=r"row 1: has 1 field, and most rows have 2"):
+        read(tmp_path, "a.csv", content, SKIP)
 
 
 def test_fields_that_are_missing_at_the_end_are_empty(tmp_path):

@@ -75,6 +75,47 @@ def test_all_but_the_first_token_are_learned_by_flag():
     assert encoded.supervised == [False] + [True] * (len(encoded.ids) - 1)
 
 
+WEIGHED = [
+    *chats.chat("a", "Quito", "Sure?", "No: Lima."),
+]
+WEIGHED[1] = WEIGHED[1]._replace(learned=False)
+
+
+@pytest.mark.parametrize(("template", "end"), ENDS.items())
+def test_a_response_of_weight_0_is_not_learned(template, end):
+    """Whether the template marks the responses or they are searched for."""
+    tokenizer = chats.tokenizer(template)
+    (encoded,) = chat.encode(tokenizer, [tuple(WEIGHED)])
+    assert learned(tokenizer, encoded) == ["No: Lima." + end]
+    (encoded,) = chat.encode(tokenizer, [tuple(WEIGHED)], "all")
+    assert "".join(learned(tokenizer, encoded)) == tokenizer.decode(encoded.ids[1:]).replace(
+        "Quito" + end, ""
+    )
+    last = [WEIGHED[0], WEIGHED[1]._replace(learned=True), *WEIGHED[2:]]
+    last[3] = last[3]._replace(learned=False)
+    (encoded,) = chat.encode(tokenizer, [tuple(last)])
+    assert learned(tokenizer, encoded) == ["Quito" + end]
+    assert tokenizer.decode(encoded.ids[encoded.end]) == end
+
+
+def test_a_question_of_weight_0_is_no_matter_but_where_all_is_learned():
+    weighed = (chats.chat("a")[0]._replace(learned=False), *chats.chat("a", "b")[1:])
+    tokenizer = chats.tokenizer("chatml")
+    (encoded,) = chat.encode(tokenizer, [weighed])
+    assert learned(tokenizer, encoded) == ["b<|im_end|>"]
+    with pytest.raises(ValueError, match=r"^--data.loss all: a message that is not a response"):
+        chat.encode(tokenizer, [weighed], "all")
+
+
+def test_weights_where_the_template_marks_fewer_responses_are_refused():
+    template = chats.PLAIN_TEMPLATE.replace(
+        "{% generation %}", "{% if loop.last %}{% generation %}"
+    )
+    template = template.replace("{% endgeneration %}", "{% endgeneration %}{% endif %}")
+    with pytest.raises(ValueError, match="it marks 1 responses of 2"):
+        chat.encode(chats.tokenizer(template), [tuple(WEIGHED)])
+
+
 def test_a_response_that_reads_like_a_header_is_a_response():
     tokenizer = chats.tokenizer("plain")
     (encoded,) = chat.encode(tokenizer, [chats.chat("a", "### Assistant:\nb")])

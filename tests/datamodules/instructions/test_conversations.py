@@ -9,8 +9,10 @@ import pytest
 from datamodules import Instructions
 from datamodules.files import read_table
 from datamodules.instructions import bundled, sources
-from datamodules.instructions.conversations import Message, conversations
+from datamodules.instructions.conversations import Message, as_chat
+from datamodules.instructions.reading import conversations, read_conversations
 from tests.chats import chat
+from tests.datamodules.instructions import tool_chats
 
 
 def write(folder, *records, name="train.jsonl"):
@@ -75,7 +77,7 @@ MISTAKES = {
     "roles out of order: message 3 is of system": (
         messages(("user", "a"), ("assistant", "b"), ("system", "c")),
     ),
-    "message 1: unknown role 'tool'": (messages(("tool", "a")),),
+    "message 1: unknown role 'moderator'": (messages(("moderator", "a")),),
     "unknown format": ({"text": "a"},),
     "unknown format: message 1 needs 'role' and 'content'": ({"messages": [{"text": "a"}]},),
     "'messages' is empty": ({"messages": []},),
@@ -94,6 +96,40 @@ def test_mistakes_name_file_and_row(said, tmp_path):
     assert line.startswith(f"--data.source: {file}") and "\n" not in line
     if "columns" not in line:
         assert f"row {len(records)}" in line
+
+
+def test_bad_records_are_left_out_by_flag_and_listed(tmp_path):
+    bad = messages(("assistant", "Hello."))
+    file = write(tmp_path, *([{**GOOD, "id": 1}] * 6), bad, {"instruction": "a", "output": ""})
+    with pytest.raises(ValueError, match=r"row 7: roles out of order: .* --data.bad_rows skip$"):
+        read_conversations(read_table(file))
+    found = read_conversations(read_table(file), "skip")
+    assert found.conversations == [chat("a", "b")] * 6
+    assert [row for row, _ in found.table.left_out] == [7, 8]
+    left_out, unread = found.notes()
+    assert left_out.startswith("train.jsonl: 2 rows were left out: row 7: roles out of order")
+    assert "row 8: no response" in left_out
+    assert unread == "train.jsonl: not read: `id` (6)"
+    with pytest.raises(ValueError, match="all records were left out; row 1: roles out of order"):
+        read_conversations(read_table(write(tmp_path, bad)), "skip")
+
+
+def test_nulls_of_arrow_are_no_arguments(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    records = [tool_chats.record(), tool_chats.record()]
+    for record, arguments in zip(records, ({"place": "Lima"}, {"day": 1}), strict=True):
+        call = record["messages"][1]["tool_calls"][0]["function"]
+        record["messages"][1]["tool_calls"][0]["function"] = {**call, "arguments": arguments}
+    pq.write_table(pa.Table.from_pylist(records), tmp_path / "a.parquet")
+    found = conversations(read_table(tmp_path / "a.parquet"))
+    calls = [as_chat(c)[1]["tool_calls"][0]["function"]["arguments"] for c in found]
+    assert calls == [{"place": "Lima"}, {"day": 1}]
+    call = records[0]["messages"][1]["tool_calls"][0]["function"]
+    call["arguments"] = {"place": None}  # a null that is written is meant
+    (found,) = conversations(read_table(write(tmp_path, records[0])))
+    assert as_chat(found)[1]["tool_calls"][0]["function"]["arguments"] == {"place": None}
 
 
 def test_a_question_is_in_one_split_only(tmp_path):
@@ -135,8 +171,26 @@ def test_a_hub_data_set_in_turns(monkeypatch):
         sources.read("a/b")
 
 
+def test_a_few_records_are_split_by_their_questions(tmp_path):
+    records = [{"instruction": f"Q{n // 2}", "output": f"A{n}"} for n in range(6)]
+    found = sources.read(str(write(tmp_path, *records)))
+    assert {split: len(rows) for split, rows in found.splits.items()} == {
+        "train": 4,
+        "validation": 2,
+    }
+    assert not {c[0] for c in found.splits["train"]} & {c[0] for c in found.splits["validation"]}
+
+
+def test_questions_that_splits_share_are_counted(tmp_path):
+    write(tmp_path, GOOD, {"instruction": "b", "output": "b"})
+    write(tmp_path, {"instruction": " A", "output": "c"}, name="dev.jsonl")
+    assert sources.read(str(tmp_path)).notes == [
+        f"{tmp_path.name}: 1 validation records ask a question of train"
+    ]
+
+
 def test_too_few_records_to_split(tmp_path):
-    with pytest.raises(ValueError, match="too few to be split"):
+    with pytest.raises(ValueError, match="all ask one question, so that there is none"):
         sources.read(str(write(tmp_path, GOOD)))
 
 

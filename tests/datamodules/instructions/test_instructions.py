@@ -1,5 +1,6 @@
 """Rows of conversations: padded or packed, what is learned of them, what stops a run."""
 
+import bisect
 import itertools
 import json
 
@@ -9,7 +10,7 @@ import torch
 
 from datamodules import Instructions
 from datamodules.instructions import chat, labelled_tasks
-from datamodules.instructions.rows import pack
+from datamodules.instructions.packing import pack
 from tests import chats
 
 
@@ -48,6 +49,28 @@ def test_packing_loses_nothing_and_fits():
     filled = [sizes[row].sum() for row in packs]
     assert max(filled) <= 100
     assert len(packs) <= 1.02 * sizes.sum() / 100 + 1  # what cannot be bettered, and a little
+
+
+def pack_by_list(sizes, room):
+    """Best fit in a sorted list of rows, which takes time by the square of their number."""
+    packs, free = [], []
+    for number in np.argsort(-sizes, kind="stable").tolist():
+        size = int(sizes[number])
+        place = bisect.bisect_left(free, (size, -1))
+        left, row = free.pop(place) if place < len(free) else (room, len(packs))
+        if row == len(packs):
+            packs.append([])
+        packs[row].append(number)
+        bisect.insort(free, (left - size, row))
+    return packs
+
+
+def test_packs_are_those_of_a_sorted_list():
+    draw = np.random.default_rng(0)
+    for room, high, count in [(1, 2, 5), (10, 11, 60), (100, 30, 300), (512, 513, 400), (9, 9, 0)]:
+        for _ in range(4):
+            sizes = draw.integers(1, high, count)
+            assert pack(sizes, room) == pack_by_list(sizes, room)
 
 
 def test_packed_rows_hold_the_padded_ones(source, chat_model):
@@ -128,6 +151,25 @@ def test_the_table_and_the_sample_say_what_is_learned(source, chat_model):
     inside = shown.split("«")[1].split("»")[0]
     assert inside.endswith("<|im_end|>") and inside.split()[0].isdigit()
     assert "\033[" not in table + shown and "\033[32m" in data.preflight(colour=True)
+
+
+def test_the_table_and_the_record_count_what_was_left_out(tmp_path, chat_model):
+    file = tmp_path / "records.jsonl"
+    rows = [{"system": "Be.", "question": f"{n}?", "answer": "a", "id": n} for n in range(40)]
+    rows += [{"question": "a", "answer": ""}, {"question": "a", "answer": 3}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(ValueError, match="row 41: no response"):
+        read(str(file), chat_model)
+    data = read(str(file), chat_model, bad_rows="skip")
+    train = len(data.loaded.splits["train"])
+    heads, line = data.preflight(False).splitlines()[:2]
+    assert heads.endswith("cut, end learned  with system  left out")
+    assert line.split()[-2:] == [str(train), "2"]
+    facts = data.facts()
+    left_out = facts["left_out"]["train"]
+    assert left_out["rows"] == 2 and left_out["first"][1].startswith("row 42: 3 is not a text")
+    assert facts["not_read"] == {"id": 40}
+    assert any("2 rows were left out: row 41: " in note for note in data.notes())
 
 
 def test_the_place_in_an_epoch_is_resumed(source, chat_model):

@@ -7,14 +7,7 @@ import brotli
 import pyarrow as pa
 import pytest
 
-from datamodules.pipeline import reading
-
-
-def read(source, tmp_path):
-    """All documents by their ids, and the faults."""
-    step = reading.DocumentReader(str(source), ("text", "id"), False, tmp_path / "progress")
-    documents = list(step.run(None, 0, 1))
-    return {document.id: document.text for document in documents}, step.unreadable
+from tests.datamodules.pipeline.sources import read
 
 
 def test_a_warc(tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
-from datamodules.pipeline.cleaning import broken_share, clean, without_notices
+from datamodules.pipeline.cleaning import broken_share, clean
+from datamodules.pipeline.notices import without_notices
 
 
 def test_a_page_becomes_its_main_text():

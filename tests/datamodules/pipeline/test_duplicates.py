@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from datamodules.pipeline.duplicates import jaccard
+from datamodules.pipeline.clusters import jaccard
 from datamodules.pipeline.normalization import ngram_hashes, normalized_words
 from datamodules.pipeline.stage_files import read_rows
 from experiments.benchmarks.deduplication_recall import cases, removed, score

@@ -5,18 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datamodules.pipeline import reading
-
-
-def read(source, tmp_path, tasks=1, stop=False, names=("text", "id")):
-    """All documents and the faults, as ``tasks`` tasks read them."""
-    found, faults = [], []
-    for rank in range(tasks):
-        step = reading.DocumentReader(str(source), names, stop, tmp_path / "progress")
-        found += step.run(None, rank, tasks)
-        faults += step.unreadable
-        assert step.unreadable_count == len(step.unreadable)
-    return {document.id: document.text for document in found}, faults
+from datamodules.pipeline import locating
+from datamodules.pipeline.formats.documents import ReadingOptions
+from tests.datamodules.pipeline.sources import read, read_documents
 
 
 @pytest.fixture
@@ -80,13 +71,6 @@ def test_a_file_without_an_extension_is_a_text(tmp_path):
     assert texts == {"chapter_one": "Plain text."} and faults == ["program: is not a text"]
 
 
-def test_a_dump_with_a_large_window_says_how_to_unpack_it(tmp_path):
-    frame = b"28b52ffd04a8fd0000b87b22626f6479223a2022726f772031227d0a3233227d"
-    (tmp_path / "RC.jsonl.zst").write_bytes(bytes.fromhex(frame.decode()))
-    texts, faults = read(tmp_path / "RC.jsonl.zst", tmp_path)
-    assert not texts and faults[0].endswith("unpack it: zstd -d --long=31 RC.jsonl.zst)")
-
-
 def test_encodings(tmp_path):
     made = tmp_path / "in"
     made.mkdir()
@@ -140,7 +124,9 @@ def test_or_it_ends_the_run(tmp_path):
 
 def test_a_column_by_another_name(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"body": "x", "key": 7}\n')
-    assert read(tmp_path / "a.jsonl", tmp_path, names=("body", "key"))[0] == {"7": "x"}
+    assert read(tmp_path / "a.jsonl", tmp_path, options=ReadingOptions("body", "key"))[0] == {
+        "7": "x"
+    }
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere/*.txt", "only-images"])
@@ -149,12 +135,12 @@ def test_a_source_without_documents(source, tmp_path, monkeypatch):
     (tmp_path / "only-images").mkdir()
     (tmp_path / "only-images" / "a.png").touch()
     with pytest.raises(ValueError, match=f"^--source {source}".replace("*", r"\*")):
-        reading.prepare(source)
+        locating.prepare(locating.Source(source))
 
 
 @pytest.mark.slow
 def test_bundled_reviews_have_provenance(tmp_path):
-    step = reading.DocumentReader("imdb", ("text", "id"), False, tmp_path)
+    step = read_documents("imdb", tmp_path)
     documents = list(step.run(None, 3, 5000))
     assert len(documents) == 5 and documents[0].id == "imdb/3"
     assert documents[0].metadata["licence"] == "MIT"

@@ -63,13 +63,13 @@ def test_nearest_backbone_is_suggested(said):
     ("content", "message"),
     [
         (b"", "--data.source: bad.csv: is empty"),
-        (b"text,label\n", "--data.source: bad.csv: has a header but no rows"),
+        (b"text,label\n", "--data.source: bad.csv: has no rows that can be read"),
         (
-            b"text,label\na,0\nb,1\n\xff,0\n",
-            "--data.source: bad.csv, row 4: byte 0xff is not UTF-8",
+            b"text,label\na,0\nb,1\nc,0\nd,no\n",
+            "--data.label_column: bad.csv, row 5: label 'no' is outside",
         ),
         (b"text,label\na,0\nb,1\n,0\n", "--data.text_column: bad.csv, row 4: 'text' is empty"),
-        (b"text,label\na,0\nb,1\nc,7\n", "--data.label_column: bad.csv, row 4: label 7 is outside"),
+        (b"text,label\na,x\nb,y\nc,7\n", "--data.label_column: bad.csv, row 4: label 7 is outside"),
         (b"text,label\na,1\nb,1\n", "--data.label_column: bad.csv: train holds one class only"),
     ],
 )

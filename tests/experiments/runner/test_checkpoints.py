@@ -10,7 +10,7 @@ from experiments.runner.checkpoints import AtomicCheckpointIO, one_line_if_unrea
 
 def test_a_write_that_fails_leaves_the_checkpoint_of_before(tmp_path, monkeypatch):
     file = tmp_path / "checkpoints" / "last.ckpt"
-    AtomicCheckpointIO().save_checkpoint({"step": 3}, file)
+    AtomicCheckpointIO(tmp_path).save_checkpoint({"step": 3}, file)
     whole = Path.write_bytes
 
     def half(path, content):
@@ -19,7 +19,7 @@ def test_a_write_that_fails_leaves_the_checkpoint_of_before(tmp_path, monkeypatc
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space") as error:
-        AtomicCheckpointIO().save_checkpoint({"step": 4}, file)
+        AtomicCheckpointIO(tmp_path).save_checkpoint({"step": 4}, file)
     assert error.value.filename == str(file)
     assert torch.load(file, weights_only=True) == {"step": 3}
     assert [path.name for path in file.parent.iterdir()] == ["last.ckpt"]

@@ -116,7 +116,7 @@ def test_a_tie_is_broken_by_the_loss_also_after_a_resume(
 
 def test_the_best_checkpoint_of_equal_accuracies_has_the_lowest_loss(experiment):
     """All epochs guess the same rows right, while their losses differ."""
-    ended = experiment("--trainer.max_epochs", 6, "--model.learning_rate", 1e-2)
+    ended = experiment("--trainer.max_epochs", 6, "--model.learning_rate", 3e-3)
     found = result(ended.run)["metrics"]
     last = torch.load(ended.run / "checkpoints" / "last.ckpt", weights_only=True)
     best = next(state for key, state in last["callbacks"].items() if key.startswith("Best"))

@@ -85,7 +85,7 @@ from tests.experiments.runner import small_experiment
         ("--model.rank 8 9", "--model.rank: one value too many, 9; quote what has spaces"),
         (
             "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitr=m",
-            "unknown flag --trainer.callbacks.monitr; see --help",
+            "unknown flag --trainer.callbacks.monitr; did you mean --trainer.callbacks.monitor?",
         ),
         (
             "--trainer.logger Nope",

@@ -1,14 +1,19 @@
 """Names of other training scripts lead to the flag that does the same here."""
 
+import dataclasses
 import sys
 
 import pytest
+from transformers import Seq2SeqTrainingArguments
 
+from datamodules.base import RowDataModule
 from datamodules.classification import SST2
 from datamodules.corpus import Corpus
-from datamodules.instructions import Instructions
+from datamodules.instructions import Instructions  # noqa: F401  a class to choose
 from experiments.runner import peer_flags
 from experiments.runner.command_line import CommandLine
+from experiments.runner.messages import class_flags, subclasses
+from modules.base import PretuneModule
 from modules.finetuning.bitfit import BitFit  # noqa: F401  a class to choose
 from modules.finetuning.lora import LoRA
 from modules.pretraining.masked_lm import MaskedLM
@@ -26,16 +31,21 @@ def said(words, monkeypatch, capsys, model=LoRA, data=SST2):
 
 
 def test_every_flag_of_the_table_exists(monkeypatch):
-    path = ["--data.path", "x"]
-    known = {
-        *parser_of(LoRA, SST2, [], monkeypatch).known,
-        *parser_of(MaskedLM, Corpus, path, monkeypatch).known,
-        *parser_of(LoRA, Instructions, [], monkeypatch).known,
-    }
-    entries = {part for entry in peer_flags.NAMES.values() for part in entry.split("|")}
+    known = set(parser_of(LoRA, SST2, [], monkeypatch).known)
+    for key, root in (("model", PretuneModule), ("data", RowDataModule)):
+        known |= {f for one in subclasses(root).values() for f in class_flags(one, key)}
+    flags, advice = peer_flags.names()
+    entries = {part for entry in flags.values() for part in entry.split("|")}
     assert {entry.split()[0].split("+=")[0] for entry in entries} - known == set()
     assert set(peer_flags.VALUES) <= known
-    assert not peer_flags.NAMES.keys() & peer_flags.ADVICE.keys()
+    assert not flags.keys() & advice.keys()
+
+
+def test_every_argument_of_the_trainer_of_transformers_has_a_hint(monkeypatch):
+    flags, advice = peer_flags.names()
+    own = {f.rsplit(".")[-1] for f in parser_of(LoRA, SST2, [], monkeypatch).known}
+    asked = {field.name for field in dataclasses.fields(Seq2SeqTrainingArguments)}
+    assert asked - flags.keys() - advice.keys() - own == set()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.experiments import running
 from tests.experiments.running import ROOT, config, finished, result
 
 KEYS = [
-    *("metrics", "config", "data", "inputs", "outputs", "parameters"),
+    *("metrics", "config", "data", "inputs", "outputs", "parameters", "found", "profiles"),
     *("tokens", "tokens_per_second", "mfu"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb"),
@@ -43,12 +43,13 @@ def test_folder_result_and_screens(experiment):
     assert Path(found["wandb"]).is_dir() and found["wandb"].startswith("outputs/")
 
     first = ended.out.splitlines()[:5]
-    assert first[0].startswith("note   my.csv was split by text hash: ")
+    assert first[0].startswith("note   my.csv was split by text hash within each class: ")
     assert first[1].startswith("data   files: my.csv (") and first[2].startswith("model  LoRA on ")
     assert first[3] == f"run    {run.relative_to(Path.cwd())}"
     assert first[4].startswith("track  W&B offline")
     last = ended.out.splitlines()[5:]
-    assert len(last) <= 16 and str(Path.cwd()) not in "".join(last)
+    assert last[1].split() == ["class", "train", "validation", "test", "example"]
+    assert len(last) <= 22 and str(Path.cwd()) not in "".join(last)
     assert f"test/accuracy  {found['metrics']['test/accuracy']:.4f} ± " in ended.out
     lines = ended.err.splitlines()  # nothing but the run's own progress
     assert lines and all(line.startswith("epoch ") for line in lines), ended.err

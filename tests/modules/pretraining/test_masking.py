@@ -7,7 +7,8 @@ import torch
 
 from datamodules.packaged import load_tokenizer
 from modules import masking
-from modules.pretraining.mask_sampler import MaskSampler, word_starts
+from modules.pretraining.mask_sampler import MaskSampler
+from modules.pretraining.word_starts import word_starts
 from tests import stories
 
 ROWS, WIDTH = 4000, 257

@@ -1,0 +1,91 @@
+"""Rows of tables: JSON lines and Parquet dealt out to tasks, others by the reading layer."""
+
+import functools
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from datamodules.files import BadRow, ReadOptions, records
+from datamodules.pipeline.formats.documents import (
+    Raw,
+    RawRow,
+    ReadingOptions,
+    Unreadable,
+    has_text,
+    to_document,
+)
+from datamodules.pipeline.formats.opening import SourceFile, lines_of
+
+
+def read_jsonl(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
+    """Yield a parser for each line, so that only the task that a row belongs to parses it."""
+    with file.open() as opened:
+        for row, line in enumerate(lines_of(opened), 1):
+            yield functools.partial(_parsed, line, row, options) if line.strip() else None
+
+
+def _parsed(line: bytes, row: int, options: ReadingOptions) -> Raw:
+    try:
+        record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        return Unreadable(row, f"is not JSON ({error})")
+    return to_document(record, row, options)
+
+
+def read_parquet(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
+    """Yield a maker of each row's document; only the task that a row belongs to calls it."""
+    with file.open() as opened, pq.ParquetFile(opened) as table:
+        names = table.schema_arrow.names
+        wanted = [options.text, options.id, "license", "licence"]
+        known = [name for name in wanted if name in names]
+        if not has_text(names, options):
+            there = ", ".join(names)
+            yield Unreadable(
+                None, f"has no column {options.text!r} (there: {there}); see --text_column"
+            )
+            return
+        row = 0
+        columns = known if options.text in names else None  # a usual name is looked for in all
+        for batch in table.iter_batches(batch_size=256, columns=columns):
+            for place in range(len(batch)):
+                row += 1
+                yield functools.partial(_made, batch, place, row, options)
+
+
+def _made(batch: Any, place: int, row: int, options: ReadingOptions) -> Raw:
+    try:
+        record = {name: batch.column(name)[place].as_py() for name in batch.schema.names}
+    except ValueError as error:
+        return Unreadable(row, f"cannot be decoded ({error})")
+    return to_document(record, row, options)
+
+
+def read_table(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
+    """Read delimited text, JSON that is no lines, Arrow or a spreadsheet, a row at a time."""
+    if file.member is None:
+        yield from _records(file.path, options)
+        return
+    with tempfile.TemporaryDirectory() as folder, file.open() as opened:
+        copy = Path(folder) / file.name
+        with open(copy, "wb") as target:
+            shutil.copyfileobj(opened, target)
+        yield from _records(copy, options)
+
+
+def _records(path: Path, options: ReadingOptions) -> Iterator[RawRow]:
+    named = () if options.text == "text" else (options.text,)
+    layer = ReadOptions(bad_rows="skip", columns=named, prefix="--")
+    try:
+        for row, record in records(path, layer):
+            if isinstance(record, BadRow):
+                yield Unreadable(int(row), record.reason)
+            else:
+                yield to_document(record, int(row), options)
+    except ValueError as error:
+        reason = str(error).rpartition(f"{path}: ")[2]
+        yield Unreadable(None, f"cannot be read ({reason})")
