@@ -101,7 +101,8 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     def predict_logits(self, batch: Any) -> Tensor:
         """Return the task's logits for a batch without labels; a subclass may spare a cache."""
         # A module that trains reads a prepared batch; one that only answers prompts prepares it.
-        return self(self.task.prepare(batch, False) if self.trains else batch)
+        task: Any = self.task
+        return self(task.prepare(batch, False) if self.trains else batch)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Predict a batch; see :func:`inference.predict_batch`."""

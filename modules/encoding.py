@@ -96,8 +96,8 @@ def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
     if pairs and task.label_kind == "none":
         raise ValueError(f"{kind} reads one text at a time, and these are pairs")
     if not pairs:
-        return {"text": list(texts)}
-    return {"text": [one for one, _ in texts], "pair": [two for _, two in texts]}
+        return {"text": [str(text) for text in texts]}
+    return {"text": [text[0] for text in texts], "pair": [text[1] for text in texts]}
 
 
 def _tokenized(

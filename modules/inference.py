@@ -13,7 +13,7 @@ from modules import generation
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.text_rows import Rows
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 NEW_TOKENS = 256  # or half of what the model reads, if that is less
 
 

@@ -64,7 +64,7 @@ def _parse() -> argparse.Namespace:
     add("--column", help="Column of the text (sentence or text, or the only one)")
     add("--pair_column", help="Column of the second text, for a model of pairs")
     add("--top", type=int, help="Number of likeliest labels to write, with their probabilities")
-    add("--batch_tokens", type=int, help="Most padded tokens of a batch (4096)")
+    add("--batch_tokens", type=int, help="Most padded tokens of a batch (2048)")
     add(
         "--max_new_tokens", type=int, help="Most tokens of an answer, for a model that writes (256)"
     )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import yaml
 
-from experiments.common.runs import RunFolder, find_run, read_run_folder
+from experiments.common.runs import RunFolder, find_run, read_run_folder, shortened
 from experiments.runner.command_line import CommandLine
 from modules import load
 from modules.inference import check_predicts
@@ -28,15 +28,20 @@ def open_model(wanted: str, output: str) -> Any:
     """
     place = Path(wanted).expanduser()
     if not place.is_dir():
-        place = find_run(wanted, Path(output), _has_model, "run with a model").path
+        passed: list[str] = []
+        place = find_run(wanted, Path(output), _lacks, "run with a model", "", passed).path
+        for reason in shortened(passed):
+            print(f"{wanted}: passed over {reason}", file=sys.stderr)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     module = _prompted(place) if _asks_prompts(place) else load(place, device)
     check_predicts(module)
     return module.to(device).eval()
 
 
-def _has_model(run: RunFolder) -> bool:
-    return any((run.path / name).exists() for name in _MODELS) or _asks_prompts(run.path)
+def _lacks(run: RunFolder) -> str:
+    """The reason for which a run cannot predict; empty if it can."""
+    there = any((run.path / name).exists() for name in _MODELS) or _asks_prompts(run.path)
+    return "" if there else "has neither an export nor a checkpoint"
 
 
 def _asks_prompts(folder: Path) -> bool:

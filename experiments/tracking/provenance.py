@@ -183,12 +183,10 @@ def of_folder(folder: Path, kind: str) -> Node:
 
 
 def write_lineage(folder: Path, name: str, made: dict[str, Any]) -> Node:
-    """Writes the origin of an export into its folder; ``made`` holds run, commit and inputs.
-
-    The folder may be moved: it holds no path of its own, and those of its inputs start from it.
-    """
-    node, here = of_folder(folder, "model") | {"name": name, **made}, folder.resolve()
+    """Writes the origin of an export into its folder; ``made`` holds run, commit and inputs."""
+    node = of_folder(folder, "model") | {"name": name, **made}
     said = {key: value for key, value in node.items() if key != "path"}
+    here = folder.resolve()  # where paths start, as the folder may be moved
     said["inputs"] = _with_paths(made["inputs"], lambda path: os.path.relpath(path, here))
     files.write_json(folder / LINEAGE_FILE, redact(said))
     return node
@@ -203,7 +201,7 @@ def read_lineage(folder: Path) -> dict[str, Any]:
 
 def _with_paths(nodes: dict[str, Node], change: Callable[[str], str]) -> dict[str, Node]:
     """The nodes, and all before them, with their paths changed."""
-    found = {role: Node(**node) for role, node in nodes.items()}
+    found: dict[str, Node] = {role: {**node} for role, node in nodes.items()}
     for node in found.values():
         if path := node.get("path"):
             node["path"] = change(path)
