@@ -127,18 +127,16 @@ def made_from(manifest: dict[str, Any]) -> dict[str, Any]:
     if "inputs" not in manifest:
         return made
     settings, origin = manifest["settings"], manifest["origin"]
-    sources = settings["source"] if isinstance(settings["source"], list) else [settings["source"]]
-    paths = [Path(source).expanduser() for source in sources]
-    there = [str(path.resolve()) for path in paths if path.exists()]
-    names = " + ".join(path.name for path in paths)
+    given = settings["source"]
+    paths = [Path(one).expanduser() for one in (given if isinstance(given, list) else [given])]
+    name = f"{' + '.join(path.name for path in paths)} ({origin})"
     text: Node = {
-        "name": origin if packaged.find_package(origin) else f"{names} ({origin})",
+        "name": origin if packaged.find_package(origin) else name,
         "type": "text",
         "digest": manifest["inputs"],
-        "path": there[0] if len(there) == len(sources) == 1 else None,
+        "path": str(paths[0].resolve()) if len(paths) == 1 and paths[0].exists() else None,
     }
-    text |= {"inputs": found} if (found := _package_of(origin)) else {}
-    inputs = {"text": text}
+    inputs = {"text": text | ({"inputs": found} if (found := _package_of(origin)) else {})}
     if settings["tokenizer"] in packaged.BACKBONES:  # it was there before the corpus
         package = packaged.PACKAGES[settings["tokenizer"]]
         inputs["tokenizer"] = of_package(package, "tokenizer")
