@@ -29,6 +29,7 @@ _HIDDEN = [  # of Lightning: about what every run does, or what a run says in it
     r"`weights_only` was not set",
     r"(Received|Bypassing) SIGTERM",
     r"Time limit reached",
+    r"\s*Unable to serialize instance",  # of a default such as a device
     r"You passed `Trainer\(accelerator='cpu', precision=",  # refused by the runner
     r"Found current_model_state in the checkpoint",
     r"LightningCLI's args parameter is intended",

@@ -68,7 +68,7 @@ CALLBACKS = {
         "StochasticWeightAveraging", "refused", "EMAWeightAveraging", swa_lrs=0.1
     ),
     "SpikeDetection": _callback(
-        "SpikeDetection", "stopped", "spike detected in batch 1; skip_batches.json", rtol=0.0001
+        "SpikeDetection", "stopped", "spike detected in batch \\d; skip_batches.json", rtol=0.0001
     ),
     "ThroughputMonitor": _callback(
         "lightning.pytorch.callbacks.ThroughputMonitor",
