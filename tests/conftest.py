@@ -1,6 +1,7 @@
 """Tiny backbones and data, made in a second and shared by every test; no network, no account."""
 
 import os
+import signal
 
 # Read once, when the libraries are imported, here and in the processes that tests start. One thread
 # is faster for matrices of 16 columns; processes of several threads each wait for one another.
@@ -10,6 +11,7 @@ os.environ.setdefault("WANDB_MODE", "offline")
 
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,16 @@ def cache(request, monkeypatch, session_cache) -> None:
     """Slow tests use the ordinary cache, so that what they download is downloaded once."""
     if request.node.get_closest_marker("slow") is None:
         monkeypatch.setenv("PRETUNE_CACHE", str(session_cache))
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A program that was run inside a test, and ended, leaves its handlers."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    kept = {number: signal.getsignal(number) for number in map(signal.Signals.__getitem__, names)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 def save_wordpiece(folder: Path, words: list[str]) -> None:

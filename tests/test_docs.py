@@ -4,10 +4,8 @@ runs on tiny parts, each file and flag that is named exists."""
 import ast
 import re
 import shlex
-import signal
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,15 +28,6 @@ from tests.pages import (
 )
 
 # Command lines ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """A tool that ends leaves its handlers."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """An experiment called in this process: quick, with every exit and line that a user would see."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -30,16 +29,6 @@ class Ended(NamedTuple):
     def run(self) -> Path:
         (run,) = self.outputs.glob("*/*")
         return run
-
-
-@pytest.fixture(autouse=True)
-def signals():
-    """A command that has ended ignores Ctrl-C; here it has ended, but its process goes on."""
-    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_zero_shot_is_validated_and_nothing_trains(model, reviews):
 
 @pytest.mark.parametrize("strategy", [FullFineTuning, LoRA])
 @both
-def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path):
+def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path, monkeypatch):
     module = tiny.make(strategy, model, task=task(instruction="Say it"), learning_rate=1e-2)
     data = tiny.read(reviews, model, batch_size=8)
     tiny.fit(module, data, max_epochs=1)
@@ -51,7 +51,8 @@ def test_an_export_answers_as_the_module_did(model, strategy, reviews, tmp_path)
     torch.testing.assert_close(got, tiny.logits(module, batch), atol=1e-5, rtol=1e-5)
     said = (folder / "README.md").read_text()
     assert r"`'Say it\n\n{{ text }}\nIt is' -> stupid | clever`" in said
-    if strategy is LoRA:  # the README's own lines
+    if strategy is LoRA:  # the README's own lines, which run in the folder
+        monkeypatch.chdir(folder)
         exec(said.split("```")[1].removeprefix("python"), made := {})
         with torch.no_grad():
             assert torch.equal(scoring.answer_log_likelihoods(made["model"].eval(), batch), got)
