@@ -52,19 +52,32 @@ def lines_of_studies(tmp_path_factory) -> dict[Path, Lines]:
     return wanted
 
 
-@pytest.fixture(scope="module")
-def parsed(lines_of_studies) -> dict[Path, dict[tuple[str, ...], object]]:
+Parsed = dict[Path, dict[tuple[str, ...], object]]
+
+
+def parse(lines: Lines) -> Parsed:
     """What every line was parsed to, all in one process, or what was said against it."""
-    lines: Lines = defaultdict(list)
-    own = {script: own_lines(script) for script in EXPERIMENTS}
-    for wanted in (own, *lines_of_studies.values()):
-        for script, some in wanted.items():
-            lines[script] += [words for words in some if words not in lines[script]]
-    found = workers.call(shipped.parse_all, dict(lines))
+    found = workers.call(shipped.parse_all, lines)
     return {
         script: dict(zip(map(tuple, words), found[script], strict=True))
         for script, words in lines.items()
     }
+
+
+@pytest.fixture(scope="module")
+def parsed() -> Parsed:
+    """The lines of the experiments."""
+    return parse({script: own_lines(script) for script in EXPERIMENTS})
+
+
+@pytest.fixture(scope="module")
+def parsed_rows(lines_of_studies) -> Parsed:
+    """The lines that the studies would run."""
+    lines: Lines = defaultdict(list)
+    for wanted in lines_of_studies.values():
+        for script, some in wanted.items():
+            lines[script] += [words for words in some if words not in lines[script]]
+    return parse(dict(lines))
 
 
 def own_lines(script: Path) -> list[list[str]]:
@@ -81,12 +94,13 @@ def test_defaults_and_examples_of_an_experiment_are_understood(script, parsed):
         assert not isinstance(said, str), f"{words}: {said}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES, ids=by_name)
-def test_every_row_and_example_of_a_study_is_understood(study, lines_of_studies, parsed):
+def test_every_row_and_example_of_a_study_is_understood(study, lines_of_studies, parsed_rows):
     assert sum(map(len, lines_of_studies[study].values())) >= 2
     for script, lines in lines_of_studies[study].items():
         for words in lines:
-            said = parsed[script][tuple(words)]
+            said = parsed_rows[script][tuple(words)]
             assert not isinstance(said, str), f"{script.stem} {' '.join(words)}: {said}"
 
 

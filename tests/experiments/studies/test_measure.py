@@ -110,6 +110,7 @@ def test_an_ablation_that_cannot_be_validated_is_refused_before_the_first_run(ca
     assert not (folder / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_any_validation_metric_can_be_compared(called, folder, bert):
     words = ["lora_sst2", "--vary", "model.rank=2,4", "--seeds", "1", "--metric", "val/f1"]
     code, out, err = called(ablate, *words, "--", *running.flags(bert))

@@ -135,6 +135,7 @@ def test_ctrl_c_says_how_to_go_on(folder, bert, session_cache):
     assert "ablate.py lora_sst2 --vary model.rank=2,4" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_the_command_runs_from_anywhere(tmp_path):
     command = [sys.executable, str(ROOT / "experiments" / "tools" / "ablate.py"), "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

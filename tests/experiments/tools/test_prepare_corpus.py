@@ -143,6 +143,7 @@ def chinese(seed, sentences=16):
     return "\n".join("".join(made[i : i + 4]) for i in range(0, sentences, 4))
 
 
+@pytest.mark.slow
 def test_chinese_beside_english(source, tmp_path, monkeypatch):
     for number in range(12):
         (source / f"zh-{number}.txt").write_text(chinese(number))

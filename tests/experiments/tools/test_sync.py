@@ -42,6 +42,7 @@ def writes(server) -> int:
     return sum(r.path.endswith("/file_stream") or r.method == "PUT" for r in server.received)
 
 
+@pytest.mark.slow
 def test_lineage_of_runs_in_their_order_and_once(server, sync):
     Path("corpus.txt").write_text("a text")
     Path("weights.bin").write_bytes(b"weights")
