@@ -96,6 +96,8 @@ def _run(words: list[str], log: str, environment: dict[str, str], begun: Any) ->
     os.environ.update(environment)
     sys.argv = words
     add_script_folder(words[0])
+    # The server of the forks may have begun while interrupts were ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # An interrupt that arrives in the middle of closing would be swallowed: it waits.
     masks = hasattr(signal, "pthread_sigmask")  # Windows has none
     if masks:
