@@ -40,7 +40,7 @@ def test_two_processes_train_as_one(script, strategy, more, folder, bert, sessio
     """The last batch is shared out unevenly, and two batches make a step: all rows weigh alike."""
     line = running.flags(bert, tracked=True)
     line = [*line, "--trainer.accumulate_grad_batches", "2", "--model.backbone_dropout", "0"]
-    line += more.split()
+    line += ["--data.train_rows", "95", *more.split()]
     for name, parts in {
         "one": ["--data.batch_size", "16"],
         "two": f"--data.batch_size 8 --trainer.devices 2 --trainer.strategy {strategy}".split(),
