@@ -83,7 +83,7 @@ def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> s
     for head, counts in more.items():
         if counts != usual.get(head, [0] * len(counts)):
             columns.append((head, *(f"{count:,}" for count in counts)))
-    return text_tables.columns(list(zip(*columns, strict=True)))
+    return text_tables.columns(list(zip(*columns, strict=True)), right=range(1, len(columns)))
 
 
 def sample(rows: ConversationRows, tokenizer, colour: bool) -> str:

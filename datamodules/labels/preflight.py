@@ -105,7 +105,7 @@ def _classes(dataset: Dataset, counts: Mapping[str, Sequence[int]]) -> str:
         sums = (f"{sum(found[n] for n in hidden):,}" for found in counts.values())
         fewest = f"each with {train[hidden[-1]]:,} to {train[hidden[0]]:,} training rows"
         cells.append((f"{len(hidden):,} more", *sums, fewest))
-    return text_tables.columns(cells, left=(0, len(counts) + 1))
+    return text_tables.columns(cells, right=range(1, len(counts) + 1))
 
 
 def _examples(train: TextSplit, kind: str) -> dict[int, str]:
@@ -146,7 +146,7 @@ def _numbers(dataset: Dataset) -> str:
         values = np.array(split.labels, float)
         figures = (values.min(), values.mean(), values.max(), values.std())
         cells.append((name, f"{len(values):,}", *(f"{figure:.4g}" for figure in figures)))
-    return text_tables.columns(cells)
+    return text_tables.columns(cells, right=range(1, len(cells[0])))
 
 
 def _baseline_of_numbers(dataset: Dataset) -> str:

@@ -1,30 +1,16 @@
-"""Tables as Markdown, plain columns or CSV, and sizes in bytes with their units."""
+"""Tables as Markdown or CSV, and sizes in bytes with their units."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from datamodules.text_tables import padded
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> str:
     """A Markdown table with columns of even width; the first row is the header."""
-    padded = _padded(cells, ())
-    rule = ["-" * len(cell) for cell in padded[0]]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [padded[0], rule, *padded[1:]])
-
-
-def columns(cells: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
-    """Plain columns, two spaces apart; those in ``right`` are aligned on the right."""
-    return "\n".join("  ".join(row).rstrip() for row in _padded(cells, right))
-
-
-def _padded(cells: Sequence[Sequence[str]], right: Collection[int]) -> list[list[str]]:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        [
-            cell.rjust(width) if place in right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in cells
-    ]
+    first, *rest = padded(cells)
+    rule = ["-" * len(cell) for cell in first]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [first, rule, *rest])
 
 
 def csv_of(lines: Sequence[dict[str, Any]]) -> str:

@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from callbacks.throughput import parameter_counts
-from experiments.reporting import tables
+from datamodules import text_tables
 
 
 def by_flag_names(parsed: Any) -> Any:
@@ -86,7 +86,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         ("time", f"{seconds:.0f} s, {work} {spent:.0f} s"),
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
-    table = textwrap.indent(tables.columns(lines), "  ")
+    table = textwrap.indent(text_tables.columns(lines), "  ")
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
         notes.append(
             "no labelled test rows: test/* is measured on the validation rows, as usual on GLUE"

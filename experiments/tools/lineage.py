@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from datamodules import packaged, shards
+from datamodules import packaged, shards, text_tables
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
 from experiments.common.runs import RunFolder, find_run
 from experiments.common.shell import command_name, relative
-from experiments.reporting import tables
 from experiments.tracking import provenance
 from experiments.tracking.keys import run_folders
 from experiments.tracking.provenance import LINEAGE_FILE, Node
@@ -186,7 +185,9 @@ class Index:
 def tree(root: Node, notes: list[str]) -> str:
     """The chain as text: a line for each node below the headings, then the notes."""
     rows = [("", "digest", "run", "date", "commit", "where"), *_rows(root, "", "", set())]
-    return "\n".join([tables.columns(rows), *(f"note   {note}" for note in dict.fromkeys(notes))])
+    return "\n".join(
+        [text_tables.columns(rows), *(f"note   {note}" for note in dict.fromkeys(notes))]
+    )
 
 
 def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[str, ...]]:

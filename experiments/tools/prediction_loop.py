@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from datamodules import text_tables
 from experiments.common.shell import relative
-from experiments.reporting import tables
 from experiments.tools.prediction_files import Output
 from experiments.tools.prediction_rows import Row, named, windows
 from modules import inference
@@ -179,7 +179,7 @@ class Prediction:
                 (n, f"{self.counts[n]:,}", f"{self.counts[n] / rows:.1%}") for n in self.labels
             ]
             cells.sort(key=lambda row: -self.counts[row[0]])
-            lines += tables.columns(cells[:20]).splitlines()
+            lines += text_tables.columns(cells[:20]).splitlines()
             lines += [f"and {len(cells) - 20} more labels"] * (len(cells) > 20)
             lines.append(f"mean confidence {self.sums[0] / rows:.4f}")
         elif self.module.task.label_kind == "number":

@@ -18,9 +18,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from datamodules import text_tables
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, git_commit, this_command
-from experiments.reporting import tables
 from experiments.runner.run_folder import new_id
 from experiments.tracking.settings import Tracking, resolve_mode
 
@@ -171,7 +171,7 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         best = next((r for s, _, r in rules if s == stage), "")
         numbers = [f"{row[f'{unit}_out']:,}" for unit in ("documents", "words", "bytes")]
         rows.append((stage, *numbers, f"{taken:,}" if taken else "", best))
-    lines = [tables.columns(rows, right=range(1, 5))]
+    lines = [text_tables.columns(rows, right=range(1, 5))]
     if count := manifest["unreadable"]["count"]:
         lines.append(
             f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
