@@ -1,8 +1,11 @@
 """An experiment called in this process: quick, with every exit and line that a user would see."""
 
+import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -43,6 +46,25 @@ def folder(tmp_path, monkeypatch, session_cache) -> Path:
     monkeypatch.chdir(tmp_path)
     running.write_rows(tmp_path / "my.csv")
     return tmp_path
+
+
+@pytest.fixture
+def piped(folder, monkeypatch, capfd) -> Callable[..., SimpleNamespace]:
+    """Call a tool in this process with lines on standard input: exit code, output, errors."""
+
+    def call(tool: ModuleType, *words: str, lines: str = "") -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", [tool.__file__, *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        capfd.readouterr()
+        code = 0
+        try:
+            tool.main()
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capfd.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return call
 
 
 @pytest.fixture

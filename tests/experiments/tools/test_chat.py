@@ -1,6 +1,5 @@
 """chat.py: every kind of export answers, by pipe and at a terminal; mistakes are one line."""
 
-import io
 import os
 import pty
 import select
@@ -28,24 +27,9 @@ def speaker(folder) -> str:
 
 
 @pytest.fixture
-def say(folder, monkeypatch, capfd):
+def say(piped):
     """Pipe lines into chat.py in this process: exit code, answers, errors."""
-
-    def said(lines: str, *words: str) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["experiments/tools/chat.py", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
-        capfd.readouterr()
-        code, handlers = 0, {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            chat.main()
-        except SystemExit as stop:
-            code = stop.code
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        out, err = capfd.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err)
-
-    return said
+    return lambda lines, *words: piped(chat, *words, lines=lines)
 
 
 def exported(strategy, speaker, folder, **settings):

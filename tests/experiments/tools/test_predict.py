@@ -5,8 +5,7 @@ import io
 import json
 import os
 import signal
-import sys
-from types import SimpleNamespace
+from functools import partial
 
 import pyarrow.parquet as pq
 import pytest
@@ -35,24 +34,9 @@ def places(bert, llama, tmp_path_factory):
 
 
 @pytest.fixture
-def run(folder, monkeypatch, capfd):
+def run(piped):
     """Call predict.py in this process: exit code, output, errors."""
-
-    def ran(*words: str, lines: str = "") -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["experiments/tools/predict.py", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
-        capfd.readouterr()
-        code, handlers = 0, {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            predict.main()
-        except SystemExit as stop:
-            code = stop.code
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        out, err = capfd.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err)
-
-    return ran
+    return partial(piped, predict)
 
 
 def write(file, rows=ROWS):
