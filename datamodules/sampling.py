@@ -1,7 +1,6 @@
 """Batches of rows of like length within a token budget, by seed and epoch; resumable."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,21 +32,16 @@ def padded_width(lengths: ArrayLike, max_width: int) -> int:
     return min(int(bucket_width(np.asarray(lengths)).max()), max_width)
 
 
-def slice_batches(
-    widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, world_size: int
-) -> list:
-    """Slice ascending ``widths`` into batches of at most ``batch_tokens`` padded tokens per rank.
-
-    A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
-    """
-    edges = batch_edges(widths, batch_tokens, batch_size, world_size).tolist()
-    return [slice(*pair) for pair in pairwise(edges)]
-
-
 def batch_edges(
     widths: np.ndarray, batch_tokens: int | None, batch_size: int | None, world_size: int
 ) -> np.ndarray:
-    """Return the edges of the slices of ``slice_batches``, (batches + 1,) int64."""
+    """Slice ascending ``widths`` into batches of at most ``batch_tokens`` padded tokens per rank.
+
+    A row wider than the budget is a batch of its own. With ``batch_size`` the count is fixed.
+
+    Returns:
+        The edges of the slices, (batches + 1,) int64.
+    """
     if batch_size:  # no loop over rows, of which a corpus has millions
         found = np.arange(0, len(widths), batch_size * world_size)
         edges = np.append(found if len(found) else 0, len(widths))

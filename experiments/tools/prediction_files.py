@@ -81,13 +81,13 @@ class Parquet:
             try:
                 self.schema = self._typed(pa.Table.from_pylist(whole).schema)
             except pa.ArrowException as error:
-                raise _misfit(rows, str(error)) from error
+                raise _misfit(str(error)) from error
             self.writer = pq.ParquetWriter(self.path, self.schema)
         _check_columns(rows, self.schema.names, "Parquet")
         try:
             self.writer.write_table(pa.Table.from_pylist(rows, schema=self.schema))
         except pa.ArrowException as error:
-            raise _misfit(rows, str(error)) from error
+            raise _misfit(str(error)) from error
 
     def _typed(self, found: Any) -> Any:
         import pyarrow as pa
@@ -180,7 +180,7 @@ def _check_columns(rows: Rows, columns: Sequence[str], kind: str) -> None:
             )
 
 
-def _misfit(rows: Rows, reason: str) -> ValueError:
+def _misfit(reason: str) -> ValueError:
     return ValueError(
         f"--output: the values of a column are of several types ({reason.splitlines()[0]}), which "
         f"Parquet cannot hold; write a .jsonl file"

@@ -8,7 +8,6 @@ import torch
 import yaml
 
 from experiments.common.runs import RunFolder, find_run, read_run_folder, shortened
-from experiments.runner.command_line import CommandLine
 from modules import load
 from modules.inference import check_predicts
 from modules.prompting.base import PromptingModule
@@ -55,6 +54,7 @@ def _asks_prompts(folder: Path) -> bool:
 def _prompted(folder: Path) -> Any:
     """Builds the module of a run from its config, with the data that its prompts draw on."""
     from datamodules import SST2
+    from experiments.runner.command_line import CommandLine  # with all of LightningCLI
     from modules import ZeroShot
 
     own = sys.argv
