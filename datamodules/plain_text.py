@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datamodules.books import without_frame
 from datamodules.files import Table
+from datamodules.files.containers import format_of
 from datamodules.units import SAMPLE, find_unit, split_units
 from datamodules.wrapping import join_wrapped
 
@@ -40,8 +41,7 @@ def passages(tables: Mapping[str, Table]) -> dict[str, Table]:
 
 
 def _is_plain(table: Table) -> bool:
-    ending = Path(table.name.removesuffix(".gz")).suffix.lower()
-    return ending in _ENDINGS and list(table.columns) == ["text"]
+    return format_of(Path(table.name)) in _ENDINGS and list(table.columns) == ["text"]
 
 
 def _with_rows(table: Table) -> Table:

@@ -98,8 +98,11 @@ def _texts(inside: Content, encoding: str) -> Rows:
 
 def _fasttext(inside: Content, encoding: str) -> Rows:
     """Rows of fastText: labels with a prefix, then the text."""
-    for number, (line,) in ((n, row) for n, row in _texts(inside, encoding)):
-        words = line.split(" ")
+    for number, row in _texts(inside, encoding):
+        if isinstance(row, BadRow):
+            yield number, row
+            continue
+        words = row[0].split(" ")
         labels = [word for word in words if word.startswith(_FASTTEXT)]
         text = " ".join(words[len(labels) :])
         yield number, [",".join(label.removeprefix(_FASTTEXT) for label in labels), text]

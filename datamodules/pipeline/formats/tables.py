@@ -90,7 +90,7 @@ def _records(path: Path, options: ReadingOptions) -> Iterator[RawRow]:
             if isinstance(record, BadRow):
                 yield Unreadable(int(row), record.reason)
             else:
-                yield to_document(record, int(row), options)
+                yield functools.partial(to_document, record, int(row), options)
     except ValueError as error:
         reason = str(error).rpartition(f"{path}: ")[2]
         yield Unreadable(None, f"cannot be read ({reason})")

@@ -79,3 +79,11 @@ def test_bytes_that_are_no_text(tmp_path):
 def test_line_ends_of_unicode_are_characters(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\na\u2028b\x0cc\x85d,1\ne,0\n", newline="")
     assert read_table(tmp_path / "a.csv").columns["text"][0] == "a\u2028b\x0cc\x85d"
+
+
+def test_a_broken_byte_in_a_file_of_fasttext_is_a_bad_row(tmp_path):
+    lines = [f"__label__{'yn'[i % 2]} c'était très bien {i}".encode() for i in range(40)]
+    lines[7] += b" caf\xe9"
+    (tmp_path / "a.txt").write_bytes(b"\n".join(lines))
+    table = read_table(tmp_path / "a.txt", ReadOptions(bad_rows="skip"))
+    assert table.left_out == ((8, "byte 0xe9 is not UTF-8"),) and len(table.rows) == 39
