@@ -10,7 +10,6 @@ are printed.
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -40,10 +39,7 @@ def main() -> None:
             print(f"{speaker.name}: Ctrl-C stops an answer, Ctrl-D ends", file=sys.stderr)
             signal.signal(signal.SIGINT, stop)
             questions = _lines_at_prompt(stop)
-        try:
-            converse(speaker, asked, questions, stop)
-        except BrokenPipeError:  # such as `| head`: nobody listens any more
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        converse(speaker, asked, questions, stop)
 
 
 def _parse() -> argparse.Namespace:
