@@ -34,7 +34,8 @@ class TokenWeightedAccumulation:
         total = trainer.strategy.reduce(total, reduce_op="sum")
         self.total = 0
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
-        torch._foreach_mul_(gradients, averaged_over / total)
+        # A step without any target has gradients of 0, and 0 targets to divide them by.
+        torch._foreach_mul_(gradients, averaged_over / total.clamp(min=1))
 
 
 def num_targets(example: dict[str, Any]) -> Tensor | int:

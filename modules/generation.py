@@ -1,11 +1,13 @@
 """Greedy answers of a decoder to batches of prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from datamodules.packaged import pad_id
+from modules.backbones import unwrap
 
 
 @torch.no_grad()
@@ -16,7 +18,9 @@ def generate(
     max_new_tokens: int,
     batch_size: int = 16,
 ) -> list[str]:
-    """Answer each prompt by greedy decoding.
+    """Answer each prompt by greedy decoding: always the token with the highest logit.
+
+    Penalties and bans of the model's own generation config do not count.
 
     Args:
         model: A decoder of transformers, with or without a peft model around it.
@@ -35,19 +39,40 @@ def generate(
         longest = max(len(prompts[number]) for number in part)
         rows = [[pad] * (longest - len(prompts[n])) + list(prompts[n]) for n in part]
         mask = [[0] * (longest - len(prompts[n])) + [1] * len(prompts[n]) for n in part]
-        ids_BT = model.generate(
-            input_ids=torch.tensor(rows, device=device),
-            attention_mask=torch.tensor(mask, device=device),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=stop_token_ids(tokenizer),
-            pad_token_id=pad,
-        )
+        with plain_generation_config(model):
+            ids_BT = model.generate(
+                input_ids=torch.tensor(rows, device=device),
+                attention_mask=torch.tensor(mask, device=device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=stop_token_ids(tokenizer),
+                pad_token_id=pad,
+            )
         texts = tokenizer.batch_decode(ids_BT[:, longest:], skip_special_tokens=True)
         for number, text in zip(part, texts, strict=True):
             answers[number] = text.strip()
     return answers
+
+
+@contextmanager
+def plain_generation_config(model: Any) -> Iterator[None]:
+    """Set the model's generation config aside, which would fill in whatever a call leaves open."""
+    from transformers import GenerationConfig
+
+    inner = unwrap(model)
+    kept, own = inner.generation_config, vars(model).get("generation_config")
+    inner.generation_config = GenerationConfig(
+        decoder_start_token_id=kept.decoder_start_token_id, bos_token_id=kept.bos_token_id
+    )
+    if own is not None:  # peft hands its own on to the model
+        model.generation_config = inner.generation_config
+    try:
+        yield
+    finally:
+        inner.generation_config = kept
+        if own is not None:
+            model.generation_config = own
 
 
 def stop_token_ids(tokenizer: Any) -> list[int]:
