@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modules import generation
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
+from modules.tasks.heads import model_inputs
 from modules.text_rows import Rows
 
 BATCH_TOKENS = 2048
@@ -181,7 +182,8 @@ def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -
     with _evaluating(module):
         for chosen in _batches(rows.lengths, batch_tokens):
             batch = _batch(module, rows, chosen)
-            best_BT = module.task.logits(module.model, batch).argmax(-1)
+            logits_BTV = module.model(**model_inputs(batch)).logits
+            best_BT = logits_BTV[:, -batch["input_ids"].shape[1] :].argmax(-1)
             for row, ids, best in zip(chosen, batch["input_ids"], best_BT, strict=True):
                 words = best[ids == tokenizer.mask_token_id].tolist()
                 if not words or len(words) != said[row].count(mask):
