@@ -5,11 +5,10 @@ import random
 import pytest
 import torch
 
-from datamodules import TaggedFiles
 from modules import FullFineTuning, LoRA, PromptTuning, TokenClassification, load
 from modules.exporting import export
 from modules.tasks.entities import EntityScores, WordAccuracy, spans
-from tests import tiny
+from tests import tagged, tiny
 
 TAGS = ["O", "B-a", "I-a", "B-b", "I-b", "B-c", "I-c"]
 # Of seqeval 1.2.2 on the sentences of ``drawn``: precision, recall, F1; then those of type a.
@@ -18,12 +17,6 @@ RECORDED = {
     2: (0.687097, 0.698361, 0.692683, 0.704762, 0.704762, 0.704762, 105),
     3: (0.6875, 0.668919, 0.678082, 0.676768, 0.683673, 0.680203, 98),
 }
-SENTENCES = [
-    ("good Film in warm Town", "O B-film O O B-place"),
-    ("cold Film tale", "O B-film I-film"),
-    ("a bad tale in Town", "O O O O B-place"),
-    ("Town Film", "B-place B-film"),
-]
 
 
 def drawn(seed: int) -> tuple[list[list[str]], list[list[str]]]:
@@ -84,22 +77,9 @@ def test_without_entities_there_is_accuracy_only():
     assert TokenClassification(["O", "B-a", "I-a"]).monitor == "val/f1"
 
 
-@pytest.fixture(scope="module")
-def tagged(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tagged")
-    for split in ("train", "dev"):
-        blocks = [
-            "\n".join(f"{w}\t{t}" for w, t in zip(words.split(), tags.split(), strict=True))
-            for words, tags in SENTENCES * 6
-        ]
-        (folder / f"{split}.conll").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
-    return folder
-
-
 @pytest.mark.parametrize("strategy", [FullFineTuning, LoRA, PromptTuning])
-def test_it_learns_and_its_export_tags_words(strategy, backbone, tagged, tmp_path):
-    data = TaggedFiles(str(tagged), tokenizer=backbone, batch_size=8)
-    data.setup("fit")
+def test_it_learns_and_its_export_tags_words(strategy, backbone, tmp_path):
+    data = tagged.read(tmp_path / "data", backbone)
     task = TokenClassification(data.label_names)
     module = tiny.make(strategy, backbone, task=task, learning_rate=1e-2, schedule="constant")
     batch = data._rows["validation"].__getitems__([0, 1, 2, 3])
@@ -118,10 +98,9 @@ def test_it_learns_and_its_export_tags_words(strategy, backbone, tagged, tmp_pat
     assert chances[0].sum(1) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_a_later_token_of_a_word_has_no_tag(bert, tagged):
-    data = TaggedFiles(str(tagged), tokenizer=bert, batch_size=8)
-    data.setup("fit")
+def test_a_later_token_of_a_word_has_no_tag(bert, tmp_path):
+    data = tagged.read(tmp_path, bert)
     rows = data._rows["train"]
     labels = rows.__getitems__([0])["labels"]
-    assert int((labels >= 0).sum()) == len(SENTENCES[0][0].split())
+    assert int((labels >= 0).sum()) == len(tagged.SENTENCES[0][0].split())
     assert (labels[0, 0], labels[0, -1]) == (-100, -100)  # [CLS] and [SEP]
