@@ -11,8 +11,8 @@ from torch import Tensor
 
 from modules import generation
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
-from modules.tasks.heads import model_inputs
 from modules.tagged_inference import encode_words, tag_words, words_of
+from modules.tasks.heads import model_inputs
 from modules.text_rows import Rows
 
 BATCH_TOKENS = 2048
