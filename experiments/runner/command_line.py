@@ -208,7 +208,12 @@ def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    return getattr(found, "label_kind", "class")
+    kind = getattr(found, "label_kind", "class")
+    if kind == "tags":
+        name = getattr(found, "__name__", "")
+        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
+        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    return kind
 
 
 def _value_of(flag: str, args: list[str]) -> str | None:
