@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
 
 from datamodules.packaged import pad_id
 
@@ -68,6 +67,8 @@ def generation_defaults_set_aside(model: Any) -> Iterator[None]:
     Args:
         model: A decoder of transformers, with or without a peft model around it.
     """
+    from transformers import GenerationConfig
+
     owners = _with_generation_config(model)
     kept = [owner.generation_config for owner in owners]
     for owner, own in zip(owners, kept, strict=True):

@@ -14,7 +14,6 @@ generation config asks for, such as a repetition penalty, is named and not used.
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -43,10 +42,7 @@ def main() -> None:
             how = f"{speaker.name}: Ctrl-C stops an answer, Ctrl-D ends"
             print(f'{how}; """ begins and ends a text of several lines', file=sys.stderr)
             signal.signal(signal.SIGINT, stop)
-        try:
-            converse(speaker, asked, questions(asked, stop), stop)
-        except BrokenPipeError:  # such as `| head`: nobody listens any more
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        converse(speaker, asked, questions(asked, stop), stop)
 
 
 def _parse() -> argparse.Namespace:
