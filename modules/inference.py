@@ -170,6 +170,17 @@ def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
     return (logits.sigmoid() if several else logits.softmax(-1)).numpy()
 
 
+def confidence(probabilities: np.ndarray, several: bool) -> float:
+    """Return how sure a prediction is; of several labels, that of the least sure one.
+
+    Args:
+        probabilities: The probabilities of a text's labels, (labels,).
+        several: Whether a text may have several labels.
+    """
+    sure = np.maximum(probabilities, 1 - probabilities).min() if several else probabilities.max()
+    return float(sure)
+
+
 def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:
     rows = encode(module, texts, room=tokens)
     said = [""] * len(texts)

@@ -122,10 +122,10 @@ class Prediction:
             if number:
                 self.sums += value
             return {"prediction": round(value, 6) if number else value}
-        sure = np.maximum(chances, 1 - chances).min() if self.several else chances.max()
+        sure = inference.confidence(chances, self.several)
         self.sums += sure
         self.counts.update(value if self.several else [value])
-        added = {"prediction": value, "confidence": round(float(sure), 6)}
+        added = {"prediction": value, "confidence": round(sure, 6)}
         if self.asked.top:
             for place, label in enumerate(np.argsort(-chances, kind="stable")[: self.asked.top], 1):
                 added[f"top_{place}"] = self.labels[label]
