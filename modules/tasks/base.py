@@ -82,6 +82,9 @@ class Task(Registered, Generic[Batch], abstract=True):
                 f"with --data.pair_column"
             )
 
+    def read_data(self, data: Any) -> None:
+        """Take from the data module what the loss needs, such as counts; nothing by default."""
+
     def num_input_tokens(self, lengths: Lengths) -> Lengths:
         """Return the tokens that the model reads for rows of these lengths."""
         return lengths
