@@ -9,7 +9,8 @@ from datamodules.spelling import did_you_mean
 from experiments.common.exits import guarded
 
 TOOLS = (
-    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict", "serve"),
+    *("compare", "ablate", "sweep", "dashboard", "lineage"),
+    *("chat", "predict", "serve", "convert"),
     *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
