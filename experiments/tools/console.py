@@ -9,7 +9,7 @@ from datamodules.spelling import did_you_mean
 from experiments.common.exits import guarded
 
 TOOLS = (
-    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict"),
+    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict", "merge", "push"),
     *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
