@@ -138,7 +138,7 @@ def context_length(model: Any) -> int | None:
         # RoBERTa and its kin count positions from behind the padding's number.
         if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
             return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return limit
+    return limit if limit and limit > 0 else None  # XLNet says -1
 
 
 def attn_implementation() -> str:

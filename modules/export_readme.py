@@ -6,6 +6,7 @@ from typing import Any, Literal
 import peft
 
 from datamodules import packaged
+from datamodules.spelling import listed
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
 
@@ -93,7 +94,7 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
     if asked := task.prompt_description():
         rest += f"\nIt was trained to answer `{asked}`.\n"
     if names := labels_of(module):
-        shown = ", ".join(f"`{name}`" for name in names[:20]) + ", ..." * (len(names) > 20)
+        shown = listed((f"`{name}`" for name in names), 20)
         rest += f"\nLabels, in the order of their ids: {shown}.\n"
     if not kind.startswith("own"):
         example = f"({text!r}, 'a moving one')" if paired else repr(text)

@@ -136,13 +136,13 @@ def _not_merged(model: peft.PeftModel, error: Exception) -> str:
 
 @torch.inference_mode()
 def _logits(module: Any) -> Tensor:
-    """Return the logits of a few texts, of every token where the task has no label."""
+    """Return the logits of a few texts, of every token where the task has no label for a text."""
     pairs = [(text, _PROBES[0]) for text in _PROBES]
     texts: list[Text] = [*(pairs if reads_pairs(module.task) else _PROBES)]
     rows = encode(module, texts)
     batch = rows.batch(list(range(len(texts))))
     on_device = {n: v.to(module.device) if isinstance(v, Tensor) else v for n, v in batch.items()}
-    if module.task.label_kind != "none":
+    if module.task.label_kind not in ("none", "tags"):
         return module.predict_logits(on_device).float()
     names = ("input_ids", "attention_mask")
     held = module.model(**{name: on_device[name] for name in names}).logits.float()
