@@ -1,5 +1,6 @@
 """Pretrained models by name: a bundled name, a hub id or a local folder."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ def resolve(backbone: str) -> str:
         return packaged.locate(backbone)
     folder = Path(backbone).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ValueError(f"--model.backbone {backbone}: that folder holds no config.json")
+        if reason := _no_backbone(folder):
+            raise ValueError(f"--model.backbone {backbone}: {reason}")
         return str(folder)
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import (
@@ -58,6 +59,23 @@ def resolve(backbone: str) -> str:
         f"--model.backbone {backbone}: neither bundled ({', '.join(packaged.BACKBONES)}) nor a "
         f"folder, {reason}{did_you_mean(backbone, packaged.BACKBONES, 0.5)}"
     )
+
+
+def _no_backbone(folder: Path) -> str:
+    """Return the reason for which a folder holds no whole network; empty if it does."""
+    adapter, made = folder / "adapter_config.json", folder / "module.json"
+    if adapter.is_file() or (made.is_file() and not (folder / "config.json").is_file()):
+        try:
+            known = json.loads((made if made.is_file() else adapter).read_text())
+            base = known.get("base_model_name_or_path") or known["backbone"]["name"]
+        except (ValueError, KeyError, TypeError):  # a broken file
+            base = "a network"
+        return f"an adapter of {base}, and no whole network; merge them: `pretune merge {folder}`"
+    if (folder / "config.json").is_file():
+        return ""
+    if (folder / "export").is_dir():
+        return f"a run; give its export, {folder / 'export'}"
+    return "that folder holds no config.json"
 
 
 def load_backbone(

@@ -3,7 +3,7 @@
 import pydoc
 import sys
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
@@ -16,6 +16,7 @@ from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
 from modules.base import PretuneModule
+from modules.finetuning.base import FineTuningModule
 from modules.registry import registered
 from modules.tasks import Task
 
@@ -88,6 +89,15 @@ class CommandLine(LightningCLI):
             help="Seconds between two writes of last.ckpt. A kill costs no more training than that",
         )
         parser.add_class_arguments(Tracking, "tracking")
+        if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
+            parser.add_argument(
+                "--export",
+                type=Literal["adapter", "merged", "both"],
+                default="adapter",
+                help="What export/ holds: the trained update with its backbone (adapter), or an "
+                "ordinary folder of transformers with the update in its weights (merged); both "
+                "writes the second into merged/",
+            )
         self._link(parser)
         for key, value in self._defaults().items():
             parser.set_defaults({key: value})
