@@ -10,6 +10,7 @@ from experiments.common.exits import guarded
 
 TOOLS = (
     *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict"),
+    *("errors", "learning_curve"),
     *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
@@ -17,6 +18,7 @@ TOOLS = (
 def main() -> None:
     """Runs the tool that the first word names, or lists all tools."""
     name, *words = sys.argv[1:] or ["--help"]
+    name = name if name.startswith("-") else name.replace("-", "_")
     if name in ("-h", "--help"):
         with guarded("pretune"):
             print(_overview())
