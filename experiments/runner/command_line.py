@@ -88,6 +88,18 @@ class CommandLine(LightningCLI):
             default=20.0,
             help="Seconds between two writes of last.ckpt. A kill costs no more training than that",
         )
+        parser.add_argument(
+            "--monitor",
+            type=str | None,
+            help="Validation metric that chooses the best checkpoint, such as val/f1. The task's "
+            "own by default",
+        )
+        parser.add_argument(
+            "--validate_before",
+            type=bool,
+            default=False,
+            help="Whether to validate before the first step, too",
+        )
         parser.add_class_arguments(Tracking, "tracking")
         if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
             parser.add_argument(

@@ -82,7 +82,12 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     share = 100 * count["trainable"] / count["total"]
     trained = f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"
     untrained = run.model.trains and not run.trainer.global_step
+    first = result["before"].get(run.model.monitor)
     spoken = (
+        (
+            "before",
+            "" if first is None else f"{first:.4f} {run.model.monitor} before the first step",
+        ),
         ("best", screen.best(result["best"])),
         ("ended", run.ended),
         ("cut", screen.cut(run.data)),
@@ -109,6 +114,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
     made += f", {FILE}" * bool(result["report"])
+    made += ", confusion.png" * (report.get("kind") == "class")
     made += "".join(f", {name}" for name in result["profiles"])
     files = f"done   {run.shown} (result.json, config.yaml{made})"
     return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])

@@ -18,6 +18,7 @@ TOOLS = (
 def main() -> None:
     """Runs the tool that the first word names, or lists all tools."""
     name, *words = sys.argv[1:] or ["--help"]
+    name = name if name.startswith("-") else name.replace("-", "_")
     if name in ("-h", "--help"):
         with guarded("pretune"):
             print(_overview())

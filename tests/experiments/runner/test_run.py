@@ -18,7 +18,7 @@ KEYS = [
     *("metrics", "config", "data", "inputs", "outputs", "parameters", "found", "profiles"),
     *("tokens", "tokens_per_second", "mfu"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
-    *("seconds_to_first_step", "git_commit", "wandb", "best", "ended", "report"),
+    *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
 ]
 
 
@@ -27,7 +27,8 @@ def test_folder_result_and_screens(experiment):
     run, found = ended.run, result(ended.run)
     files = {str(path.relative_to(run)) for path in run.iterdir()}
     folders = {"checkpoints", "export", "wandb"}
-    assert files == {"config.yaml", "run.json", "result.json", "predictions.parquet"} | folders
+    kept = {"config.yaml", "run.json", "result.json", "predictions.parquet", "confusion.png"}
+    assert files == kept | folders
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert sorted(found) == sorted(KEYS)
     assert {"val/accuracy", "test/accuracy", "test/loss"} <= set(found["metrics"])
