@@ -171,14 +171,15 @@ def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
 
 
 def confidence(probabilities: np.ndarray, several: bool) -> float:
-    """Return how sure a prediction is; of several labels, that of the least sure one.
+    """Return how sure a prediction is; of several labels or words, that of the least sure one.
 
     Args:
-        probabilities: The probabilities of a text's labels, (labels,).
+        probabilities: The probabilities of a text's labels, (labels,), or of the tags of its words,
+            (words, tags).
         several: Whether a text may have several labels.
     """
-    sure = np.maximum(probabilities, 1 - probabilities).min() if several else probabilities.max()
-    return float(sure)
+    either = np.maximum(probabilities, 1 - probabilities)
+    return float((either if several else probabilities.max(-1)).min(initial=1.0))
 
 
 def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:

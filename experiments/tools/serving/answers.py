@@ -21,7 +21,14 @@ def rows(
     made: list[dict[str, Any]] = []
     for place, value in enumerate(found.values):
         row = {"prediction": round(value, 6) if isinstance(value, float) else value}
-        if found.probabilities is not None:
+        if labels and found.probabilities[place].ndim == 2:  # of words
+            chances = found.probabilities[place]
+            row["prediction"] = [
+                {"word": word, "tag": tag, "probability": round(float(chance), 6)}
+                for (word, tag), chance in zip(value, chances.max(1), strict=True)
+            ]
+            row["confidence"] = round(confidence(chances, several), 6)
+        elif found.probabilities is not None:
             chances = found.probabilities[place]
             row["confidence"] = round(confidence(chances, several), 6)
             order = np.argsort(-chances, kind="stable")[:top] if top else range(len(labels))

@@ -59,6 +59,7 @@ class Service:
         template = getattr(task, "template", None)
         self.pairs = bool(task.pairs or "pair" in getattr(template, "columns", ()))
         self.labels, self.several = self.module.label_names, task.label_kind == "several"
+        self.top = 0 if task.label_kind == "tags" else len(self.labels)  # labels to choose from
         self.writes = inference.writes_answers(self.module)
         self.max_tokens = max_tokens(self.module, tokenizer)
         # An answer leaves at least half of the context to the question.

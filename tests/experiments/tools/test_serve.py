@@ -19,7 +19,7 @@ TEXTS = [f"{text} {'film ' * n}" for n, text in enumerate(cells.TEXTS * 8)]
 @pytest.fixture(scope="module")
 def made(bert, llama):
     """A module for each of some tasks."""
-    kinds = [(name, bert) for name in ("class", "number", "several", "pairs")]
+    kinds = [(name, bert) for name in ("class", "number", "several", "pairs", "tags")]
     return {
         name: cells.stirred(modules.Adapter, backbone, cells.TASKS[name]())
         for name, backbone in [*kinds, ("text", llama)]
@@ -54,6 +54,16 @@ def test_each_kind_of_model_answers_as_predict_does(made):
     with served.in_thread(made["several"]) as client:
         found = post(client, texts=TEXTS[:4])["predictions"]
         assert [row["prediction"] for row in found] == made["several"].predict(TEXTS[:4])
+    with served.in_thread(made["tags"]) as client:
+        (found,) = post(client, texts=["a warm film"])["predictions"]
+        (wanted,), (chances,) = (f(["a warm film"]) for f in
+                                 (made["tags"].predict, made["tags"].predict_proba))  # fmt: skip
+        assert [(one["word"], one["tag"]) for one in found["prediction"]] == wanted
+        sure = chances.max(1).tolist()
+        assert [one["probability"] for one in found["prediction"]] == pytest.approx(sure, abs=2e-6)
+        assert found["confidence"] == pytest.approx(min(sure), abs=2e-6)
+        said = 'unknown key "top"; known are text, texts'
+        assert client.post("/predict", json={"text": "a", "top": 1}).json() == {"error": said}
     with served.in_thread(made["pairs"]) as client:
         wanted = made["pairs"].predict([("warm", "dull"), ("clever", "cold")])
         lists = post(client, texts=[["warm", "dull"], ["clever", "cold"]])["predictions"]
