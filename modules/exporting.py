@@ -18,6 +18,7 @@ from modules.loading import MODULE_FILE, OWN_WEIGHTS, Exported
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.model_card import save_pretrained
 from modules.tasks import to_dict
+from modules.user_classes import reference
 
 
 def export(
@@ -85,7 +86,7 @@ def _write(module: FineTuningModule, scratch: Path) -> None:
     arguments = {} if isinstance(module, Exported) else dict(module.hparams)
     arguments |= {"backbone": "." if kind == "full" else "base", "task": to_dict(task)}
     # What load has read again keeps the name of the strategy that trained it.
-    made = {"module": getattr(module, "strategy", type(module).__name__), "arguments": arguments}
+    made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
     (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n")
     (scratch / "README.md").write_text(readme(module, model, kind, tokenizer, scratch / "base"))
 
