@@ -1,7 +1,6 @@
 """Pretrained models by name: a bundled name, a hub id or a local folder."""
 
 import contextlib
-import json
 from collections.abc import Container, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
+from modules.no_backbone import no_backbone
 from modules.shrinking import shrunk
 
 WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # the first that a folder has
@@ -42,7 +42,7 @@ def resolve(backbone: str) -> str:
         return packaged.locate(backbone)
     folder = Path(backbone).expanduser()
     if folder.is_dir():
-        if reason := _no_backbone(folder):
+        if reason := no_backbone(folder):
             raise ValueError(f"--model.backbone {backbone}: {reason}")
         return str(folder)
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
@@ -76,23 +76,6 @@ def resolve(backbone: str) -> str:
         f"--model.backbone {backbone}: neither bundled ({', '.join(packaged.BACKBONES)}) nor a "
         f"folder, {reason}{did_you_mean(backbone, packaged.BACKBONES, 0.5)}"
     )
-
-
-def _no_backbone(folder: Path) -> str:
-    """Return the reason for which a folder holds no whole network; empty if it does."""
-    adapter, made = folder / "adapter_config.json", folder / "module.json"
-    if adapter.is_file() or (made.is_file() and not (folder / "config.json").is_file()):
-        try:
-            known = json.loads((made if made.is_file() else adapter).read_text())
-            base = known.get("base_model_name_or_path") or known["backbone"]["name"]
-        except (ValueError, KeyError, TypeError):  # a broken file
-            base = "a network"
-        return f"an adapter of {base}, and no whole network; merge them: `pretune merge {folder}`"
-    if (folder / "config.json").is_file():
-        return ""
-    if (folder / "export").is_dir():
-        return f"a run; give its export, {folder / 'export'}"
-    return "that folder holds no config.json"
 
 
 def knows(auto_class: Any, backbone: str) -> bool:
