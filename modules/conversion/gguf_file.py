@@ -130,7 +130,9 @@ def _logits(opened: LanguageModel, file: Path) -> Iterator[tuple[np.ndarray, np.
             raise DifferenceError(f"the GGUF file's tokenizer reads {text[:60]!r} otherwise")
         ids_BT = torch.tensor([ids[:most]])
         with torch.inference_mode():
-            wanted, found = (one(input_ids=ids_BT).logits[0].float() for one in (opened.model, model))
+            wanted, found = (
+                one(input_ids=ids_BT).logits[0].float() for one in (opened.model, model)
+            )
         yield wanted.numpy(), found.numpy()
 
 

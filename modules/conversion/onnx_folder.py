@@ -106,7 +106,9 @@ def write(module: FineTuningModule, folder: Path) -> Difference:
     found = [_ids(padded, text, joined) for text in texts]
     if found != rows.ids:
         different = next(n for n, ids in enumerate(found) if ids != rows.ids[n])
-        raise DifferenceError(f"the tokenizers library reads {str(texts[different])[:60]!r} otherwise")
+        raise DifferenceError(
+            f"the tokenizers library reads {str(texts[different])[:60]!r} otherwise"
+        )
     difference = compared(_pairs(module, rows, folder / "model.onnx"), _ROUNDING, "ONNX")
     text = _readme(module, rows, limit, joined, difference)
     (folder / "README.md").write_text(text, encoding="utf-8")

@@ -75,7 +75,12 @@ def sentencepiece(folder: Path) -> None:
     parts["added_tokens"] = parts["added_tokens"][:3]
     fast = tokenizers.Tokenizer.from_str(json.dumps(parts))
     fast.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1)]
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1),
+        ]
     )
     fast.post_processor = tokenizers.processors.TemplateProcessing(
         single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 1)]
