@@ -28,7 +28,9 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
     ]
     ids_BT = pad(rows, pad_id(tokenizer))
     mask_BT = pad([torch.ones_like(row) for row in rows], 0)
-    columns = {"text": list(TEXTS), "pair": list(TEXTS[::-1])}
+    # In a prompt, which stands beside others in a short context.
+    short = [text[: min(longest, LONGEST) // 2] for text in TEXTS]
+    columns = {"text": short, "pair": short[::-1]}
     batch = {"input_ids": ids_BT, "attention_mask": mask_BT, "index": torch.arange(2)}
     if task.label_kind == "none":
         return {**batch, "columns": columns, "supervised": mask_BT.bool() & _behind_first(mask_BT)}
