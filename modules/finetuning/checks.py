@@ -167,9 +167,10 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
         ) from error
 
 
-def say_what_is_new(module: Any) -> None:
-    """Say which parameters the backbone's files do not hold, and which of them stay so."""
-    if not (new := list(getattr(module.model, "new_parameters", []))):
+def say_what_is_new(module: Any, stage: str) -> None:
+    """Say before a fit which parameters the backbone's files do not hold, and which stay so."""
+    new = list(getattr(module.model, "new_parameters", []))
+    if not new or stage != "fit":
         return
     backbone, trains = module.hparams["backbone"], {}
     for name, parameter in module.model.named_parameters():

@@ -35,6 +35,7 @@ def test_lora_leaves_out_matrices_that_are_read_and_never_called(tmp_path):
     assert not any("dt_proj" in name for name in module.trainable)
 
 
+@pytest.mark.quick_if(lambda case: case["family"] == "granite")
 @pytest.mark.parametrize("family", ["granite", "mamba"])
 def test_a_family_without_a_head_of_its_own_gets_one(family, tmp_path):
     folder = families.make(family, tmp_path)
@@ -49,6 +50,7 @@ def test_a_family_without_a_head_of_its_own_gets_one(family, tmp_path):
         torch.testing.assert_close(again(batch), logits)
 
 
+@pytest.mark.quick_if(lambda case: case["family"] in ("distilbert", "albert"))
 @pytest.mark.parametrize("family", ["distilbert", "deberta-v2", "modernbert", "albert", "roberta"])
 def test_the_mean_goes_through_one_linear_layer_and_nothing_else_trains(family, tmp_path):
     folder = families.make(family, tmp_path)
