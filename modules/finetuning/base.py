@@ -63,8 +63,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = checks.adapted(self, backbone, backbone_dropout).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
-        # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
-        # it for a while, which changes nothing here.
+        # All that a checkpoint holds. A callback may freeze parts of it for a while.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
@@ -124,8 +123,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
-        if stage == "fit":
-            checks.say_what_is_new(self)
+        checks.say_what_is_new(self, stage)
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)
