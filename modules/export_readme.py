@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import peft
 
+from datamodules import packaged
 from datamodules.spelling import listed
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
@@ -44,6 +45,16 @@ _BASE = """
 training the weights are hard links, which take no room; a copy or a zip of the folder has them in
 full. peft looks for `base` in the working folder. From elsewhere, load `PATH/base` first and give
 it to `PeftModel.from_pretrained(base, "PATH")`.
+"""
+
+_REFERENCE = """
+The folder holds what was trained, and names its backbone, {name}. `load` finds that again, from
+{place}, and checks its weights. Where neither can be reached, give a folder with the
+same weights: `load("PATH", backbone="FOLDER")`.
+"""
+_ENCODER_AND_HEAD = """
+`encoder/` holds the encoder with its trained weights, and `head.safetensors` the head, which takes
+the mean of the tokens. transformers has no class for such a head: `pipeline` cannot open it.
 """
 
 
@@ -88,7 +99,13 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
     if not kind.startswith("own"):
         example = f"({text!r}, 'a moving one')" if paired else repr(text)
         rest += _PRETUNE.format(example=example)
-    if kind != "full":
+    if kind == "own with encoder":
+        rest += _ENCODER_AND_HEAD
+    elif kind == "own" and not base.is_dir():
+        name = module.hparams["backbone"]
+        place = "the package index" if name in packaged.BACKBONES else "the hub"
+        rest += _REFERENCE.format(name=f"`{name}`", place=place)
+    elif kind != "full":
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
     strategy = getattr(module, "strategy", type(module).__name__)
