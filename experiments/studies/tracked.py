@@ -22,7 +22,7 @@ def log_once(root: Path, said: str, *arguments: Any) -> str:
         arguments: The further arguments of ``log``.
     """
     kept, mark = root / "recorded.json", hashlib.sha256(said.encode()).hexdigest()
-    if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:
+    if kept.exists() and (before := json.loads(kept.read_text(encoding="utf-8")))["report"] == mark:
         return before["where"]
     where = workers.call(log, root, *arguments)
     files.write_json(kept, {"report": mark, "where": where})
@@ -64,7 +64,7 @@ def log(
         for picture in root.glob("*.png"):
             shown[picture.stem] = wandb.Image(str(picture))
         for page in root.glob("*.html"):
-            shown["page"] = wandb.Html(page.read_text(), inject=False)
+            shown["page"] = wandb.Html(page.read_text(encoding="utf-8"), inject=False)
         logger.experiment.log(shown)
         finish(logger, "finished", summary)
     except BaseException:

@@ -47,7 +47,9 @@ def _asks_prompts(folder: Path) -> bool:
     """Tells whether a folder is that of a run that trained nothing and asked prompts."""
     if read_run_folder(folder) is None or not (folder / "config.yaml").is_file():
         return False
-    made = yaml.safe_load((folder / "config.yaml").read_text())["model"]["class_path"]
+    made = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"][
+        "class_path"
+    ]
     return made.rpartition(".")[2] in registered(PromptingModule)
 
 

@@ -231,7 +231,7 @@ def _read_config(size: str, vocabulary: int) -> PretrainedConfig:
         hint = did_you_mean(size, SIZES)
         raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(path.read_text(encoding="utf-8"))
         made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"--model.size {size}: no config of transformers ({error})") from error

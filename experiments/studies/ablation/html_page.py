@@ -28,7 +28,7 @@ def page(report: Report, command: str) -> str:
     places = range(len(report.lines))  # a line's place chooses its colour
     compared = [place for place in places if report.lines[place].difference]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(_TEMPLATE.read_text()).render(
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         report=report,
         heading=text.heading(report).partition(": ")[2],
         meanings=_MEANINGS,
