@@ -146,8 +146,10 @@ def _describe(
     made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
     known = module.read_backbone or backbone_reference.describe(origin, kind in ("own", "adapter"))
     made["backbone"] = {**known, "folder": inside}
-    (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n")
-    (scratch / "README.md").write_text(readme(module, model, kind, tokenizer, scratch / "base"))
+    (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    (scratch / "README.md").write_text(
+        readme(module, model, kind, tokenizer, scratch / "base"), encoding="utf-8"
+    )
 
 
 def _save_adapter(model: peft.PeftModel, backbone: str, scratch: Path) -> None:

@@ -136,7 +136,7 @@ class _Refused(ValueError):
 
 
 def _of_export(folder: Path, given: str | None) -> FineTuningModule:
-    made = json.loads((folder / MODULE_FILE).read_text())
+    made = json.loads((folder / MODULE_FILE).read_text(encoding="utf-8"))
     arguments = {**made["arguments"], "backbone": _backbone(folder, made, given)}
     if not (folder / OWN_WEIGHTS).is_file():
         if made["backbone"]["folder"] == _BASE and not (folder / _ADAPTER).is_file():
@@ -207,11 +207,11 @@ def _of_checkpoint(file: Path) -> FineTuningModule:
 
 def _of_transformers(folder: Path) -> FineTuningModule:
     """Read a folder of transformers alone, whose config names the labels."""
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     kind = (config.get("architectures") or ["a model without architectures"])[0]
     names = config.get("id2label") or {}
     labels = [names[number] for number in sorted(names, key=int)]
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chats = (folder / "chat_template.jinja").is_file() or "chat_template" in settings
     task: Any
     if kind.endswith("ForSequenceClassification"):

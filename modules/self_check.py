@@ -103,7 +103,7 @@ def recalled(kind: str, key: Any, make: Callable[[], dict[str, Any]]) -> dict[st
     """
     file = _file(kind, key)
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
     with untouched(), torch.enable_grad():
         found = make()
     _write(file, found)
@@ -154,5 +154,5 @@ def _write(file: Path, content: dict[str, Any]) -> None:
     scratch = file.with_name(f".{file.name}-{os.getpid()}")
     with contextlib.suppress(OSError):  # without a cache the checks run every time
         file.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(content))
+        scratch.write_text(json.dumps(content), encoding="utf-8")
         os.replace(scratch, file)

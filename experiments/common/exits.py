@@ -127,6 +127,6 @@ def _trace(error: BaseException, run) -> str:
         return " (PRETUNE_TRACEBACK=1 shows where)"
     with suppress(OSError):
         trace = "".join(traceback.format_exception(error))
-        (run.folder / "error.txt").write_text(redact(trace))
+        (run.folder / "error.txt").write_text(redact(trace), encoding="utf-8")
         return f" (traceback in {shlex.quote(str(Path(run.shown) / 'error.txt'))})"
     return ""

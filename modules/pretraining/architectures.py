@@ -213,7 +213,7 @@ def _read_config(size: str, vocabulary: int) -> PretrainedConfig:
         hint = did_you_mean(size, SIZES)
         raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
-        json.loads(path.read_text())["model_type"]
+        json.loads(path.read_text(encoding="utf-8"))["model_type"]
         made = transformers.AutoConfig.from_pretrained(path)
     except Exception as error:  # of whatever type a family's config raises
         reason = self_check.one_line(error)

@@ -56,7 +56,7 @@ def save_pretrained(module: PretrainingModule, scratch: Path, facts: dict[str, A
         auto=type(model).__name__,
         facts="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
     )
-    (scratch / "README.md").write_text(text)
+    (scratch / "README.md").write_text(text, encoding="utf-8")
 
 
 def _name(origin: str) -> str:
