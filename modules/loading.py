@@ -18,6 +18,7 @@ from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.regression import Regression
+from modules.tasks.token_classification import TokenClassification
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
 OWN_WEIGHTS = "trained.safetensors"  # of a module that neither transformers nor peft knows
@@ -207,6 +208,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = MultiLabel(labels)
         else:
             task = Classification(labels or None)
+    elif kind.endswith("ForTokenClassification"):
+        task = TokenClassification(labels)
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:
