@@ -68,7 +68,13 @@ def resolve(backbone: str) -> str:
         ) from None
     except LocalEntryNotFoundError:
         reason = "and the hub does not answer"
-    except (HFValidationError, RepositoryNotFoundError, EntryNotFoundError) as error:
+    except EntryNotFoundError:
+        raise ValueError(
+            f"--model.backbone {backbone}: on the hub, and no network (it has no config.json); "
+            f"download an adapter (`hf download {backbone} --local-dir FOLDER`) and merge it "
+            f"(`pretune merge FOLDER`)"
+        ) from None
+    except (HFValidationError, RepositoryNotFoundError) as error:
         reason = f"not on the hub either ({type(error).__name__})"
     except (OSError, ValueError):
         reason = "and the hub does not answer"

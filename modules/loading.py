@@ -18,6 +18,7 @@ from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.regression import Regression
+from modules.tasks.token_classification import TokenClassification
 from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
@@ -222,6 +223,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = MultiLabel(labels)
         else:
             task = Classification(labels or None)
+    elif kind.endswith("ForTokenClassification"):
+        task = TokenClassification(labels)
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:
