@@ -8,6 +8,8 @@ import torch
 from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
 
+WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # the first that a folder has
+
 if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
     from transformers import PreTrainedModel
 
@@ -118,7 +120,7 @@ def context_length(model: Any) -> int | None:
         # RoBERTa and its kin count positions from behind the padding's number.
         if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
             return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return limit
+    return limit if limit and limit > 0 else None  # XLNet says -1
 
 
 def attn_implementation() -> str:
@@ -141,7 +143,7 @@ def weight_files(backbone: str) -> list[Path]:
     file = cached_file(resolve(backbone), "config.json")
     assert file is not None  # cached_file raises where there is none
     folder = Path(file).parent
-    for pattern in ("model*.safetensors*", "pytorch_model*.bin*"):
+    for pattern in WEIGHTS:
         if files := sorted(folder.glob(pattern)):
             return files
     raise ValueError(f"--model.backbone {backbone}: no weights in {folder}")

@@ -70,11 +70,10 @@ def make_config(
             ELECTRA's own family halves width and heads too, behind embeddings of the full width.
 
     Raises:
-        ValueError: If family or size is unknown, or there are too few positions.
+        ValueError: If family or size is unknown.
     """
     if size not in SIZES:
         made = _read_config(size, len(tokenizer))
-        _check_positions(made, tokens)
     elif family not in _FAMILIES:
         hint = did_you_mean(family, _FAMILIES)
         raise ValueError(f"--model.family {family}: there are {', '.join(_FAMILIES)}{hint}")
@@ -171,12 +170,22 @@ def from_pretrained(
             f"with --tokenizer {backbone}"
         )
     model = backbones.load_backbone(getattr(transformers, auto_class), backbone, dropout)
-    _check_positions(model.config, tokens, theirs.model_max_length)
+    check_positions(model, tokens, theirs.model_max_length)
     return model
 
 
-def _check_positions(config: PretrainedConfig, tokens: int, most: int | None = None) -> None:
-    room = min(getattr(config, "max_position_embeddings", None) or tokens, most or tokens)
+def check_positions(model: PreTrainedModel, tokens: int, most: int | None = None) -> None:
+    """Refuse a network with fewer positions than the longest row has tokens.
+
+    Args:
+        model: The network.
+        tokens: The number of tokens of the longest row.
+        most: The most tokens that the network's tokenizer allows.
+
+    Raises:
+        ValueError: If there are too few.
+    """
+    room = min(backbones.context_length(model) or tokens, most or tokens)
     if tokens > room:
         raise ValueError(
             f"--data.row_tokens: with the objective's own tokens a row has up to {tokens}, and the "
