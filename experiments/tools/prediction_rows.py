@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from datamodules.files import BadRow, ReadOptions, records
-from datamodules.spelling import listed
+from datamodules.files.columns import find_column, no_column
 
 _USUAL = ("sentence", "text")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -78,14 +78,11 @@ def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -
         usual = [name for name in _USUAL if name in fields] or there[: len(there) == 1]
         if usual:
             return usual[0]
-    elif wanted in fields:
-        return wanted
-    elif wanted.isdecimal() and 0 < int(wanted) <= len(there):
-        return there[int(wanted) - 1]
-    shown = listed((f"{name[:40]!r}" for name in there), 20)
-    missing = f"no column {wanted!r}" if wanted else "no column 'text' or 'sentence'"
+    elif found := find_column(there, wanted):
+        return found
     lead = f"--{flag} {wanted}" if wanted else f"--{flag}"
-    raise ValueError(f"{lead}: {file}: {missing} (there: {shown}): name one of them")
+    message = no_column(there, [wanted] if wanted else ["text", "sentence"], f"--{flag}")
+    raise ValueError(f"{lead}: {file}: {message}")
 
 
 def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
