@@ -3,6 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from datamodules.spelling import listed
+
 _SHOWN = 3  # texts that a line names
 _MANY = 0.05  # conflicts by row, above which they are hardly slips
 _LENGTH = 40  # characters of a text that a line shows
@@ -65,15 +67,15 @@ def conflict_warning(
         decision: Which labels differ, and what becomes of these texts.
     """
     named = []
-    for at in found[:_SHOWN]:
+    for at in found[: _SHOWN + 1]:
         differing = [i for i in at[1:] if label_of(i) != label_of(at[0])][:1]
         labels = ", ".join(f"{_at(rows[i])}: {label_of(i)}" for i in [at[0], *differing])
         named.append(f'"{excerpt(texts[at[0]])}" ({labels})')
     count = "1 text has" if len(found) == 1 else f"{len(found):,} texts have"
-    more = "; ..." * (len(found) > _SHOWN)
+    more = ""
     if len(found) > max(10, _MANY * len(texts)):
-        more += "; several labels a text are for --model.task MultiLabel, one row a text"
-    return f"conflict: {count} different {decision}: {'; '.join(named)}{more}"
+        more = "; several labels a text are for --model.task MultiLabel, one row a text"
+    return f"conflict: {count} different {decision}: {listed(named, _SHOWN, '; ')}{more}"
 
 
 def shared_texts(
@@ -111,14 +113,13 @@ def shared_warning(
         differing: The number of these texts that have another label in the other split.
     """
     one, other = splits
-    named = "; ".join(
+    named = (
         f'"{excerpt(texts[i])}" ({_at(rows[0][i])} of {one}, {_at(rows[1][j])} of {other})'
-        for i, j in places[:_SHOWN]
+        for i, j in places[: _SHOWN + 1]
     )
     count = f"1 {other} text is" if len(places) == 1 else f"{len(places):,} {other} texts are"
     other_label = f", {differing:,} of them with another label" if differing else ""
-    more = "; ..." * (len(places) > _SHOWN)
-    return f"shared: {count} in {one} as well{other_label}: {named}{more}"
+    return f"shared: {count} in {one} as well{other_label}: {listed(named, _SHOWN, '; ')}"
 
 
 def _at(row: int | str) -> str:

@@ -135,6 +135,13 @@ class LabelledText(RowDataModule):
         """The names of the classes in the order of their ids."""
         return list(self.dataset.label_names)
 
+    @property
+    def class_counts(self) -> list[int] | None:
+        """The training rows of each class, (classes,); None if the labels are no classes."""
+        if self.dataset.kind != "class":
+            return None
+        return label_preflight.class_counts(self.dataset)["train"]
+
     def texts_of(self, split: str) -> dict[str, list[str]]:
         """The texts of a split by name, as in its batches. Needs ``setup``."""
         return self._rows[split].columns

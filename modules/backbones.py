@@ -8,6 +8,8 @@ import torch
 from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
 
+WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # the first that a folder has
+
 if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
     from transformers import PreTrainedModel
 
@@ -141,7 +143,7 @@ def weight_files(backbone: str) -> list[Path]:
     file = cached_file(resolve(backbone), "config.json")
     assert file is not None  # cached_file raises where there is none
     folder = Path(file).parent
-    for pattern in ("model*.safetensors*", "pytorch_model*.bin*"):
+    for pattern in WEIGHTS:
         if files := sorted(folder.glob(pattern)):
             return files
     raise ValueError(f"--model.backbone {backbone}: no weights in {folder}")

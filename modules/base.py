@@ -24,6 +24,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         monitor: The validation metric that chooses the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
         origin: The network before the training, in words.
+        read_backbone: The backbone of an export that ``load`` has read, as ``module.json`` has it.
     """
 
     trains: ClassVar[bool] = True
@@ -33,6 +34,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     monitor: str
     mode: Literal["min", "max"]
     origin: str
+    read_backbone: dict[str, Any] | None = None
 
     @property
     def datamodule(self) -> Any:

@@ -53,6 +53,11 @@ def encode(module: Any, texts: Sequence[Text], room: int = 0) -> Rows:
     return Rows(ids, types, truncated, columns, pad_id(tokenizer))
 
 
+def reads_pairs(task: Any) -> bool:
+    """Tell whether a task reads pairs of texts."""
+    return task.pairs or "pair" in getattr(getattr(task, "template", None), "columns", ())
+
+
 def max_tokens(module: Any, tokenizer: Any) -> int:
     """Return the most tokens of a text that the module reads."""
     positions = context_length(module.model) or MOST_TOKENS
@@ -89,8 +94,7 @@ def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
         ):
             wanted = "a pair of texts, as the first one" if pairs else "a text"
             raise ValueError(f"text {place + 1} of {len(texts):,} is not {wanted}: {text!r:.60}")
-    kind = type(task).__name__
-    wants = task.pairs or "pair" in getattr(getattr(task, "template", None), "columns", ())
+    kind, wants = type(task).__name__, reads_pairs(task)
     if wants and not pairs:
         raise ValueError(f"{kind} reads pairs of texts: give tuples of two")
     if pairs and task.label_kind == "none":

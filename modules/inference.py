@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modules import generation
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
+from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.heads import model_inputs
 from modules.text_rows import Rows
 
@@ -23,13 +24,15 @@ class Predictions:
     """The predictions for N texts.
 
     Attributes:
-        values: A label's name, a number, a list of names, or an answer for each text, N.
-        probabilities: The probabilities of the labels, (N, labels) float32; None without labels.
+        values: A label's name, a number, a list of names, a list of words with their tags, or an
+            answer for each text, N.
+        probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
+            (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
     """
 
     values: list[Any]
-    probabilities: np.ndarray | None
+    probabilities: np.ndarray | list[np.ndarray] | None
     truncated: list[bool]
 
 
@@ -45,7 +48,7 @@ def predict(
 
     Args:
         module: A fine-tuned module, or one that answers prompts.
-        texts: N texts.
+        texts: N texts; where words are tagged, texts or lists of words.
         batch_tokens: The most padded tokens of a batch; a longer text has a batch of its own.
         max_new_tokens: The most tokens of a written answer; 256 if not given.
 
@@ -62,6 +65,8 @@ def predict(
         longest = max_tokens(module, tokenizer_of(module))
         tokens = min(NEW_TOKENS, longest // 2) if max_new_tokens is None else max_new_tokens
         return _answers(module, texts, batch_tokens, tokens)
+    if module.task.label_kind == "tags":
+        return _tagged(module, texts, batch_tokens)
     rows = encode(module, texts)
     if fills_masks(module):
         return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
@@ -140,7 +145,7 @@ def labels_of(module: Any) -> list[str]:
 
 
 def values(module: Any, logits: Tensor) -> list[Any]:
-    """Return the prediction of each row of logits, (N, outputs) or (N,).
+    """Return the prediction of each row of logits, (N, outputs), (N,), or (N, T, tags).
 
     Raises:
         ValueError: If a logit is not a number.
@@ -152,6 +157,8 @@ def values(module: Any, logits: Tensor) -> list[Any]:
     names = labels_of(module)
     if module.task.label_kind == "several":
         return [[names[n] for n in row.nonzero()[:, 0].tolist()] for row in logits > 0]
+    if module.task.label_kind == "tags":  # of each token
+        return [[names[n] for n in row] for row in logits.argmax(-1).tolist()]
     return [names[number] for number in logits.argmax(-1).tolist()]
 
 
@@ -173,6 +180,20 @@ def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int)
             for row, answer in zip(chosen, found, strict=True):
                 said[row] = answer
     return Predictions(said, None, rows.truncated)
+
+
+def _tagged(module: Any, texts: Sequence[Any], batch_tokens: int) -> Predictions:
+    words = words_of(texts)
+    rows, places = encode_words(module, words)
+    said: list[Any] = [[] for _ in texts]
+    chances: list[Any] = [None] * len(texts)
+    with _evaluating(module):
+        for chosen in _batches(module.num_input_tokens(rows.lengths), batch_tokens):
+            logits_BTC = module.predict_logits(_batch(module, rows, chosen)).float().cpu()
+            for row, logits_TC in zip(chosen, logits_BTC, strict=True):
+                found = tag_words(labels_of(module), words[row], logits_TC, places[row])
+                said[row], chances[row] = found
+    return Predictions(said, chances, rows.truncated)
 
 
 def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -> list[str]:

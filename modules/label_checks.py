@@ -7,7 +7,12 @@ from torch import Tensor
 
 from modules.tasks.base import Task
 
-_KINDS = {"class": "a class", "number": "a number", "several": "several classes"}
+_KINDS = {
+    "class": "a class",
+    "number": "a number",
+    "several": "several classes",
+    "tags": "a tag for each word",
+}
 
 
 def check_data(task: Task, data: Any) -> None:
@@ -66,11 +71,17 @@ def check_batch(task: Task, batch: Any) -> None:
                 f"{_remedy(task, None)}"
             )
         return
-    if not whole or labels.ndim != 1:
-        raise ValueError(
-            f"--model.task {name}: needs the id of a class for each row, int64 of shape (rows,), "
-            f"and the labels are {_described(labels)}"
+    tags = task.label_kind == "tags"
+    if not whole or labels.ndim != 1 + tags:
+        wanted = (
+            "a tag for each token, -100 where there is none, int64 of shape (rows, tokens)"
+            if tags
+            else "the id of a class for each row, int64 of shape (rows,)"
         )
+        raise ValueError(
+            f"--model.task {name}: needs {wanted}, and the labels are {_described(labels)}"
+        )
+    labels = labels[labels != -100] if tags else labels
     outside = labels[(labels < 0) | (labels >= count)] if count else labels[:0]
     if len(outside):
         found = int(outside[0])

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from datamodules.spelling import listed
+
 BadRows = Literal["stop", "skip"]
 SHOWN = 5  # rows that were left out, and columns, that a line names
 
@@ -110,10 +112,10 @@ class Table:
         name = self.name.rsplit("/", 1)[-1]
         lines = [f"{name}: {note}" for note in self.notes]
         if self.left_out:
-            first = "; ".join(f"row {row}: {reason}" for row, reason in self.left_out[:SHOWN])
-            more = "; ..." * (len(self.left_out) > SHOWN)
+            reasons = (f"row {row}: {reason}" for row, reason in self.left_out)
+            first = listed(reasons, SHOWN, "; ")
             rows = "row was" if len(self.left_out) == 1 else "rows were"
-            lines.append(f"{name}: {len(self.left_out):,} {rows} left out: {first}{more}")
+            lines.append(f"{name}: {len(self.left_out):,} {rows} left out: {first}")
         return lines
 
     def fault(self, message: str, flag: str, index: int | None = None) -> ValueError:

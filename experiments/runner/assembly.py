@@ -6,7 +6,6 @@ from lightning.pytorch.callbacks import (
     Callback,
     Checkpoint,
     GradientAccumulationScheduler,
-    LearningRateMonitor,
     ProgressBar,
     SpikeDetection,
     WeightAveraging,
@@ -32,9 +31,6 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     found = searches.search(line)
     built = line.build()
     model, data = built.model, built.data
-    model.configure_data(data)
-    data.setup("fit")
-    model.check_data(data)
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     run.found, run.notes = found, line.notes
     settings = dict(built.trainer)
@@ -76,13 +72,12 @@ def _check_precision(trainer: RunTrainer, given: Any) -> None:
 
 def _not_replaced(ours: list[Callback], settings: dict[str, Any]) -> list[Callback]:
     """Our callbacks, without those that flags or the user's own callbacks replace."""
-    replaced: tuple[type, ...] = ()
     given = settings["callbacks"]
-    bars = any(isinstance(callback, ProgressBar) for callback in given)
-    if settings["enable_progress_bar"] is False or bars:
-        replaced += (ProgressBar,)
+    replaced: list[type] = [
+        kind for kind in unusable.REPLACEABLE if any(isinstance(c, kind) for c in given)
+    ]
+    if settings["enable_progress_bar"] is False:
+        replaced.append(ProgressBar)
     if settings["enable_checkpointing"] is False:
-        replaced += (Checkpoint,)
-    if any(isinstance(callback, LearningRateMonitor) for callback in given):
-        replaced += (LearningRateMonitor,)
-    return [callback for callback in ours if not isinstance(callback, replaced)]
+        replaced.append(Checkpoint)
+    return [callback for callback in ours if not isinstance(callback, tuple(replaced))]

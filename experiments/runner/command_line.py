@@ -35,6 +35,7 @@ class CommandLine(LightningCLI):
         config: The parsed settings.
         parsed: The settings as plain values, which ``config.yaml`` holds.
         resumed: The folder of the run to resume; None for a new run.
+        trains: Whether the module has something to train.
         notes: Remarks for the first screen.
     """
 
@@ -128,8 +129,8 @@ class CommandLine(LightningCLI):
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
         if reason := lengths.out_of_range(self.config["trainer"]):
             parser.error(reason)
-        trains = getattr(parser.chosen.get("model"), "trains", True)
-        if trains and (reason := lengths.endless(self.config["trainer"])):
+        self.trains = getattr(parser.chosen.get("model"), "trains", True)
+        if self.trains and (reason := lengths.endless(self.config["trainer"])):
             parser.error(reason)
         dumped = parser.dump(self.config, skip_unset=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
@@ -141,10 +142,16 @@ class CommandLine(LightningCLI):
     def build(self) -> Any:
         """The settings, with data module, module and parts of the Trainer as objects.
 
+        The data are read, and module and data fit each other.
+
         Raises:
-            ValueError: If a class refuses its arguments.
+            ValueError: If a class refuses its arguments, or the module the data.
         """
-        return construction.build(self.parser, self.config)
+        built = construction.build(self.parser, self.config)
+        built.model.configure_data(built.data)
+        built.data.setup("fit")
+        built.model.check_data(built.data)
+        return built
 
     def callbacks_of(self, kind: type) -> list[Any]:
         """The parsed callbacks that are of this kind."""

@@ -5,7 +5,7 @@ from typing import Any
 from callbacks import LastCheckpoint
 from experiments.common import signals
 from experiments.common.exits import TimeLimitError
-from experiments.runner import ending, record
+from experiments.runner import ending, predictions, record
 from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
@@ -44,9 +44,10 @@ def train(run: Run) -> None:
         flag = f"--trainer.limit_{model.final_split}_batches"
         notes.append(f"nothing was tested: {flag} is 0")
     if run.best.best_model_score is not None:
-        metrics[model.monitor] = float(run.best.best_model_score)
+        metrics[run.best.monitor] = float(run.best.best_model_score)
         metrics |= run.best.measured
     if trainer.is_global_zero:
+        run.report = predictions.conclude(run)
         export(model, run.folder / "export", record.model_facts(run, metrics))
         made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
         run.outputs["model"] = provenance.write_lineage(run.folder / "export", run.title, made)
@@ -62,7 +63,9 @@ def evaluate(run: Run) -> None:
     if run.model.monitor in shown:  # the first of its kind is the one that chooses
         chosen[run.model.monitor] = shown[run.model.monitor]
     chosen |= {name: value for name, value in shown.items() if name.startswith("val/")}
+    predictions.keep_validation(run, run.trainer)
     if run.trainer.is_global_zero:
+        run.report = predictions.conclude(run)
         run.last.parent.rmdir()
         record.conclude(run, chosen, [])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from datamodules.files import BadRow, ReadOptions, records
+from datamodules.spelling import listed
 
 _USUAL = ("sentence", "text")
 _CHARACTERS = 8_000_000  # of a window's texts
@@ -76,7 +77,7 @@ def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -
         return wanted
     elif wanted.isdecimal() and 0 < int(wanted) <= len(there):
         return there[int(wanted) - 1]
-    shown = ", ".join(f"{name[:40]!r}" for name in there[:20]) + ", ..." * (len(there) > 20)
+    shown = listed((f"{name[:40]!r}" for name in there), 20)
     missing = f"no column {wanted!r}" if wanted else "no column 'text' or 'sentence'"
     lead = f"--{flag} {wanted}" if wanted else f"--{flag}"
     raise ValueError(f"{lead}: {file}: {missing} (there: {shown}): name one of them")

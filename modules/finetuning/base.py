@@ -129,6 +129,7 @@ class FineTuningModule(PretuneModule, abstract=True):
     def setup(self, stage: str) -> None:
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
+            self.task.read_data(data)
         if self.trainer.precision == "bf16-mixed":
             cast_frozen_to_bf16(self.model)
 
@@ -144,8 +145,7 @@ class FineTuningModule(PretuneModule, abstract=True):
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load weights; only what trains can be missing, as the rest comes from the backbone."""
         keys = super().load_state_dict(*args, **kwargs)
-        missing = [name for name in keys.missing_keys if name in self.trainable]
-        return keys._replace(missing_keys=missing)
+        return keys._replace(missing_keys=[n for n in keys.missing_keys if n in self.trainable])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoints.keep_trained(checkpoint, self)
