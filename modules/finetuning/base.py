@@ -39,6 +39,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        optimizer: adamw, or muon for hidden matrices with adamw for all else.
+        betas: AdamW's, of the averages of gradients and of their squares.
     """
 
     default_task = "Classification"
@@ -54,6 +56,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         weight_decay: NonNegativeFloat = 0.01,
         warmup_ratio: ClosedUnitInterval = 0.06,
         schedule: optimization.Schedule = "linear",
+        optimizer: optimization.Optimizer = "adamw",
+        betas: optimization.Betas = (0.9, 0.999),
     ) -> None:
         super().__init__()
         self.task = from_dict(task or Classification())
