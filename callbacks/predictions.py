@@ -1,5 +1,6 @@
 """A table of the worst test predictions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor
 class Predictions(Callback):
     """Logs a table of test predictions, the worst first: confident mistakes, largest errors.
 
-    Rows without a label, as a language model's, get no table.
+    Rows without a label, as a language model's, get no table. Neither do batches without the
+    ``index`` of their rows, modules whose ``test_step`` returns no ``logits``, and data without
+    ``dataset`` and ``label_names``, which hold the texts.
 
     Args:
         rows: Number of rows to show.
@@ -29,7 +32,9 @@ class Predictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if "labels" in batch:
+        if not isinstance(batch, Mapping) or "labels" not in batch:
+            return
+        if "index" in batch and isinstance(outputs, Mapping) and "logits" in outputs:
             parts = (batch["index"], batch["labels"], outputs["logits"].float())
             self._parts.append(tuple(part.cpu() for part in parts))
 
@@ -42,7 +47,9 @@ class Predictions(Callback):
         if not parts:
             return
         index, labels, logits = (torch.cat(column) for column in zip(*parts, strict=True))
-        data = trainer.datamodule
+        data = getattr(trainer, "datamodule", None)
+        if not (hasattr(data, "dataset") and hasattr(data, "label_names")):
+            return
         columns, how_bad, cells = _table(labels, logits, data.label_names)
         split, table = data.dataset.splits[data.dataset.test_split], []
         for at in how_bad.argsort(descending=True)[: self.rows].tolist():

@@ -7,7 +7,8 @@ import numpy as np
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from modules import inference, label_checks
+from datamodules.argument_names import in_arguments
+from modules import data_checks, inference, label_checks
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
@@ -49,16 +50,47 @@ class PretuneModule(Registered, LightningModule, abstract=True):
             ValueError: If they do not fit; the message names the flag to change.
         """
 
+    @in_arguments
     def on_fit_start(self) -> None:
-        if (task := getattr(self, "task", None)) and self.datamodule is not None:
-            label_checks.check_data(task, self.datamodule)
+        self._check_datamodule()
 
+    @in_arguments
+    def on_test_start(self) -> None:
+        self._check_datamodule()
+
+    def _check_datamodule(self) -> None:
+        """Refuse a data module with other labels than the task's, or of another tokenizer."""
+        if (data := self.datamodule) is not None:
+            data_checks.check_tokenizer(self, data)
+            if task := getattr(self, "task", None):
+                label_checks.check_data(task, data)
+
+    @property
+    def batch_keys(self) -> tuple[str, ...]:
+        """The entries that a batch must have."""
+        return self.task.batch_keys
+
+    @in_arguments
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
         batch alone.
         """
+        if not batch_idx:
+            data_checks.check_batch(self, batch, self.batch_keys)
         if (task := getattr(self, "task", None)) and (self.device.type == "cpu" or not batch_idx):
             label_checks.check_batch(task, batch)
+
+    @in_arguments
+    def on_validation_batch_start(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if not batch_idx:
+            data_checks.check_batch(self, batch, self.batch_keys)
+
+    @in_arguments
+    def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        if not batch_idx:
+            data_checks.check_batch(self, batch, self.batch_keys)
 
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""

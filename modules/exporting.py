@@ -10,6 +10,7 @@ import peft
 import safetensors.torch
 from transformers import PreTrainedModel
 
+from datamodules.argument_names import in_arguments
 from datamodules.packaged import load_tokenizer
 from modules import backbones
 from modules.export_readme import Kind, readme
@@ -21,6 +22,7 @@ from modules.tasks import to_dict
 from modules.user_classes import reference
 
 
+@in_arguments
 def export(
     module: FineTuningModule | PretrainingModule, folder: Path, facts: dict[str, Any] | None = None
 ) -> Path:

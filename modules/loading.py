@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from transformers.utils import logging
 
+from datamodules.argument_names import in_arguments
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
 from modules.tasks import from_dict, to_dict
@@ -56,6 +57,7 @@ class Exported(FineTuningModule, abstract=True):
         return adapted
 
 
+@in_arguments
 def load(path: Path | str, device: str | torch.device = "cpu") -> FineTuningModule:
     """Open an export, or a run: its export, or its best checkpoint where it has none.
 

@@ -55,6 +55,7 @@ class PretrainingModule(PretuneModule, abstract=True):
     required_tokens: ClassVar[tuple[str, ...]] = ()  # as the tokenizer names them: mask_token
     add_special_tokens: ClassVar[bool] = True  # rows stand between [CLS] and [SEP]
     row_kind: ClassVar[str | None] = None  # of the corpus's rows; None takes every kind
+    batch_keys = ("input_ids", "attention_mask")
     main_loss: ClassVar[str]  # the name of the loss that perplexity is of
     loss_weights: Mapping[str, float] = MappingProxyType({})  # in the sum; 1 where not named
     monitor, mode = "val/loss", "min"

@@ -26,6 +26,7 @@ class NextSentencePrediction(PretrainingModule):
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
     row_kind = "pairs"
+    batch_keys = ("input_ids", "attention_mask", "boundary", "document_ids")
 
     def __init__(
         self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any

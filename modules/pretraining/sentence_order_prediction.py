@@ -25,6 +25,7 @@ class SentenceOrderPrediction(PretrainingModule):
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
     row_kind = "pairs"
+    batch_keys = ("input_ids", "attention_mask", "boundary")
 
     def __init__(
         self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
