@@ -25,7 +25,7 @@ def as_arguments(message: str) -> str:
 
     ``--model.rank 0: must be above 0`` is ``rank=0: must be above 0``.
     """
-    message = re.sub(r"^--(?:model|data) (?=[A-Z])", "", message)
+    message = re.sub(r"^--(?:model|data|trainer\.callbacks) (?=[A-Z])", "", message)
     return _FLAG.sub(r"\1", _VALUE.sub(r"\1=\2: ", message))
 
 

@@ -45,7 +45,7 @@ class LabelledBatch(TypedDict):
     # (B,) int64 classes, (B,) float32 numbers, or (B, classes) int64, 1 for each of several
     labels: NotRequired[Tensor]
     columns: NotRequired[dict[str, list[str]]]  # B texts each
-    label_smoothing: NotRequired[float]  # in place of the task's own; evaluation has none
+    training: NotRequired[bool]  # False in an evaluation, whose loss has no weights or smoothing
     token_type_ids: NotRequired[Tensor]  # (B, T) int64
 
 

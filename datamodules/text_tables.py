@@ -11,16 +11,26 @@ def columns(cells: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
 
 def padded(cells: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[list[str]]:
     """The cells with spaces, so that each column has one width on a terminal."""
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     rows = []
     for row in cells:
-        spaces = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        spaces = [" " * (most - width(cell)) for cell, most in zip(row, widths, strict=True)]
         pairs = enumerate(zip(row, spaces, strict=True))
         rows.append([space + cell if at in right else cell + space for at, (cell, space) in pairs])
     return rows
 
 
-def _width(text: str) -> int:
+def fitted(text: str, columns: int) -> str:
+    """The beginning of a text on one line, in at most so many columns of a terminal."""
+    line = "".join(c for c in " ".join(text[: 4 * columns].split()) if c.isprintable())
+    if width(line) <= columns:
+        return line
+    while width(line) > columns - 2:
+        line = line[:-1]
+    return f"{line.rstrip()} …"
+
+
+def width(text: str) -> int:
     """The number of columns of a terminal; Chinese characters take two, accents none."""
     if text.isascii():
         return len(text)

@@ -21,19 +21,23 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         trains: Whether ``trainer.fit`` has something to do.
         final_split: The rows of the final evaluation.
         default_task: Name of the task if no other is asked for; None where there is no task.
+        batch_keys: The entries that a batch must have where there is no task, which tells its own.
         links: Flags that follow the data's flags, or the other way round.
         monitor: The validation metric that chooses the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
         origin: The network before the training, in words.
+        read_backbone: The backbone of an export that ``load`` has read, as ``module.json`` has it.
     """
 
     trains: ClassVar[bool] = True
     final_split: ClassVar[Literal["val", "test"]] = "test"
     default_task: ClassVar[str | None] = None
+    batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask")
     links: ClassVar[tuple[Link, ...]] = ()
     monitor: str
     mode: Literal["min", "max"]
     origin: str
+    read_backbone: dict[str, Any] | None = None
 
     @property
     def datamodule(self) -> Any:
@@ -65,18 +69,17 @@ class PretuneModule(Registered, LightningModule, abstract=True):
             if task := getattr(self, "task", None):
                 label_checks.check_data(task, data)
 
-    @property
-    def batch_keys(self) -> tuple[str, ...]:
-        """The entries that a batch must have."""
-        return self.task.batch_keys
+    def _check_first(self, batch: Any, batch_idx: int) -> None:
+        if not batch_idx:
+            reader: Any = getattr(self, "task", None) or self
+            data_checks.check_batch(self, batch, reader)
 
     @in_arguments
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
         batch alone.
         """
-        if not batch_idx:
-            data_checks.check_batch(self, batch, self.batch_keys)
+        self._check_first(batch, batch_idx)
         if (task := getattr(self, "task", None)) and (self.device.type == "cpu" or not batch_idx):
             label_checks.check_batch(task, batch)
 
@@ -84,13 +87,11 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     def on_validation_batch_start(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if not batch_idx:
-            data_checks.check_batch(self, batch, self.batch_keys)
+        self._check_first(batch, batch_idx)
 
     @in_arguments
     def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        if not batch_idx:
-            data_checks.check_batch(self, batch, self.batch_keys)
+        self._check_first(batch, batch_idx)
 
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""

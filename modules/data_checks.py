@@ -1,7 +1,7 @@
 """Whether data were tokenised for the module's model, and whether a batch has what it reads."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -34,21 +34,26 @@ def check_tokenizer(module: Any, data: Any) -> None:
         )
 
 
-def check_batch(module: Any, batch: Any, keys: Iterable[str]) -> None:
+def check_batch(module: Any, batch: Any, reader: Any) -> None:
     """Refuse a batch without the entries that the module reads, or with ids of other models.
+
+    Args:
+        module: The module.
+        batch: The batch.
+        reader: The module's task, or the module where it has none; it names its ``batch_keys``.
 
     Raises:
         ValueError: If it is no mapping, lacks an entry, or a token id is out of the vocabulary.
     """
+    keys, name = reader.batch_keys, type(reader).__name__
     if not isinstance(batch, Mapping):
         raise ValueError(
             f"a batch is a {type(batch).__name__} and has to be a mapping with "
             f"{', '.join(keys)}; {_ASIDE}"
         )
-    reader = type(getattr(module, "task", None) or module).__name__
     if lacking := [key for key in keys if key not in batch]:
         raise ValueError(
-            f"a batch lacks {' and '.join(lacking)}, which {reader} reads: it has "
+            f"a batch lacks {' and '.join(lacking)}, which {name} reads: it has "
             f"{', '.join(map(str, batch))}; {_ASIDE}"
         )
     ids, embeddings = batch.get("input_ids"), None

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import peft
 
+from datamodules import packaged
+from datamodules.spelling import listed
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
 
@@ -46,6 +48,16 @@ full. peft looks for `base` in the working folder. From elsewhere, load `PATH/ba
 it to `PeftModel.from_pretrained(base, "PATH")`.
 """
 
+_REFERENCE = """
+The folder holds what was trained, and names its backbone, {name}. `load` finds that again, from
+{place}, and checks its weights. Where neither can be reached, give a folder with the
+same weights: `load("PATH", backbone="FOLDER")`.
+"""
+_ENCODER_AND_HEAD = """
+`encoder/` holds the encoder with its trained weights, and `head.safetensors` the head, which takes
+the mean of the tokens. transformers has no class for such a head: `pipeline` cannot open it.
+"""
+
 
 def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, base: Path) -> str:
     """Write the README of an export.
@@ -83,12 +95,18 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
     if asked := task.prompt_description():
         rest += f"\nIt was trained to answer `{asked}`.\n"
     if names := labels_of(module):
-        shown = ", ".join(f"`{name}`" for name in names[:20]) + ", ..." * (len(names) > 20)
+        shown = listed((f"`{name}`" for name in names), 20)
         rest += f"\nLabels, in the order of their ids: {shown}.\n"
     if not kind.startswith("own"):
         example = f"({text!r}, 'a moving one')" if paired else repr(text)
         rest += _PRETUNE.format(example=example)
-    if kind != "full":
+    if kind == "own with encoder":
+        rest += _ENCODER_AND_HEAD
+    elif kind == "own" and not base.is_dir():
+        name = module.hparams["backbone"]
+        place = "the package index" if name in packaged.BACKBONES else "the hub"
+        rest += _REFERENCE.format(name=f"`{name}`", place=place)
+    elif kind != "full":
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
     strategy = re.split(r"[.:]", getattr(module, "strategy", type(module).__name__))[-1]

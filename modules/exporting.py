@@ -1,8 +1,10 @@
 """The export of a trained module, for ``transformers``, ``peft`` or ``modules.load`` to open."""
 
+import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ from transformers import PreTrainedModel
 
 from datamodules.argument_names import in_arguments
 from datamodules.packaged import load_tokenizer
-from modules import backbones
+from modules import backbone_reference, backbones
 from modules.export_readme import Kind, readme
 from modules.finetuning.base import FineTuningModule
-from modules.loading import MODULE_FILE, OWN_WEIGHTS, Exported
+from modules.finetuning.targets import head_modules
+from modules.loading import HEAD_WEIGHTS, MODULE_FILE, OWN_WEIGHTS, Exported
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.model_card import save_pretrained
 from modules.tasks import to_dict
@@ -29,11 +32,13 @@ def export(
     """Write model, tokenizer and a README that says how to load them; whole or not at all.
 
     A model that ``transformers`` knows becomes its ordinary folder. A peft adapter goes beside
-    ``base/``: the backbone's config with the task's labels, its tokenizer, and its weights. Modules
-    that neither library knows, such as our adapters and mean-pooled heads, are the trained weights
-    and ``base/``; an encoder whose own weights trained under a mean-pooled head goes into
-    ``encoder/``, too. A pre-trained network gets a model card. ``modules.load`` opens all but the
-    last, by the class and the arguments in ``module.json``.
+    ``base/``: the backbone's config with the task's labels, its tokenizer, and its weights. What
+    neither library knows, such as our adapters and peft's under a mean-pooled head, and what trains
+    a head alone, is the trained weights and ``base/``; where a package or the hub has the backbone,
+    its name and fingerprint stand in place of ``base/``. An encoder whose own weights trained under
+    a mean-pooled head goes into ``encoder/``, beside the head's weights. A pre-trained network gets
+    a model card. ``modules.load`` opens all but the last, by the class and the arguments in
+    ``module.json``.
 
     No file holds an absolute path: the folder may be moved, renamed, copied or zipped. The weights
     in ``base/`` are hard links where the file system has them, and copies elsewhere.
@@ -46,58 +51,105 @@ def export(
     Returns:
         The absolute path of the folder.
     """
+    with whole_folder(folder) as scratch:
+        if isinstance(module, PretrainingModule):
+            save_pretrained(module, scratch, facts or {})
+        else:
+            _write(module, scratch)
+    return Path(folder).absolute()
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a scratch folder that takes the place of ``folder`` at the end, and else is removed."""
     folder = Path(folder).absolute()
     scratch = folder.with_name(f".{folder.name}-making")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        if isinstance(module, PretrainingModule):
-            save_pretrained(module, scratch, facts or {})
-        else:
-            _write(module, scratch)
+        yield scratch
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return folder
+
+
+def write_ordinary(module: FineTuningModule, model: PreTrainedModel, scratch: Path) -> None:
+    """Write a model of transformers with the task's head as the folder that transformers opens.
+
+    No class of transformers takes the mean of the tokens: under a mean-pooled head the encoder goes
+    into ``encoder/``, which ``AutoModel`` opens, and the head's weights beside it.
+
+    Args:
+        module: The module whose task, tokenizer and name are written.
+        model: The model, in fp32.
+        scratch: The folder to write into.
+    """
+    if module.task.pooling == "native":
+        model.save_pretrained(scratch)
+        _describe(module, model, "full", ".", scratch)
+        return
+    encoder: Any = model.base_model
+    inside = {id(parameter) for parameter in encoder.parameters()}
+    head = {n: p.detach() for n, p in model.named_parameters() if id(p) not in inside}
+    safetensors.torch.save_file(head, scratch / HEAD_WEIGHTS)
+    encoder.save_pretrained(scratch / "encoder")
+    load_tokenizer(module.hparams["backbone"]).save_pretrained(scratch / "encoder")
+    _describe(module, model, "own with encoder", "encoder", scratch)
 
 
 def _write(module: FineTuningModule, scratch: Path) -> None:
     module, task = module.in_full_precision(), module.task
     # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
     model = getattr(module, "peft_for_export", lambda: module.model)()
-    backbone = module.hparams["backbone"]
-    tokenizer = load_tokenizer(backbone)
+    adapted = isinstance(model, peft.PeftModel)
+    own = hasattr(module, "own_format") or (adapted and task.pooling != "native")
+    if own or (not adapted and _trains_head_alone(module)):
+        trained = module.trainable
+        weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in trained}
+        safetensors.torch.save_file(weights, scratch / OWN_WEIGHTS)
+        backbone = module.hparams["backbone"]
+        if not (named := backbone_reference.is_published(backbone)):
+            _save_base(backbones.unwrap(module.model), backbone, scratch / "base")
+        _describe(module, model, "own", None if named else "base", scratch)
+    elif adapted:
+        _save_adapter(model, module.hparams["backbone"], scratch)
+        _describe(module, model, "adapter", "base", scratch)
+    else:
+        write_ordinary(module, model, scratch)
+
+
+def _trains_head_alone(module: FineTuningModule) -> bool:
+    heads = head_modules(module.model)
+    return all(any(f".{head}." in f".{n}." for head in heads) for n in module.trainable)
+
+
+def _describe(
+    module: FineTuningModule, model: Any, kind: Kind, inside: str | None, scratch: Path
+) -> None:
+    """Write tokenizer, module.json and README.
+
+    Args:
+        module: The module.
+        model: The model that was written.
+        kind: The format of the folder.
+        inside: The backbone's folder in it; None where ``load`` finds the backbone by its name.
+        scratch: The folder.
+    """
+    task, origin = module.task, module.hparams["backbone"]
+    tokenizer = load_tokenizer(origin)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token  # as it was trained
     if template := getattr(task, "chat_template", None):
         tokenizer.chat_template = template
     tokenizer.save_pretrained(scratch)
-    kind: Kind
-    if task.pooling != "native" or getattr(module, "own_format", False):
-        kind = "own"
-        _save_own(module, scratch)
-        if not isinstance(module.model, peft.PeftModel) and not hasattr(module, "own_format"):
-            kind = "own with encoder"
-            model.base_model.save_pretrained(scratch / "encoder")
-    elif isinstance(model, peft.PeftModel):
-        kind = "adapter"
-        _save_adapter(model, backbone, scratch)
-    else:
-        kind = "full"
-        model.save_pretrained(scratch)
     arguments = {} if isinstance(module, Exported) else dict(module.hparams)
-    arguments |= {"backbone": "." if kind == "full" else "base", "task": to_dict(task)}
+    arguments |= {"backbone": inside or origin, "task": to_dict(task)}
     # What load has read again keeps the name of the strategy that trained it.
     made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
+    known = module.read_backbone or backbone_reference.describe(origin, kind in ("own", "adapter"))
+    made["backbone"] = {**known, "folder": inside}
     (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n")
     (scratch / "README.md").write_text(readme(module, model, kind, tokenizer, scratch / "base"))
-
-
-def _save_own(module: FineTuningModule, scratch: Path) -> None:
-    weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in module.trainable}
-    safetensors.torch.save_file(weights, scratch / OWN_WEIGHTS)
-    base = backbones.unwrap(module.model)
-    _save_base(base, module.hparams["backbone"], scratch / "base")
 
 
 def _save_adapter(model: peft.PeftModel, backbone: str, scratch: Path) -> None:
@@ -114,7 +166,11 @@ def _save_base(model: PreTrainedModel, backbone: str, base: Path) -> None:
     base.mkdir()
     model.config.save_pretrained(base)
     load_tokenizer(backbone).save_pretrained(base)
-    for file in backbones.weight_files(backbone):
+    weights = backbones.weight_files(backbone)
+    # As it is: transformers refuses to write some that it reads.
+    if (generation := weights[0].with_name("generation_config.json")).is_file():
+        shutil.copyfile(generation, base / generation.name)
+    for file in weights:
         target = base / file.name
         try:
             os.link(file.resolve(), target)

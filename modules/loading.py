@@ -11,6 +11,7 @@ import torch
 from transformers.utils import logging
 
 from datamodules.argument_names import in_arguments
+from modules import backbone_reference
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
 from modules.tasks import from_dict, to_dict
@@ -22,6 +23,8 @@ from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
 OWN_WEIGHTS = "trained.safetensors"  # of a module that neither transformers nor peft knows
+HEAD_WEIGHTS = "head.safetensors"  # of a mean-pooled head, beside its encoder
+_BASE = "base"  # a folder of an export with the backbone's weights
 _ADAPTER = "adapter_config.json"
 _CHECKPOINTS = ("best.ckpt", "last.ckpt")
 
@@ -40,14 +43,19 @@ class Exported(FineTuningModule, abstract=True):
         super().__init__(**kwargs)
 
     def adapt(self, model: Any) -> Any:
-        """Put the adapter of the folder on the model, if it holds one.
+        """Put the adapter or the head of the folder on the model, if it holds one.
 
         Raises:
             ValueError: If the folder lacks weights.
         """
         if not (self._place / _ADAPTER).is_file():
-            if model.new_parameters:
-                raise ValueError(f"its weights lack {model.new_parameters[0]}")
+            new = {n: p for n, p in model.named_parameters() if n in model.new_parameters}
+            file = self._place / HEAD_WEIGHTS
+            held = safetensors.torch.load_file(file) if file.is_file() else {}
+            if other := sorted(new.keys() ^ held.keys()):
+                raise ValueError(f"its weights {'lack' if other[0] in new else 'have'} {other[0]}")
+            for name, parameter in new.items():
+                parameter.data.copy_(held[name])
             return model
         adapted = peft.PeftModel.from_pretrained(model, str(self._place))
         held = peft.load_peft_weights(str(self._place), device="cpu")
@@ -58,7 +66,9 @@ class Exported(FineTuningModule, abstract=True):
 
 
 @in_arguments
-def load(path: Path | str, device: str | torch.device = "cpu") -> FineTuningModule:
+def load(
+    path: Path | str, device: str | torch.device = "cpu", backbone: str | None = None
+) -> FineTuningModule:
     """Open an export, or a run: its export, or its best checkpoint where it has none.
 
     A plain folder of transformers with a head for texts, or with a chat template, opens as well.
@@ -66,13 +76,16 @@ def load(path: Path | str, device: str | torch.device = "cpu") -> FineTuningModu
     Args:
         path: The folder.
         device: The device that the module is on.
+        backbone: The folder or name of the backbone that the export was trained on, where it lies
+            neither in the export nor where a package or the hub would have it.
 
     Returns:
         The module in eval mode: ``predict(texts)``, ``predict_proba(texts)``, ``label_names``, and
         all that a module of its class has.
 
     Raises:
-        ValueError: If there is no such folder, it is incomplete, or what it holds gives no answers.
+        ValueError: If there is no such folder, it is incomplete, what it holds gives no answers, or
+            the backbone is another one.
     """
     folder = Path(path).expanduser().absolute()
     if not folder.is_dir():
@@ -80,7 +93,9 @@ def load(path: Path | str, device: str | torch.device = "cpu") -> FineTuningModu
     folder = folder / "export" if (folder / "export").is_dir() else folder
     checkpoints = (folder / "checkpoints" / name for name in _CHECKPOINTS)
     if (folder / MODULE_FILE).is_file():
-        module = _read(folder, lambda: _of_export(folder))
+        module = _read(folder, lambda: _of_export(folder, backbone))
+    elif backbone is not None:
+        raise ValueError(f"{path}: --backbone {backbone}: only an export has another place for it")
     elif checkpoint := next((file for file in checkpoints if file.is_file()), None):
         module = _read(checkpoint, lambda: _of_checkpoint(checkpoint))
     elif (folder / _ADAPTER).is_file():
@@ -122,21 +137,42 @@ class _Refused(ValueError):
     """A folder that is whole, and whose model cannot predict here."""
 
 
-def _of_export(folder: Path) -> FineTuningModule:
+def _of_export(folder: Path, given: str | None) -> FineTuningModule:
     made = json.loads((folder / MODULE_FILE).read_text())
-    arguments = {**made["arguments"], "backbone": str(folder / made["arguments"]["backbone"])}
+    arguments = {**made["arguments"], "backbone": _backbone(folder, made, given)}
     if not (folder / OWN_WEIGHTS).is_file():
-        if made["arguments"]["backbone"] == "base" and not (folder / _ADAPTER).is_file():
+        if made["backbone"]["folder"] == _BASE and not (folder / _ADAPTER).is_file():
             raise ValueError(f"it lacks {_ADAPTER} or {OWN_WEIGHTS}")
         kept = {"backbone": arguments["backbone"], "task": _task(folder, arguments["task"])}
-        return Exported(str(folder), made["module"], **kept)
-    strategy = _strategy(folder, made["module"])
+        module: FineTuningModule = Exported(str(folder), made["module"], **kept)
+    else:
+        module = _of_class(folder, made["module"], arguments)
+    module.read_backbone = made["backbone"]
+    return module
+
+
+def _of_class(folder: Path, name: str, arguments: dict[str, Any]) -> FineTuningModule:
+    """Build a strategy's class, and load the weights that it trained."""
+    strategy = _strategy(folder, name)
     module = strategy(**{**arguments, "task": _task(folder, arguments["task"])})
     keys = module.load_state_dict(safetensors.torch.load_file(folder / OWN_WEIGHTS), strict=False)
     if keys.missing_keys or keys.unexpected_keys:
-        name = (keys.missing_keys + keys.unexpected_keys)[0]
-        raise _Refused(f"{folder} does not fit this version of {made['module']}: {name}")
+        key = (keys.missing_keys + keys.unexpected_keys)[0]
+        raise _Refused(f"{folder} does not fit this version of {name}: {key}")
     return module
+
+
+def _backbone(folder: Path, made: dict[str, Any], given: str | None) -> str:
+    """Return the folder or the name of an export's backbone."""
+    known = made["backbone"]
+    if given is not None and known["folder"] not in (_BASE, None):
+        raise _Refused(f"{folder}: --backbone {given}: the export holds all of its weights itself")
+    if given is None and known["folder"] is not None:
+        return str(folder / known["folder"])
+    try:
+        return backbone_reference.locate(known, str(folder), given)
+    except ValueError as error:
+        raise _Refused(str(error)) from error
 
 
 def _task(folder: Path, stored: dict[str, Any]) -> Any:

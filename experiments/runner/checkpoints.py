@@ -3,7 +3,7 @@
 import errno
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,13 +87,21 @@ class Best(ModelCheckpoint):
     a value that is not a number is worse than any number. If a callback averages the weights, the
     checkpoint holds the averages: they were validated.
 
+    Args:
+        on_better: Is called in every process after a validation that is the best so far.
+
     Attributes:
         measured: All validation metrics of the best checkpoint.
+        place: The ``epoch``, from 1, and ``step`` of the best checkpoint.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, on_better: Callable[[Trainer], None] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.on_better = on_better
         self.measured: dict[str, float] = {}
+        self.place: dict[str, int] = {}
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
         if super().check_monitor_top_k(trainer, current):
@@ -110,7 +118,10 @@ class Best(ModelCheckpoint):
     def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitors: dict) -> None:
         known = trainer.callback_metrics
         self.measured = {name: float(known[name]) for name in known if name.startswith("val/")}
+        self.place = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
         super()._update_best_and_save(current, trainer, monitors)
+        if self.on_better:
+            self.on_better(trainer)
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         # Lightning does not tell WeightAveraging of a checkpoint that holds only weights.
@@ -126,10 +137,11 @@ class Best(ModelCheckpoint):
             callback._swap_models(trainer.lightning_module)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "measured": self.measured}
+        return {**super().state_dict(), "measured": self.measured, "place": self.place}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.measured = state_dict.get("measured", {})
+        self.place = state_dict.get("place", {})
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
 
 

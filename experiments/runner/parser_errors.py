@@ -26,6 +26,8 @@ def worded(
         given: The flags as the user gave them.
         chosen: The classes that were chosen, by their flags without dashes.
     """
+    # What a link between two flags says against their values.
+    message = re.sub(r"^Call to compute_fn of link .* failed: (?=--)", "", message)
     keys = short_flag("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
     keys = re.sub(r"(\.\w+)\1$", r"\1", keys)  # of a class in a union, named twice
     extra = re.search(r"Option '([\w.]+)' is not accepted", message)

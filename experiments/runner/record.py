@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.redaction import redact
-from experiments.runner import profiling
+from experiments.runner import predictions, profiling
 from experiments.runner.run import Run
 from experiments.runner.summary import closing
 from experiments.tracking import artifacts, provenance
@@ -17,9 +17,19 @@ def model_facts(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
     return {
         "data": redact(run.data),
         "metrics": metrics,
+        "report": run.report,
         "tokens": run.throughput.tokens,
         "git_commit": run.commit,
     }
+
+
+def best(run: Run) -> dict[str, Any]:
+    """Metric, value, epoch and step of the validation that chose the weights; empty without one."""
+    keeper = run.best
+    if keeper.best_model_score is None:
+        return {}
+    value = float(keeper.best_model_score)
+    return {"metric": keeper.monitor, "mode": keeper.mode, "value": value, **keeper.place}
 
 
 def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
@@ -32,6 +42,10 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     searches = run.folder / "search.json"
     result = {
         "metrics": metrics,
+        "before": predictions.before(run),
+        "best": best(run),
+        "ended": run.ended,
+        "report": run.report,
         "found": json.loads(searches.read_text()) if searches.is_file() else {},
         "profiles": [
             str(path.relative_to(run.folder) if path.is_relative_to(run.folder) else path)

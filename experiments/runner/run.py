@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from callbacks import (
 from callbacks.throughput import parameter_counts
 from experiments.common import files, signals
 from experiments.common.shell import relative, this_command
-from experiments.runner import run_folder
+from experiments.runner import predictions, run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
 from experiments.runner.summary import by_flag_names, colours, opening
 from experiments.tracking import artifacts, provenance
@@ -44,6 +45,7 @@ class Run:
         ended: The reason for which the training ended; empty before that.
         notes: Remarks for the first screen.
         found: The values that searches before the run have found, by the name of the finder.
+        report: The measures of the predictions by split.
         resume_flags: Further flags that resuming the run needs.
         requeued: A sentence about the scheduler's job that goes on with the run; else empty.
         checkpoint_io: Reads and writes the checkpoints.
@@ -78,6 +80,8 @@ class Run:
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
         self.not_finite = StopOnNaN()
+        self.predictions = Predictions()
+        self.report: dict[str, Any] = {}
         self.best = Best(
             self.last.parent,
             "best",
@@ -86,13 +90,14 @@ class Run:
             save_weights_only=True,
             save_on_train_epoch_end=False,  # with the validation, so that last.ckpt knows of it
             enable_version_counter=False,
+            on_better=partial(predictions.keep_validation, self),
         )
         self.callbacks: list[Callback] = [
             StepSeed(config.seed_everything),
             self.throughput,
             self.mfu,
             self.not_finite,
-            Predictions(),
+            self.predictions,
             LearningRateMonitor("step"),
             Progress(),
             self.best,

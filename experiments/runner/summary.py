@@ -9,6 +9,8 @@ from typing import Any
 
 from callbacks.throughput import parameter_counts
 from datamodules import text_tables
+from experiments.reporting.predicted import screen
+from experiments.reporting.predicted.table import FILE
 
 
 def by_flag_names(parsed: Any) -> Any:
@@ -74,13 +76,26 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
             lines.append((name, f"{value:.4f}"))
+    report = result["report"].get("test", {})
+    lines += [("baseline", said)] if (said := screen.baseline(report)) else []
     seconds, spent = result["seconds"], result["training_seconds"]
     work = "training" if count["trainable"] else "scoring"
     share = 100 * count["trainable"] / count["total"]
     trained = f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"
     untrained = run.model.trains and not run.trainer.global_step
+    first = result["before"].get(run.model.monitor)
+    spoken = (
+        (
+            "before",
+            "" if first is None else f"{first:.4f} {run.model.monitor} before the first step",
+        ),
+        ("best", screen.best(result["best"])),
+        ("ended", run.ended),
+        ("cut", screen.cut(run.data)),
+        ("confused", screen.confused(report)),
+    )
     lines += [
-        *([("ended", run.ended)] if run.ended else []),
+        *((name, said) for name, said in spoken if said),
         *(("found", found(*search)) for search in result["found"].items()),
         *([] if untrained else [("trained", trained)]),
         ("speed", f"{result['tokens_per_second']:,.0f} tokens/s{_of_peak(result['mfu'])}"),
@@ -88,6 +103,9 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         ("memory", f"{result['peak_memory_bytes'] / 2**30:.2f} GiB at the peak"),
     ]
     table = textwrap.indent(text_tables.columns(lines), "  ")
+    if by_class := screen.classes(report):
+        table += "\n\n" + textwrap.indent(by_class, "  ")
+    notes += [note for note in run.datamodule.notes() if "left out" in note]
     if run.data["test_split"] != "test" and any(name.startswith("test/") for name in metrics):
         notes.append(
             "no labelled test rows: test/* is measured on the validation rows, as usual on GLUE"
@@ -96,6 +114,8 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
+    made += f", {FILE}" * bool(result["report"])
+    made += ", confusion.png" * (report.get("kind") == "class")
     made += "".join(f", {name}" for name in result["profiles"])
     files = f"done   {run.shown} (result.json, config.yaml{made})"
     return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])

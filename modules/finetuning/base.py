@@ -14,7 +14,7 @@ from datamodules.batches import LabelledBatch
 from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
-from modules.finetuning import checkpoints
+from modules.finetuning import checkpoints, checks
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
@@ -64,7 +64,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         settings = {**self.hparams, "backbone": backbone, "task": to_dict(self.task)}
         self.hparams.update(to_builtin(settings))
         # from_pretrained hands out models in eval mode, that is with dropout off.
-        self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
+        self.model = checks.adapted(self, backbone, backbone_dropout).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
         # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
         # it for a while, which changes nothing here.
@@ -72,6 +72,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
+        checks.check(self)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         """Add parameters to the model, and set which of them train. Every strategy overrides it."""
@@ -126,8 +127,11 @@ class FineTuningModule(PretuneModule, abstract=True):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
+        if stage == "fit":
+            checks.say_what_is_new(self)
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
+            self.task.read_data(data)
         if self.trainer.precision == "bf16-mixed":
             cast_frozen_to_bf16(self.model)
 
@@ -143,8 +147,7 @@ class FineTuningModule(PretuneModule, abstract=True):
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load weights; only what trains can be missing, as the rest comes from the backbone."""
         keys = super().load_state_dict(*args, **kwargs)
-        missing = [name for name in keys.missing_keys if name in self.trainable]
-        return keys._replace(missing_keys=missing)
+        return keys._replace(missing_keys=[n for n in keys.missing_keys if n in self.trainable])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoints.keep_trained(checkpoint, self)

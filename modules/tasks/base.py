@@ -11,7 +11,7 @@ from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
 Lengths = TypeVar("Lengths", np.ndarray, Tensor)  # (rows,)
-LabelKind = Literal["class", "number", "several", "none"]
+LabelKind = Literal["class", "number", "several", "tags", "none"]
 
 
 # A TypedDict of datamodules/batches.py.
@@ -27,7 +27,8 @@ class Task(Registered, Generic[Batch], abstract=True):
         peft_type: Its task type in peft.
         monitor: The validation metric that picks the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
-        label_kind: The label of a row of the data: a class, a number, several names, or none.
+        label_kind: The label of a row of the data: a class, a number, several names, a tag for each
+            word, or none.
         pairs: Whether a row has two texts.
         batch_keys: The entries that a batch must have.
         head: The new head; a task without one overrides the methods that read it.
@@ -83,6 +84,9 @@ class Task(Registered, Generic[Batch], abstract=True):
                 f"--model.task {type(self).__name__}: the data has one text a row; name the second "
                 f"with --data.pair_column"
             )
+
+    def read_data(self, data: Any) -> None:
+        """Take from the data module what the loss needs, such as counts; nothing by default."""
 
     def num_input_tokens(self, lengths: Lengths) -> Lengths:
         """Return the tokens that the model reads for rows of these lengths."""

@@ -2,13 +2,14 @@
 
 from typing import Any, Literal
 
-from jsonargparse.typing import ClosedUnitInterval, PositiveInt
-from torch import Tensor, nn
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveInt
+from torch import Tensor
 from torchmetrics import Accuracy, F1Score, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from modules.tasks import heads
 from modules.tasks.base import Task
+from modules.tasks.class_loss import ClassLoss, ClassWeights
 
 
 class Classification(Task[LabelledBatch]):
@@ -22,6 +23,10 @@ class Classification(Task[LabelledBatch]):
         dropout: Dropout rate before the classifier; the architecture's own if not given.
         label_smoothing: Share of the target spread over all classes in training
             (Szegedy et al. 2016).
+        class_weights: Weight of a row by its class in training: none, balanced (rare classes count
+            more), or a number for each name.
+        focal_gamma: Focus of training on rows with a low probability (Lin et al. 2017); 2 is
+            usual, 0 is none.
     """
 
     monitor, mode = "val/accuracy", "max"
@@ -33,21 +38,26 @@ class Classification(Task[LabelledBatch]):
         pooling: heads.Pooling = "native",
         dropout: ClosedUnitInterval | None = None,
         label_smoothing: ClosedUnitInterval = 0.0,
+        class_weights: ClassWeights = "none",
+        focal_gamma: NonNegativeFloat = 0.0,
     ) -> None:
-        self.labels, self.label_smoothing = heads.class_names(labels, num_classes), label_smoothing
+        self.labels = heads.class_names(labels, num_classes)
+        self.class_loss = ClassLoss(self.labels, class_weights, label_smoothing, focal_gamma)
         self.pooling = pooling
         self.head = heads.Head(self.labels, pooling, dropout)
 
     def arguments(self) -> dict[str, Any]:
-        return super().arguments() | {"label_smoothing": self.label_smoothing}
+        return super().arguments() | self.class_loss.arguments()
+
+    def read_data(self, data: Any) -> None:
+        self.class_loss.read_data(data)
 
     def prepare(self, batch: LabelledBatch, training: bool) -> LabelledBatch:
-        """Return the batch; that of an evaluation has no label smoothing."""
-        return batch if training or not self.label_smoothing else {**batch, "label_smoothing": 0.0}
+        """Return the batch; the loss of an evaluation is the plain cross-entropy."""
+        return batch if training else {**batch, "training": False}
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
-        share = batch.get("label_smoothing", self.label_smoothing)
-        return nn.functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=share)
+        return self.class_loss(logits, batch["labels"], batch.get("training", True))
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}

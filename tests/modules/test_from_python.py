@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
 import modules
-from datamodules import TextFiles, argument_names
+from datamodules import argument_names
 from modules import Classification, FullFineTuning, LanguageModeling, LoRA, Regression, ZeroShot
 from modules.exporting import export
 from tests import tiny
@@ -106,12 +106,11 @@ def test_data_and_module_that_agree_by_other_names(bert, reviews, tmp_path):
         (lambda bert, path: LoRA(backbone=bert, task=Classification(["one"])), "task.labels: "),
         (lambda bert, path: LoRA(backbone="no/such"), "backbone=no/such: "),
         (lambda bert, path: ZeroShot(backbone=bert, task=Regression()), "task=Regression: "),
-        (lambda bert, path: tiny.read(path / "nix.csv", bert), "source="),
-        (lambda bert, path: TextFiles(source=path, tokenizer="no/such").prepare_data(), ""),
+        (lambda bert, path: tiny.read(path / "nix.csv", bert), "source: "),
     ],
 )
 def test_messages_speak_of_arguments(bert, tmp_path, call, message):
-    with pytest.raises(ValueError, match=f"^{message}") as error:
+    with pytest.raises((ValueError, OSError), match=f"^{message}") as error:
         call(bert, tmp_path)
     assert "--" not in str(error.value)
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments.reporting.predicted import table as predicted
 from tests.experiments.running import result
 
 WORDS = "good bad film plot cast".split()
@@ -41,7 +42,26 @@ def rows(folder):
 def test_every_task_by_flag(words, metric, rows, experiment):
     ended = experiment(*rows, "--model.task", *words.split())
     assert ended.code == 0, ended.err
-    assert f"test/{metric}" in result(ended.run)["metrics"]
+    found = result(ended.run)
+    assert f"test/{metric}" in found["metrics"]
+    kept = ended.run / "predictions.parquet"
+    if words == "LanguageModeling":
+        assert not kept.exists() and found["report"] == {}
+        return
+    splits = predicted.read(kept)
+    assert {name: len(one) for name, one in splits.items()} == {
+        name: found["data"]["rows"][name] for name in ("validation", "test")
+    }
+    for split, lead in (("test", "test"), ("validation", "val")):
+        measured = found["report"][split]
+        for name in measured.keys() & {"accuracy", "exact_match", "mse"}:
+            shown = found["metrics"][f"{lead}/{name}"]
+            assert measured[name] == pytest.approx(shown, rel=1e-5), (split, name)
+        mean = float(splits[split].loss.mean())
+        assert mean == pytest.approx(found["metrics"][f"{lead}/loss"], rel=1e-5)
+    lines = [json.loads(line) for line in open(rows[1])]
+    for row, text in zip(splits["test"].rows, splits["test"].texts, strict=True):
+        assert lines[row - 1]["text"] == text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The predictions of a run: its file, its measures, and how they are shown."""

@@ -1,0 +1,76 @@
+"""Keeps the predictions of a run in its folder, and measures them for its record."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import Trainer
+
+from experiments.common import files
+from experiments.reporting.predicted import measures, pictures, table
+from experiments.reporting.predicted.table import Predicted
+
+CONFUSION = "confusion.png"
+
+if TYPE_CHECKING:
+    from experiments.runner.run import Run
+
+
+def of_best(run: "Run") -> Path:
+    """The file of the predictions of the best weights so far, which a resumed run goes on with."""
+    return run.last.with_name("validation.parquet")
+
+
+def keep_validation(run: "Run", trainer: Trainer) -> None:
+    """Keeps the predictions of the validation that has just ended; every process must call it."""
+    columns = run.predictions.validation(trainer)
+    if columns is not None and trainer.is_global_zero and _texts(run) is not None:
+        table.write(of_best(run), {"validation": _joined(run, columns, "validation")})
+
+
+def keep_before(run: "Run", metrics: dict[str, float]) -> None:
+    """Keeps the metrics of the validation before the first step, also for a resumed run."""
+    if run.trainer.is_global_zero:
+        files.write_json(_before(run), metrics)
+
+
+def before(run: "Run") -> dict[str, float]:
+    """The metrics of the validation before the first step; empty without one."""
+    file = _before(run)
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _before(run: "Run") -> Path:
+    return run.last.with_name("before.json")
+
+
+def conclude(run: "Run") -> dict[str, Any]:
+    """Writes the predictions of validation and test as one file; returns their measures by split.
+
+    Both are those of the weights that the run ends with. A run whose rows have no labels of their
+    own has neither.
+    """
+    found: dict[str, Predicted] = {}
+    kept = of_best(run)
+    if kept.is_file():
+        found |= table.read(kept)
+    if run.predictions.test is not None and (dataset := _texts(run)) is not None:
+        found["test"] = _joined(run, run.predictions.test, dataset.test_split)
+    if found:
+        table.write(run.folder / table.FILE, found)
+    kept.unlink(missing_ok=True)
+    tested = found.get("test")
+    if tested is not None and tested.kind == "class" and len(tested):
+        pictures.confusion(tested, run.folder / CONFUSION)
+    labels = found and _texts(run).splits["train"].labels
+    return {split: measures.measures(one, labels) for split, one in found.items()}
+
+
+def _texts(run: "Run") -> Any:
+    """The texts and labels of the run; None of a data module of another kind."""
+    return getattr(run.datamodule, "dataset", None)
+
+
+def _joined(run: "Run", columns: dict[str, Any], split: str) -> Predicted:
+    dataset, names = _texts(run), list(getattr(run.model.task, "labels", None) or [])
+    return table.of_columns(columns, run.model.task.label_kind, names, dataset.splits[split])

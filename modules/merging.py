@@ -1,0 +1,149 @@
+"""The merge of what was trained into the weights of the backbone: an ordinary model."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from peft.utils.other import ModulesToSaveWrapper
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from modules.encoding import Text, encode, reads_pairs
+from modules.exporting import whole_folder, write_ordinary
+from modules.finetuning.base import FineTuningModule
+from modules.loading import load
+
+_PROBES = ("a first text", "and another text, which is longer than the first", "a")
+_NOT_MERGED = (NotImplementedError, ValueError, RuntimeError, AttributeError)  # by peft
+_CURE = "the export with the adapter is the one that travels, and modules.load opens it"
+_TOLERANCE = 1e-3  # of the largest logit: rounding is a hundred times less, a wrong merge more
+
+
+def obstacle(module: FineTuningModule) -> str:
+    """Return the reason for which a module cannot be merged, and what to do; empty if it can."""
+    name = getattr(module, "strategy", "") or type(module).__name__
+    if hasattr(module, "own_format"):
+        return f"{name} adds layers, for which no model of transformers has a place; {_CURE}"
+    model = module.model
+    if not isinstance(model, peft.PeftModel):
+        return ""
+    if reason := refused(model.active_peft_config):
+        return f"{name}: {reason}"
+    tuner: Any = model.base_model
+    try:
+        tuner._check_merge_allowed()
+    except _NOT_MERGED as error:
+        return _not_merged(model, error)
+    return ""
+
+
+def refused(config: peft.PeftConfig) -> str:
+    """Return the reason for which a kind of adapter cannot be merged; empty if it may be."""
+    if not config.is_prompt_learning:
+        return ""
+    return f"a trained prompt stands before the text, and is no weight of the model; {_CURE}"
+
+
+def is_ordinary(module: FineTuningModule) -> bool:
+    """Tell whether the module's model is one of transformers, into which nothing is merged."""
+    return not isinstance(module.model, peft.PeftModel) and not hasattr(module, "own_format")
+
+
+def merge(module: FineTuningModule, folder: Path) -> Path:
+    """Write a module as an ordinary folder of transformers; whole or not at all.
+
+    The weights are fp32, whatever type the backbone's files have: the sum of backbone and update is
+    computed in it, and a smaller type would round much of the update away. Without an update, as
+    after full fine-tuning, the folder is that of ``export``. Under a mean-pooled head, for which
+    transformers has no class, the merged encoder is in ``encoder/``, with the head's weights beside
+    it: ``modules.load`` opens it, and ``pipeline`` does not.
+
+    The logits of what was written are compared with the module's own before the folder gets its
+    name.
+
+    Args:
+        module: A fine-tuned module; it stays as it is.
+        folder: The folder to write; an older one of this name is replaced.
+
+    Returns:
+        The absolute path of the folder.
+
+    Raises:
+        ValueError: If the module cannot be merged.
+    """
+    if reason := obstacle(module):
+        raise ValueError(reason)
+    module = module.in_full_precision()
+    training = module.training
+    module.eval()
+    try:
+        wanted = _logits(module)
+        with whole_folder(folder) as scratch:
+            write_ordinary(module, _merged(module), scratch)
+            check_close(_logits(load(scratch, module.device)), wanted, type(module).__name__)
+    finally:
+        module.train(training)
+    return Path(folder).absolute()
+
+
+def merged_peft(model: peft.PeftModel) -> PreTrainedModel:
+    """Return the model of transformers with the update in its weights; the peft model is used up.
+
+    Raises:
+        ValueError: If peft does not merge this kind of adapter.
+    """
+    # peft unwraps such a head only if it is a single layer with a weight, unlike RoBERTa's.
+    for name, part in list(model.named_modules()):
+        if isinstance(part, ModulesToSaveWrapper):
+            parent, _, last = name.rpartition(".")
+            trained = part.modules_to_save[str(part.active_adapter)]
+            setattr(model.get_submodule(parent), last, trained)
+    tuner: Any = model.base_model
+    try:
+        return tuner.merge_and_unload(safe_merge=True)
+    except _NOT_MERGED as error:
+        raise ValueError(_not_merged(model, error)) from error
+
+
+def check_close(found: Tensor, wanted: Tensor, kind: str) -> None:
+    """Refuse merged logits that differ from those of the model as trained.
+
+    Raises:
+        ValueError: If they differ by more than rounding.
+    """
+    off, most = float((found - wanted).abs().max()), max(1.0, float(wanted.abs().max()))
+    if not off <= _TOLERANCE * most:  # NaN is not
+        raise ValueError(
+            f"the merged model's logits differ by {off:.2g} from those of {kind}, which so does "
+            f"more than change weights; {_CURE}"
+        )
+
+
+def _merged(module: FineTuningModule) -> PreTrainedModel:
+    model = getattr(module, "peft_for_export", lambda: module.model)()
+    if not isinstance(model, peft.PeftModel):
+        return model
+    return merged_peft(copy.deepcopy(model) if model is module.model else model)
+
+
+def _not_merged(model: peft.PeftModel, error: Exception) -> str:
+    kind = type(model.active_peft_config).__name__
+    reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+    return f"peft does not merge {kind} ({reason or type(error).__name__}); {_CURE}"
+
+
+@torch.inference_mode()
+def _logits(module: Any) -> Tensor:
+    """Return the logits of a few texts, of every token where the task has no label for a text."""
+    pairs = [(text, _PROBES[0]) for text in _PROBES]
+    texts: list[Text] = [*(pairs if reads_pairs(module.task) else _PROBES)]
+    rows = encode(module, texts)
+    batch = rows.batch(list(range(len(texts))))
+    on_device = {n: v.to(module.device) if isinstance(v, Tensor) else v for n, v in batch.items()}
+    if module.task.label_kind not in ("none", "tags"):
+        return module.predict_logits(on_device).float()
+    names = ("input_ids", "attention_mask")
+    held = module.model(**{name: on_device[name] for name in names}).logits.float()
+    return held[on_device["attention_mask"].bool()]  # what padding gives is nobody's
