@@ -6,6 +6,7 @@ from typing import Any, Literal
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
 from datamodules import sources
+from datamodules.argument_names import in_arguments
 from datamodules.augmentation import augment_dataset
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
@@ -150,6 +151,7 @@ class LabelledText(RowDataModule):
         """The texts of a split by name, as in its batches. Needs ``setup``."""
         return self._rows[split].columns
 
+    @in_arguments
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process tokenises while the others wait."""
         for split in self.dataset.splits:

@@ -12,6 +12,7 @@ import peft
 import safetensors.torch
 from transformers import PreTrainedModel
 
+from datamodules.argument_names import in_arguments
 from datamodules.packaged import load_tokenizer
 from modules import backbone_reference, backbones
 from modules.export_readme import Kind, readme
@@ -24,6 +25,7 @@ from modules.tasks import to_dict
 from modules.user_classes import reference
 
 
+@in_arguments
 def export(
     module: FineTuningModule | PretrainingModule, folder: Path, facts: dict[str, Any] | None = None
 ) -> Path:

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from transformers.utils import logging
 
+from datamodules.argument_names import in_arguments
 from modules import backbone_reference
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
@@ -65,6 +66,7 @@ class Exported(FineTuningModule, abstract=True):
         return adapted
 
 
+@in_arguments
 def load(
     path: Path | str, device: str | torch.device = "cpu", backbone: str | None = None
 ) -> FineTuningModule:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+from datamodules import argument_names
 from experiments.common import distributed, notices, pipes, signals
 from experiments.common.redaction import redact
 from experiments.common.storage import storage_error
@@ -32,6 +33,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     to ``run`` of the yielded object: it is then closed with its state, and the last line tells how
     to resume it.
     """
+    argument_names.on_command_line()
     with signals.handled() as handled:
         state = SimpleNamespace(run=None, signals=handled.received)
         notices.show_as_notes()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
-from modules import optimization
+from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.finetuning import checkpoints, checks
@@ -32,7 +32,8 @@ class FineTuningModule(PretuneModule, abstract=True):
     which spares their conversion at every step; what trains stays fp32.
 
     Args:
-        backbone: Pretrained model: minilm | smollm2 (bundled), a hub id, or a folder.
+        backbone: Pretrained model: minilm | smollm2 (bundled), a hub id, or a folder. In Python
+            also a network of transformers with its tokenizer, as a pair: a copy of it trains.
         task: Head, loss and metrics.
         backbone_dropout: Dropout rate, in place of the architecture's own.
         learning_rate: Highest learning rate of the schedule.
@@ -60,10 +61,12 @@ class FineTuningModule(PretuneModule, abstract=True):
         betas: optimization.Betas = (0.9, 0.999),
     ) -> None:
         super().__init__()
+        given, backbone = backbone, given_network.folder_of(backbone)
         self.task = from_dict(task or Classification())
         self.monitor, self.mode, self.origin = self.task.monitor, self.task.mode, backbone
-        self.save_hyperparameters(ignore=["task"])
-        self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
+        self.save_hyperparameters(ignore=["task", *["backbone"] * (given is not backbone)])
+        settings = {**self.hparams, "backbone": backbone, "task": to_dict(self.task)}
+        self.hparams.update(to_builtin(settings))
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = checks.adapted(self, backbone, backbone_dropout).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
