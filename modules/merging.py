@@ -68,15 +68,15 @@ def merge(module: FineTuningModule, folder: Path) -> Path:
     module.eval()
     try:
         with whole_folder(folder) as scratch:
-            write_ordinary(module, _merged(module), scratch)
+            write_ordinary(module, merged(module), scratch)
             _check_same(module, scratch)
     finally:
         module.train(training)
     return Path(folder).absolute()
 
 
-def _merged(module: FineTuningModule) -> PreTrainedModel:
-    """Return the model of transformers with the update in its weights."""
+def merged(module: FineTuningModule) -> PreTrainedModel:
+    """Return the model of transformers with the update in its weights, beside the module."""
     model = getattr(module, "peft_for_export", lambda: module.model)()
     if not isinstance(model, peft.PeftModel):
         return model

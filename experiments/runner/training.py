@@ -6,6 +6,7 @@ from callbacks import LastCheckpoint
 from experiments.common import signals
 from experiments.common.exits import TimeLimitError
 from experiments.runner import ending, predictions, record
+from experiments.runner.card_facts import card_facts
 from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
@@ -48,7 +49,7 @@ def train(run: Run) -> None:
         metrics |= run.best.measured
     if trainer.is_global_zero:
         run.report = predictions.conclude(run)
-        export(model, run.folder / "export", record.model_facts(run, metrics))
+        export(model, run.folder / "export", card_facts(run, metrics))
         made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
         run.outputs["model"] = provenance.write_lineage(run.folder / "export", run.title, made)
         record.conclude(run, metrics, notes)

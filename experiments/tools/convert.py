@@ -35,7 +35,8 @@ def main() -> None:
         try:
             place, difference = convert(asked)
         except DifferenceError as error:
-            sys.exit(f"{command_name()}: {error}: nothing was kept")
+            print(f"{command_name()}: {error}; nothing was kept", file=sys.stderr)
+            sys.exit(1)
         print(f"greatest difference of a logit: {difference}")
         print(relative(place))
 
