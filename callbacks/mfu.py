@@ -1,5 +1,6 @@
 """Model FLOPs utilisation (MFU): the share of a device's arithmetic that a run uses."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,30 +10,40 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from callbacks.throughput import num_batch_tokens
 
-# Dense bf16 and fp16 with fp32 sums, in TFLOP/s, from NVIDIA's data sheets; the first name that
-# the device's name holds counts.
+# Dense bf16 and fp16 with fp32 sums, in TFLOP/s, from NVIDIA's data sheets. The name is the
+# device's whole name but for the maker, the memory and the connector.
 PEAKS = {
     "B200": 2250,
-    "H200 NVL": 835,
     "H200": 989,
-    "H100 PCIe": 756,
-    "H100 NVL": 835,
+    "H200 NVL": 835,
+    "GH200": 989,
     "H100": 989,
+    "H100 PCIE": 756,
+    "H100 NVL": 835,
     "A100": 312,
     "L40S": 362,
+    "L40": 181,
     "L4": 121,
     "A10": 125,
     "RTX 4090": 165,
     "RTX 3090": 71,
 }
+_NO_VARIANT = r"NVIDIA|GEFORCE|SXM\d*|PCIE|\d+GB|HBM3E?"
 
 
 def peak_flops(device: torch.device, precision: str) -> float | None:
-    """Return the FLOP/s of a device at a Trainer's precision; None where they are not known."""
+    """Return the FLOP/s of a device at a Trainer's precision; None where they are not known.
+
+    A part of a GPU (MIG), and a variant such as a laptop's, are not known.
+    """
     if device.type != "cuda" or not precision.startswith(("bf16", "16")):
         return None
-    name = torch.cuda.get_device_name(device)
-    return next((1e12 * peak for part, peak in PEAKS.items() if part in name), None)
+    words = re.split(r"[\s-]+", torch.cuda.get_device_name(device).upper())
+    # An H100 with a PCIe connector has fewer cores; other devices are the same with each connector.
+    pcie = ["PCIE"] if "H100" in words and "PCIE" in words else []
+    kept = [word for word in words if not re.fullmatch(_NO_VARIANT, word)]
+    peak = PEAKS.get(" ".join(kept + pcie))
+    return None if peak is None else 1e12 * peak
 
 
 class MFUMonitor(Callback):

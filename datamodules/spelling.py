@@ -1,7 +1,9 @@
-"""Suggests what a mistyped name was meant to be, for every error message alike."""
+"""Names in messages: the one that a mistyped name was meant to be, and lists that are cut."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
+from typing import Any
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
@@ -15,3 +17,9 @@ def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The suggestion that ends an error message; empty if no known name is near."""
     near = nearest(word, known, cutoff)
     return f"; did you mean {near}?" if near else ""
+
+
+def listed(names: Iterable[Any], most: int = 8, joint: str = ", ") -> str:
+    """The first names in one line, with dots if there are more."""
+    words = [str(name) for name in islice(names, most + 1)]
+    return joint.join([*words[:most], *["..."] * (len(words) > most)])

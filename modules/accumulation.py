@@ -1,7 +1,5 @@
 """Gradients of several batches, on one device or several, equal to that of one large batch."""
 
-from typing import Any
-
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -34,10 +32,5 @@ class TokenWeightedAccumulation:
         total = trainer.strategy.reduce(total, reduce_op="sum")
         self.total = 0
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
-        torch._foreach_mul_(gradients, averaged_over / total)
-
-
-def num_targets(example: dict[str, Any]) -> Tensor | int:
-    """Count the tokens that an objective's example asks for: its mean loss is over them."""
-    targets = example.get("masked", example).get("targets")
-    return example["attention_mask"].sum() if targets is None else len(targets)
+        # A step without any target has gradients of 0, and 0 targets to divide them by.
+        torch._foreach_mul_(gradients, averaged_over / total.clamp(min=1))

@@ -1,11 +1,13 @@
 """The README of an export: lines that open it, and what the folder holds."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 import peft
 
 from datamodules import packaged
+from datamodules.spelling import listed
 from modules import card
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
@@ -103,7 +105,7 @@ def readme(
     if asked := task.prompt_description():
         rest += f"\nIt was trained to answer {card.code(asked)}.\n"
     if names := labels_of(module):
-        shown = ", ".join(map(card.code, names[:20])) + ", ..." * (len(names) > 20)
+        shown = listed(map(card.code, names), 20)
         rest += f"\nLabels, in the order of their ids: {shown}.\n"
     if not kind.startswith("own"):
         example = f"({text!r}, 'a moving one')" if paired else repr(text)
@@ -117,7 +119,7 @@ def readme(
     elif kind != "full":
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
-    strategy = getattr(module, "strategy", type(module).__name__)
+    strategy = re.split(r"[.:]", getattr(module, "strategy", type(module).__name__))[-1]
     title = f"{strategy}: {type(task).__name__}"
     began = _began_from(module)
     rest += card.results(facts) + card.data(facts)

@@ -1,11 +1,17 @@
 """Greedy answers of a decoder to batches of prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from datamodules.packaged import pad_id
+
+_KEPT = ("bos_token_id", "decoder_start_token_id", "cache_implementation")
+# What changes no text, or is always said by an argument.
+_NO_CHOICE = ("eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache")
+_NO_CHOICE += ("transformers_version",)
 
 
 @torch.no_grad()
@@ -17,6 +23,9 @@ def generate(
     batch_size: int = 16,
 ) -> list[str]:
     """Answer each prompt by greedy decoding.
+
+    What the model's own generation config asks for, such as sampling or a repetition penalty, is
+    set aside.
 
     Args:
         model: A decoder of transformers, with or without a peft model around it.
@@ -35,19 +44,56 @@ def generate(
         longest = max(len(prompts[number]) for number in part)
         rows = [[pad] * (longest - len(prompts[n])) + list(prompts[n]) for n in part]
         mask = [[0] * (longest - len(prompts[n])) + [1] * len(prompts[n]) for n in part]
-        ids_BT = model.generate(
-            input_ids=torch.tensor(rows, device=device),
-            attention_mask=torch.tensor(mask, device=device),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=stop_token_ids(tokenizer),
-            pad_token_id=pad,
-        )
+        with generation_defaults_set_aside(model):
+            ids_BT = model.generate(
+                input_ids=torch.tensor(rows, device=device),
+                attention_mask=torch.tensor(mask, device=device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=stop_token_ids(tokenizer),
+                pad_token_id=pad,
+            )
         texts = tokenizer.batch_decode(ids_BT[:, longest:], skip_special_tokens=True)
         for number, text in zip(part, texts, strict=True):
             answers[number] = text.strip()
     return answers
+
+
+@contextmanager
+def generation_defaults_set_aside(model: Any) -> Iterator[None]:
+    """Let ``generate`` obey its arguments alone: no sampling, penalty or ban that a model brings.
+
+    Args:
+        model: A decoder of transformers, with or without a peft model around it.
+    """
+    from transformers import GenerationConfig
+
+    owners = _with_generation_config(model)
+    kept = [owner.generation_config for owner in owners]
+    for owner, own in zip(owners, kept, strict=True):
+        values = {name: getattr(own, name, None) for name in _KEPT}
+        owner.generation_config = GenerationConfig(**values)
+    try:
+        yield
+    finally:
+        for owner, own in zip(owners, kept, strict=True):
+            owner.generation_config = own
+
+
+def generation_defaults(model: Any) -> dict[str, Any]:
+    """Return what a model's generation config asks for beyond its special tokens, by name."""
+    found = {}
+    for owner in _with_generation_config(model):
+        asked = owner.generation_config.to_diff_dict()
+        for name in asked.keys() - {*_KEPT, *_NO_CHOICE}:
+            if asked[name] not in (None, False) and name[0] != "_":
+                found[name] = asked[name]
+    return dict(sorted(found.items()))
+
+
+def _with_generation_config(model: Any) -> list[Any]:
+    return [part for part in model.modules() if "generation_config" in vars(part)]
 
 
 def stop_token_ids(tokenizer: Any) -> list[int]:

@@ -1,7 +1,6 @@
 """Predictions of a module for texts: labels by name, numbers, or written answers."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,9 @@ from torch import Tensor
 
 from modules import generation
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
-from modules.text_rows import Rows
+from modules.tagged_inference import encode_words, tag_words, words_of
+from modules.tasks.heads import model_inputs
+from modules.text_rows import Rows, batch_of, evaluating, token_batches
 
 BATCH_TOKENS = 2048
 NEW_TOKENS = 256  # or half of what the model reads, if that is less
@@ -22,13 +23,15 @@ class Predictions:
     """The predictions for N texts.
 
     Attributes:
-        values: A label's name, a number, a list of names, or an answer for each text, N.
-        probabilities: The probabilities of the labels, (N, labels) float32; None without labels.
+        values: A label's name, a number, a list of names, a list of words with their tags, or an
+            answer for each text, N.
+        probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
+            (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
     """
 
     values: list[Any]
-    probabilities: np.ndarray | None
+    probabilities: np.ndarray | list[np.ndarray] | None
     truncated: list[bool]
 
 
@@ -44,7 +47,7 @@ def predict(
 
     Args:
         module: A fine-tuned module, or one that answers prompts.
-        texts: N texts.
+        texts: N texts; where words are tagged, texts or lists of words.
         batch_tokens: The most padded tokens of a batch; a longer text has a batch of its own.
         max_new_tokens: The most tokens of a written answer; 256 if not given.
 
@@ -61,13 +64,15 @@ def predict(
         longest = max_tokens(module, tokenizer_of(module))
         tokens = min(NEW_TOKENS, longest // 2) if max_new_tokens is None else max_new_tokens
         return _answers(module, texts, batch_tokens, tokens)
+    if module.task.label_kind == "tags":
+        return _tagged(module, texts, batch_tokens)
     rows = encode(module, texts)
     if fills_masks(module):
         return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
     found: list[tuple[list[int], Tensor]] = []
-    with _evaluating(module):
-        for chosen in _batches(module.num_input_tokens(rows.lengths), batch_tokens):
-            logits = module.predict_logits(_batch(module, rows, chosen)).float().cpu()
+    with evaluating(module):
+        for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
+            logits = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
             found.append((chosen, logits))
     logits = torch.cat([part for _, part in found])
     places = torch.tensor([row for chosen, _ in found for row in chosen])
@@ -97,7 +102,7 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
             texts = list(zip(*texts, strict=True))
         return {"prediction": predict(module, texts).values}
     known = {"index": batch["index"].cpu()} if "index" in batch else {}
-    with _evaluating(module):
+    with evaluating(module):
         if writes_answers(module):
             tokenizer = tokenizer_of(module)
             tokens = min(NEW_TOKENS, max_tokens(module, tokenizer) // 2)
@@ -139,7 +144,7 @@ def labels_of(module: Any) -> list[str]:
 
 
 def values(module: Any, logits: Tensor) -> list[Any]:
-    """Return the prediction of each row of logits, (N, outputs) or (N,).
+    """Return the prediction of each row of logits, (N, outputs), (N,), or (N, T, tags).
 
     Raises:
         ValueError: If a logit is not a number.
@@ -151,6 +156,8 @@ def values(module: Any, logits: Tensor) -> list[Any]:
     names = labels_of(module)
     if module.task.label_kind == "several":
         return [[names[n] for n in row.nonzero()[:, 0].tolist()] for row in logits > 0]
+    if module.task.label_kind == "tags":  # of each token
+        return [[names[n] for n in row] for row in logits.argmax(-1).tolist()]
     return [names[number] for number in logits.argmax(-1).tolist()]
 
 
@@ -162,11 +169,23 @@ def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
     return (logits.sigmoid() if several else logits.softmax(-1)).numpy()
 
 
+def confidence(probabilities: np.ndarray, several: bool) -> float:
+    """Return how sure a prediction is; of several labels or words, that of the least sure one.
+
+    Args:
+        probabilities: The probabilities of a text's labels, (labels,), or of the tags of its words,
+            (words, tags).
+        several: Whether a text may have several labels.
+    """
+    either = np.maximum(probabilities, 1 - probabilities)
+    return float((either if several else probabilities.max(-1)).min(initial=1.0))
+
+
 def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:
     rows = encode(module, texts, room=tokens)
     said = [""] * len(texts)
-    with _evaluating(module):
-        for chosen in _batches(rows.lengths + tokens, batch_tokens):
+    with evaluating(module):
+        for chosen in token_batches(rows.lengths + tokens, batch_tokens):
             ids = [rows.ids[row] for row in chosen]
             found = generation.generate(module.model, tokenizer_of(module), ids, tokens, len(ids))
             for row, answer in zip(chosen, found, strict=True):
@@ -174,14 +193,29 @@ def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int)
     return Predictions(said, None, rows.truncated)
 
 
+def _tagged(module: Any, texts: Sequence[Any], batch_tokens: int) -> Predictions:
+    words = words_of(texts)
+    rows, places = encode_words(module, words)
+    said: list[Any] = [[] for _ in texts]
+    chances: list[Any] = [None] * len(texts)
+    with evaluating(module):
+        for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
+            logits_BTC = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
+            for row, logits_TC in zip(chosen, logits_BTC, strict=True):
+                found = tag_words(labels_of(module), words[row], logits_TC, places[row])
+                said[row], chances[row] = found
+    return Predictions(said, chances, rows.truncated)
+
+
 def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -> list[str]:
     """Return the texts with the likeliest token in the place of each mask."""
     tokenizer, said = tokenizer_of(module), list(map(str, texts))
     mask = tokenizer.mask_token
-    with _evaluating(module):
-        for chosen in _batches(rows.lengths, batch_tokens):
-            batch = _batch(module, rows, chosen)
-            best_BT = module.task.logits(module.model, batch).argmax(-1)
+    with evaluating(module):
+        for chosen in token_batches(rows.lengths, batch_tokens):
+            batch = batch_of(module, rows, chosen)
+            logits_BTV = module.model(**model_inputs(batch)).logits
+            best_BT = logits_BTV[:, -batch["input_ids"].shape[1] :].argmax(-1)
             for row, ids, best in zip(chosen, batch["input_ids"], best_BT, strict=True):
                 words = best[ids == tokenizer.mask_token_id].tolist()
                 if not words or len(words) != said[row].count(mask):
@@ -190,31 +224,3 @@ def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -
                 for word in words:
                     said[row] = said[row].replace(mask, tokenizer.decode([word]).strip(), 1)
     return said
-
-
-def _batch(module: Any, rows: Rows, chosen: list[int]) -> dict[str, Any]:
-    found = rows.batch(chosen).items()
-    return {k: v.to(module.device) if isinstance(v, Tensor) else v for k, v in found}
-
-
-def _batches(costs: np.ndarray, batch_tokens: int) -> list[list[int]]:
-    """Return rows by batches, the longest first; ``costs`` are the tokens of each row, (N,)."""
-    batches: list[list[int]] = []
-    most = 0
-    for row in np.argsort(-costs, kind="stable").tolist():
-        if not batches or (len(batches[-1]) + 1) * most > batch_tokens:
-            batches.append([])
-            most = int(costs[row])
-        batches[-1].append(row)
-    return batches
-
-
-@contextmanager
-def _evaluating(module: Any):
-    training = module.training
-    module.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        module.train(training)

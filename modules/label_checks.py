@@ -7,7 +7,12 @@ from torch import Tensor
 
 from modules.tasks.base import Task
 
-_KINDS = {"class": "a class", "number": "a number", "several": "several classes"}
+_KINDS = {
+    "class": "a class",
+    "number": "a number",
+    "several": "several classes",
+    "tags": "a tag for each word",
+}
 
 
 def check_data(task: Task, data: Any) -> None:
@@ -22,6 +27,12 @@ def check_data(task: Task, data: Any) -> None:
     if kind not in _KINDS or wanted not in _KINDS:
         return
     name = type(task).__name__
+    if kind != wanted and "tags" in (kind, wanted):
+        cure = "--model.task TokenClassification" if kind == "tags" else "data of TaggedFiles"
+        raise ValueError(
+            f"--model.task {name}: needs {_KINDS[wanted]} for a row, and the data has "
+            f"{_KINDS[kind]}; give {cure}"
+        )
     if kind != wanted:
         raise ValueError(
             f"--data.labels {kind}: a row of the data has {_KINDS[kind]} as its label, and {name} "
@@ -66,11 +77,17 @@ def check_batch(task: Task, batch: Any) -> None:
                 f"{_remedy(task, None)}"
             )
         return
-    if not whole or labels.ndim != 1:
-        raise ValueError(
-            f"--model.task {name}: needs the id of a class for each row, int64 of shape (rows,), "
-            f"and the labels are {_described(labels)}"
+    tags = task.label_kind == "tags"
+    if not whole or labels.ndim != 1 + tags:
+        wanted = (
+            "a tag for each token, -100 where there is none, int64 of shape (rows, tokens)"
+            if tags
+            else "the id of a class for each row, int64 of shape (rows,)"
         )
+        raise ValueError(
+            f"--model.task {name}: needs {wanted}, and the labels are {_described(labels)}"
+        )
+    labels = labels[labels != -100] if tags else labels
     outside = labels[(labels < 0) | (labels >= count)] if count else labels[:0]
     if len(outside):
         found = int(outside[0])

@@ -6,6 +6,8 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 
+# Their ``weight`` is a matrix, or a kernel, also where it has a single row.
+_WITH_MATRIX = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d)
 Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
 
 
@@ -40,20 +42,35 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Group the parameters that train: matrices decay, vectors do not, as in BERT and GPT-2."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    decays = {True: [], False: []}  # type: dict[bool, list[nn.Parameter]]
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decays[is_matrix(name, parameter, model)].append(parameter)
     groups = [
-        {
-            "name": "decay",
-            "params": [parameter for parameter in trained if parameter.ndim >= 2],
-            "weight_decay": weight_decay,
-        },
-        {
-            "name": "no_decay",
-            "params": [parameter for parameter in trained if parameter.ndim < 2],
-            "weight_decay": 0.0,
-        },
+        {"name": "decay", "params": decays[True], "weight_decay": weight_decay},
+        {"name": "no_decay", "params": decays[False], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def is_matrix(name: str, parameter: nn.Parameter, model: nn.Module) -> bool:
+    """Tell whether a parameter multiplies as a matrix, whatever its shape.
+
+    Some families store vectors in two dimensions or more: XLNet's biases (heads, width), the biases
+    of experts (experts, width), factors (1, width), and the logarithms of a state space's decay
+    rates, ``A_log`` (Gu & Dao 2023, arXiv:2312.00752, train them without weight decay).
+    """
+    if parameter.ndim < 2 or getattr(parameter, "_no_weight_decay", False):
+        return False
+    place, _, last = name.rpartition(".")
+    if last == "weight" and isinstance(model.get_submodule(place), _WITH_MATRIX):
+        return True  # also of a single row, such as a regression's
+    words = last.lower().split("_")
+    return (
+        not {"bias", "biases"} & {*words}
+        and last != "A_log"
+        and sum(s > 1 for s in parameter.shape) > 1
+    )
 
 
 def embeddings_apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[dict]:

@@ -15,6 +15,7 @@ from datamodules.files.joined import join_tables
 from datamodules.files.json_records import read_values
 from datamodules.files.reading import read_table, table_of_records
 from datamodules.files.table import ReadOptions, Table, fault
+from datamodules.spelling import listed
 
 # Of MNLI's two validation splits, the matched one is the one that papers report first.
 SPLITS = {
@@ -93,7 +94,7 @@ def split_files(folder: Path, options: ReadOptions | None = None) -> dict[str, l
         data = _parts(entries) or [p for p in entries if _is_data(p)]
         if len(data) == 1 or (data and _parts(entries)):
             return {"train": data}
-    there = ", ".join(p.name for p in entries[:8]) + ", ..." * (len(entries) > 8) or "no files"
+    there = listed(p.name for p in entries) or "no files"
     message = f"no train.* in this folder (there: {there}): add it, or give one file"
     raise FileNotFoundError(str(fault(folder, message, of=options.prefix)))
 

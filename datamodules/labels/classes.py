@@ -13,9 +13,9 @@ from datamodules.labels.values import (
     count_labels,
     markers,
     parse_label,
-    shortened,
     spelling,
 )
+from datamodules.spelling import listed
 
 Variants = dict[Label, Counter[str]]  # how often each label is spelled in which way
 
@@ -96,7 +96,7 @@ def _merged(variants: Variants) -> tuple[str, ...]:
         " and ".join(f"{typed!r} ({count:,})" for typed, count in spelled.most_common(3))
         for spelled in found
     ]
-    return (f"merged into one class: {shortened(each, 3)}",) if each else ()
+    return (f"merged into one class: {listed(each, 3)}",) if each else ()
 
 
 def _refuse_several(table: Table, fields: Sequence[Any], options: LabelOptions) -> None:
@@ -108,17 +108,19 @@ def _refuse_several(table: Table, fields: Sequence[Any], options: LabelOptions) 
     if options.delimiter == "none":
         return
     delimiter = lists.find_delimiter(fields, options.delimiter)
-    rows = [i for i, field in enumerate(fields) if lists.looks_several(field, delimiter)]
-    if 2 * len(rows) <= len(fields):
+    texts = Counter(field for field in fields if isinstance(field, str))
+    names = sum(n for text, n in texts.items() if not lists.looks_several(text, delimiter))
+    others = sum(not isinstance(field, str | list | tuple | dict) for field in fields)
+    if 2 * (names + others) >= len(fields):
         return
-    texts = [field for field in fields if isinstance(field, str)]
     if delimiter == "," and not lists.parts_recur(texts, delimiter):  # as in names: Smith, Ann
         return
-    first = fields[rows[0]]
+    row = next(i for i, field in enumerate(fields) if lists.looks_several(field, delimiter))
+    first = fields[row]
     message = f"label {first!r} looks like several, and so do most: give --model.task MultiLabel"
     if isinstance(first, str):
         message += ", or --data.label_delimiter none if each is the name of one class"
-    raise table.fault(message, "label_column", rows[0])
+    raise table.fault(message, "label_column", row)
 
 
 def _why_not(label: Label, ids: Mapping[Label, int]) -> str:
@@ -126,7 +128,7 @@ def _why_not(label: Label, ids: Mapping[Label, int]) -> str:
         return (
             f"label {label} is not an integer: give integers or names, or --model.task Regression"
         )
-    why = f"label {label!r} is outside the set ({shortened(ids)})"
+    why = f"label {label!r} is outside the set ({listed(ids)})"
     numeric = isinstance(next(iter(ids), 0), int)
     if isinstance(label, str) == numeric:
         return f"{why}: correct it; most labels are {'integers' if numeric else 'names'}"

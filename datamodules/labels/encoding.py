@@ -10,7 +10,8 @@ from datamodules.files import BadRows, Table
 from datamodules.labels.classes import class_encoder
 from datamodules.labels.kinds import Encoder, LabelKind, LabelOptions, Labels, Unusable
 from datamodules.labels.several import binary_columns, bit_encoder, list_encoder
-from datamodules.labels.values import count_labels, markers, parse_label, parse_number, shortened
+from datamodules.labels.values import count_labels, markers, parse_label, parse_number
+from datamodules.spelling import listed
 
 _SHOWN = 5  # rows that a line names
 
@@ -119,7 +120,7 @@ def _check_stated(tables: Mapping[str, Table], column: str) -> None:
     }
     for split, names in stated.items():
         if names != stated.get("train", names):
-            message = f"its classes ({shortened(names)}) are not those of train, in their order"
+            message = f"its classes ({listed(names)}) are not those of train, in their order"
             raise tables[split].fault(f"{message}: write both again", "label_column")
 
 
@@ -144,7 +145,7 @@ def _encoder(
     stated = table.label_names.get(found[0])
     if kind == "number":
         if stated:
-            message = f"the file names the classes of {column!r} ({shortened(stated)}): no numbers"
+            message = f"the file names the classes of {column!r} ({listed(stated)}): no numbers"
             raise table.fault(message, "label_column")
         return _number_encoder(columns, options)
     if kind == "several" and len(names) > 1:
@@ -204,14 +205,16 @@ def _usable(
             f"no {split} row has a label that can be used: label some", "label_column"
         )
     if gaps:
-        rows = shortened([table.rows[i] for i in gaps], _SHOWN)
-        spelled = shortened(Counter(_spelled(fields[i]) for i in gaps), 3)
+        rows = listed([table.rows[i] for i in gaps], _SHOWN)
+        spelled = listed(Counter(_spelled(fields[i]) for i in gaps), 3)
         verb = "row has no label and was" if len(gaps) == 1 else "rows have no label and were"
         which = f"{spelled}; row{'s' * (len(gaps) > 1)} {rows}"
         table = replace(table, notes=(*table.notes, f"{len(gaps):,} {verb} left out ({which})"))
     table, left = table.without(bad), {*bad}
     kept = [i for i in range(len(encoded)) if i not in left]
     labelled = [place for place, i in enumerate(kept) if encoded[i] is not None]
+    if len(labelled) == len(encoded):
+        return table, list(encoded)
     return table.take(labelled), [encoded[kept[place]] for place in labelled]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from datamodules import text_tables
 from datamodules.copies import excerpt
 from datamodules.labels import suspicious
-from datamodules.labels.values import shortened
+from datamodules.spelling import listed
 from datamodules.text_splits import Dataset, TextSplit
 
 _CLASSES = 10  # that the table shows
@@ -160,10 +160,10 @@ def _rare(names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str
     lines = []
     few = [n for n in range(len(names)) if counts["train"][n] < _RARE]
     if few:
-        listed = shortened([f"{names[n]!r} ({counts['train'][n]:,})" for n in few])
-        lines.append(f"rare: {len(few):,} with less than {_RARE} training rows: {listed}")
+        named = listed([f"{names[n]!r} ({counts['train'][n]:,})" for n in few])
+        lines.append(f"rare: {len(few):,} with less than {_RARE} training rows: {named}")
     for split, found in counts.items():
         absent = [repr(name) for name, count in zip(names, found, strict=True) if not count]
         if absent and split != "train":
-            lines.append(f"rare: {len(absent):,} without a {split} row: {shortened(absent)}")
+            lines.append(f"rare: {len(absent):,} without a {split} row: {listed(absent)}")
     return lines

@@ -8,7 +8,8 @@ from typing import Any
 from datamodules.files import Table
 from datamodules.labels.kinds import Encoder, LabelOptions, Unusable
 from datamodules.labels.lists import find_delimiter, parse_list
-from datamodules.labels.values import Label, count_labels, markers, parse_label, shortened
+from datamodules.labels.values import Label, count_labels, markers, parse_label
+from datamodules.spelling import listed
 
 _BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
 _STRAY = 0.05  # a smaller share of names among integers are slips, and no labels
@@ -72,7 +73,7 @@ def list_encoder(
             return None
         keys = [str(label) if numeric else name for label, name in row]
         if unknown := [key for key in keys if key not in ids]:
-            return Unusable(f"label {unknown[0]!r} is outside the set ({shortened(names)})")
+            return Unusable(f"label {unknown[0]!r} is outside the set ({listed(names)})")
         return sorted({ids[key] for key in keys})
 
     return Encoder(names, encode, notes)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from datamodules.labels.values import parse_label, shortened
+from datamodules.labels.values import parse_label
+from datamodules.spelling import listed
 
 _ENDS = " .,;:!?\"'`*()[]{}<>"
 _NOTHING = {"unlabelled", "unlabeled", "not labelled", "not labeled", "no label", "unknown"}
@@ -34,21 +35,21 @@ def name_warnings(
     if alike := _alike(names):
         each = [" and ".join(f"{name!r} ({count_of[name]:,})" for name in same) for same in alike]
         found.append(
-            f"{shortened(each, 4)} differ in case, spacing or punctuation only: spell them alike "
+            f"{listed(each, 4)} differ in case, spacing or punctuation only: spell them alike "
             f"if they are one class"
         )
     if close := _misspelt(count_of):
         each = [f"{rare!r} ({count_of[rare]:,}) and {name!r}" for rare, name in close]
-        found.append(f"{shortened(each, 4)} may be one class, misspelt")
+        found.append(f"{listed(each, 4)} may be one class, misspelt")
     if joined := _joined(names):
         found.append(
-            f"{shortened(map(repr, joined), 4)} may be several labels: "
+            f"{listed(map(repr, joined), 4)} may be several labels: "
             f"{'--data.label_delimiter separates' if several else '--model.task MultiLabel reads'} "
             f"them"
         )
     if nothing := [name for name in names if _is_nothing(name, names)]:
         found.append(
-            f"{shortened(map(repr, nothing), 4)} may stand for no label: "
+            f"{listed(map(repr, nothing), 4)} may stand for no label: "
             f"--data.unlabelled {','.join(nothing)} leaves such rows out"
         )
     if len(names) > max(10, _MANY * rows) and not several:
@@ -73,10 +74,10 @@ def number_warnings(values: np.ndarray) -> list[str]:
     )
     if not len(far) or low == high or len(far) > 3:
         return []
-    listed = ",".join(f"{value:g}" for value in far)
+    named = ",".join(f"{value:g}" for value in far)
     return [
-        f"suspicious: {listed} are far from all others: if such rows have no label, "
-        f"--data.unlabelled {listed} leaves them out"
+        f"suspicious: {named} are far from all others: if such rows have no label, "
+        f"--data.unlabelled {named} leaves them out"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Output into a pipe whose reader has gone, as that of ``| head`` does."""
+"""Output that nobody reads: the reader of a pipe has gone, as that of ``| head`` does."""
 
 import os
 import select
@@ -14,11 +14,16 @@ def broken() -> bool:
         number = sys.stdout.fileno()
         if not _reader_gone(number):
             return False
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)
+        discard(number)
         return True
     return False
+
+
+def discard(number: int) -> None:
+    """Sends all further output of this file descriptor to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def _reader_gone(number: int) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from experiments.common import pipes
+
 # The seconds that a run gets to save itself. SLURM and Kubernetes kill 30 s after SIGTERM; before
 # its time limit, a scheduler warns as early as it was asked to.
 _SECONDS = {"SIGTERM": 15.0, "SIGHUP": 15.0, "SIGUSR1": 60.0, "SIGUSR2": 60.0}
@@ -98,9 +100,7 @@ class Signals:
     def _leave_terminal(self) -> None:
         """Writes to nowhere from now on: a terminal that has gone refuses every line."""
         for number in self._terminals:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, number)
-            os.close(nowhere)
+            pipes.discard(number)
 
     def _lost(self, unraisable: Any) -> None:
         """Sends a signal again that was raised where nobody could hear of it.
@@ -153,9 +153,9 @@ def asked_to_end() -> bool:
     return _current.taken()
 
 
-def received(name: str) -> bool:
-    """Tells whether a signal of this name has come, such as SIGUSR1."""
-    return getattr(signal, name, None) in _current.received
+def received(number: int) -> bool:
+    """Tells whether this signal has come, such as ``signal.SIGUSR1``."""
+    return number in _current.received
 
 
 def _send(number: signal.Signals) -> None:

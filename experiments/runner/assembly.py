@@ -6,7 +6,6 @@ from lightning.pytorch.callbacks import (
     Callback,
     Checkpoint,
     GradientAccumulationScheduler,
-    LearningRateMonitor,
     ProgressBar,
     SpikeDetection,
     WeightAveraging,
@@ -14,11 +13,12 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
-from experiments.runner import lengths, profiling, searches, unusable
+from experiments.runner import directions, lengths, profiling, searches, unusable
 from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
+from modules import merging
 
 
 def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
@@ -32,9 +32,10 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     found = searches.search(line)
     built = line.build()
     model, data = built.model, built.data
-    model.configure_data(data)
-    data.setup("fit")
-    model.check_data(data)
+    _check_export(line.parsed.get("export"), model)
+    directions.choose(model, line.config.monitor)
+    if line.config.validate_before and not model.trains:
+        raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     run.found, run.notes = found, line.notes
     settings = dict(built.trainer)
@@ -65,6 +66,12 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     return run, trainer, loggers
 
 
+def _check_export(form: str | None, model: Any) -> None:
+    """Refuses to merge at the end what cannot be merged."""
+    if form in ("merged", "both") and (reason := merging.obstacle(model)):
+        raise ValueError(f"--export {form}: {reason}")
+
+
 def _check_precision(trainer: RunTrainer, given: Any) -> None:
     """Refuses a precision in whose place Lightning takes another one."""
     long = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
@@ -76,13 +83,12 @@ def _check_precision(trainer: RunTrainer, given: Any) -> None:
 
 def _not_replaced(ours: list[Callback], settings: dict[str, Any]) -> list[Callback]:
     """Our callbacks, without those that flags or the user's own callbacks replace."""
-    replaced: tuple[type, ...] = ()
     given = settings["callbacks"]
-    bars = any(isinstance(callback, ProgressBar) for callback in given)
-    if settings["enable_progress_bar"] is False or bars:
-        replaced += (ProgressBar,)
+    replaced: list[type] = [
+        kind for kind in unusable.REPLACEABLE if any(isinstance(c, kind) for c in given)
+    ]
+    if settings["enable_progress_bar"] is False:
+        replaced.append(ProgressBar)
     if settings["enable_checkpointing"] is False:
-        replaced += (Checkpoint,)
-    if any(isinstance(callback, LearningRateMonitor) for callback in given):
-        replaced += (LearningRateMonitor,)
-    return [callback for callback in ours if not isinstance(callback, replaced)]
+        replaced.append(Checkpoint)
+    return [callback for callback in ours if not isinstance(callback, tuple(replaced))]

@@ -3,7 +3,7 @@
 import pydoc
 import sys
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
@@ -16,6 +16,7 @@ from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
 from modules.base import PretuneModule
+from modules.finetuning.base import FineTuningModule
 from modules.registry import registered
 from modules.tasks import Task
 
@@ -35,6 +36,7 @@ class CommandLine(LightningCLI):
         config: The parsed settings.
         parsed: The settings as plain values, which ``config.yaml`` holds.
         resumed: The folder of the run to resume; None for a new run.
+        trains: Whether the module has something to train.
         notes: Remarks for the first screen.
     """
 
@@ -86,7 +88,28 @@ class CommandLine(LightningCLI):
             default=20.0,
             help="Seconds between two writes of last.ckpt. A kill costs no more training than that",
         )
+        parser.add_argument(
+            "--monitor",
+            type=str | None,
+            help="Validation metric that chooses the best checkpoint, such as val/f1. The task's "
+            "own by default",
+        )
+        parser.add_argument(
+            "--validate_before",
+            type=bool,
+            default=False,
+            help="Whether to validate before the first step, too",
+        )
         parser.add_class_arguments(Tracking, "tracking")
+        if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
+            parser.add_argument(
+                "--export",
+                type=Literal["adapter", "merged", "both"],
+                default="adapter",
+                help="What export/ holds: the trained update with its backbone (adapter), or an "
+                "ordinary folder of transformers with the update in its weights (merged); both "
+                "writes the second into merged/",
+            )
         self._link(parser)
         for key, value in self._defaults().items():
             parser.set_defaults({key: value})
@@ -128,8 +151,8 @@ class CommandLine(LightningCLI):
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
         if reason := lengths.out_of_range(self.config["trainer"]):
             parser.error(reason)
-        trains = getattr(parser.chosen.get("model"), "trains", True)
-        if trains and (reason := lengths.endless(self.config["trainer"])):
+        self.trains = getattr(parser.chosen.get("model"), "trains", True)
+        if self.trains and (reason := lengths.endless(self.config["trainer"])):
             parser.error(reason)
         dumped = parser.dump(self.config, skip_unset=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
@@ -141,10 +164,16 @@ class CommandLine(LightningCLI):
     def build(self) -> Any:
         """The settings, with data module, module and parts of the Trainer as objects.
 
+        The data are read, and module and data fit each other.
+
         Raises:
-            ValueError: If a class refuses its arguments.
+            ValueError: If a class refuses its arguments, or the module the data.
         """
-        return construction.build(self.parser, self.config)
+        built = construction.build(self.parser, self.config)
+        built.model.configure_data(built.data)
+        built.data.setup("fit")
+        built.model.check_data(built.data)
+        return built
 
     def callbacks_of(self, kind: type) -> list[Any]:
         """The parsed callbacks that are of this kind."""
@@ -201,7 +230,12 @@ def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    return getattr(found, "label_kind", "class")
+    kind = getattr(found, "label_kind", "class")
+    if kind == "tags":
+        name = getattr(found, "__name__", "")
+        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
+        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    return kind
 
 
 def _value_of(flag: str, args: list[str]) -> str | None:

@@ -67,13 +67,11 @@ def search(line: CommandLine) -> dict[str, dict[str, Any]]:
 
 
 def _search(line: CommandLine, kind: type[Callback], lead: str) -> dict[str, Any]:
+    if not line.trains:
+        name = line.parser.chosen["model"].__name__
+        raise ValueError(f"{lead}: {name} does not train, so nothing is searched")
     built = line.build()
     model, data, settings = built.model, built.data, dict(built.trainer)
-    if not model.trains:
-        raise ValueError(f"{lead}: {type(model).__name__} does not train, so nothing is searched")
-    model.configure_data(data)
-    data.setup("fit")
-    model.check_data(data)
     given = settings["callbacks"]
     given = given if isinstance(given, list) else [given]
     (finder,) = [callback for callback in given if isinstance(callback, kind)]

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 
@@ -40,7 +39,7 @@ def requeue(trainer: Trainer) -> str:
     if not known or not environment.auto_requeue or not trainer.is_global_zero:
         return ""
     warning = environment.requeue_signal
-    if warning is None or not signals.received(signal.Signals(warning).name) or not _number():
+    if warning is None or not signals.received(warning) or not _number():
         return ""
     command = ["scontrol", "requeue", _number()]
     try:

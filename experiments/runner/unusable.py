@@ -12,7 +12,9 @@ from lightning.pytorch.callbacks import (
     BaseFinetuning,
     BasePredictionWriter,
     Callback,
+    Checkpoint,
     GradientAccumulationScheduler,
+    LearningRateMonitor,
     ModelCheckpoint,
     ModelPruning,
     ProgressBar,
@@ -45,8 +47,14 @@ _KINDS: dict[type[Callback], str] = {
     "prune what is in the export folder",
     StochasticWeightAveraging: _NEVER_VALIDATED,
 }
-_BASES = (BaseFinetuning, ProgressBar)  # to be subclassed
+REPLACEABLE = (LearningRateMonitor, ProgressBar)  # the user's own takes the place of ours
+_BASES = (BaseFinetuning, Checkpoint, ProgressBar)  # to be subclassed
 _HOOKS = [n for n in vars(Callback) if n.startswith(("on_", "setup")) and "predict" not in n]
+
+
+def refused(kind: type) -> bool:
+    """Tells whether a class is refused wherever it is named as a callback."""
+    return issubclass(kind, tuple(_KINDS)) or kind in _BASES
 
 
 def check(settings: Mapping[str, Any], ours: list[Callback], model: nn.Module) -> None:
@@ -104,7 +112,7 @@ def _reason(callback: Callback, settings: Mapping[str, Any], ours: list[Callback
             return reason
     if kind in _BASES or not any(_overrides(callback, hook) for hook in _HOOKS):
         return "does nothing by itself: it has no method that Lightning calls in training or tests"
-    if any(type(own) is kind for own in ours if not replaceable(own)):
+    if any(type(own) is kind for own in ours if not isinstance(own, REPLACEABLE)):
         return "every run has it already"
     if isinstance(callback, GradientAccumulationScheduler):
         if settings["accumulate_grad_batches"] != 1:
@@ -129,8 +137,3 @@ def _reason(callback: Callback, settings: Mapping[str, Any], ours: list[Callback
 def _overrides(callback: Callback, hook: str) -> bool:
     """Tells whether a callback has a method of its own for a hook, or was given a function."""
     return hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
-
-
-def replaceable(callback: Callback) -> bool:
-    """Tells whether the user's callback of the same kind takes the place of one of ours."""
-    return isinstance(callback, ProgressBar) or type(callback).__name__ == "LearningRateMonitor"

@@ -1,31 +1,61 @@
-"""Loads a model that a run has exported, and answers with it."""
+"""A decoder that answers chats, or goes on after a text."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import peft
 import torch
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    StoppingCriteria,
-    StoppingCriteriaList,
-    TextStreamer,
-)
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers import StoppingCriteria, StoppingCriteriaList, TextStreamer
 from transformers.utils import logging
 
 from datamodules import packaged
 from datamodules.instructions.chat import set_chat_template
-from experiments.common.runs import RunFolder, find_run
-from modules import load
-from modules.backbones import native_bf16
-from modules.generation import stop_token_ids
+from experiments.tools.chat_export import find, load_decoder
+from modules.backbones import context_length, native_bf16
+from modules.generation import (
+    generation_defaults,
+    generation_defaults_set_aside,
+    stop_token_ids,
+)
+
+Chat = list[dict[str, str]]
+
+
+class Sampling(NamedTuple):
+    """How the tokens of an answer are chosen.
+
+    Attributes:
+        max_new_tokens: The most tokens of an answer.
+        temperature: The temperature; 0 takes the likeliest token.
+        top_p: The share of the probability from which tokens are drawn; None is 0.95.
+    """
+
+    max_new_tokens: int = 256
+    temperature: float = 0.7
+    top_p: float | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of ``generate``."""
+        if not self.temperature:
+            return {"do_sample": False}
+        drawn = {"temperature": self.temperature, "top_p": self.top_p or 0.95, "top_k": 0}
+        return {"do_sample": True, **drawn}
+
+
+class Answer(NamedTuple):
+    """An answer.
+
+    Attributes:
+        text: Its text.
+        tokens: The number of its tokens.
+        ended: Whether the model ended it, or it was cut.
+    """
+
+    text: str
+    tokens: int
+    ended: Literal["stop", "length"]
 
 
 @dataclass
@@ -44,31 +74,83 @@ class ChatModel:
     tokenizer: Any
     context_length: int
 
-    def ids(self, history: list[dict[str, str]]) -> list[int]:
+    def ids(self, history: Chat) -> list[int]:
         """The token ids of a chat, up to the beginning of the answer."""
         text = self.tokenizer.apply_chat_template(
             history, tokenize=False, add_generation_prompt=True
         )
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+    def fit(self, history: Chat, max_new_tokens: int) -> tuple[list[int], Chat]:
+        """The token ids of a chat, and its messages, without the oldest that leave no room.
+
+        A system message and the last question always stay.
+        """
+        first = int(history[0]["role"] == "system")
+        kept, ids = list(history), self.ids(history)
+        while len(ids) + max_new_tokens > self.context_length and len(kept) > first + 2:
+            del kept[first : first + 2]  # the oldest question and its answer
+            ids = self.ids(kept)
+        return ids, kept
+
+    def raw_ids(self, text: str) -> list[int]:
+        """The token ids of a text that goes on: what would end it is left out."""
+        ids = self.tokenizer(text, verbose=False)["input_ids"]
+        bare = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        while ids and len(ids) > len(bare) and ids[-1] in self.tokenizer.all_special_ids:
+            ids.pop()
+        return ids
+
+    def ignored(self) -> str:
+        """What the model's own generation config asks for, and answers do not obey."""
+        return ", ".join(f"{n} {v}" for n, v in generation_defaults(self.model).items())
 
     @torch.inference_mode()
     def answer(
-        self, ids: list[int], tokens: int, temperature: float, stopped: Callable[[], bool]
-    ) -> str:
-        """Prints the answer token by token until it ends or ``stopped`` is true; returns it."""
-        drawn = {"do_sample": True, "temperature": temperature, "top_p": 0.95, "top_k": 0}
+        self,
+        ids: list[int],
+        sampling: Sampling,
+        stopped: Callable[[], bool],
+        say: Callable[[str], None] | None = None,
+    ) -> Answer:
+        """Answers token by token until the answer ends or ``stopped`` is true.
+
+        Args:
+            ids: The token ids of the question.
+            sampling: How tokens are chosen.
+            stopped: Tells whether to end at once.
+            say: Takes the text in pieces; by default they are printed.
+        """
         ids_1T = torch.tensor([ids], device=next(self.model.parameters()).device)
-        made = self.model.generate(
-            input_ids=ids_1T,
-            attention_mask=torch.ones_like(ids_1T),
-            max_new_tokens=min(tokens, self.context_length - len(ids)),
-            eos_token_id=stop_token_ids(self.tokenizer),
-            pad_token_id=packaged.pad_id(self.tokenizer),
-            streamer=TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True),
-            stopping_criteria=StoppingCriteriaList([_When(stopped)]),
-            **(drawn if temperature else {"do_sample": False}),
-        )
-        return self.tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True).strip()
+        room = min(sampling.max_new_tokens, self.context_length - len(ids))
+        ends = stop_token_ids(self.tokenizer)
+        with generation_defaults_set_aside(self.model):
+            made = self.model.generate(
+                input_ids=ids_1T,
+                attention_mask=torch.ones_like(ids_1T),
+                max_new_tokens=room,
+                num_beams=1,
+                eos_token_id=ends,
+                pad_token_id=packaged.pad_id(self.tokenizer),
+                streamer=_Pieces(self.tokenizer, say),
+                stopping_criteria=StoppingCriteriaList([_When(stopped)]),
+                **sampling.arguments(),
+            )
+        new = made[0, len(ids) :].tolist()
+        text = self.tokenizer.decode(new, skip_special_tokens=True)
+        return Answer(text, len(new), "stop" if new[-1] in ends else "length")
+
+
+class _Pieces(TextStreamer):
+    def __init__(self, tokenizer: Any, say: Callable[[str], None] | None) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self.say = say
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        if self.say is None:
+            super().on_finalized_text(text, stream_end)
+        elif text:
+            self.say(text)
 
 
 class _When(StoppingCriteria):
@@ -79,64 +161,26 @@ class _When(StoppingCriteria):
         return torch.full(ids_BT.shape[:1], self.stopped(), device=ids_BT.device)
 
 
-def open_export(wanted: str, output: str, template: str) -> ChatModel:
+def open_export(wanted: str, output: str, template: str, raw: bool = False) -> ChatModel:
     """Loads the model of a run (last, or its id), of a folder, or of a bundled name.
+
+    Args:
+        wanted: The model.
+        output: The folder in which all runs are kept.
+        template: The chat template, as ``set_chat_template`` takes it.
+        raw: Whether the model goes on after texts, and needs no template.
 
     Raises:
         ValueError: If there is no such model, or if it does not write answers.
     """
-    folder = _find(wanted, output)
+    folder = find(wanted, output, needs_template=template == "tokenizer" and not raw)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    model = _load(folder, wanted).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    set_chat_template(tokenizer, template, "--template")
+    model, tokenizer = load_decoder(folder, wanted)
+    if not raw:
+        set_chat_template(tokenizer, template, "--template")
     if native_bf16() and not isinstance(model, peft.PeftModel):
         model = model.bfloat16()
-    model.generation_config.max_length = None  # an answer has its own limit
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     name = wanted if wanted in packaged.BACKBONES else str(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return ChatModel(name, model.to(device), tokenizer, positions or 1 << 30)
-
-
-def _find(wanted: str, output: str) -> Path:
-    if wanted in packaged.BACKBONES:
-        return Path(packaged.locate(wanted))
-    folder = Path(wanted).expanduser()
-    if not folder.is_dir():
-
-        def unfit(run: RunFolder) -> str:
-            return "" if (run.path / "export").is_dir() else "has no export"
-
-        folder = find_run(wanted, Path(output), unfit, "run that ended with an export").path
-    return folder / "export" if (folder / "export").is_dir() else folder
-
-
-def _load(folder: Path, wanted: str) -> nn.Module:
-    """Loads a complete model, a peft adapter on its base, or an export for ``modules.load``."""
-    if (folder / "trained.safetensors").is_file():
-        module = load(folder)
-        if module.task.peft_type != "CAUSAL_LM":
-            raise ValueError(f"{wanted}: {type(module.task).__name__} does not write answers")
-        return module.model
-    if (folder / "adapter_config.json").is_file():
-        held = json.loads((folder / "adapter_config.json").read_text())
-        if held.get("task_type") != "CAUSAL_LM":
-            raise ValueError(f"{wanted}: an adapter for {held.get('task_type')} writes no answers")
-        # The folder may have been moved since its path was written down.
-        beside = folder / "base"
-        base = str(beside) if beside.is_dir() else held["base_model_name_or_path"]
-        model = peft.PeftModel.from_pretrained(_load_weights(base, wanted), folder)
-        return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{wanted}: {folder} holds no model that was exported")
-    return _load_weights(str(folder), wanted)
-
-
-def _load_weights(place: str, wanted: str) -> nn.Module:
-    config = AutoConfig.from_pretrained(place)
-    kind = (config.architectures or [""])[0]
-    if kind and kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
-        raise ValueError(f"{wanted}: a {kind} does not write answers")
-    return AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32)
+    return ChatModel(name, model.to(device).eval(), tokenizer, context_length(model) or 1 << 30)

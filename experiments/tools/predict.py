@@ -12,8 +12,6 @@ at the end.
 """
 
 import argparse
-import os
-import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,10 +38,7 @@ def main() -> None:
         from experiments.tools.prediction_model import open_model
 
         module = open_model(asked.model, asked.runs)
-        try:
-            Prediction(module, asked, output, notes).run(rows)
-        except BrokenPipeError:  # such as `| head`: nobody listens any more
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        Prediction(module, asked, output, notes).run(rows)
 
 
 def _parse() -> argparse.Namespace:

@@ -2,11 +2,10 @@
 
 import operator
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from datamodules.spelling import did_you_mean
+from datamodules.spelling import did_you_mean, listed
 from experiments.tracking.run_reader import RunRecord, as_row
 
 _FORM = re.compile(r"([^=<>!]+)(!=|>=|<=|=|>|<)(.*)")
@@ -70,7 +69,7 @@ def select(runs: list[RunRecord], filters: list[Filter]) -> list[RunRecord]:
         check_known(wanted.key, known)
         kept = [number for number, row in enumerate(rows) if wanted.fits(row)]
         if not kept:
-            there = ", ".join(_few({_said(row.get(wanted.key)) for row in rows}))
+            there = listed(sorted({_said(row.get(wanted.key)) for row in rows}))
             word = f"{wanted.key}{wanted.sign}{wanted.value}"
             raise ValueError(f"{word}: fits none of {len(rows)} runs; there are {there}")
         runs, rows = [runs[n] for n in kept], [rows[n] for n in kept]
@@ -85,11 +84,6 @@ def check_known(name: str, known: set[str], flag: str = "") -> None:
     """
     if name not in known:
         raise ValueError(f"{flag}{name}: no run has that{did_you_mean(name, known)}")
-
-
-def _few(values: Iterable[str], most: int = 8) -> list[str]:
-    ordered = sorted(values)
-    return ordered[:most] + ["…"] * (len(ordered) > most)
 
 
 def _said(value: Any) -> str:

@@ -1,7 +1,5 @@
 """The base of every pre-training objective: all but its corruption of text and its losses."""
 
-import inspect
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -15,11 +13,13 @@ from transformers import PreTrainedModel
 from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
 from modules import optimization
-from modules.accumulation import TokenWeightedAccumulation, num_targets
+from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.finetuning.targets import trained_layers, with_head
 from modules.linking import Link
-from modules.pretraining import architectures
+from modules.pretraining import architectures, network_checks
+from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
+from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
 from modules.tasks import to_builtin
 
@@ -55,7 +55,8 @@ class PretrainingModule(PretuneModule, abstract=True):
     required_tokens: ClassVar[tuple[str, ...]] = ()  # as the tokenizer names them: mask_token
     add_special_tokens: ClassVar[bool] = True  # rows stand between [CLS] and [SEP]
     row_kind: ClassVar[str | None] = None  # of the corpus's rows; None takes every kind
-    main_loss: ClassVar[str]  # the name of the loss that perplexity is of
+    # The loss that is a mean negative log-likelihood of tokens; perplexity is its exponential.
+    main_loss: ClassVar[str | None] = None
     loss_weights: Mapping[str, float] = MappingProxyType({})  # in the sum; 1 where not named
     monitor, mode = "val/loss", "min"
     model: PreTrainedModel
@@ -79,12 +80,9 @@ class PretrainingModule(PretuneModule, abstract=True):
         self.save_hyperparameters()
         self.hparams.update(to_builtin(dict(self.hparams)))
         self.tokenizer = load_tokenizer(tokenizer)
-        architectures.require_tokens(self.tokenizer, self.required_tokens, type(self).__name__)
-        self.model = self.build()
-        self.model.train()
+        self.model = network_checks.build(self)
         new = f"a new {self.model.config.model_type} ({self.hparams['size']})"
         self.origin = self.hparams["backbone"] or new
-        self._takes = inspect.signature(self.model.forward).parameters
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -92,15 +90,9 @@ class PretrainingModule(PretuneModule, abstract=True):
     def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
         if (backbone := self.hparams["backbone"]) is None:
-            return architectures.from_config(self.auto_class, self.network_config())
+            return architectures.from_config(self.auto_class, architectures.network_config(self))
         settings = (self.tokenizer, self.max_positions(), self.hparams["dropout"])
         return architectures.from_pretrained(self.auto_class, backbone, *settings)
-
-    def network_config(self, half_width: bool = False) -> Any:
-        """Make the config of a new network; see :func:`architectures.make_config`."""
-        family = self.hparams["family"] or self.default_family
-        settings = (self.tokenizer, self.max_positions(), self.hparams["dropout"], half_width)
-        return architectures.make_config(family, self.hparams["size"], *settings)
 
     def max_positions(self) -> int:
         """Return the tokens of the longest row, with the special tokens that are added."""
@@ -110,27 +102,25 @@ class PretrainingModule(PretuneModule, abstract=True):
         """Return the network to export, for fine-tuning to load."""
         return self.model
 
-    def filter_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Keep the inputs that the architecture takes: not every one has token types."""
-        return {name: value for name, value in inputs.items() if name in self._takes}
-
     def configure_data(self, data: CorpusData) -> None:
         """Have the data module serve the rows that the objective needs, before its ``setup``."""
         data.match_objective(self.row_kind)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
-        """Make the objective's example of clean rows, on their device; draw from ``generator``."""
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
+        """Make the objective's example of clean rows, on their device; draw from ``generator``.
+
+        The example must hold ``targets`` or ``attention_mask``; see :class:`Example`.
+        """
         raise NotImplementedError
 
-    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
+    def losses(self, example: Any) -> dict[str, Tensor]:
         """Compute scalars: those ending in _loss are summed by weight, the rest is only logged."""
         raise NotImplementedError
 
     def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor | int]:
         example = self.corrupt(batch, torch.Generator(self.device).manual_seed(seed))
-        out = self.losses(example)
-        parts = [self.loss_weights.get(k, 1.0) * v for k, v in out.items() if k.endswith("_loss")]
-        return {"loss": torch.stack(parts).sum(), **out}, num_targets(example)
+        name, count = type(self).__name__, num_targets(type(self).__name__, example)
+        return sum_losses(name, self.losses(example), self.loss_weights), count
 
     def training_step(self, batch: CorpusBatch, batch_idx: int) -> Tensor:
         seed = int(torch.randint(2**62, ()))  # StepSeed's, so that a resumed run draws the same
@@ -150,14 +140,18 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def on_validation_epoch_end(self) -> None:
         """Log perplexity, and bits per byte of an autoregressive model, from the mean loss."""
-        if (loss := self.trainer.callback_metrics.get(f"val/{self.main_loss}")) is not None:
-            self.log("val/perplexity", loss.exp())
-            if self.main_loss == "causal_loss" and (size := self.hparams["bytes_per_token"]):
-                self.log("val/bits_per_byte", loss / math.log(2) / size)
+        mean = self.trainer.callback_metrics.get(f"val/{self.main_loss}")
+        for name, value in from_nll(self.main_loss, mean, self.hparams["bytes_per_token"]).items():
+            self.log(f"val/{name}", value)
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            self.trainable -= {*freeze_unused(self)}
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters that train by depth; those beside the network count as head."""
-        return with_head(trained_layers(self.model, dict(self.model.named_parameters())), self)
+        named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
+        return with_head(trained_layers(self.model, dict(named)), self)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)

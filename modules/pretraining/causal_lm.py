@@ -7,7 +7,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
+from modules import causal_checks
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.examples import Example
+from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
 
 
@@ -57,26 +60,31 @@ class CausalLM(PretrainingModule):
 
     def build(self) -> PreTrainedModel:
         model = super().build()
-        if (family := model.config.model_type) in ("bert", "electra", "xlnet"):
+        if causal_checks.sees_later_tokens(model):
             raise ValueError(
-                f"--model.family {family}: its attention sees the later tokens, which CausalLM "
-                f"predicts; there are modernbert-decoder, gpt2, llama"
+                f"{network_flag(self.hparams, model.config)}: its attention sees the later tokens, "
+                f"which CausalLM predicts; there are modernbert-decoder, gpt2, llama"
             )
+        if self._document_masking:
+            causal_checks.keeps_texts_apart(model)  # and says where it does not
         return model
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
         documents_BT = batch["document_ids"]
         targets_BT, there_BT = next_token_targets(
             ids_BT, mask_BT, documents_BT, self._document_masking
         )
         # No mask: padding comes after all that counts. Without a mask and a cache, positions that
-        # begin anew make transformers keep documents apart in every kind of attention.
+        # begin anew make transformers keep documents apart; see ``causal_checks.isolated``.
         inputs: dict[str, Any] = {"input_ids": ids_BT, "use_cache": False}
         if self._document_masking:
             inputs["position_ids"] = positions_in_documents(documents_BT)
         return {"inputs": inputs, "target_mask": there_BT, "targets": targets_BT[there_BT]}
 
-    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
-        loss, accuracy, _ = lm_loss(self.model, **example)
+    def losses(self, example: Example) -> dict[str, Tensor]:
+        inputs, there_BT = causal_checks.isolated(
+            self.model, example["inputs"], example["target_mask"]
+        )
+        loss, accuracy, _ = lm_loss(self.model, inputs, there_BT, example["targets"])
         return {"causal_loss": loss, "accuracy": accuracy}

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.rows import add_cls_and_sep
@@ -31,7 +32,7 @@ class MaskedLM(PretrainingModule):
         super().__init__(**kwargs)
         self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
         return {
@@ -40,6 +41,8 @@ class MaskedLM(PretrainingModule):
             "targets": ids_BT[chosen_BT],
         }
 
-    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
-        loss, accuracy, _ = lm_loss(self.model, **example)
+    def losses(self, example: Example) -> dict[str, Tensor]:
+        loss, accuracy, _ = lm_loss(
+            self.model, example["inputs"], example["target_mask"], example["targets"]
+        )
         return {"mlm_loss": loss, "accuracy": accuracy}

@@ -1,59 +1,160 @@
 """The output layer of a language model, run only on the tokens that count in the loss."""
 
-from typing import Any
+import weakref
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from transformers.utils import ModelOutput
 
 from modules.backbones import unwrap
+from modules.causal_checks import probe_rows, probing, same
 from modules.cross_entropy import chunked_cross_entropy, pad_to_multiple
 
 
-def hidden_at(model: nn.Module, target_mask: Tensor, **inputs: Any) -> tuple[Tensor, Tensor]:
-    """Run a model without its output layer.
+class Selection(NamedTuple):
+    """How the tokens that count are told from the others without a change of their logits.
+
+    Attributes:
+        place: Where they are selected: behind the body, before the output layer, or at the end.
+        chunks: Whether the output layer's own logits are the model's, so that it can run in chunks.
+    """
+
+    place: Literal["body", "layer", "end"]
+    chunks: bool
+
+
+# From the least work to the most.
+_SELECTIONS = [Selection(place, chunks) for chunks in (True, False) for place in ("body", "layer")]
+_WHOLE = Selection("end", chunks=False)
+_FOUND: weakref.WeakKeyDictionary[nn.Module, Selection] = weakref.WeakKeyDictionary()
+
+
+@dataclass
+class Outputs:
+    """What a language model makes of N tokens.
+
+    Attributes:
+        hidden_BTH: All last hidden states, (B, T, H); None where the model does not show them.
+        given_NH: Inputs of the output layer, (N, H); None where only logits are known.
+        logits_NV: The logits, (N, V), where given_NH is None.
+        layer: The output layer.
+    """
+
+    hidden_BTH: Tensor | None
+    given_NH: Tensor | None
+    logits_NV: Tensor | None
+    layer: Any
+
+    def nll(self, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the summed negative log-likelihood of the targets, and how many argmax chooses."""
+        if self.given_NH is not None:
+            weights = self.layer.weight, self.layer.bias
+            return chunked_cross_entropy(self.given_NH, *weights, targets_N)
+        assert self.logits_NV is not None  # one of the two is known
+        logits_NV = self.logits_NV.float()
+        total = functional.cross_entropy(logits_NV, targets_N, reduction="sum")
+        return total, (logits_NV.argmax(1) == targets_N).sum()
+
+    def logits(self) -> Tensor:
+        """Return the logits, (N, V)."""
+        if self.given_NH is None:
+            assert self.logits_NV is not None
+            return self.logits_NV
+        return self.layer(pad_to_multiple(self.given_NH))[: len(self.given_NH)]
+
+
+def run_at(model: nn.Module, target_mask: Tensor, **inputs: Any) -> Outputs:
+    """Run a model with its output layer on N tokens alone, or on none.
 
     The output layer is the largest of a small network, and its logits the largest tensor of most:
-    here it is given no row, and its caller does with the N vectors what is needed.
+    here it is given no row, and :class:`Outputs` runs it in chunks. Where the logits are not the
+    output layer's own, as of a model that scales or caps them afterwards, the model's logits are
+    taken whole.
 
     Args:
         model: A language model of transformers, with or without a peft model around it.
         target_mask: (B, T) bool, true for the N tokens that count.
         inputs: The model's inputs.
-
-    Returns:
-        What the output layer would get for these tokens, (N, H), and all last hidden states,
-        (B, T, H).
     """
-    found: list[Tensor] = []
+    return _run(model, target_mask, selection(model), inputs)
+
+
+def _run(model: nn.Module, target_mask: Tensor, how: Selection, inputs: dict[str, Any]) -> Outputs:
+    states: list[Tensor] = []
+    given: list[Tensor] = []
+    inner, (place, chunks) = unwrap(model), how
+    layer = inner.get_output_embeddings()
+
+    def chosen(rows_BTX: Tensor) -> Tensor:
+        return rows_BTX[:, -target_mask.shape[1] :][target_mask]  # without a prompt before it
 
     def select(module: nn.Module, arguments: tuple, output: Any) -> Any:
-        hidden_BTH = output["last_hidden_state"]
-        rows_BTH = hidden_BTH[:, -target_mask.shape[1] :]  # without a prompt before it
-        chosen_NH = rows_BTH[target_mask]
-        found.extend((hidden_BTH, chosen_NH))
-        output["last_hidden_state"] = pad_to_multiple(chosen_NH)[None]
+        if isinstance(output, ModelOutput) and "last_hidden_state" in output:
+            states.append(output["last_hidden_state"])
+            if place == "body":
+                output["last_hidden_state"] = pad_to_multiple(chosen(states[0]))[None]
         return output
 
     def take(module: nn.Module, arguments: tuple) -> tuple:
-        found.append(arguments[0][0])
-        return (arguments[0][:, :0],)
+        rows = arguments[0] if place == "body" else pad_to_multiple(chosen(arguments[0]))[None]
+        given.append(rows[0][: int(target_mask.sum())])
+        return (rows[:, :0] if chunks else rows,)
 
-    inner = unwrap(model)
     body = inner.get_decoder() if inner.config.is_encoder_decoder else inner.base_model
     handles = [body.register_forward_hook(select)]
-    handles.append(inner.get_output_embeddings().register_forward_pre_hook(take))
+    if place != "end":
+        handles.append(layer.register_forward_pre_hook(take))
     try:
-        model(**inputs)
+        logits = model(**inputs).logits
     finally:
         for handle in handles:
             handle.remove()
-    hidden_BTH, chosen_NH, given = found
-    return given[: len(chosen_NH)], hidden_BTH
+    hidden_BTH = states[0] if states else None
+    if chunks:
+        (given_NH,) = given
+        return Outputs(hidden_BTH, given_NH, None, layer)
+    rows_NV = chosen(logits) if place == "end" else logits[0, : len(given[0])]
+    return Outputs(hidden_BTH, None, rows_NV, layer)
+
+
+def selection(model: Any) -> Selection:
+    """Find out how to select the tokens that count; asked once of each model.
+
+    The model runs on two short rows in each way, and the logits have to be its own.
+    """
+    inner = unwrap(model)
+    layer = inner.get_output_embeddings()
+    if layer is None:
+        return _WHOLE
+    if inner not in _FOUND:
+        fitting = (how for how in _SELECTIONS if _same_logits(inner, how))
+        _FOUND[inner] = next(fitting, _WHOLE)
+    # An adapter on the output layer adds to what its matrix gives.
+    plain = isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward
+    return _FOUND[inner] if plain else _FOUND[inner]._replace(chunks=False)
+
+
+def _same_logits(model: Any, how: Selection) -> bool:
+    ids_BT = probe_rows(model, 2, 4)
+    inputs: dict[str, Any] = {"input_ids": ids_BT}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids_BT
+    here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1]], device=ids_BT.device) > 0
+    with probing(model):
+        wanted_NV = model(**inputs).logits[here_BT]
+        try:
+            found_NV = _run(model, here_BT, how, inputs).logits()
+        except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+            return False  # the hooks do not fit how the model is put together
+    return found_NV.shape == wanted_NV.shape and same(wanted_NV, found_NV)
 
 
 def lm_loss(
     model: nn.Module, inputs: dict[str, Any], target_mask: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Compute the language modeling loss of N target tokens.
 
     Args:
@@ -63,22 +164,12 @@ def lm_loss(
         targets: (N,) int64, the right tokens. Where there are none, the loss is 0.
 
     Returns:
-        Mean cross-entropy and accuracy, both scalars, and the last hidden states, (B, T, H).
+        Mean cross-entropy and accuracy, both scalars, and the last hidden states, (B, T, H), or
+        None where the model does not show them.
     """
-    chosen_NH, hidden_BTH = hidden_at(model, target_mask, **inputs)
-    loss, accuracy = nll(model, chosen_NH, targets)
-    return loss, accuracy, hidden_BTH
-
-
-def nll(model: Any, chosen_NH: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the output layer on what :func:`hidden_at` returned.
-
-    Returns:
-        The mean negative log-likelihood of the targets and the accuracy, both scalars.
-    """
-    layer, count = model.get_output_embeddings(), max(1, len(targets_N))
-    total, right = chunked_cross_entropy(chosen_NH, layer.weight, layer.bias, targets_N)
-    return total / count, right / count
+    outputs, count = run_at(model, target_mask, **inputs), max(1, len(targets))
+    total, right = outputs.nll(targets)
+    return total / count, right / count, outputs.hidden_BTH
 
 
 def sample_tokens(logits_NV: Tensor, draws_N: Tensor) -> Tensor:

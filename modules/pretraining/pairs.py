@@ -1,15 +1,12 @@
-"""Pairs of segments for next sentence and sentence order prediction, and their losses."""
+"""Pairs of segments for next sentence and sentence order prediction, and their loss."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
-from modules.pretraining.mask_sampler import MaskSampler
-from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.rows import join_segments
 
 
@@ -98,43 +95,6 @@ class PairHead(nn.Module):
     def forward(self, hidden_BTH: Tensor) -> Tensor:
         """Return the logits of both classes, (B, 2)."""
         return self.classifier(torch.tanh(self.dense(hidden_BTH[:, 0])))
-
-
-class PairObjective(Protocol):
-    """An objective with pairs, as the functions below read it."""
-
-    tokenizer: Any
-    model: PreTrainedModel
-    mask_sampler: MaskSampler
-    pair_head: PairHead
-
-    def filter_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Keep those that the architecture takes."""
-
-
-def corrupt_pairs(
-    module: PairObjective, batch: CorpusBatch, generator: torch.Generator, swap: bool
-) -> dict[str, Any]:
-    """Make pairs as :func:`make_pairs` does, with tokens masked by ``module.mask_sampler``."""
-    inputs, labels_B = make_pairs(batch, module.tokenizer, generator, swap)
-    ids_BT, mask_BT = inputs["input_ids"], inputs["attention_mask"].bool()
-    seen_BT, chosen_BT = module.mask_sampler(ids_BT, mask_BT, generator)
-    inputs = module.filter_inputs({**inputs, "input_ids": seen_BT})
-    masked = {"inputs": inputs, "target_mask": chosen_BT, "targets": ids_BT[chosen_BT]}
-    return {"masked": masked, "labels": labels_B}
-
-
-def pair_losses(module: PairObjective, example: dict[str, Any], name: str) -> dict[str, Tensor]:
-    """Compute the losses of the masked tokens and of the pairs.
-
-    Args:
-        module: The objective; its ``pair_head`` classifies pairs.
-        example: What :func:`corrupt_pairs` returned.
-        name: Of the pairs' loss, such as nsp.
-    """
-    loss, accuracy, hidden_BTH = lm_loss(module.model, **example["masked"])
-    pair, right = pair_cross_entropy(module.pair_head(hidden_BTH), example["labels"])
-    return {"mlm_loss": loss, "accuracy": accuracy, f"{name}_loss": pair, f"{name}_accuracy": right}
 
 
 def pair_cross_entropy(logits_B2: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:

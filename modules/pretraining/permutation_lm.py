@@ -1,15 +1,19 @@
 """Permutation language modeling."""
 
+import inspect
 from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules import masking
 from modules.characters import Characters
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.examples import Example
+from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.permutations import permutation_mask, target_mapping
 from modules.pretraining.rows import add_cls_and_sep
@@ -38,7 +42,16 @@ class PermutationLM(PretrainingModule):
         special = torch.tensor(sorted(self.tokenizer.all_special_ids))
         self.register_buffer("special", special, persistent=False)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+    def build(self) -> PreTrainedModel:
+        model = super().build()
+        if "perm_mask" not in inspect.signature(model.forward).parameters:
+            raise ValueError(
+                f"{network_flag(self.hparams, model.config)}: PermutationLM needs attention in any "
+                f"order, which only xlnet has"
+            )
+        return model
+
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         spans_BT, _ = masking.choose_spans(ids_BT, self._probability, generator, masking.UNIFORM)
         (spans_BT,) = self.characters(ids_BT, spans_BT)
@@ -54,6 +67,8 @@ class PermutationLM(PretrainingModule):
         }
         return {"inputs": inputs, "target_mask": real_BN, "targets": ids_BT[targets_BT]}
 
-    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
-        loss, accuracy, _ = lm_loss(self.model, **example)
+    def losses(self, example: Example) -> dict[str, Tensor]:
+        loss, accuracy, _ = lm_loss(
+            self.model, example["inputs"], example["target_mask"], example["targets"]
+        )
         return {"permutation_loss": loss, "accuracy": accuracy}

@@ -9,12 +9,20 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
-from modules.cross_entropy import pad_to_multiple
 from modules.pretraining import architectures
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler
-from modules.pretraining.output_layer import hidden_at, nll, sample_tokens
+from modules.pretraining.output_layer import run_at, sample_tokens, selection
 from modules.pretraining.rows import add_cls_and_sep
+
+
+class DetectionExample(Example):
+    """An example of B rows of T tokens, of which ``target_mask`` chooses N."""
+
+    original: Tensor  # (B, T) int64
+    seen: Tensor  # (B, T) int64, by the generator
+    draws: Tensor  # (N,) uniform, for the generator's guesses
 
 
 class ReplacedTokenDetection(PretrainingModule):
@@ -43,7 +51,7 @@ class ReplacedTokenDetection(PretrainingModule):
 
     def build(self) -> PreTrainedModel:
         """Build the discriminator, which fine-tuning takes, and the generator beside it."""
-        config = self.network_config()
+        config = architectures.network_config(self)
         if self.hparams["backbone"] is not None:
             raise ValueError("--model.backbone: a generator has to go with it; train from scratch")
         electra = config.model_type == "electra"
@@ -51,10 +59,15 @@ class ReplacedTokenDetection(PretrainingModule):
         config.num_labels = 1 if not electra else config.num_labels
         model = architectures.from_config(auto, config)
         self.generator = architectures.from_config(
-            "AutoModelForMaskedLM", self.network_config(half_width=True)
+            "AutoModelForMaskedLM", architectures.network_config(self, half_width=True)
         )
-        self.generator.base_model.embeddings = model.base_model.embeddings
+        # Those of tokens, positions and types, as ELECTRA's; some families have only the first.
+        if (shared := getattr(model.base_model, "embeddings", None)) is not None:
+            self.generator.base_model.embeddings = shared
+        else:
+            self.generator.set_input_embeddings(model.get_input_embeddings())
         self.generator.tie_weights()
+        selection(self.generator)
         return model
 
     def export_model(self) -> PreTrainedModel:
@@ -65,7 +78,7 @@ class ReplacedTokenDetection(PretrainingModule):
         whole = self.model.config.model_type == "electra"
         return self.model if whole else cast(PreTrainedModel, self.model.base_model)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> DetectionExample:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         sampler, draws = (
             self.mask_sampler,
@@ -82,15 +95,15 @@ class ReplacedTokenDetection(PretrainingModule):
             "draws": draws[2][chosen_BT],
         }
 
-    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
+    def losses(self, example: DetectionExample) -> dict[str, Tensor]:
         ids_BT, places_BT = example["original"], example["target_mask"]
         mask_BT, targets_N = example["attention_mask"], ids_BT[places_BT]
         inputs = {"input_ids": example["seen"], "attention_mask": mask_BT}
-        chosen_NH, _ = hidden_at(self.generator, places_BT, **inputs)
-        generator_loss, _ = nll(self.generator, chosen_NH, targets_N)
+        outputs = run_at(self.generator, places_BT, **inputs)
+        generator_loss = outputs.nll(targets_N)[0] / max(1, len(targets_N))
         with torch.no_grad():
-            logits_NV = self.generator.get_output_embeddings()(pad_to_multiple(chosen_NH))
-        guesses_N = sample_tokens(logits_NV[: len(chosen_NH)], example["draws"])
+            logits_NV = outputs.logits()
+        guesses_N = sample_tokens(logits_NV, example["draws"])
         fake_BT = ids_BT.masked_scatter(places_BT, guesses_N)
         found_BT = self.model(input_ids=fake_BT, attention_mask=mask_BT).logits.view(ids_BT.shape)
         there = mask_BT.bool()

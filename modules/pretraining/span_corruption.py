@@ -12,6 +12,7 @@ from datamodules.batches import CorpusBatch
 from modules.characters import Characters
 from modules.masking import noise_spans
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.examples import Example
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.rows import left_align
 
@@ -49,7 +50,7 @@ class SpanCorruption(PretrainingModule):
         self.characters = Characters(self.tokenizer)
         return super().build()
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> dict[str, Any]:
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
         settings = ids_BT.shape[1], self._density, self._mean_length, generator
         (noise_BT,) = self.characters(ids_BT, noise_spans(mask_BT.sum(1), *settings))
@@ -71,6 +72,8 @@ class SpanCorruption(PretrainingModule):
             "targets": targets[targets_mask],
         }
 
-    def losses(self, example: dict[str, Any]) -> dict[str, Tensor]:
-        loss, accuracy, _ = lm_loss(self.model, **example)
+    def losses(self, example: Example) -> dict[str, Tensor]:
+        loss, accuracy, _ = lm_loss(
+            self.model, example["inputs"], example["target_mask"], example["targets"]
+        )
         return {"span_loss": loss, "accuracy": accuracy}

@@ -11,7 +11,7 @@ from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
 Lengths = TypeVar("Lengths", np.ndarray, Tensor)  # (rows,)
-LabelKind = Literal["class", "number", "several", "none"]
+LabelKind = Literal["class", "number", "several", "tags", "none"]
 
 
 # A TypedDict of datamodules/batches.py.
@@ -27,7 +27,8 @@ class Task(Registered, Generic[Batch], abstract=True):
         peft_type: Its task type in peft.
         monitor: The validation metric that picks the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
-        label_kind: The label of a row of the data: a class, a number, several names, or none.
+        label_kind: The label of a row of the data: a class, a number, several names, a tag for each
+            word, or none.
         pairs: Whether a row has two texts.
         head: The new head; a task without one overrides the methods that read it.
         pooling: native or mean, as the head's.

@@ -4,17 +4,16 @@ from typing import Any, Literal
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval
-from torch import Tensor, nn
-from torchmetrics import Metric, MetricCollection
+from torch import Tensor
+from torchmetrics import MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer
 from modules.characters import Characters
 from modules.masking import mask_tokens
-from modules.tasks import heads, pretrained_lm
+from modules.tasks import heads, pretrained_lm, token_sums
 from modules.tasks.base import Task
-
-_IGNORED = -100  # where there is nothing to predict
+from modules.tasks.token_sums import IGNORED
 
 
 class LanguageModeling(Task[LabelledBatch]):
@@ -53,7 +52,7 @@ class LanguageModeling(Task[LabelledBatch]):
             next_BT = ids_BT.roll(-1, 1)
             there_BT = real_BT.roll(-1, 1)
             there_BT[:, -1] = False
-            return {**batch, "labels": next_BT.where(there_BT, _IGNORED)}
+            return {**batch, "labels": next_BT.where(there_BT, IGNORED)}
         eligible_BT = real_BT & ~torch.isin(ids_BT, self._special.to(ids_BT.device))
         settings = (self._mask, self._vocabulary, self.mask_probability)
         if training:
@@ -68,47 +67,17 @@ class LanguageModeling(Task[LabelledBatch]):
                 parts = ids_BT[here].cpu(), eligible_BT[here].cpu()
                 seen_T, chosen_T = mask_tokens(*parts, *settings, draws, self._characters.cpu())
                 seen_BT[here], chosen_BT[here] = seen_T.to(ids_BT), chosen_T.to(chosen_BT)
-        return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, _IGNORED)}
+        return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, IGNORED)}
 
     def logits(self, model: Any, batch: LabelledBatch) -> Tensor:
-        """Return the logits of every token, (B, T, vocabulary)."""
-        return model(**heads.model_inputs(batch)).logits[:, -batch["input_ids"].shape[1] :]
+        """Return the sums over the predicted tokens, (2,), of :func:`token_sums.token_sums`."""
+        return token_sums.token_sums(model, heads.model_inputs(batch), batch["labels"])
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
-        total, count = _nll(logits, batch["labels"])
-        return total / count.clamp(min=1)
+        return token_sums.mean_loss(logits, batch)
 
     def num_targets(self, batch: LabelledBatch) -> Tensor:
-        return (batch["labels"] != _IGNORED).sum()
+        return token_sums.num_tokens(batch)
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
-        return MetricCollection({} if stage == "train" else {"perplexity": Perplexity()})
-
-
-class Perplexity(Metric):
-    """Computes exp of the mean negative log-likelihood of all predicted tokens."""
-
-    total: Tensor
-    count: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("total", "count"):
-            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-
-    def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch of logits, (B, T, vocabulary), and labels, (B, T)."""
-        total, count = _nll(logits, labels)
-        self.total += total
-        self.count += count
-
-    def compute(self) -> Tensor:
-        """Return the perplexity, a scalar."""
-        return (self.total / self.count.clamp(min=1)).exp().float()
-
-
-def _nll(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the summed negative log-likelihood of the predicted tokens, and their number."""
-    there = labels != _IGNORED
-    total = nn.functional.cross_entropy(logits[there].float(), labels[there], reduction="sum")
-    return total, there.sum()
+        return token_sums.token_metrics(stage)

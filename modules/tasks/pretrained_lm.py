@@ -5,7 +5,8 @@ from typing import Any
 import transformers
 
 from datamodules.packaged import load_tokenizer, pad_id
-from modules import backbones
+from modules import backbones, causal_checks
+from modules.pretraining.output_layer import selection
 from modules.tasks.base import Task
 
 
@@ -16,12 +17,18 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
         The model, and whether it predicts masked tokens rather than the next one.
 
     Raises:
-        ValueError: If the encoder has no mask token.
+        ValueError: If the encoder has no mask token, the decoder sees later tokens, or the family
+            is neither.
     """
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
     config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
-    masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    name, family = type(task).__name__, config.model_type
+    is_decoder = getattr(config, "is_decoder", False)
+    masked = type(config) in transformers.AutoModelForMaskedLM._model_mapping and not is_decoder
+    if not masked and type(config) not in transformers.AutoModelForCausalLM._model_mapping:
+        raise ValueError(
+            f"--model.task {name}: transformers has no {family} ({backbone}) that predicts masked "
+            f"or next tokens alone; it takes an encoder with a mask token, or a decoder"
+        )
     # peft has no type for masked language models: this one leaves the outputs as they are.
     task.peft_type = "FEATURE_EXTRACTION" if masked else "CAUSAL_LM"
     task.auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
@@ -30,5 +37,11 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
     tokenizer = load_tokenizer(backbone)
     model.config.get_text_config().pad_token_id = pad_id(tokenizer)
     if masked and tokenizer.mask_token_id is None:
-        raise ValueError(f"--model.task {type(task).__name__}: {backbone} has no mask token")
+        raise ValueError(f"--model.task {name}: {backbone} has no mask token")
+    if not masked and causal_checks.sees_later_tokens(model):
+        raise ValueError(
+            f"--model.task {name}: the attention of {backbone} ({family}) sees the later tokens, "
+            f"which it would have to predict; it takes a decoder, such as smollm2"
+        )
+    selection(model)  # while the weights are float32
     return model, masked

@@ -17,6 +17,7 @@ TASKS = {
     "pairs": lambda: modules.PairClassification(labels=LABELS),
     "number": modules.Regression,
     "several": lambda: modules.MultiLabel(labels=LABELS),
+    "tags": lambda: modules.TokenClassification(labels=["O", "B-film", "I-film"]),
     "text": modules.LanguageModeling,
     "words": lambda: modules.PromptedClassification(
         "{{ text }} it is {{ mask }}", {"negative": "stupid", "positive": "clever"}
@@ -54,4 +55,4 @@ def answers(module: Any, texts: list) -> list:
     found = modules.inference.predict(module, texts, max_new_tokens=6)
     if found.probabilities is None:
         return found.values
-    return found.probabilities.tolist()
+    return [row.tolist() for row in found.probabilities]

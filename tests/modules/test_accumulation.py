@@ -62,6 +62,19 @@ def test_gradients_are_clipped_after_they_are_weighed(bert, reviews):
             torch.testing.assert_close(one, other * 0.1 / length, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("several", [1, 2])
+def test_steps_without_a_target_change_nothing(bert, reviews, several):
+    """No token is masked in any batch: the loss is 0, and nothing is divided by 0."""
+    task, gradients = LanguageModeling(mask_probability=0.0), Gradients()
+    data = tiny.read(reviews, bert, labels="none", batch_size=10)
+    module = tiny.make(FullFineTuning, bert, task=task, weight_decay=0.0)
+    before = tiny.trained(module)
+    tiny.fit(module, data, gradients, accumulate_grad_batches=several, limit_val_batches=0)
+    assert gradients.gradients
+    for name, value in tiny.trained(module).items():
+        assert torch.equal(value, before[name]), name
+
+
 @pytest.mark.parametrize("several", [1, 2, 3])
 def test_accumulated_gradients_are_those_of_the_large_batch(backbone, reviews, several):
     module, seen = run(backbone, reviews, accumulate_grad_batches=several, max_epochs=2)

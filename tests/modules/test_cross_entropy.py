@@ -38,6 +38,21 @@ def test_loss_hits_and_gradients_are_those_of_the_plain_one(chunks, rows, bias):
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_of_equal_logits_only_the_first_is_a_hit(chunks, dtype):
+    weight = torch.randn(11, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
+    weight[7] = weight[2]
+    targets = torch.arange(11)
+    hidden = torch.cat([weight * 9, torch.zeros(11, 5, dtype=dtype)])  # zeros: all logits are equal
+    wanted = (hidden @ weight.T).argmax(1) == targets.repeat(2)
+    loss, right = cross_entropy.chunked_cross_entropy(hidden, weight, None, targets.repeat(2))
+    assert int(right) == int(wanted.sum()) < 12
+    plain = functional.cross_entropy(
+        (hidden @ weight.T).float(), targets.repeat(2), reduction="sum"
+    )
+    torch.testing.assert_close(loss, plain)
+
+
 def test_under_autocast_it_rounds_as_the_plain_one(chunks):
     hidden, weight, shift, targets = made(8, True)
     with torch.autocast("cpu", torch.bfloat16):

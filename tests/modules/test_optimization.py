@@ -65,6 +65,40 @@ def test_only_matrices_decay(backbone):
     assert optimization.parameter_groups(module.model, 0.3) == []
 
 
+def test_vectors_of_two_dimensions_do_not_decay():
+    """Shapes as XLNet, Mamba, GPT-OSS, peft and RWKV have them."""
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.r_w_bias, self.A_log = (
+                nn.Parameter(torch.ones(2, 8)),
+                nn.Parameter(torch.ones(8, 4)),
+            )
+            self.gate_up_proj_bias = nn.Parameter(torch.ones(4, 16))
+            self.ia3_l, self.time_mix = (
+                nn.Parameter(torch.ones(1, 8)),
+                nn.Parameter(torch.ones(1, 1, 8)),
+            )
+            self.marked = nn.Parameter(torch.ones(3, 3))
+            self.marked._no_weight_decay = True
+            self.q, self.gate_up_proj = (
+                nn.Parameter(torch.ones(8, 2, 4)),
+                nn.Parameter(torch.ones(2, 4, 4)),
+            )
+            self.score, self.prompt_embeddings = nn.Linear(8, 1), nn.Embedding(1, 8)
+            self.relative_attention_bias = nn.Embedding(4, 2)
+
+    model = Odd()
+    decay, still = optimization.parameter_groups(model, 0.3)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert {names[id(parameter)] for parameter in decay["params"]} == {
+        "q", "gate_up_proj", "score.weight", "prompt_embeddings.weight",
+        "relative_attention_bias.weight",
+    }  # fmt: skip
+    assert len(decay["params"]) + len(still["params"]) == len(names)
+
+
 def test_a_run_follows_the_schedule(bert, reviews):
     module = tiny.make(
         FullFineTuning, bert, learning_rate=0.01, warmup_ratio=0.5, schedule="linear"

@@ -12,10 +12,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from transformers import AutoTokenizer
 
 import modules
 from experiments.common.runs import record_start
-from experiments.tools import chat, chat_model
+from experiments.tools import chat, chat_export, chat_input, chat_model
 from modules.exporting import export
 from tests import tiny
 from tests.experiments import chatting, running
@@ -40,7 +41,7 @@ def exported(strategy, speaker, folder, **settings):
         if parameter.requires_grad:
             parameter.data += 0.05
     place = export(module, folder / "export")
-    tokenizer = chat_model.AutoTokenizer.from_pretrained(place)
+    tokenizer = AutoTokenizer.from_pretrained(place)
     ids = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Say 3."}], add_generation_prompt=True, return_dict=False
     )
@@ -53,7 +54,7 @@ def test_every_kind_of_export_answers(strategy, speaker, folder, say, monkeypatc
     monkeypatch.setattr(chat_model, "native_bf16", lambda: False)
     place, wanted = exported(getattr(modules, strategy), speaker, folder)
     moved = shutil.move(place, folder / "elsewhere")
-    ended = say("Say 3.\n", str(moved), "--temperature", "0", "--tokens", "12")
+    ended = say("Say 3.\n", str(moved), "--temperature", "0", "--max_new_tokens", "12")
     assert ended.code == 0 and ended.err == "", ended
     assert ended.out.strip() == wanted
 
@@ -65,42 +66,50 @@ def test_a_run_is_found_by_its_id_its_folder_and_as_the_last(speaker, folder, sa
         record_start(run)
         time.sleep(0.01)  # they are told apart by milliseconds
     for wanted in ("last", "named-by-an-agent", "outputs/instruction_tuning/251202-000000-bbbb"):
-        ended = say("a\n", wanted, "--tokens", "2")
+        ended = say("a\n", wanted, "--max_new_tokens", "2")
         assert ended.code == 0 and ended.out, ended
-    assert chat_model._find("last", "outputs").parent.name == "251202-000000-bbbb"
+    assert chat_export.find("last", "outputs", True).parent.name == "251202-000000-bbbb"
 
 
 def test_draws_are_a_function_of_the_seed(speaker, say):
-    words = [speaker, "--tokens", "20", "--temperature", "1"]
+    words = [speaker, "--max_new_tokens", "20", "--temperature", "1"]
     first = say("a\nb\n", *words)
     assert first.out == say("a\nb\n", *words).out
     assert first.out != say("a\nb\n", *words, "--seed", "1").out
 
 
-class Scripted:
+class Scripted(chat_model.ChatModel):
     """A speaker that keeps what it is asked; every word is a token."""
 
     def __init__(self, context_length: int = 1000) -> None:
         self.context_length, self.asked, self.stopped = context_length, [], False
 
+    def fit(self, history, max_new_tokens):
+        ids, kept = super().fit(history, max_new_tokens)
+        self.fitted = [dict(message) for message in kept]
+        return ids, kept
+
     def ids(self, history: list[dict]) -> list[str]:
-        self.history = [dict(message) for message in history]
         return " ".join(message["content"] for message in history).split()
 
-    def answer(self, ids, tokens, temperature, stopped) -> str:
-        self.asked.append(self.history)
+    def answer(self, ids, sampling, stopped) -> chat_model.Answer:
+        self.asked.append(self.fitted)
         deadline = time.monotonic() + 5
         while "slow" in ids and not self.stopped and time.monotonic() < deadline:
             self.stopped = stopped()
-        return f"answer {len(self.asked)}"
+        return chat_model.Answer(f"answer {len(self.asked)}", 2, "stop")
 
 
-SETTINGS = SimpleNamespace(system="Be brief.", seed=0, tokens=4, temperature=0)
+SETTINGS = SimpleNamespace(
+    system="Be brief.", seed=0, max_new_tokens=4, temperature=0, top_p=None, raw=False
+)
 
 
 def test_turns_are_remembered_as_far_as_the_context_goes():
     speaker = Scripted(context_length=14)
-    chat.converse(speaker, SETTINGS, iter(["one two", "three", "four five", "six"]), chat.Stop())
+    chat.converse(
+        speaker, SETTINGS, iter(["one two", "three", "four five", "six"]), chat_input.Stop()
+    )
     contents = [[message["content"] for message in history] for history in speaker.asked]
     assert contents[1] == ["Be brief.", "one two", "answer 1", "three"]
     assert contents[3] == ["Be brief.", "three", "answer 2", "four five", "answer 3", "six"]
@@ -108,13 +117,13 @@ def test_turns_are_remembered_as_far_as_the_context_goes():
 
 def test_a_question_that_does_not_fit_is_said_and_forgotten(capfd):
     speaker = Scripted(context_length=8)
-    chat.converse(speaker, SETTINGS, iter(["a " * 9, "b"]), chat.Stop())
+    chat.converse(speaker, SETTINGS, iter(["a " * 9, "b"]), chat_input.Stop())
     assert [message["content"] for message in speaker.asked[0]] == ["Be brief.", "b"]
     assert "too long: 11 of 8 tokens" in capfd.readouterr().err
 
 
 def test_ctrl_c_stops_the_answer_and_not_the_program():
-    speaker, stop, before = Scripted(), chat.Stop(), signal.getsignal(signal.SIGINT)
+    speaker, stop, before = Scripted(), chat_input.Stop(), signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, stop)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     chat.converse(speaker, SETTINGS, iter(["slow", "b"]), stop)
@@ -126,9 +135,9 @@ def test_ctrl_c_stops_the_answer_and_not_the_program():
     ("words", "said"),
     [
         ("nowhere", "nowhere: no such run in outputs; the latest there: none"),
-        ("last", "last: no run that ended with an export in outputs"),
+        ("last", "last: no run that can answer in outputs"),
         (".", ".: . holds no model that was exported"),
-        ("speaker --tokens 0", "--tokens 0: at least 1"),
+        ("speaker --max_new_tokens 0", "--max_new_tokens 0: at least 1"),
         ("speaker --temperature -1", "--temperature -1.0: at least 0"),
         ("speaker --template none", "--template none: neither tokenizer, plain nor a file"),
         (
@@ -154,7 +163,7 @@ def test_what_writes_no_answers_is_one_line(say, bert, folder):
 def test_a_model_without_a_template_is_offered_ours(say, llama):
     ended = say("a\n", llama)
     assert ended.code == 2 and "take ours with --template plain" in ended.err
-    assert say("a\n", llama, "--template", "plain", "--tokens", "2").code == 0
+    assert say("a\n", llama, "--template", "plain", "--max_new_tokens", "2").code == 0
 
 
 def test_help_says_how(say):
@@ -168,7 +177,7 @@ def test_at_a_terminal(speaker, folder, session_cache):
     master, slave = pty.openpty()
     script = str(running.ROOT / "experiments" / "tools" / "chat.py")
     process = subprocess.Popen(
-        [sys.executable, script, speaker, "--tokens", "200"],
+        [sys.executable, script, speaker, "--max_new_tokens", "200"],
         stdin=slave, stdout=slave, stderr=slave, cwd=folder, close_fds=True,
         env=running.environment(session_cache), start_new_session=True,
         preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),

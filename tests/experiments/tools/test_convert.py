@@ -153,7 +153,7 @@ def test_a_half_written_folder_is_one_line(kind, run, llama, tmp_path):
     ("strategy", "backbone", "task", "kind", "line"),
     [
         (modules.Adapter, "llama", "chat", "gguf", "Adapter adds layers"),
-        (modules.PromptTuning, "llama", "chat", "gguf", "trains what stands before a text"),
+        (modules.PromptTuning, "llama", "chat", "gguf", "a trained prompt stands before the text"),
         (modules.LoRA, "bert", "class", "gguf", "Classification (bert): --to onnx converts it"),
         (modules.LoRA, "bert", "words", "onnx", "and this is PromptedClassification"),
         (modules.LoRA, "llama", "chat", "onnx", "and this is InstructionFollowing"),

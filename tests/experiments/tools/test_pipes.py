@@ -36,5 +36,7 @@ def test_tables(folder, bert, session_cache):
     line = running.flags(bert, tracked=True)
     process = running.start(line, folder, session_cache)
     assert process.wait(120) == 0
-    for words in (["lineage", "last"], ["plan", "--tokens", "1e9"]):
+    (folder / "new.txt").write_text("a gripping film\n", encoding="utf-8")
+    words_of = [["lineage", "last"], ["plan", "--tokens", "1e9"], ["predict", "last", "new.txt"]]
+    for words in words_of:
         assert into_a_reader_that_goes(words, folder, session_cache) == (141, b""), words

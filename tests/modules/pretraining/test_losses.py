@@ -58,7 +58,7 @@ def test_next_sentence_is_bert_for_pretraining(path):
         "cls.seq_relationship.bias": module.pair_head.classifier.bias,
     }
     theirs.load_state_dict(weights)
-    masked, labels = example["masked"], example["labels"]
+    masked, labels = example, example["labels"]
     assert set(labels.tolist()) == {0, 1, -100}
     out = theirs(**masked["inputs"], labels=labels_of(masked), next_sentence_label=labels)
     ours = module.losses(example)
@@ -75,7 +75,7 @@ def test_sentence_order_is_albert_for_pretraining(path):
         "sop_classifier.classifier.bias": module.pair_head.classifier.bias,
     }
     theirs.load_state_dict(weights)
-    masked, labels = example["masked"], example["labels"]
+    masked, labels = example, example["labels"]
     out = theirs(**masked["inputs"], labels=labels_of(masked), sentence_order_label=labels)
     ours = module.losses(example)
     torch.testing.assert_close(ours["mlm_loss"] + ours["sop_loss"], out.loss)

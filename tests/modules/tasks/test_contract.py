@@ -20,6 +20,7 @@ from modules import (
     PairClassification,
     PromptedClassification,
     Regression,
+    TokenClassification,
     load,
 )
 from modules.exporting import export
@@ -27,10 +28,11 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import tiny
+from tests import tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
+TOKENS += ("TokenClassification",)
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -61,6 +63,8 @@ def data_for(kind, backbone, scored, reviews):
         data = Instructions(str(file.parent), backbone, template="plain", max_length=44)
         data.setup("fit")
         return data
+    if kind is TokenClassification:
+        return tagged.read(scored.parent / "tagged", backbone)
     if kind in (Classification, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
@@ -135,7 +139,10 @@ def test_export_and_reload(strategy, kind, backbone, scored, reviews, tmp_path):
     else:
         model = auto.from_pretrained(folder).eval()
     with torch.no_grad():
-        got = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        if kind is LanguageModeling:
+            got = module.task.logits(model, batch)
+        else:
+            got = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     got = got[:, 0] if kind is Regression else got
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
 

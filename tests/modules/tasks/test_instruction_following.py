@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 from datamodules import Instructions
 from modules import FullFineTuning, InstructionFollowing, LoRA, backbones
 from modules.generation import stop_token_ids
+from modules.pretraining import output_layer
 from tests import chats, tiny
 from tests.experiments.chatting import save_speaker
 
@@ -77,7 +78,7 @@ def test_the_loss_is_that_of_transformers(speaker, source):
 def test_packed_and_padded_are_the_same_to_rounding(
     speaker, source, attention, strategy, monkeypatch
 ):
-    monkeypatch.setattr(backbones, "attn_implementation", lambda: attention)
+    monkeypatch.setattr(backbones, "attn_implementation", lambda *_: attention)
     module = make(speaker, strategy).eval()
     found = []
     for packing in (False, True):
@@ -96,7 +97,7 @@ def test_packed_and_padded_are_the_same_to_rounding(
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_no_record_of_a_row_sees_another(speaker, source, attention, monkeypatch):
-    monkeypatch.setattr(backbones, "attn_implementation", lambda: attention)
+    monkeypatch.setattr(backbones, "attn_implementation", lambda *_: attention)
     module, rows = make(speaker).eval(), read(source, speaker, packing=True)._rows["train"]
     row = max(range(len(rows)), key=lambda number: len(rows.packs[number]))
     batch = rows.__getitems__([row])
@@ -116,13 +117,13 @@ def test_no_record_of_a_row_sees_another(speaker, source, attention, monkeypatch
 def test_the_output_layer_runs_where_something_is_learned_only(speaker, source, monkeypatch):
     module, rows = make(speaker).eval(), read(source, speaker)._rows["train"]
     seen = []
-    real = module.task.logits.__globals__["chunked_cross_entropy"]
+    real = output_layer.chunked_cross_entropy
 
     def counted(hidden, *rest):
         seen.append(len(hidden))
         return real(hidden, *rest)
 
-    monkeypatch.setitem(module.task.logits.__globals__, "chunked_cross_entropy", counted)
+    monkeypatch.setattr(output_layer, "chunked_cross_entropy", counted)
     batch = rows.__getitems__([1, 2, 3])
     sums(module, batch)
     assert seen == [int(batch["supervised"].sum())]
@@ -147,8 +148,8 @@ def test_logits_that_are_scaled_behind_the_output_layer(speaker, source, tmp_pat
         make(str(tmp_path)).eval(),
         read(source, speaker)._rows["train"].__getitems__([1, 2]),
     )
-    assert not module.task._bare_logits
-    assert make(speaker).task._bare_logits
+    assert not output_layer.selection(module.model).chunks
+    assert output_layer.selection(make(speaker).model) == ("body", True)
     labels = batch["input_ids"].where(batch["supervised"], -100)
     with torch.no_grad():
         wanted = module.model(batch["input_ids"], labels=labels).loss

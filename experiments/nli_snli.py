@@ -1,0 +1,19 @@
+"""Does LoRA teach a sentence encoder which sentence follows from which?
+
+    python experiments/nli_snli.py
+
+Fine-tunes MiniLM on 20,000 pairs of SNLI: premise and hypothesis are read together.
+"""
+
+from experiments.runner.cli import main
+from datamodules import SNLI
+from modules import LoRA
+
+if __name__ == "__main__":
+    defaults = {
+        "trainer.max_epochs": 3,
+        "model.task": "PairClassification",
+        "data.train_rows": 20_000,
+        "data.batch_tokens": 2048,
+    }
+    main(__file__, __doc__, LoRA, SNLI, defaults)

@@ -1,0 +1,145 @@
+"""Questions to a language model that has been built, answered by running it on short rows."""
+
+import warnings
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modules.backbones import unwrap
+
+# Float32 rounds differently with another order of sums: of the largest logit, this share.
+_ROUNDING = 1e-5
+_APART: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def probing(model: nn.Module) -> Iterator[None]:
+    """Run a model as in use, but without effect on it or on the random numbers of the run.
+
+    Dropout is off. Vectors are moved away from their initial 0 or 1, with which a part that they
+    belong to could do nothing yet.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    vectors = [p for p in model.parameters() if p.ndim == 1 and p.is_floating_point()]
+    kept = [vector.detach().clone() for vector in vectors]
+    device = next(model.parameters()).device
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.no_grad():
+        try:
+            model.eval()
+            for vector in vectors:
+                vector += torch.linspace(0.0, 0.1, len(vector), device=device).to(vector.dtype)
+            with torch.autocast(device.type, enabled=False):
+                yield
+        finally:
+            for vector, value in zip(vectors, kept, strict=True):
+                vector.copy_(value)
+            for module, training in modes:
+                module.training = training
+
+
+def probe_rows(model: Any, rows: int, tokens: int) -> Tensor:
+    """Return rows of different ordinary tokens, (rows, tokens) int64."""
+    config = model.config.get_text_config()
+    special = {v for name, v in vars(config).items() if name.endswith("_token_id")}
+    ordinary = [number for number in range(config.vocab_size) if number not in special]
+    ids = torch.tensor(ordinary)[(torch.arange(rows * tokens) * 7 + 3) % len(ordinary)]
+    return ids.view(rows, tokens).to(next(model.parameters()).device)
+
+
+def same(ones: Tensor, others: Tensor) -> bool:
+    """Tell whether logits are equal but for rounding."""
+    return bool((ones - others).abs().max() <= _ROUNDING * ones.abs().max())
+
+
+def sees_later_tokens(model: Any) -> bool:
+    """Tell whether a language model's logits depend on tokens that come after their own."""
+    ids_BT = probe_rows(model, 1, 12).repeat(2, 1)
+    ids_BT[1, 8:] = ids_BT[1, :4]
+    with probing(model):
+        logits_BTV = model(input_ids=ids_BT).logits
+    return not same(logits_BTV[0, :8], logits_BTV[1, :8])
+
+
+def keeps_texts_apart(model: Any) -> bool:
+    """Tell whether texts that share a row get the logits that each has alone.
+
+    Texts are told apart by positions that begin anew, which not every family takes: some have no
+    position ids, and what is recurrent in them runs on from text to text. A model that does not is
+    named in a warning, once.
+    """
+    if model not in _APART:
+        _APART[model] = _keeps_texts_apart(model)
+        if not _APART[model]:
+            warnings.warn(
+                f"{model.config.model_type} cannot keep texts apart that share a row: each gets a "
+                f"row of its own, which takes more memory and time",
+                stacklevel=2,
+            )
+    return _APART[model]
+
+
+def _keeps_texts_apart(model: Any) -> bool:
+    ids_1T, place_T = probe_rows(model, 1, 12), torch.arange(12)
+    place_T[7:] -= 7
+    inputs = {"position_ids": place_T[None].to(ids_1T.device), "use_cache": False}
+    with probing(model):
+        alone = [model(input_ids=part).logits for part in (ids_1T[:, :7], ids_1T[:, 7:])]
+        try:
+            packed = model(input_ids=ids_1T, **inputs).logits
+        except (TypeError, ValueError, RuntimeError):  # it takes no such positions
+            return False
+    return same(torch.cat(alone, 1), packed)
+
+
+def isolated(
+    model: Any, inputs: dict[str, Any], target_mask: Tensor
+) -> tuple[dict[str, Any], Tensor]:
+    """Return inputs in which no text of a row sees another, and their target mask.
+
+    Args:
+        model: A language model of transformers, with or without a peft model around it.
+        inputs: The model's inputs; with ``position_ids``, 0 where a text begins, rows are packed.
+        target_mask: (B, T) bool, the tokens that count.
+    """
+    if "position_ids" not in inputs or keeps_texts_apart(unwrap(model)):
+        return inputs, target_mask
+    rest = dict(inputs)
+    packed = rest.pop("input_ids"), rest.pop("position_ids")
+    rows, target_mask = unpack(*packed, target_mask)
+    return {**rest, **rows}, target_mask
+
+
+def unpack(
+    ids_BT: Tensor, positions_BT: Tensor, target_mask: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Give each text of packed rows a row of its own, for a model that cannot tell them apart.
+
+    Texts without a target are left out, and so is what follows a text's last target.
+
+    Args:
+        ids_BT: int64.
+        positions_BT: int64, 0 where a text begins.
+        target_mask: (B, T) bool, the tokens that count, N.
+
+    Returns:
+        The model's inputs, and its target mask, (rows, W) bool, with the N tokens in their order.
+    """
+    begins = positions_BT == 0
+    begins[:, 0] = True
+    starts_S = begins.flatten().nonzero()[:, 0]
+    text_N = begins.flatten().cumsum(0)[target_mask.flatten()] - 1
+    place_N = target_mask.flatten().nonzero()[:, 0] - starts_S[text_N]
+    length_S = torch.zeros_like(starts_S).scatter_reduce(0, text_N, place_N + 1, "amax")
+    length_S[0] = length_S[0].clamp(min=1)  # a row at least
+    kept = length_S > 0
+    starts_S, length_S = starts_S[kept], length_S[kept]
+    place_W = torch.arange(int(length_S.max()), device=ids_BT.device)
+    mask_SW = place_W < length_S[:, None]
+    from_SW = (starts_S[:, None] + place_W).where(mask_SW, starts_S[:, None])
+    inputs = {"input_ids": ids_BT.flatten()[from_SW], "attention_mask": mask_SW.long()}
+    return inputs, target_mask.flatten()[from_SW] & mask_SW

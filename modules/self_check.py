@@ -1,0 +1,149 @@
+"""Checks of a module when it is built: whether the network does what the module claims of it.
+
+A check is a function of a subject that returns a fault in words, or None. What has passed is kept
+by the architecture in the cache folder, so that the checks run once for each. The environment
+variable ``PRETUNE_SELF_CHECK=off`` turns them off, and so does :func:`disabled`.
+"""
+
+import contextlib
+import copy
+import hashlib
+import json
+import os
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from datamodules.packaged import cache_folder
+
+Subject = TypeVar("Subject")
+Check = Callable[[Subject], str | None]
+
+# A larger network is represented by a small one of its class: see ``backbones.shrunk``.
+LARGEST = 40_000_000
+_disabled = ContextVar("disabled", default=False)
+# Whose errors are the network's own; those of other code are not a family's fault.
+_LIBRARIES = ("transformers", "peft", "torch")
+
+
+@contextlib.contextmanager
+def disabled() -> Iterator[None]:
+    """Build modules without checks."""
+    token = _disabled.set(True)
+    try:
+        yield
+    finally:
+        _disabled.reset(token)
+
+
+def enabled() -> bool:
+    """Tell whether modules check themselves."""
+    return not _disabled.get() and os.environ.get("PRETUNE_SELF_CHECK", "on").lower() != "off"
+
+
+def run_checks(
+    checks: Sequence[Check[Subject]], make: Callable[[], Subject], key: Any, lead: str
+) -> None:
+    """Run checks on a subject, unless they have passed for this key before.
+
+    Neither random numbers nor gradients of the caller change. The subject is the checks' own: what
+    they do to it is lost.
+
+    Args:
+        checks: Functions of the subject.
+        make: Makes the subject.
+        key: Plain values on which the outcome depends; see :func:`architecture_key`.
+        lead: How an error begins, such as ``--model.backbone NAME: FAMILY``.
+
+    Raises:
+        ValueError: If a check finds a fault, or a library raises in it.
+    """
+    if not checks or not enabled():
+        return
+    file = _file("checks", [key, [check.__qualname__ for check in checks]])
+    if file.is_file():
+        return
+    with untouched(), torch.enable_grad():
+        subject = make()
+        for check in checks:
+            try:
+                fault = check(subject)
+            except Exception as error:
+                if str(error).startswith("--data."):  # the probe is too long for this module
+                    return
+                if not from_library(error):
+                    raise
+                fault = f"fails ({one_line(error)})"
+            if fault:
+                raise ValueError(f"{lead}: {fault}")
+    _write(file, {})
+
+
+def recalled(kind: str, key: Any, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what ``make`` returns, plain values, kept in the cache folder by the key.
+
+    Args:
+        kind: Name of the folder.
+        key: Plain values on which it depends.
+        make: Makes it, with random numbers of its own.
+    """
+    file = _file(kind, key)
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(file.read_text())
+    with untouched(), torch.enable_grad():
+        found = make()
+    _write(file, found)
+    return found
+
+
+def architecture_key(model: Any) -> list[Any]:
+    """Return what tells an architecture from another: the class and the config without names."""
+    config = model.config.to_dict()
+    for name in ("_name_or_path", "id2label", "label2id", "architectures", "dtype"):
+        config.pop(name, None)
+    versions = [metadata.version(name) for name in _LIBRARIES]
+    return [type(model).__name__, repr(sorted(config.items())), versions]
+
+
+@contextlib.contextmanager
+def untouched() -> Iterator[None]:
+    """Give a block its own random numbers, always the same."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(0)
+        yield
+
+
+def copied(model: Any) -> Any:
+    """Return a copy in eval mode, so that no buffer or setting of the original changes."""
+    return copy.deepcopy(model).eval()
+
+
+def from_library(error: BaseException) -> bool:
+    """Tell whether the error was raised inside of a library of networks."""
+    frames = traceback.extract_tb(error.__traceback__)
+    parts = Path(frames[-1].filename).parts if frames else ()
+    return "site-packages" in parts and any(name in parts for name in _LIBRARIES)
+
+
+def one_line(error: BaseException) -> str:
+    """Return type and message of an error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}".rstrip(": ")
+
+
+def _file(kind: str, key: Any) -> Path:
+    digest = hashlib.sha256(json.dumps(key, default=repr).encode()).hexdigest()[:24]
+    return cache_folder() / kind / f"{digest}.json"
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    scratch = file.with_name(f".{file.name}-{os.getpid()}")
+    with contextlib.suppress(OSError):  # without a cache the checks run every time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(json.dumps(content))
+        os.replace(scratch, file)

@@ -1,0 +1,117 @@
+"""Questions to built models, with families whose answers are known."""
+
+import pytest
+import torch
+import transformers
+from torch.nn import functional
+
+from modules import causal_checks
+from modules.pretraining import output_layer
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
+USUAL = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "num_key_value_heads": 1}
+LINEAR = {
+    "layer_types": ["linear_attention", "full_attention"],
+    "linear_num_value_heads": 2,
+    "linear_num_key_heads": 1,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "head_dim": 8,
+    "num_experts": 2,
+    "num_experts_per_tok": 1,
+    "moe_intermediate_size": 8,
+    "shared_expert_intermediate_size": 8,
+}
+CAPPED = {**USUAL, "head_dim": 8, "final_logit_softcapping": 2.0}
+MPT = {"d_model": 16, "n_layers": 2, "n_heads": 2, "vocab_size": 50}
+BLOOM = {"hidden_size": 16, "n_layer": 2, "n_head": 2, "vocab_size": 50}
+OPT = {"ffn_dim": 24, "word_embed_proj_dim": 16, "max_position_embeddings": 32, "init_std": 0.3}
+# Model type, fields, where tokens are selected, whether the output layer's logits are the model's,
+# whether texts of a row are kept apart.
+CAUSAL = {
+    "llama": ("llama", USUAL, "body", True, True),
+    "gemma2": ("gemma2", CAPPED, "body", False, True),
+    "cohere": ("cohere", {**USUAL, "logit_scale": 0.5}, "body", False, True),
+    "mpt": ("mpt", MPT, "body", True, False),
+    "opt": ("opt", {**SIZES, **OPT}, "layer", True, False),
+    "bloom": ("bloom", BLOOM, "body", True, False),
+    "falcon": ("falcon", {**SIZES, "alibi": True, "initializer_range": 0.3}, "body", True, False),
+    "qwen3_next": ("qwen3_next", {**USUAL, **LINEAR}, "body", True, False),
+    "mamba": ("mamba", {**SIZES, "state_size": 4, "pad_token_id": 0}, "body", True, False),
+}
+
+
+@pytest.fixture(params=CAUSAL.values(), ids=CAUSAL)
+def case(request):
+    return request.param
+
+
+def make(family: str, fields: dict, auto=transformers.AutoModelForCausalLM):
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.for_model(family, **fields)
+    return auto.from_config(config, attn_implementation="eager").eval()
+
+
+def test_the_loss_is_that_of_the_models_own_logits(case):
+    family, fields, place, chunks, _ = case
+    model = make(family, fields)
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    assert output_layer.selection(model) == (place, chunks)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+    ids = torch.randint(5, 50, (3, 9), generator=torch.Generator().manual_seed(1))
+    there = ids % 3 > 0
+    loss, accuracy, _ = output_layer.lm_loss(model, {"input_ids": ids}, there, ids[there])
+    logits = model(input_ids=ids).logits[there]
+    wanted = functional.cross_entropy(logits, ids[there])
+    torch.testing.assert_close(loss, wanted)
+    assert float(accuracy) == pytest.approx(float((logits.argmax(1) == ids[there]).float().mean()))
+    parameters = list(model.parameters())
+    ours = torch.autograd.grad(loss, parameters, allow_unused=True)
+    theirs = torch.autograd.grad(wanted, parameters, allow_unused=True)
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot keep texts apart")
+def test_packed_texts_have_the_loss_that_each_has_alone(case):
+    family, fields, *_, apart = case
+    model = make(family, fields)
+    assert not causal_checks.sees_later_tokens(model)
+    assert causal_checks.keeps_texts_apart(model) == apart
+    ids = torch.randint(5, 50, (2, 14), generator=torch.Generator().manual_seed(1))
+    positions = torch.tensor([[*range(5), *range(9)], [*range(3), *range(7), *range(4)]])
+    there = torch.ones_like(ids, dtype=torch.bool)
+    there[0, 4] = there[1, 2] = there[1, 9] = there[:, 13] = False  # the last of each text
+    there[1, 10:] = False  # and a text without a target
+    inputs = {"input_ids": ids, "position_ids": positions, "use_cache": False}
+    with torch.no_grad():
+        alone = [(0, 0, 5), (0, 5, 14), (1, 0, 3), (1, 3, 10)]
+        parts = [
+            functional.cross_entropy(
+                model(input_ids=ids[row : row + 1, start:end]).logits[0, :-1],
+                ids[row, start + 1 : end],
+                reduction="sum",
+            )
+            for row, start, end in alone
+        ]
+        isolated, mask = causal_checks.isolated(model, inputs, there)
+        loss, _, _ = output_layer.lm_loss(model, isolated, mask, ids.roll(-1, 1)[there])
+    torch.testing.assert_close(loss * int(there.sum()), torch.stack(parts).sum())
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_what_sees_later_tokens(sees):
+    config = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "is_decoder": not sees}
+    assert causal_checks.sees_later_tokens(make("bert", config)) == sees
+
+
+def test_texts_without_any_target_leave_one_row():
+    ids = torch.arange(8).view(2, 4)
+    inputs, mask = causal_checks.unpack(ids, ids % 2, torch.zeros_like(ids, dtype=torch.bool))
+    assert inputs["input_ids"].tolist() == [[0]]
+    assert not mask.any()
