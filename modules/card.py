@@ -195,7 +195,9 @@ def limits(facts: Mapping[str, Any], longest: int | None) -> str:
     if cut and count:
         lines.append(f"{cut:,} of {count:,} training texts were cut.")
     if facts.get("unknown_share"):
-        lines.append(f"{facts['unknown_share']:.1%} of the training tokens are unknown ([UNK]).")
+        lines.append(
+            f"{facts['unknown_share']:.1%} of the training tokens are unknown to the tokenizer."
+        )
     counts = known.get("label_counts", {}).get("train", [])
     names = known.get("labels") or []
     rare = [n for n, c in zip(names, counts, strict=False) if c < _RARE]

@@ -35,6 +35,7 @@ def card_facts(run: "Run", metrics: dict[str, float]) -> dict[str, Any]:
         "base_licence": base.licence if base else None,
         "data_licence": package.licence if package else None,
         "training": _training(run),
+        "unknown_share": getattr(run.datamodule, "unknown_share", None),
     }
 
 

@@ -37,6 +37,7 @@ FACTS = {
     "git_commit": "0123abc",
     "command": "python experiments/lora_sst2.py --data.source tickets.csv",
     "base_licence": "Apache-2.0",
+    "unknown_share": 0.0123,
     "training": {"epochs": 3, "precision": "32-true", "seed": 0, "machine": "CPU (x86_64)"},
 }
 
@@ -91,6 +92,7 @@ def test_a_card_tells_what_was_trained_on_what_and_how_well(bert, tmp_path):
     assert "my \\| tickets.csv" in body
     assert "abc123" in body and "0123abc" in body and "12,345" in body
     assert "3 of 100 training texts were cut" in body
+    assert "1.2% of the training tokens are unknown" in body
     assert "fewer than 20 training rows: two lines" in body
     assert str(tmp_path) not in text
     trained = sum(module.get_parameter(name).numel() for name in module.trainable)

@@ -97,7 +97,7 @@ def test_gguf_of_a_run_is_beside_its_export(run, places, tmp_path, monkeypatch):
     assert (code, errors) == (0, "")
     made = tmp_path / "gguf"
     assert {file.name for file in made.iterdir()} == {"README.md", "model-q8_0.gguf"}
-    assert said.splitlines()[-1] == str(made)
+    assert said.splitlines()[-1] == "gguf"  # as seen from here
     lines = (made / "README.md").read_text()
     monkeypatch.chdir(made)
     found: dict = {}
@@ -139,14 +139,14 @@ def test_a_mistake_is_one_line(flags, line, run, bert):
 
 @pytest.mark.parametrize("kind", ["onnx", "gguf"])
 def test_a_half_written_folder_is_one_line(kind, run, llama, tmp_path):
-    folder = shutil.copytree(llama, tmp_path / "half")
+    folder = shutil.copytree(llama, tmp_path / "in" / "half")
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:2000])
     code, _, errors = run([str(folder), "--to", kind])
     assert code == 2
     assert errors.count("\n") == 1
     assert ("may be half written" in errors) == (kind == "gguf")
-    assert [path.name for path in tmp_path.iterdir()] == ["half"]
+    assert [path.name for path in folder.parent.iterdir()] == ["half"]
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,12 @@ def test_what_ends_early_leaves_nothing(how, run, llama, tmp_path, monkeypatch):
         raise formats.differences.DifferenceError("the logits differ")
 
     monkeypatch.setattr(conversion.gguf_file, "write", ends)
-    target = tmp_path / "model.gguf"
+    target = tmp_path / "made" / "model.gguf"
     code, said, errors = run([llama, "--to", "gguf", "--output", str(target)])
     assert code == {"other logits": 1, "Ctrl-C": 130, "a full disk": 2}[how]
     assert said == ""
     assert len(errors.strip().splitlines()) == 1
-    assert not list(tmp_path.iterdir())
+    assert not list(target.parent.iterdir())
 
 
 def test_the_extra_is_declared():
