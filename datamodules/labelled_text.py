@@ -147,6 +147,18 @@ class LabelledText(RowDataModule):
             return None
         return label_preflight.class_counts(self.dataset)["train"]
 
+    @property
+    def unknown_share(self) -> float | None:
+        """The share of the training tokens that stand for unknown text. Needs ``setup``.
+
+        None if the tokenizer knows every text.
+        """
+        tokenizer = load_tokenizer(self.tokenizer)
+        unknown = tokenizer.unk_token_id
+        if unknown is None or unknown == tokenizer.eos_token_id:
+            return None
+        return float((self._rows["train"].ids == unknown).double().mean())
+
     def texts_of(self, split: str) -> dict[str, list[str]]:
         """The texts of a split by name, as in its batches. Needs ``setup``."""
         return self._rows[split].columns
