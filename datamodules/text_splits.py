@@ -120,10 +120,15 @@ def take_share(dataset: Dataset, share: float, seed: int) -> Dataset:
 
 def drop_duplicates(split: TextSplit) -> TextSplit:
     """Keep each text (or pair) once; where copies disagree on the label, the first one counts."""
+    return split.take(first_of_each(split))
+
+
+def first_of_each(split: TextSplit) -> list[int]:
+    """The position of the first copy of each text (or pair)."""
     first: dict[Hashable, int] = {}
     for i, key in enumerate(split.keys):
         first.setdefault(key, i)
-    return split.take(list(first.values()))
+    return list(first.values())
 
 
 def split_by_hash(

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 import textwrap
 from typing import Any
@@ -17,7 +18,7 @@ def by_flag_names(parsed: Any) -> Any:
     if isinstance(parsed, dict):
         if "class_path" in parsed:
             inner = by_flag_names(parsed.get("init_args") or {})
-            return {"class": parsed["class_path"].rsplit(".", 1)[-1], **inner}
+            return {"class": re.split(r"[.:]", parsed["class_path"])[-1], **inner}
         return {key: by_flag_names(value) for key, value in parsed.items()}
     return [by_flag_names(value) for value in parsed] if isinstance(parsed, list) else parsed
 

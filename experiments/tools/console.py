@@ -9,8 +9,8 @@ from datamodules.spelling import did_you_mean
 from experiments.common.exits import guarded
 
 TOOLS = (
-    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict"),
-    *("errors", "learning_curve"),
+    *("compare", "ablate", "sweep", "errors", "learning_curve", "dashboard", "lineage"),
+    *("chat", "predict", "serve", "merge", "convert", "push"),
     *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
