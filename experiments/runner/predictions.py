@@ -42,7 +42,7 @@ def keep_before(run: "Run", measured: Sequence[Mapping[str, float]]) -> None:
 def before(run: "Run") -> dict[str, float]:
     """The metrics of the validation before the first step; empty without one."""
     file = _before(run)
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _before(run: "Run") -> Path:

@@ -89,7 +89,7 @@ def _json(file: Path) -> dict[str, Any]:
 def _track(run: Path, place: Path, made: report.Errors) -> str:
     """Adds tables and pictures to the record of the run; returns where that is, in a new line."""
     config = run / "config.yaml"
-    settings = yaml.safe_load(config.read_text()) if config.is_file() else {}
+    settings = yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
     if not (tracking := settings.get("tracking")):
         return ""
     said = json.dumps([made.heading, made.facts, made.tables], default=str)

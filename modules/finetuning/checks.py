@@ -125,7 +125,9 @@ def _logits(subject: Subject, rows: list[Tensor], left: bool = False, more: int 
 def trains_in_part(subject: Subject) -> str | None:
     """Take the gradient of the loss: it is finite, and each parameter that trains has one."""
     batch = subject.task.prepare(subject.batch, True)
-    loss = subject.task.loss(subject.task.logits(subject.model, batch), batch)
+    logits = subject.task.logits(subject.model, batch)
+    # The loss of an evaluation: the rows that balance the weights of classes are not known yet.
+    loss = subject.task.loss(logits, {**batch, "training": False})
     if not loss.isfinite():
         return f"its loss on two short texts is {loss.item()}"
     trains = {n: p for n, p in subject.model.named_parameters() if p.requires_grad}
