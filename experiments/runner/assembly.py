@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
-from experiments.runner import lengths, profiling, searches, unusable
+from experiments.runner import directions, lengths, profiling, searches, unusable
 from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
@@ -33,6 +33,9 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     built = line.build()
     model, data = built.model, built.data
     _check_export(line.parsed.get("export"), model)
+    directions.choose(model, line.config.monitor)
+    if line.config.validate_before and not model.trains:
+        raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     run.found, run.notes = found, line.notes
     settings = dict(built.trainer)

@@ -88,6 +88,18 @@ class CommandLine(LightningCLI):
             default=20.0,
             help="Seconds between two writes of last.ckpt. A kill costs no more training than that",
         )
+        parser.add_argument(
+            "--monitor",
+            type=str | None,
+            help="Validation metric that chooses the best checkpoint, such as val/f1. The task's "
+            "own by default",
+        )
+        parser.add_argument(
+            "--validate_before",
+            type=bool,
+            default=False,
+            help="Whether to validate before the first step, too",
+        )
         parser.add_class_arguments(Tracking, "tracking")
         if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
             parser.add_argument(
@@ -218,7 +230,12 @@ def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    return getattr(found, "label_kind", "class")
+    kind = getattr(found, "label_kind", "class")
+    if kind == "tags":
+        name = getattr(found, "__name__", "")
+        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
+        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    return kind
 
 
 def _value_of(flag: str, args: list[str]) -> str | None:

@@ -23,6 +23,10 @@ def train(run: Run) -> None:
     trainer, model, notes = run.trainer, run.model, []
     checkpoint = run.last if run.last.exists() else None
     with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
+        if run.config["validate_before"] and checkpoint is None:
+            predictions.keep_before(
+                run, _first(trainer.validate(model, run.datamodule, verbose=False))
+            )
         trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
