@@ -63,7 +63,9 @@ def _asks_prompts(folder: Path) -> bool:
     """Tells whether a folder is that of a run that trained nothing and asked prompts."""
     if read_run_folder(folder) is None or not (folder / "config.yaml").is_file():
         return False
-    made = yaml.safe_load((folder / "config.yaml").read_text())["model"]["class_path"]
+    made = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"][
+        "class_path"
+    ]
     with suppress(ValueError):  # a class of the user's own that is gone: what opens it says so
         return issubclass(find(object, made), PromptingModule)
     return False

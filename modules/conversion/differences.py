@@ -65,7 +65,5 @@ def compared(pairs: Iterable[tuple[np.ndarray, np.ndarray]], share: float, kind:
         most = max(most, float(np.abs(wanted).max()))
     result = Difference(greatest, share * most)
     if not greatest <= result.bound:  # NaN is not
-        raise DifferenceError(
-            f"the {kind} file's logits differ from the model's by up to {result}"
-        )
+        raise DifferenceError(f"the {kind} file's logits differ from the model's by up to {result}")
     return result
