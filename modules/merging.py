@@ -10,10 +10,12 @@ from peft.utils.other import ModulesToSaveWrapper
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from modules.backbones import unwrap
 from modules.encoding import Text, encode, reads_pairs
 from modules.exporting import whole_folder, write_ordinary
 from modules.finetuning.base import FineTuningModule
 from modules.loading import load
+from modules.tasks.pooled_network import LinearHead
 
 _PROBES = ("a first text", "and another text, which is longer than the first", "a")
 _NOT_MERGED = (NotImplementedError, ValueError, RuntimeError, AttributeError)  # by peft
@@ -24,6 +26,9 @@ _TOLERANCE = 1e-3  # of the largest logit: rounding is a hundred times less, a w
 def obstacle(module: FineTuningModule) -> str:
     """Return the reason for which a module cannot be merged, and what to do; empty if it can."""
     name = getattr(module, "strategy", "") or type(module).__name__
+    if isinstance(net := unwrap(module.model), LinearHead):
+        kind = net.config.model_type
+        return f"{name}: transformers has no class for this head on {kind}; {_CURE}"
     if hasattr(module, "own_format"):
         return f"{name} adds layers, for which no model of transformers has a place; {_CURE}"
     model = module.model
