@@ -32,7 +32,7 @@ def probing(model: nn.Module) -> Iterator[None]:
         try:
             model.eval()
             for vector in vectors:
-                vector += torch.linspace(0.0, 0.1, len(vector), device=device).to(vector.dtype)
+                vector.add_(torch.linspace(0.0, 0.1, len(vector), device=device).to(vector.dtype))
             with torch.autocast(device.type, enabled=False):
                 yield
         finally:

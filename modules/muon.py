@@ -20,7 +20,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     def __init__(self, groups: list[dict], lr: float, betas: tuple[float, float]) -> None:
         super().__init__(groups, {"lr": lr})
-        self.betas = betas
+        self.betas = (betas[0], betas[1])
         self._link()
 
     def _link(self) -> None:
@@ -32,7 +32,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         if muon:
             self.parts.append(torch.optim.Muon(muon, lr, adjust_lr_fn="match_rms_adamw"))
         if rest:
-            self.parts.append(torch.optim.AdamW(rest, lr, tuple(self.betas)))
+            self.parts.append(torch.optim.AdamW(rest, lr, self.betas))
         for part in self.parts:
             part.state = self.state
 

@@ -27,7 +27,12 @@ class Selection(NamedTuple):
 
 
 # From the least work to the most.
-_SELECTIONS = [Selection(place, chunks) for chunks in (True, False) for place in ("body", "layer")]
+_SELECTIONS = (
+    Selection("body", chunks=True),
+    Selection("layer", chunks=True),
+    Selection("body", chunks=False),
+    Selection("layer", chunks=False),
+)
 _WHOLE = Selection("end", chunks=False)
 _FOUND: weakref.WeakKeyDictionary[nn.Module, Selection] = weakref.WeakKeyDictionary()
 

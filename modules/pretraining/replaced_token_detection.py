@@ -51,7 +51,7 @@ class ReplacedTokenDetection(PretrainingModule):
 
     def build(self) -> PreTrainedModel:
         """Build the discriminator, which fine-tuning takes, and the generator beside it."""
-        config = architectures.network_config(self)
+        config: Any = architectures.network_config(self)
         if self.hparams["backbone"] is not None:
             raise ValueError("--model.backbone: a generator has to go with it; train from scratch")
         electra = config.model_type == "electra"

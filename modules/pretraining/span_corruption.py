@@ -1,11 +1,11 @@
 """Span corruption."""
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -53,7 +53,8 @@ class SpanCorruption(PretrainingModule):
         self._pad = 0 if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         self.characters = Characters(self.tokenizer)
         model = super().build()
-        if (rows := model.get_input_embeddings().num_embeddings) < len(self.tokenizer):
+        rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
+        if rows < len(self.tokenizer):
             model.resize_token_embeddings(len(self.tokenizer), mean_resizing=False)
             new = len(self.tokenizer) - rows
             warnings.warn(
