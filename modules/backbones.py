@@ -1,5 +1,8 @@
 """Pretrained models by name: a bundled name, a hub id or a local folder."""
 
+import contextlib
+from collections.abc import Container, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +10,26 @@ import torch
 
 from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
+from modules.no_backbone import no_backbone
+from modules.shrinking import shrunk
 
 WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # the first that a folder has
 
 if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
     from transformers import PreTrainedModel
+
+
+_small = ContextVar("small", default=False)
+
+
+@contextlib.contextmanager
+def small() -> Iterator[None]:
+    """Make small random networks of the same class in place of loading the backbones' weights."""
+    token = _small.set(True)
+    try:
+        yield
+    finally:
+        _small.reset(token)
 
 
 def resolve(backbone: str) -> str:
@@ -24,8 +42,8 @@ def resolve(backbone: str) -> str:
         return packaged.locate(backbone)
     folder = Path(backbone).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ValueError(f"--model.backbone {backbone}: that folder holds no config.json")
+        if reason := no_backbone(folder):
+            raise ValueError(f"--model.backbone {backbone}: {reason}")
         return str(folder)
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import (
@@ -60,13 +78,19 @@ def resolve(backbone: str) -> str:
     )
 
 
+def knows(auto_class: Any, backbone: str) -> bool:
+    """Tell whether an ``AutoModel`` class of transformers has one for the backbone's family."""
+    return type(_read(backbone, {})) in auto_class._model_mapping
+
+
 def load_backbone(
     auto_class: Any, backbone: str, dropout: float | None = None, **fields: Any
 ) -> "PreTrainedModel":
     """Load a pretrained model in fp32.
 
     Args:
-        auto_class: A class of transformers, such as ``AutoModel``.
+        auto_class: A class of transformers, such as ``AutoModel``, or a function that returns the
+            class for a config.
         backbone: A bundled name, a hub id or a folder.
         dropout: The rate that replaces every dropout rate of the architecture's own.
         fields: Values to set in the model's config.
@@ -76,29 +100,38 @@ def load_backbone(
         do not hold, such as those of a task's head.
 
     Raises:
-        ValueError: If the backbone cannot be found or read.
+        ValueError: If the backbone cannot be found or read, or transformers has no such class for
+            its family.
     """
-    from transformers import AutoConfig
     from transformers.utils import logging
 
-    place = resolve(backbone)
+    config = _read(backbone, fields)
+    if dropout is not None:
+        set_dropout(config, dropout, fields)
+    if _small.get():
+        config = shrunk(config)
+    made_by = auto_class
+    if not hasattr(auto_class, "_model_mapping"):
+        made_by = auto_class(config)
+    elif type(config) not in auto_class._model_mapping:
+        raise ValueError(
+            f"--model.backbone {backbone}: transformers has no {auto_class.__name__} of "
+            f"{config.model_type}, which this task needs"
+        )
     verbosity = logging.get_verbosity()
     # The load report lists the new head's weights, which every fine-tuning run has.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    settings: dict[str, Any] = {"attn_implementation": attn_implementation(auto_class, config)}
     try:
-        config = AutoConfig.from_pretrained(place, **fields)
-        if dropout is not None:
-            for name, value in vars(config).items():
-                if "drop" in name and name not in fields and isinstance(value, int | float):
-                    setattr(config, name, dropout)
-        model, loading = auto_class.from_pretrained(
-            place,
-            config=config,
-            dtype=torch.float32,
-            attn_implementation=attn_implementation(),
-            output_loading_info=True,
-        )
+        if _small.get():
+            make = getattr(made_by, "from_config", getattr(made_by, "_from_config", None))
+            assert make is not None  # an AutoModel class has the first, a model's the second
+            model = make(config, **settings).eval()
+            model.new_parameters = []
+            return model
+        settings |= {"config": config, "dtype": torch.float32, "output_loading_info": True}
+        model, loading = made_by.from_pretrained(resolve(backbone), **settings)
         model.new_parameters = sorted(loading["missing_keys"])
         return model
     except OSError as error:
@@ -106,6 +139,39 @@ def load_backbone(
         raise ValueError(f"--model.backbone {backbone}: {first}") from error
     finally:
         logging.set_verbosity(verbosity)
+
+
+def _read(backbone: str, fields: dict[str, Any]) -> Any:
+    from transformers import AutoConfig
+
+    place = resolve(backbone)
+    try:
+        return AutoConfig.from_pretrained(place, **fields)
+    except (OSError, ValueError) as error:  # the second of a family that transformers has not
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(f"--model.backbone {backbone}: {first}") from error
+
+
+def set_dropout(config: Any, rate: float, fixed: Container[str] = ()) -> None:
+    """Set every dropout rate of an architecture, of whichever part, and not layerdrop.
+
+    Raises:
+        ValueError: If there is none, and the rate is not 0.
+    """
+    parts = [config, *(getattr(config, name, None) for name in config.sub_configs)]
+    found = 0
+    for part in filter(None, parts):
+        for name, value in vars(part).items():
+            # Whole layers, or branches with drop_path, are another thing to leave out.
+            rates = "dropout" in name or name.endswith("drop")
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if rates and "layer" not in name and number and name not in fixed:
+                setattr(part, name, rate)
+                found += 1
+    if rate and not found:
+        raise ValueError(
+            f"--model.backbone_dropout {rate:g}: {config.model_type} has no dropout; 0 or nothing"
+        )
 
 
 def unwrap(model: Any) -> Any:
@@ -116,6 +182,8 @@ def unwrap(model: Any) -> Any:
 def context_length(model: Any) -> int | None:
     """Return the number of positions of a backbone; None if it has no limit."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if limit is not None and limit < 1:  # how XLNet says that it has none
+        return None
     for module in model.modules():
         # RoBERTa and its kin count positions from behind the padding's number.
         if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
@@ -123,13 +191,29 @@ def context_length(model: Any) -> int | None:
     return limit if limit and limit > 0 else None  # XLNet says -1
 
 
-def attn_implementation() -> str:
+def attn_implementation(auto_class: Any = None, config: Any = None) -> str:
     """Choose transformers' attention: sdpa on a GPU, eager on a CPU.
 
     On a CPU the backward pass of the fused kernel takes several times as long at the lengths of
-    sentences and of the corpus's rows.
+    sentences and of the corpus's rows. Families that have no sdpa get eager there too.
+
+    Args:
+        auto_class: A class of transformers, such as ``AutoModel``.
+        config: The config of the family in question.
     """
-    return "sdpa" if torch.cuda.is_available() else "eager"
+    if not torch.cuda.is_available():
+        return "eager"
+    known = getattr(auto_class, "_model_mapping", None)
+    if known is None or type(config) not in known:
+        from transformers import AutoModel
+
+        known = AutoModel._model_mapping
+    if config is not None and type(config) in known:
+        found = known[type(config)]
+        made_by = found[0] if isinstance(found, tuple) else found
+        if not made_by._supports_sdpa:
+            return "eager"
+    return "sdpa"
 
 
 def weight_files(backbone: str) -> list[Path]:

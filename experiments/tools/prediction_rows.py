@@ -1,5 +1,7 @@
 """The rows of a file to predict: read one by one, and served in windows of bounded size."""
 
+import io
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from datamodules.files import BadRow, ReadOptions, records
 from datamodules.files.columns import find_column, no_column
 
 _USUAL = ("sentence", "text")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CHARACTERS = 8_000_000  # of a window's texts
 
 
@@ -48,6 +51,8 @@ def read(
         ValueError: If the file or a column is not there.
     """
     if file == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):  # a byte that is not UTF-8 is a bad row
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         for number, line in enumerate(sys.stdin, 1):
             if line := line.rstrip("\r\n"):
                 yield _row(number, {"text": line}, ["text"])
@@ -87,6 +92,8 @@ def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
             return Row(number, fields, None, f"{name!r} is not a text ({value!r:.40})")
         if not (value or "").strip():
             return Row(number, fields, None, f"{name!r} is empty")
+        if _SURROGATE.search(value):
+            return Row(number, fields, None, f"{name!r} is not UTF-8 ({value!r:.40})")
     texts = tuple(fields[name] for name in names)
     return Row(number, fields, texts[0] if len(texts) == 1 else texts)
 

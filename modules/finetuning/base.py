@@ -14,7 +14,7 @@ from datamodules.batches import LabelledBatch
 from modules import optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
-from modules.finetuning import checkpoints
+from modules.finetuning import checkpoints, checks
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
@@ -61,7 +61,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.save_hyperparameters(ignore=["task"])
         self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
         # from_pretrained hands out models in eval mode, that is with dropout off.
-        self.model = self.adapt(self.task.build(backbone, backbone_dropout)).train()
+        self.model = checks.adapted(self, backbone, backbone_dropout).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
         # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
         # it for a while, which changes nothing here.
@@ -69,6 +69,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.strict_loading = False  # frozen weights come from the backbone, not the checkpoint
+        checks.check(self)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         """Add parameters to the model, and set which of them train. Every strategy overrides it."""
@@ -123,6 +124,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
+        if stage == "fit":
+            checks.say_what_is_new(self)
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)

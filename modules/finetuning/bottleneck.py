@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from modules.finetuning.targets import in_attention, layer_groups
+from modules.finetuning.targets import in_attention
+from modules.layout import layer_groups, turn
 
 Matrix = nn.Linear | Conv1D
 
@@ -53,6 +54,7 @@ def sublayers(model: Any, width: int) -> Iterator[tuple[Matrix, Matrix, Matrix]]
         owners = [name.removesuffix(".weight") for name in names if name.endswith(".weight")]
         layers = {name: model.get_submodule(name) for name in owners}
         matrices = {name: m for name, m in layers.items() if isinstance(m, Matrix)}
+        matrices = dict(sorted(matrices.items(), key=lambda entry: turn(model, entry[0])))
         attention = [layer for name, layer in matrices.items() if in_attention(name)]
         forward = [layer for name, layer in matrices.items() if not in_attention(name)]
         fits = attention and len(forward) in (2, 3)  # a gated block has three; experts have more

@@ -11,6 +11,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAtte
 
 from datamodules.batches import LabelledBatch
 
+Place = Literal["first", "last", "mean", "pooler"]
 Row = dict[str, Tensor]  # input_ids and, for pairs, token_type_ids: (T,) without padding
 
 
@@ -18,8 +19,8 @@ def unpadded_rows(batch: LabelledBatch) -> list[Row]:
     """Return the batch's rows on the CPU, each without its padding."""
     names: tuple[Literal["input_ids", "token_type_ids"], ...] = ("input_ids", "token_type_ids")
     ids = {name: batch[name].cpu() for name in names if name in batch}
-    lengths = batch["attention_mask"].sum(1).tolist()
-    return [{n: i[row, :length] for n, i in ids.items()} for row, length in enumerate(lengths)]
+    kept = batch["attention_mask"].bool().cpu()
+    return [{n: i[row, there] for n, i in ids.items()} for row, there in enumerate(kept)]
 
 
 def row_key(row: Row, kind: Hashable) -> bytes:
@@ -54,22 +55,42 @@ def chunks(
             yield eight, _padded([rows[key] for key in filled], width, pad)
 
 
-def pool(hidden_BTH: Tensor, mask_BT: Tensor, place: Literal["first", "last", "mean"]) -> Tensor:
-    """Pool the hidden states of each row's tokens: (B, H)."""
+def pool(encoded: Any, mask_BT: Tensor, place: Place) -> Tensor:
+    """Return one vector a row of what an encoder returns, (B, H).
+
+    Args:
+        encoded: Its output; the first part is the hidden states, (B, T, H).
+        mask_BT: 1 for a token and 0 for padding, on either side.
+        place: The first or last token, the mean of all, or the pooler's own vector.
+    """
+    if place == "pooler":
+        return encoded.pooler_output
+    hidden_BTH = encoded[0]
+    rows = torch.arange(len(mask_BT), device=mask_BT.device)
     if place == "first":
-        return hidden_BTH[:, 0]
+        return hidden_BTH[rows, mask_BT.argmax(1)]
     if place == "last":
-        return hidden_BTH[torch.arange(len(mask_BT), device=mask_BT.device), mask_BT.sum(1) - 1]
+        return hidden_BTH[rows, mask_BT.shape[1] - 1 - mask_BT.flip(1).argmax(1)]
     mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
     return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
 
 
+class _Encoded(Output):
+    """What an encoder returns, without what only some families' do."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+
 @contextlib.contextmanager
-def replace_encoder_output(encoder: Any, hidden_BTH: Tensor) -> Iterator[None]:
-    """Have the encoder return these last hidden states, whatever it is given."""
+def replace_encoder_output(encoder: Any, features_BH: Tensor, place: Place) -> Iterator[None]:
+    """Have the encoder return these features as its one token, whatever it is given."""
+    hidden_BTH = features_BH[:, None]
     pooler = getattr(encoder, "pooler", None) or (lambda hidden_BTH: None)
-    encoder.forward = lambda *_, **__: Output(
-        hidden_BTH, pooler(hidden_BTH), hidden_states=(hidden_BTH,)
+    pooled = features_BH if place == "pooler" else None
+    encoder.forward = lambda *_, **__: _Encoded(
+        hidden_BTH, pooler(hidden_BTH) if pooled is None else pooled, hidden_states=(hidden_BTH,)
     )
     try:
         yield

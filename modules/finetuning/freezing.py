@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from modules.backbones import unwrap
 from modules.finetuning.targets import head_modules
+from modules.layout import bare_name, reached
 
 
 def train_only(
@@ -22,6 +24,18 @@ def train_only(
     for name, parameter in model.named_parameters():
         whole = any(f".{head}." in f".{name}." for head in heads)
         parameter.requires_grad_(whole or wanted(name))
+    return model
+
+
+def freeze_unreached(model: nn.Module) -> nn.Module:
+    """Freeze what no text reaches, such as an image encoder: it would be counted, and never move.
+
+    Returns:
+        The same model.
+    """
+    for name, parameter in model.named_parameters():
+        if not reached(unwrap(model), bare_name(name)):
+            parameter.requires_grad_(False)
     return model
 
 

@@ -1,6 +1,6 @@
 """Linear probing."""
 
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
@@ -8,8 +8,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
+from modules.backbones import context_length
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.features import (
+    Place,
     Row,
     chunks,
     pool,
@@ -18,6 +20,7 @@ from modules.finetuning.features import (
     unpadded_rows,
 )
 from modules.finetuning.freezing import train_only
+from modules.tasks.heads import align, trunk
 
 
 class LinearProbe(FineTuningModule):
@@ -40,6 +43,7 @@ class LinearProbe(FineTuningModule):
         **kwargs: Any,
     ) -> None:
         self._features: dict[bytes, Tensor] = {}  # (H,) of each text met so far
+        self._place: Place | None = None  # what the head reads of a text; known by the first ones
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
@@ -54,43 +58,61 @@ class LinearProbe(FineTuningModule):
         keys = [row_key(row, precision) for row in rows]
         self._encode({k: r for k, r in zip(keys, rows, strict=True) if k not in self._features})
         features_BH = torch.stack([self._features[key] for key in keys])
-        return self._logits(batch, features_BH.to(self.device))
+        assert self._place is not None  # known since the first texts were encoded
+        return self._logits(batch, features_BH.to(self.device), self._place)
 
     def predict_logits(self, batch: LabelledBatch) -> Tensor:
         return super().forward(self.task.prepare(batch, False))  # texts come once: none is kept
 
-    def _logits(self, batch: LabelledBatch, features_BH: Tensor) -> Tensor:
+    def _logits(self, batch: LabelledBatch, features_BH: Tensor, place: Place) -> Tensor:
         """Return the head's logits, as if each text were one token that is encoded already."""
         names = ("input_ids", "attention_mask", "token_type_ids")
         tensors: dict[str, Any] = dict(batch)
         first = {name: held[:, :1] for name, held in tensors.items() if name in names}
-        with replace_encoder_output(self.model.base_model, features_BH[:, None]):
+        first["attention_mask"] = torch.ones_like(first["attention_mask"])
+        with replace_encoder_output(trunk(self.model), features_BH, place):
             return super().forward(cast(LabelledBatch, {**tensors, **first}))
 
     @torch.no_grad()
     def _encode(self, rows: dict[bytes, Row]) -> None:
         """Encode texts, to the same last bit after a resume, whatever texts share the batch."""
-        config, training = self.model.config.get_text_config(), self.model.training
-        longest = getattr(config, "max_position_embeddings", 1 << 30)
-        place: Literal["first", "last", "mean"] = "mean"
-        if self.task.pooling != "mean":  # a decoder's head is score
-            place = "last" if hasattr(self.model, "score") else "first"
-        seen: list[Tensor] = []
+        pad, training = self.model.config.get_text_config().pad_token_id or 0, self.model.training
+        longest = context_length(self.model) or 1 << 30
+        seen: list[Any] = []
         self.model.eval()
-        for keys, padded in chunks(rows, longest, config.pad_token_id or 0):
+        for keys, padded in chunks(rows, longest, pad):
             on_device = {name: value.to(self.device) for name, value in padded.items()}
-            chunk = cast(LabelledBatch, on_device)
-            hook = self.model.base_model.register_forward_hook(lambda *a: seen.append(a[2][0]))
+            chunk = cast(LabelledBatch, align(on_device, self.model.padding_side))
+            hook = trunk(self.model).register_forward_hook(lambda *call: seen.append(call[2]))
             logits = super().forward(chunk)
             hook.remove()
-            features_BH = pool(seen.pop(), chunk["attention_mask"], place)
-            if not self._features:  # the first texts of all
-                off = (self._logits(chunk, features_BH) - logits).abs().max()
-                if off > 0.05 * logits.abs().max():
-                    kind = f"the head of {config.model_type} reads something else"
-                    raise ValueError(f"--model LinearProbe: takes one vector a text, and {kind}")
+            if self._place is None:
+                self._place = self._find_place(chunk, seen[-1], logits)
+            features_BH = pool(seen.pop(), chunk["attention_mask"], self._place)
             for key, features_H in zip(keys, features_BH.cpu(), strict=False):
                 self._features[key] = features_H.clone()
         self.model.train(training)
         # Autocast keeps weights in bf16 as it first met them: the head's, here, have no gradient.
         torch.clear_autocast_cache()
+
+    def _find_place(self, chunk: LabelledBatch, encoded: Any, logits: Tensor) -> Place:
+        """Return what the head reads of a text.
+
+        Raises:
+            ValueError: If it reads more than one vector.
+        """
+        places: list[Place] = ["mean"] if self.task.pooling == "mean" else ["first", "last", "mean"]
+        pooler = getattr(trunk(self.model), "pooler", None)
+        if pooler is not None and not any(p.requires_grad for p in pooler.parameters()):
+            places.append("pooler")
+        off: dict[Place, float] = {}
+        for place in places:
+            features_BH = pool(encoded, chunk["attention_mask"], place)
+            off[place] = float((self._logits(chunk, features_BH, place) - logits).abs().max())
+            if off[place] < 1e-5 * float(logits.abs().max()):
+                return place
+        nearest = min(off, key=lambda place: off[place])
+        if off[nearest] > 0.05 * float(logits.abs().max()):
+            kind = f"the head of {self.model.config.model_type} reads something else"
+            raise ValueError(f"--model LinearProbe: takes one vector a text, and {kind}")
+        return nearest

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
-from modules.finetuning.targets import layer_groups
+from modules.layout import layer_groups
 
 
 class PartialFreezing(FineTuningModule):

@@ -15,6 +15,8 @@ from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
 from modules.prompting.prefix_cache import cached_layers
 from modules.protocols import TextData
+from modules.self_check import one_line
+from modules.tasks.heads import trunk
 
 
 class PrefixTuning(FineTuningModule):
@@ -49,7 +51,7 @@ class PrefixTuning(FineTuningModule):
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         kind = model.config.model_type
-        if "past_key_values" not in inspect.signature(model.base_model.forward).parameters:
+        if "past_key_values" not in inspect.signature(trunk(model).forward).parameters:
             raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")
         config = peft.PrefixTuningConfig(
             task_type=self.task.peft_type,
@@ -75,8 +77,16 @@ class PrefixTuning(FineTuningModule):
 @torch.no_grad()
 def _of_words(model: PreTrainedModel, ids: Tensor) -> Tensor:
     """Return keys and values of ``ids`` in the backbone: (tokens, layers * 2 * heads * columns)."""
-    cache = DynamicCache()
-    model.base_model(ids[None], past_key_values=cache, use_cache=True)
+    kind, cache = model.config.model_type, DynamicCache()
+    try:
+        trunk(model)(ids[None], past_key_values=cache, use_cache=True)
+    except Exception as error:  # a cache of its own kind
+        raise ValueError(
+            f"--model PrefixTuning: {kind} takes no keys and values from outside "
+            f"({one_line(error)})"
+        ) from error
+    if any(getattr(layer, "keys", None) is None for layer in cache.layers) or not cache.layers:
+        raise ValueError(f"--model PrefixTuning: not every layer of {kind} has keys and values")
     # Each layer's are (1, heads, tokens, columns).
     pairs = [(keys[0], values[0]) for keys, values in cached_layers(cache)]
     return torch.stack([part.transpose(0, 1) for pair in pairs for part in pair], 1).flatten(1)

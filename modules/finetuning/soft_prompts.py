@@ -30,8 +30,14 @@ def attach_soft_prompt(model: Any, config: Any, flag: str) -> peft.PeftModel:
     if positions is not None and tokens >= positions:
         kind = model.config.model_type
         raise ValueError(f"{flag} {tokens}: leaves no room in {kind}'s {positions} positions")
-    # peft looks under one name only, which is not DistilBERT's.
-    config.num_attention_heads = getattr(model.config, "num_attention_heads", None)
+    if model.config.is_encoder_decoder and not getattr(model, "encoder_only", False):
+        raise ValueError(
+            f"--model.task.pooling native: a prompt would stand before the encoder's text alone, "
+            f"and {model.config.model_type} has a decoder behind it; use mean"
+        )
+    # peft looks under one name only, which is not DistilBERT's, and wants a number of any network.
+    text = model.config.get_text_config()
+    config.num_attention_heads = getattr(text, "num_attention_heads", None) or 1
     model = peft.get_peft_model(model, config)
     model.register_forward_pre_hook(_refuse_long_texts, with_kwargs=True)
     return model

@@ -1,8 +1,12 @@
 """Layers of a transformer by their part in it, found by structure rather than by model."""
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
+
+from modules.layout import layer_groups, numberless, reached, runs
+from modules.notices import note
 
 # What architectures call them. The second row makes queries as well, in one matrix.
 _KEYS_AND_VALUES = "key value k v k_proj v_proj k_lin v_lin key_proj value_proj key_value"
@@ -12,16 +16,17 @@ _KEYS_AND_VALUES += " c_attn query_key_value qkv_proj Wqkv qkv in_proj"
 def head_modules(model: PreTrainedModel) -> list[str]:
     """Return the names of the parts that the task adds: every strategy trains them whole.
 
-    They are the top-level heads, and a pooler if the backbone's files hold none: weights that are
-    random at first have to be in the checkpoint. A pretrained pooler is a layer like any other. A
-    language model's head trains only where it is new: its matrix is the embeddings' own.
+    They are the top-level heads, and what else the backbone's files do not hold, such as a pooler:
+    weights that are random at first have to be in the checkpoint. A pretrained pooler is a layer
+    like any other. A language model's head trains only where it is new: its matrix is the
+    embeddings' own.
     """
-    new = getattr(model, "new_parameters", [])
+    new = [name for name in getattr(model, "new_parameters", []) if reached(model, name)]
     heads = _outside(model)
     if model.get_output_embeddings() is not None:
         heads = [name for head in heads for name in _all_new(model.get_submodule(head), head, new)]
-    if any(".pooler." in name for name in new):
-        heads.append("pooler")
+    if model.base_model is not model:
+        heads += _all_new(model.base_model, model.base_model_prefix, new)
     return heads
 
 
@@ -44,34 +49,6 @@ def in_head(model: PreTrainedModel, name: str) -> bool:
     """Tell whether a module or parameter belongs to a head rather than to the backbone."""
     top = name.split(".")[0]
     return top in _outside(model) or any(f".{h}." in f".{name}." for h in head_modules(model))
-
-
-def layer_groups(model: nn.Module) -> dict[str, list[str]]:
-    """Group the names of parameters by depth, from the bottom: embeddings, layer.0 …, head.
-
-    The blocks are the longest ``ModuleList`` that is in no other (as experts are). Parameters
-    registered before them are embeddings, those after them the head. Soft prompts enter below the
-    first block, and so count as embeddings.
-    """
-    lists = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
-    if not lists:
-        return {"head": [name for name, _ in model.named_parameters()]}
-    outer = [entry for entry in lists if not any(entry[0].startswith(f"{n}.") for n, _ in lists)]
-    path, blocks = max(outer, key=lambda entry: len(entry[1]))
-    groups: dict[str, list[str]] = {
-        "embeddings": [],
-        **{f"layer.{n}": [] for n in range(len(blocks))},
-        "head": [],
-    }
-    place = "embeddings"
-    for name, _ in model.named_parameters():
-        if name.startswith(f"{path}."):
-            number = name.removeprefix(f"{path}.").split(".")[0]
-            groups[f"layer.{number}"].append(name)
-            place = "head"
-        else:
-            groups["embeddings" if "prompt_encoder" in name else place].append(name)
-    return {group: names for group, names in groups.items() if names}
 
 
 def trained_layers(
@@ -108,7 +85,10 @@ def linear_layers(
     names = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | Conv1D) and not in_head(model, name)
+        if isinstance(module, nn.Linear | Conv1D)
+        and not in_head(model, name)
+        and reached(model, f"{name}.weight")
+        and runs(model, name)
     ]
     if targets in ("all-linear", "attention"):
         if found := [name for name in names if targets == "all-linear" or in_attention(name)]:
@@ -127,6 +107,30 @@ def linear_layers(
     return [n for n in names if any(f".{n}".endswith(f".{part}") for part in wanted)]
 
 
+def without_gates(model: PreTrainedModel, names: list[str], rank: int) -> list[str]:
+    """Leave out gates, routers and the like: layers of very few columns, fewer than the rank."""
+    wide = model.config.get_text_config().hidden_size
+    sizes = {name: min(model.get_parameter(f"{name}.weight").shape) for name in names}
+    left = [name for name, size in sizes.items() if rank > size and 16 * size <= wide]
+    if left and len(left) < len(names):
+        kinds = sorted({numberless(name) for name in left})
+        note(f"LoRA: not in {', '.join(kinds)}, of fewer columns than rank {rank}")
+    return [name for name in names if name not in left] or names
+
+
+def expert_matrices(model: PreTrainedModel, rank: int) -> list[str]:
+    """Return full names of the matrices of all experts in one parameter, (experts, in, out)."""
+    found = []
+    for name, module in model.named_modules():
+        if in_head(model, name) or isinstance(module, _ConvNd):
+            continue
+        for part, parameter in module.named_parameters(recurse=False):
+            path = f"{name}.{part}"
+            if parameter.ndim == 3 and rank <= min(parameter.shape[1:]) and reached(model, path):
+                found.append(path)
+    return found
+
+
 def in_attention(name: str) -> bool:
     """Tell by its name whether a layer is inside an attention block."""
     return "attention" in name.lower() or "attn" in name.lower()
@@ -140,7 +144,12 @@ def transposed(model: nn.Module, names: list[str]) -> bool:
 def norm_layers(model: PreTrainedModel) -> list[str]:
     """Return full names of the backbone's normalisation layers, of whatever kind."""
     kinds = [(n, type(m).__name__.lower()) for n, m in model.named_modules() if n]
-    return [n for n, kind in kinds if kind.endswith("norm") and not in_head(model, n)]
+    return [n for n, kind in kinds if kind.endswith("norm") and _trains(model, n)]
+
+
+def _trains(model: PreTrainedModel, name: str) -> bool:
+    parts = model.get_submodule(name).named_parameters(prefix=name)
+    return not in_head(model, name) and any(reached(model, n) for n, _ in parts)
 
 
 def key_value_layers(model: PreTrainedModel) -> list[str]:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbones
+from modules.tasks import pooled_network
+from modules.tasks.pooled_network import PooledForward
 
 Pooling = Literal["native", "mean"]
 
@@ -20,7 +22,8 @@ class Head:
     Args:
         labels: Names of its outputs in the order of their ids; None for a single number.
         pooling: native is the architecture's own head (BERT: the first token through the pooler;
-            decoders: the last token); mean averages the tokens, as sentence encoders do.
+            decoders: the last token); mean averages the tokens, as sentence encoders do. A family
+            without a head of its own gets one linear layer on the last token.
         dropout: Dropout rate before the head; the architecture's own if None.
         fields: Further fields of the backbone's config.
     """
@@ -47,56 +50,72 @@ class Head:
             dropout: The rate that replaces all of the architecture's own.
 
         Raises:
-            ValueError: If the architecture's head has no dropout, or cannot take a mean.
+            ValueError: If the architecture's head has no dropout, or the backbone cannot be read.
         """
-        from transformers import (
-            AutoModelForSequenceClassification,
-            AutoModelForTokenClassification,
-        )
+        from transformers import AutoModelForSequenceClassification
 
         own = {} if self.dropout is None else {"classifier_dropout": self.dropout}
         fields = {**self._fields, **own}
-        model = backbones.load_backbone(
-            AutoModelForSequenceClassification, backbone, dropout, **fields
-        )
-        kind = model.config.model_type
-        if self.pooling == "mean" and linear_head(model) is None:
-            # The head of a single token is linear in every family: the mean goes through it.
+        model = None
+        if backbones.knows(AutoModelForSequenceClassification, backbone):
             model = backbones.load_backbone(
-                AutoModelForTokenClassification, backbone, dropout, **fields
+                AutoModelForSequenceClassification, backbone, dropout, **fields
             )
-        if own and not hasattr(model.config, "classifier_dropout"):
-            raise ValueError(f"--model.task.dropout: the head of {kind} has no dropout")
+        if model is None or (self.pooling == "mean" and not _takes_a_mean(model)):
+            model = backbones.load_backbone(
+                pooled_network.network_class, backbone, dropout, **fields
+            )
+            model.encoder_only = model.config.is_encoder_decoder
+        elif model.config.is_encoder_decoder:
+            pooled_network.without_own_forward(model)
+        if self.dropout is not None:
+            self._set_dropout(model, self.dropout)
         model.config.get_text_config().pad_token_id = pad_id(load_tokenizer(backbone))
-        if self.pooling == "mean":
-            if linear_head(model) is None:
-                raise ValueError(
-                    f"--model.task.pooling mean: the head of {kind} is not a single linear layer; "
-                    f"use native"
-                )
-            # A pooler that nothing reads would be counted, and several devices would refuse it.
-            if getattr(model.base_model, "pooler", None) is not None:
-                model.base_model.pooler = _FirstToken()
+        # A pooler that nothing reads would be counted, and several devices would refuse it.
+        if self.pooling == "mean" and getattr(model.base_model, "pooler", None) is not None:
+            model.base_model.pooler = _FirstToken()
         return model
 
+    @staticmethod
+    def _set_dropout(model: Any, rate: float) -> None:
+        inside = {id(module) for module in model.base_model.modules()}
+        outside = [module for module in model.modules() if id(module) not in inside]
+        dropouts: list[Any] = [m for m in outside if type(m).__name__.endswith("Dropout")]
+        if not dropouts:
+            raise ValueError(
+                f"--model.task.dropout: the head of {model.config.model_type} has no dropout"
+            )
+        for module in dropouts:
+            module.p = rate
+
     def logits(self, model: Any, batch: Mapping[str, Any]) -> Tensor:
-        """Return the head's outputs, (B, outputs)."""
-        inputs = model_inputs(batch)
+        """Return the head's outputs, (B, outputs), wherever the batch has its padding."""
         inner = backbones.unwrap(model)
+        batch = align(batch, getattr(inner, "padding_side", "right"))
+        inputs = model_inputs(batch)
+        apart = isinstance(inner, PooledForward)
         per_token = isinstance(getattr(inner, "score", None), nn.Module)  # a decoder's head
-        if self.pooling == "native" and not per_token:
+        if self.pooling == "native" and not (per_token or apart):
             return model(**inputs).logits
-        hidden_BTH = model(**inputs, output_hidden_states=True).hidden_states[-1]
-        hidden_BTH = hidden_BTH[:, -batch["input_ids"].shape[1] :]  # without a prompt before it
-        mask_BT = batch["attention_mask"]
-        if self.pooling == "native":  # transformers does not find the last token after a prompt
-            rows = torch.arange(len(mask_BT), device=mask_BT.device)
-            return inner.score(hidden_BTH[rows, mask_BT.sum(1) - 1])
-        mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
-        mean_BH = (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
+        pooled_BH = self.pool(hidden_states(model, inputs), batch["attention_mask"])
+        if apart and not per_token:
+            return inner.classification_head(pooled_BH)
         head = linear_head(inner)
         assert head is not None  # build has made sure
-        return head(getattr(inner, "dropout", nn.Identity())(mean_BH))
+        if self.pooling == "native" and not apart:
+            return head(pooled_BH)
+        return head(getattr(inner, "dropout", nn.Identity())(pooled_BH))
+
+    def pool(self, hidden_BTH: Tensor, mask_BT: Tensor) -> Tensor:
+        """Return the mean over each row's tokens or its last one, (B, H)."""
+        # A prompt may stand before the rows, and the last token is not found there by the length.
+        hidden_BTH = hidden_BTH[:, -mask_BT.shape[1] :]
+        if self.pooling == "native":
+            places_BT = mask_BT * torch.arange(1, 1 + mask_BT.shape[1], device=mask_BT.device)
+            rows = torch.arange(len(mask_BT), device=mask_BT.device)
+            return hidden_BTH[rows, places_BT.argmax(1)]
+        mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
+        return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
 
 
 class _FirstToken(nn.Module):
@@ -106,6 +125,31 @@ class _FirstToken(nn.Module):
         return hidden_BTH[:, 0]
 
 
+def hidden_states(model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Return what leaves the network below the head, (B, T, H), with a prompt's before the rows."""
+    inner, seen = backbones.unwrap(model), []
+    hook = trunk(inner).register_forward_hook(lambda *call: seen.append(call[2][0]))
+    try:
+        model(**inputs)
+    finally:
+        hook.remove()
+    return seen[-1]
+
+
+def trunk(model: Any) -> nn.Module:
+    """Return the network below the head of a model of transformers."""
+    return pooled_network.trunk_of(model) if isinstance(model, PooledForward) else model.base_model
+
+
+def _takes_a_mean(model: Any) -> bool:
+    """Tell whether a head is one linear layer, behind nothing but a pooler with a forward."""
+    inside = {id(p) for p in model.base_model.parameters()}
+    above = [m for _, m in model.named_children() if m is not model.base_model]
+    parts = [m for m in above if any(id(p) not in inside for p in m.parameters())]
+    head, pooler = linear_head(model), getattr(model.base_model, "pooler", None)
+    return parts == [head] and not isinstance(pooler, nn.Linear)
+
+
 def linear_head(model: nn.Module) -> nn.Module | None:
     """Return the model's head if it is a single linear layer."""
     for name in ("classifier", "score"):
@@ -113,6 +157,19 @@ def linear_head(model: nn.Module) -> nn.Module | None:
         if isinstance(getattr(head, "original_module", head), nn.Linear):
             return head
     return None
+
+
+def align(batch: Mapping[str, Any], side: str) -> dict[str, Any]:
+    """Return the batch with each row's padding on one side.
+
+    Positions are counted from a row's beginning, and heads look for its last token, where padding
+    is on the right; a few networks read the last place of all.
+    """
+    mask_BT = batch["attention_mask"]
+    width = mask_BT.shape[1]
+    first_B = mask_BT.argmax(1) if side == "right" else -mask_BT.flip(1).argmax(1)
+    places_BT = (torch.arange(width, device=mask_BT.device) + first_B[:, None]) % width
+    return {n: v.gather(1, places_BT) if n in _INPUTS else v for n, v in batch.items()}
 
 
 def model_inputs(batch: Mapping[str, Any]) -> dict[str, Tensor]:

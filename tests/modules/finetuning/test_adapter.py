@@ -148,6 +148,7 @@ SIZE = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 24,
+    "num_key_value_heads": 2,
     "vocab_size": 9,
     "pad_token_id": 0,
 }

@@ -158,11 +158,15 @@ def test_a_head_that_reads_more_than_one_token_is_refused_in_one_line(bert, revi
     module = tiny.make(LinearProbe, bert)
     encoder = module.model.bert
 
-    class Mean(nn.Module):
-        def forward(self, hidden_BTH):
-            return 10 * hidden_BTH.mean(1)
+    class Highest(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(10.0))  # it trains: its output is no feature
 
-    encoder.pooler = Mean()
+        def forward(self, hidden_BTH):
+            return self.scale * hidden_BTH.amax(1)
+
+    encoder.pooler = Highest()
     with pytest.raises(ValueError, match=r"--model LinearProbe: .* the head of bert") as error:
         module(unpadded_rows(reviews, bert).__getitems__([0, 1]))
     assert "\n" not in str(error.value)

@@ -78,7 +78,7 @@ def test_the_loss_is_that_of_transformers(speaker, source):
 def test_packed_and_padded_are_the_same_to_rounding(
     speaker, source, attention, strategy, monkeypatch
 ):
-    monkeypatch.setattr(backbones, "attn_implementation", lambda: attention)
+    monkeypatch.setattr(backbones, "attn_implementation", lambda *_: attention)
     module = make(speaker, strategy).eval()
     found = []
     for packing in (False, True):
@@ -97,7 +97,7 @@ def test_packed_and_padded_are_the_same_to_rounding(
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_no_record_of_a_row_sees_another(speaker, source, attention, monkeypatch):
-    monkeypatch.setattr(backbones, "attn_implementation", lambda: attention)
+    monkeypatch.setattr(backbones, "attn_implementation", lambda *_: attention)
     module, rows = make(speaker).eval(), read(source, speaker, packing=True)._rows["train"]
     row = max(range(len(rows)), key=lambda number: len(rows.packs[number]))
     batch = rows.__getitems__([row])

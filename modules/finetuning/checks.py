@@ -1,0 +1,211 @@
+"""What is found out of a network when a strategy is built on it, and what is checked of both."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from modules import backbones, layout, self_check
+from modules.backbones import unwrap
+from modules.finetuning.freezing import freeze_unreached
+from modules.notices import note
+from modules.probing import pad, probe_batch
+from modules.tasks.pooled_network import LinearHead
+
+# What rounding makes of logits when the shape of a batch changes, as a share of them.
+_TOLERANCE = 1e-3
+_WIDER = 3  # padding of the longest row
+
+
+class Subject(NamedTuple):
+    """A module to check: its task, a copy of its model, and two rows for them."""
+
+    task: Any
+    model: Any
+    batch: dict[str, Any]
+
+
+def survey(model: Any, task: Any, backbone: str, dropout: float | None) -> None:
+    """Set ``model.layout``, and the side that it needs padding on as ``model.padding_side``.
+
+    Raises:
+        ValueError: If the network cannot run, or its logits depend on padding on either side.
+    """
+    kind = model.config.model_type
+
+    def look() -> dict[str, Any]:
+        subject = _represent(model, task, backbone, dropout)
+        batch = subject.task.prepare(subject.batch, True)
+        found = layout.survey(subject.model, lambda net: subject.task.logits(net, batch))
+        sides = [side for side in ("right", "left") if _indifferent(subject, side)]
+        return {"layout": found, "padding_side": (sides or [None])[0]}
+
+    key = [self_check.architecture_key(model), type(task).__name__, task.pooling]
+    try:
+        found = self_check.recalled("layouts", key, look)
+    except Exception as error:
+        if not self_check.from_library(error):
+            raise
+        raise ValueError(
+            f"--model.backbone {backbone}: {kind} fails in transformers' "
+            f"{type(model).__name__} ({self_check.one_line(error)})"
+        ) from error
+    model.layout = layout.Layout(*found["layout"])
+    model.padding_side = found["padding_side"]
+    if model.padding_side is None:
+        raise ValueError(
+            f"--model.backbone {backbone}: {kind} reads the padding of a batch, so that what it "
+            f"says of a text would depend on the other texts"
+        )
+
+
+def _represent(model: Any, task: Any, backbone: str, dropout: float | None) -> Subject:
+    """Return a copy of the model, or a small one of its class where it is large."""
+    made, chosen = None, task
+    if sum(p.numel() for p in model.parameters()) > self_check.LARGEST:
+        chosen = copy.copy(task)
+        made = small_one(lambda: chosen.build(backbone, dropout))
+    return Subject(chosen, made or self_check.copied(model), probe_batch(task, backbone))
+
+
+def small_one(build: Callable[[], Any]) -> Any:
+    """Return what a function builds of small networks; None if they do not run."""
+    with backbones.small():
+        try:
+            made = build()
+            net = unwrap(made)
+            ids_BT = torch.tensor([[3, 4, 5, net.config.get_text_config().eos_token_id or 0]])
+            net(input_ids=ids_BT, attention_mask=torch.ones_like(ids_BT))
+        except Exception:  # what can go wrong with sizes that nobody has tried
+            return None
+    return made
+
+
+def _indifferent(subject: Subject, side: str) -> bool:
+    """Tell whether the logits of rows depend on nothing else if the padding is on this side."""
+    unwrap(subject.model).padding_side = side
+    return not hasattr(subject.task, "head") or reads_padding(subject) is None
+
+
+@torch.no_grad()
+def reads_padding(subject: Subject) -> str | None:
+    """Compare the logits of padded rows with those of each row alone."""
+    if not hasattr(subject.task, "head"):
+        return None
+    ids_BT, mask_BT = subject.batch["input_ids"], subject.batch["attention_mask"]
+    rows = [ids[:size] for ids, size in zip(ids_BT, mask_BT.sum(1).tolist(), strict=True)]
+    alone = torch.cat([_logits(subject, [row]) for row in rows])
+    for left in (False, True):
+        off = (_logits(subject, rows, left, more=_WIDER) - alone).abs().max()
+        if not off <= _TOLERANCE * alone.abs().max():
+            return f"its logits depend on padding {'before' if left else 'behind'} the text"
+    return None
+
+
+def _logits(subject: Subject, rows: list[Tensor], left: bool = False, more: int = 0) -> Tensor:
+    fill = subject.model.config.get_text_config().pad_token_id or 0
+    tensors = {
+        "input_ids": pad(rows, fill, left, more),
+        "attention_mask": pad([torch.ones_like(row) for row in rows], 0, left, more),
+    }
+    return subject.task.logits(subject.model, tensors)
+
+
+def trains_in_part(subject: Subject) -> str | None:
+    """Take the gradient of the loss: it is finite, and each parameter that trains has one."""
+    batch = subject.task.prepare(subject.batch, True)
+    loss = subject.task.loss(subject.task.logits(subject.model, batch), batch)
+    if not loss.isfinite():
+        return f"its loss on two short texts is {loss.item()}"
+    trains = {n: p for n, p in subject.model.named_parameters() if p.requires_grad}
+    if not trains:
+        return None
+    grads = torch.autograd.grad(loss, list(trains.values()), allow_unused=True)
+    held = {layout.numberless(n) for n, g in zip(trains, grads, strict=True) if g is not None}
+    idle = [name for name in trains if layout.numberless(name) not in held]
+    if idle:
+        return f"{len(idle)} of {len(trains)} parameters that train get no gradient: {idle[0]}"
+    return None
+
+
+CHECKS: list[self_check.Check[Subject]] = [trains_in_part, reads_padding]
+
+
+def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
+    """Return the model of a module's task as its strategy changes it.
+
+    Raises:
+        ValueError: If the two do not go together; a library's error becomes one line that names the
+            family.
+    """
+    model = module.task.build(backbone, dropout)
+    survey(model, module.task, backbone, dropout)
+    kind = model.config.model_type
+    if isinstance(model, LinearHead):
+        module.own_format = True  # transformers has no class that would load it: see exporting.py
+    try:
+        return freeze_unreached(module.adapt(model))
+    except Exception as error:
+        if not self_check.from_library(error):
+            raise
+        raise ValueError(
+            f"--model {type(module).__name__}: does not go with {kind} "
+            f"({self_check.one_line(error)})"
+        ) from error
+
+
+def say_what_is_new(module: Any) -> None:
+    """Say which parameters the backbone's files do not hold, and which of them stay so."""
+    if not (new := list(getattr(module.model, "new_parameters", []))):
+        return
+    backbone, trains = module.hparams["backbone"], {}
+    for name, parameter in module.model.named_parameters():
+        plain = layout.bare_name(name).replace(".modules_to_save.default", "")
+        trains[plain] = trains.get(plain, False) or parameter.requires_grad
+    still = [name for name in new if not trains.get(name)]
+    tail = f"; frozen as they were drawn: {', '.join(still[:4])}" if still else ""
+    more = f" and {len(new) - 4} more" if len(new) > 4 else ""
+    note(f"{backbone}: its files do not hold {', '.join(new[:4])}{more}, random at first{tail}")
+
+
+def _room(module: Any) -> int:
+    """Return the tokens of a row that fit beside a soft prompt, with two to spare for padding."""
+    positions, soft = backbones.context_length(module.model), 0
+    config: Any = getattr(module.model, "active_peft_config", None)
+    if getattr(config, "is_prompt_learning", False):
+        soft = config.num_virtual_tokens
+    return 1 << 20 if positions is None else positions - soft - module.task.overhead - _WIDER
+
+
+def check(module: Any) -> None:
+    """Run the checks on a module of a strategy that has just been built.
+
+    Raises:
+        ValueError: If it fails one.
+    """
+    settings, room = dict(module.hparams), _room(module)
+    if room < 2:  # a soft prompt leaves less than two rows of different length need
+        return
+    backbone, kind = settings["backbone"], unwrap(module.model).config.model_type
+
+    def make() -> Subject:
+        model, task = None, module.task
+        if sum(p.numel() for p in module.model.parameters()) > self_check.LARGEST:
+            with self_check.disabled():
+                small = small_one(lambda: type(module)(**settings).model)
+            model = small and small.eval()
+        return Subject(
+            task, model or self_check.copied(module.model), probe_batch(task, backbone, room)
+        )
+
+    rest = {name: value for name, value in settings.items() if name != "backbone"}
+    names = sorted(n for n, p in module.model.named_parameters() if p.requires_grad)
+    key = [
+        self_check.architecture_key(unwrap(module.model)),
+        type(module).__qualname__,
+        rest,
+        names,
+    ]
+    self_check.run_checks(CHECKS, make, key, f"--model {type(module).__name__}: {kind}")

@@ -1,0 +1,55 @@
+"""Two short rows for a task, on which a network is tried when a module is built."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datamodules.packaged import load_tokenizer, pad_id
+
+TEXTS = ("A short text.", "This one is the longer of the two, but not by many words.")
+LONGEST = 24  # tokens
+
+
+def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, Any]:
+    """Return two rows of different length, padded on the right, with labels that fit the task.
+
+    Args:
+        task: A task.
+        backbone: Whose tokenizer reads them.
+        longest: The most tokens of a row.
+    """
+    tokenizer = load_tokenizer(backbone)
+    rows = [
+        torch.tensor(
+            tokenizer(text, truncation=True, max_length=min(longest, LONGEST))["input_ids"]
+        )
+        for text in TEXTS
+    ]
+    ids_BT = pad(rows, pad_id(tokenizer))
+    mask_BT = pad([torch.ones_like(row) for row in rows], 0)
+    columns = {"text": list(TEXTS), "pair": list(TEXTS[::-1])}
+    batch = {"input_ids": ids_BT, "attention_mask": mask_BT, "index": torch.arange(2)}
+    if task.label_kind == "none":
+        return {**batch, "columns": columns, "supervised": mask_BT.bool() & _behind_first(mask_BT)}
+    return {**batch, "columns": columns, "labels": _labels(task)}
+
+
+def pad(rows: list[Tensor], value: int, left: bool = False, more: int = 0) -> Tensor:
+    """Stack rows of different lengths, (T,) each, to (B, longest + more)."""
+    wide = max(map(len, rows)) + more
+    sides = [((wide - len(row)) * left, (wide - len(row)) * (not left)) for row in rows]
+    pairs = zip(rows, sides, strict=True)
+    return torch.stack([torch.nn.functional.pad(row, side, value=value) for row, side in pairs])
+
+
+def _behind_first(mask_BT: Tensor) -> Tensor:
+    return torch.arange(mask_BT.shape[1]) > 0
+
+
+def _labels(task: Any) -> Tensor:
+    if task.label_kind == "number":
+        return torch.tensor([0.5, -0.5])
+    if task.label_kind == "several":
+        return torch.eye(2, len(task.labels), dtype=torch.int64)
+    return torch.arange(2)

@@ -1,0 +1,41 @@
+"""Ten families of different kinds under everything: works, or one line; nothing silently wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.backbones import cells, families
+from tests.backbones.table import page
+
+WELL = ("works", "refused")
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("families")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", families.FEW)
+def test_a_family_works_or_is_refused_in_one_line(family, networks, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRETUNE_CACHE", str(networks / "cache"))
+    folder = families.make(family, networks)
+    found = {column: attempt(folder, tmp_path) for column, attempt in cells.COLUMNS.items()}
+    wrong = {column: cell for column, cell in found.items() if cell.verdict not in WELL}
+    assert not wrong
+    works = [column for column, cell in found.items() if cell.verdict == "works"]
+    assert {("FullFineTuning", "native"), ("LoRA", "native"), ("LoRA", "mean")} <= set(works)
+
+
+def test_a_wrong_cell_is_shown_as_wrong():
+    found = {
+        ("bert", "LoRA", "native"): cells.Cell("works"),
+        ("bert", "LoRA", "mean"): cells.Cell("wrong", "padding moves logits"),
+        ("opt", "LoRA", "native"): cells.Cell("refused", "--model LoRA: opt is refused"),
+        ("opt", "LoRA", "mean"): cells.Cell("works"),
+    }
+    shown = page(found)
+    assert "| `bert` | wrong |" in shown
+    assert "| `opt` | mean |" in shown
+    assert "- `--model LoRA: FAMILY is refused`: opt" in shown
+    assert "4 cells: 1 refused, 2 works, 1 wrong" in shown
