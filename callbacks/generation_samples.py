@@ -36,6 +36,9 @@ class GenerationSamples(BeforeAndAfter):
         max_new_tokens: Tokens after which an answer is cut, and its reference with it.
     """
 
+    data_methods = ("references", "prompt_ids", "chat_tokenizer", "unsharded_test_dataloader")
+    task_methods = ("generate",)
+
     def __init__(
         self,
         prompts: list[str] | None = None,

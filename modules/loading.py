@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from transformers.utils import logging
 
+from datamodules.argument_names import in_arguments
 from modules import backbone_reference
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
@@ -18,6 +19,7 @@ from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.regression import Regression
+from modules.tasks.token_classification import TokenClassification
 from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
@@ -64,6 +66,7 @@ class Exported(FineTuningModule, abstract=True):
         return adapted
 
 
+@in_arguments
 def load(
     path: Path | str, device: str | torch.device = "cpu", backbone: str | None = None
 ) -> FineTuningModule:
@@ -222,6 +225,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = MultiLabel(labels)
         else:
             task = Classification(labels or None)
+    elif kind.endswith("ForTokenClassification"):
+        task = TokenClassification(labels)
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:
