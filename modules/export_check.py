@@ -23,7 +23,7 @@ def check_complete(folder: Path) -> None:
             peft.PeftConfig.from_pretrained(str(folder))
             peft.load_peft_weights(str(folder), device="cpu")
             return
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         auto = getattr(transformers, (config.get("architectures") or ["AutoModel"])[0])
         transformers.AutoTokenizer.from_pretrained(folder)
         _, found = auto.from_pretrained(folder, output_loading_info=True)

@@ -56,7 +56,9 @@ def _of_transformers(folder: Path, name: str) -> LanguageModel:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
-        architectures = json.loads((folder / "config.json").read_text())["architectures"] or [""]
+        architectures = json.loads((folder / "config.json").read_text(encoding="utf-8"))[
+            "architectures"
+        ] or [""]
         config = AutoConfig.from_pretrained(str(folder))
         decoder = architectures[0].endswith(("ForCausalLM", "LMHeadModel"))
         if decoder:
