@@ -54,9 +54,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
     for name in sys.modules.keys() - before.keys():
-        for value in vars(sys.modules.pop(name)).values():
-            if getattr(value, "__module__", "") == name:
-                value.__name__ = "_gone"  # a class is listed as long as it lives
+        module = sys.modules.pop(name)
+        sys.modules[f"gone_{id(module)}"] = module
+        for value in [v for v in vars(module).values() if getattr(v, "__module__", "") == name]:
+            # A class is listed as long as it lives, unless its name is private.
+            value.__module__, private = f"gone_{id(module)}", f"_{value.__name__}"
+            value.__name__ = value.__qualname__ = private
+            setattr(module, private, value)
     user_classes._from_files.clear()
 
 
