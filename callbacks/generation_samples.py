@@ -88,7 +88,9 @@ class GenerationSamples(BeforeAndAfter):
                 logger.log_table("test/answers", columns=columns, data=rows)
         folder = Path(trainer.default_root_dir)
         held = [dict(zip(columns, row, strict=True)) for row in rows]
-        (folder / "answers.json").write_text(json.dumps(held, indent=2, ensure_ascii=False) + "\n")
+        (folder / "answers.json").write_text(
+            json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         print("\n" + _shown(held[: len(self.prompts)]))
 
 

@@ -28,6 +28,7 @@ class LabelledText(RowDataModule):
             batch.
         batch_size: Number of rows per batch and device, instead of a token budget.
         max_length: Number of tokens to which a text is truncated; the tokenizer's limit by default.
+            Language modelling splits a longer text into several rows.
         text_column: Column of a file that holds the text, by name or by number from 1; "sentence"
             or "text" by default.
         pair_column: Column of a file that holds the second text of a pair.
@@ -146,6 +147,18 @@ class LabelledText(RowDataModule):
             return None
         return label_preflight.class_counts(self.dataset)["train"]
 
+    @property
+    def unknown_share(self) -> float | None:
+        """The share of the training tokens that stand for unknown text. Needs ``setup``.
+
+        None if the tokenizer knows every text.
+        """
+        tokenizer = load_tokenizer(self.tokenizer)
+        unknown = tokenizer.unk_token_id
+        if unknown is None or unknown == tokenizer.eos_token_id:
+            return None
+        return float((self._rows["train"].ids == unknown).double().mean())
+
     def texts_of(self, split: str) -> dict[str, list[str]]:
         """The texts of a split by name, as in its batches. Needs ``setup``."""
         return self._rows[split].columns
@@ -160,9 +173,8 @@ class LabelledText(RowDataModule):
     def _load(self, split: str) -> TokenRows:
         rows = self.dataset.splits[split]
         labels = label_tensor(rows.labels, self.labels, len(self.label_names))
-        found = tokenize_texts(
-            self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length
-        )
+        args = (self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length)
+        found = tokenize_texts(*args, split_long=self.labels == "none" and rows.pairs is None)
         if rows.pairs is not None:
             return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
         texts = rows.texts

@@ -118,7 +118,9 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         """
         return inference.predict(self, texts, **settings).values
 
-    def predict_proba(self, texts: Sequence[Text], **settings: Any) -> np.ndarray:
+    def predict_proba(
+        self, texts: Sequence[Text], **settings: Any
+    ) -> np.ndarray | list[np.ndarray]:
         """Return the probabilities of the labels, (N, labels) float32, as ``label_names`` orders.
 
         Raises:

@@ -8,12 +8,14 @@ import peft
 
 from datamodules import packaged
 from datamodules.spelling import listed
+from modules import card
+from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
-_CARD = """# {title}
+_CARD = """{front}# {title}
 
 Run this in the folder. It needs no other file, wherever the folder lies.
 
@@ -41,6 +43,10 @@ _ALONE = """
 _ENCODER = """
 from transformers import AutoModel
 encoder = AutoModel.from_pretrained("encoder")  # without the head"""
+_HEAD = """
+The task's head is in the adapter whole (`modules_to_save`), which servers of adapters, such as
+vLLM's, do not take: `pretune merge PATH` gives a folder that programs open without peft.
+"""
 _BASE = """
 `base/` holds the backbone: config, tokenizer and all weights, {size:,.1f} MB. On the disk of the
 training the weights are hard links, which take no room; a copy or a zip of the folder has them in
@@ -59,8 +65,15 @@ the mean of the tokens. transformers has no class for such a head: `pipeline` ca
 """
 
 
-def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, base: Path) -> str:
-    """Write the README of an export.
+def readme(
+    module: FineTuningModule,
+    model: Any,
+    kind: Kind,
+    tokenizer: Any,
+    base: Path,
+    facts: dict[str, Any],
+) -> str:
+    """Write the README of an export, which is its model card.
 
     Args:
         module: The module.
@@ -68,6 +81,7 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
         kind: The format of the folder.
         tokenizer: The tokenizer in it.
         base: Its folder of the backbone, if it has one.
+        facts: Of the run: data, metrics, report, training and others; empty outside a run.
     """
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
@@ -93,10 +107,12 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
     )
     rest = ""
     if asked := task.prompt_description():
-        rest += f"\nIt was trained to answer `{asked}`.\n"
+        rest += f"\nIt was trained to answer {card.code(asked)}.\n"
     if names := labels_of(module):
-        shown = listed((f"`{name}`" for name in names), 20)
+        shown = listed(map(card.code, names), 20)
         rest += f"\nLabels, in the order of their ids: {shown}.\n"
+    if kind == "adapter" and model.active_peft_config.modules_to_save:
+        rest += _HEAD
     if not kind.startswith("own"):
         example = f"({text!r}, 'a moving one')" if paired else repr(text)
         rest += _PRETUNE.format(example=example)
@@ -110,4 +126,29 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
     strategy = re.split(r"[.:]", getattr(module, "strategy", type(module).__name__))[-1]
-    return _CARD.format(title=f"{strategy}: {type(task).__name__}", how=lines, rest=rest)
+    title = f"{strategy}: {type(task).__name__}"
+    began = _began_from(module)
+    rest += card.results(facts) + card.data(facts)
+    rest += card.training(_told(module, strategy, began), facts)
+    rest += card.limits(facts, max_tokens(module, tokenizer))
+    library = {"full": "transformers", "adapter": "peft"}.get(kind, "pretune")
+    front = card.front_matter(title, task.pipeline, library, began, [strategy], facts)
+    return _CARD.format(front=front, title=title, how=lines, rest=rest)
+
+
+def _began_from(module: FineTuningModule) -> str:
+    """Return the name of the backbone, without a path of this machine."""
+    name = (module.read_backbone or {}).get("name") or module.hparams["backbone"]
+    place = Path(name).expanduser()
+    if not place.is_dir():
+        return name
+    return place.parent.name + "/export" if place.name == "export" else place.name
+
+
+def _told(module: FineTuningModule, strategy: str, began: str) -> dict[str, Any]:
+    trained = sum(module.get_parameter(name).numel() for name in module.trainable)
+    total = sum(parameter.numel() for parameter in module.parameters())
+    told = {"task": type(module.task).__name__, "began from": began}
+    if not hasattr(module, "strategy"):  # of what load has read it is not known any more
+        told["trained parameters"] = f"{trained:,} of {total:,}"
+    return {**told, "strategy": strategy}

@@ -55,7 +55,7 @@ def export(
         if isinstance(module, PretrainingModule):
             save_pretrained(module, scratch, facts or {})
         else:
-            _write(module, scratch)
+            _write(module, scratch, facts or {})
     return Path(folder).absolute()
 
 
@@ -74,7 +74,12 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def write_ordinary(module: FineTuningModule, model: PreTrainedModel, scratch: Path) -> None:
+def write_ordinary(
+    module: FineTuningModule,
+    model: PreTrainedModel,
+    scratch: Path,
+    facts: dict[str, Any] | None = None,
+) -> None:
     """Write a model of transformers with the task's head as the folder that transformers opens.
 
     No class of transformers takes the mean of the tokens: under a mean-pooled head the encoder goes
@@ -84,10 +89,12 @@ def write_ordinary(module: FineTuningModule, model: PreTrainedModel, scratch: Pa
         module: The module whose task, tokenizer and name are written.
         model: The model, in fp32.
         scratch: The folder to write into.
+        facts: Of the run, for the model card.
     """
+    facts = facts or {}
     if module.task.pooling == "native":
         model.save_pretrained(scratch)
-        _describe(module, model, "full", ".", scratch)
+        _describe(module, model, "full", ".", scratch, facts)
         return
     encoder: Any = model.base_model
     inside = {id(parameter) for parameter in encoder.parameters()}
@@ -95,10 +102,10 @@ def write_ordinary(module: FineTuningModule, model: PreTrainedModel, scratch: Pa
     safetensors.torch.save_file(head, scratch / HEAD_WEIGHTS)
     encoder.save_pretrained(scratch / "encoder")
     load_tokenizer(module.hparams["backbone"]).save_pretrained(scratch / "encoder")
-    _describe(module, model, "own with encoder", "encoder", scratch)
+    _describe(module, model, "own with encoder", "encoder", scratch, facts)
 
 
-def _write(module: FineTuningModule, scratch: Path) -> None:
+def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> None:
     module, task = module.in_full_precision(), module.task
     # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
     model = getattr(module, "peft_for_export", lambda: module.model)()
@@ -111,12 +118,12 @@ def _write(module: FineTuningModule, scratch: Path) -> None:
         backbone = module.hparams["backbone"]
         if not (named := backbone_reference.is_published(backbone)):
             _save_base(backbones.unwrap(module.model), backbone, scratch / "base")
-        _describe(module, model, "own", None if named else "base", scratch)
+        _describe(module, model, "own", None if named else "base", scratch, facts)
     elif adapted:
         _save_adapter(model, module.hparams["backbone"], scratch)
-        _describe(module, model, "adapter", "base", scratch)
+        _describe(module, model, "adapter", "base", scratch, facts)
     else:
-        write_ordinary(module, model, scratch)
+        write_ordinary(module, model, scratch, facts)
 
 
 def _trains_head_alone(module: FineTuningModule) -> bool:
@@ -125,7 +132,12 @@ def _trains_head_alone(module: FineTuningModule) -> bool:
 
 
 def _describe(
-    module: FineTuningModule, model: Any, kind: Kind, inside: str | None, scratch: Path
+    module: FineTuningModule,
+    model: Any,
+    kind: Kind,
+    inside: str | None,
+    scratch: Path,
+    facts: dict[str, Any],
 ) -> None:
     """Write tokenizer, module.json and README.
 
@@ -135,6 +147,7 @@ def _describe(
         kind: The format of the folder.
         inside: The backbone's folder in it; None where ``load`` finds the backbone by its name.
         scratch: The folder.
+        facts: Of the run, for the model card.
     """
     task, origin = module.task, module.hparams["backbone"]
     tokenizer = load_tokenizer(origin)
@@ -148,8 +161,9 @@ def _describe(
     made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
     known = module.read_backbone or backbone_reference.describe(origin, kind in ("own", "adapter"))
     made["backbone"] = {**known, "folder": inside}
-    (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n")
-    (scratch / "README.md").write_text(readme(module, model, kind, tokenizer, scratch / "base"))
+    (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    text = readme(module, model, kind, tokenizer, scratch / "base", facts)
+    (scratch / "README.md").write_text(text, encoding="utf-8")
 
 
 def _save_adapter(model: peft.PeftModel, backbone: str, scratch: Path) -> None:

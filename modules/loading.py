@@ -19,6 +19,7 @@ from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.regression import Regression
+from modules.tasks.token_classification import TokenClassification
 from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
@@ -138,7 +139,7 @@ class _Refused(ValueError):
 
 
 def _of_export(folder: Path, given: str | None) -> FineTuningModule:
-    made = json.loads((folder / MODULE_FILE).read_text())
+    made = json.loads((folder / MODULE_FILE).read_text(encoding="utf-8"))
     arguments = {**made["arguments"], "backbone": _backbone(folder, made, given)}
     if not (folder / OWN_WEIGHTS).is_file():
         if made["backbone"]["folder"] == _BASE and not (folder / _ADAPTER).is_file():
@@ -209,11 +210,11 @@ def _of_checkpoint(file: Path) -> FineTuningModule:
 
 def _of_transformers(folder: Path) -> FineTuningModule:
     """Read a folder of transformers alone, whose config names the labels."""
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     kind = (config.get("architectures") or ["a model without architectures"])[0]
     names = config.get("id2label") or {}
     labels = [names[number] for number in sorted(names, key=int)]
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chats = (folder / "chat_template.jinja").is_file() or "chat_template" in settings
     task: Any
     if kind.endswith("ForSequenceClassification"):
@@ -224,6 +225,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = MultiLabel(labels)
         else:
             task = Classification(labels or None)
+    elif kind.endswith("ForTokenClassification"):
+        task = TokenClassification(labels)
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:

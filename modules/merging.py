@@ -51,7 +51,7 @@ def is_ordinary(module: FineTuningModule) -> bool:
     return not isinstance(module.model, peft.PeftModel) and not hasattr(module, "own_format")
 
 
-def merge(module: FineTuningModule, folder: Path) -> Path:
+def merge(module: FineTuningModule, folder: Path, facts: dict[str, Any] | None = None) -> Path:
     """Write a module as an ordinary folder of transformers; whole or not at all.
 
     The weights are fp32, whatever type the backbone's files have: the sum of backbone and update is
@@ -66,6 +66,7 @@ def merge(module: FineTuningModule, folder: Path) -> Path:
     Args:
         module: A fine-tuned module; it stays as it is.
         folder: The folder to write; an older one of this name is replaced.
+        facts: Of the run, for the model card.
 
     Returns:
         The absolute path of the folder.
@@ -81,7 +82,7 @@ def merge(module: FineTuningModule, folder: Path) -> Path:
     try:
         wanted = _logits(module)
         with whole_folder(folder) as scratch:
-            write_ordinary(module, _merged(module), scratch)
+            write_ordinary(module, merged(module), scratch, facts)
             check_close(_logits(load(scratch, module.device)), wanted, type(module).__name__)
     finally:
         module.train(training)
@@ -121,7 +122,12 @@ def check_close(found: Tensor, wanted: Tensor, kind: str) -> None:
         )
 
 
-def _merged(module: FineTuningModule) -> PreTrainedModel:
+def merged(module: FineTuningModule) -> PreTrainedModel:
+    """Return the model of transformers with the update in its weights; the module stays as it is.
+
+    Raises:
+        ValueError: If peft does not merge this kind of adapter.
+    """
     model = getattr(module, "peft_for_export", lambda: module.model)()
     if not isinstance(model, peft.PeftModel):
         return model

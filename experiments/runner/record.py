@@ -12,17 +12,6 @@ from experiments.tracking import artifacts, provenance
 from experiments.tracking.locations import address, where
 
 
-def model_facts(run: Run, metrics: dict[str, float]) -> dict[str, Any]:
-    """The facts about the run for the model card of its export."""
-    return {
-        "data": redact(run.data),
-        "metrics": metrics,
-        "report": run.report,
-        "tokens": run.throughput.tokens,
-        "git_commit": run.commit,
-    }
-
-
 def best(run: Run) -> dict[str, Any]:
     """Metric, value, epoch and step of the validation that chose the weights; empty without one."""
     keeper = run.best
@@ -46,7 +35,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "best": best(run),
         "ended": run.ended,
         "report": run.report,
-        "found": json.loads(searches.read_text()) if searches.is_file() else {},
+        "found": json.loads(searches.read_text(encoding="utf-8")) if searches.is_file() else {},
         "profiles": [
             str(path.relative_to(run.folder) if path.is_relative_to(run.folder) else path)
             for path in profiling.reports(run.trainer.profiler)

@@ -6,6 +6,7 @@ from callbacks import LastCheckpoint
 from experiments.common import signals
 from experiments.common.exits import TimeLimitError
 from experiments.runner import ending, predictions, record
+from experiments.runner.card_facts import card_facts
 from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
@@ -24,9 +25,7 @@ def train(run: Run) -> None:
     checkpoint = run.last if run.last.exists() else None
     with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
         if run.config["validate_before"] and checkpoint is None:
-            predictions.keep_before(
-                run, _first(trainer.validate(model, run.datamodule, verbose=False))
-            )
+            predictions.keep_before(run, trainer.validate(model, run.datamodule, verbose=False))
         trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
@@ -53,7 +52,7 @@ def train(run: Run) -> None:
         metrics |= run.best.measured
     if trainer.is_global_zero:
         run.report = predictions.conclude(run)
-        run.outputs["model"] = _export(run, model, record.model_facts(run, metrics), notes)
+        run.outputs["model"] = _export(run, model, card_facts(run, metrics), notes)
         record.conclude(run, metrics, notes)
 
 
@@ -66,7 +65,7 @@ def _export(run: Run, model: Any, facts: dict[str, Any], notes: list[str]) -> pr
     made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
     if form == "merged":
         try:
-            merge(model, folder)
+            merge(model, folder, facts)
             return provenance.write_lineage(folder, run.title, made)
         except ValueError as error:
             notes.append(f"not merged, and exported as it is: {error}")
@@ -75,7 +74,7 @@ def _export(run: Run, model: Any, facts: dict[str, Any], notes: list[str]) -> pr
         notes.append("merged/ is left out: nothing is to be merged, and export/ is ordinary")
     elif form == "both":
         try:
-            merge(model, run.folder / "merged")
+            merge(model, run.folder / "merged", facts)
             provenance.write_lineage(run.folder / "merged", f"{run.title}-merged", made)
         except ValueError as error:
             notes.append(f"not merged: {error}")

@@ -2,7 +2,7 @@
 
     python experiments/tools/convert.py last --to onnx
     python experiments/tools/convert.py outputs/lora_sst2/RUN/export --to onnx --output handed/over
-    python experiments/tools/convert.py outputs/smollm2_instructions/RUN --to gguf --type q8_0
+    python experiments/tools/convert.py outputs/instruction_tuning/RUN --to gguf --type q8_0
 
 ONNX is for heads of classes and numbers: a folder with model, tokenizer, config and a README, which
 onnxruntime and the tokenizers library run. GGUF is for decoders that write text: a file for
@@ -35,7 +35,8 @@ def main() -> None:
         try:
             place, difference = convert(asked)
         except DifferenceError as error:
-            sys.exit(f"{command_name()}: {error}: nothing was kept")
+            print(f"{command_name()}: {error}; nothing was kept", file=sys.stderr)
+            sys.exit(1)
         print(f"greatest difference of a logit: {difference}")
         print(relative(place))
 

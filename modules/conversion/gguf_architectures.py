@@ -64,7 +64,7 @@ def add_fields(writer: Any, config: Any) -> None:
 
 
 def context_length(config: Any) -> int:
-    """Return the most tokens that the file allows: up to a window, attention that slides is full."""
+    """Return the most tokens that the file allows: within its window, sliding attention is full."""
     window = getattr(config, "sliding_window", None)
     slides = "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"])
     positions = config.max_position_embeddings

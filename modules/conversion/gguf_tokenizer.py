@@ -27,6 +27,8 @@ def obstacle(tokenizer: Any, rows: int) -> str:
     kind = made["model"]["type"]
     if kind != "BPE":
         return f"GGUF is written for tokenizers of byte pairs (BPE), and this is {kind}"
+    if not made["model"]["merges"]:
+        return "its tokenizer has no merges, without which no program reads it"
     if len(tokenizer) > rows:
         return f"its tokenizer has {len(tokenizer):,} tokens, and its embeddings {rows:,} rows"
     if _special_around(tokenizer) is None:

@@ -106,12 +106,11 @@ def write(module: FineTuningModule, folder: Path) -> Difference:
     found = [_ids(padded, text, joined) for text in texts]
     if found != rows.ids:
         different = next(n for n, ids in enumerate(found) if ids != rows.ids[n])
-        raise DifferenceError(
-            f"the tokenizers library reads {str(texts[different])[:60]!r} otherwise"
-        )
+        text = str(texts[different])[:60]
+        raise DifferenceError(f"the tokenizers library reads {text!r} otherwise")
     difference = compared(_pairs(module, rows, folder / "model.onnx"), _ROUNDING, "ONNX")
-    text = _readme(module, rows, limit, joined, difference)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    told = _readme(module, rows, limit, joined, difference)
+    (folder / "README.md").write_text(told, encoding="utf-8")
     return difference
 
 

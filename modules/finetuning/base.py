@@ -40,6 +40,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        optimizer: adamw, or muon for hidden matrices with adamw for all else.
+        betas: AdamW's, of the averages of gradients and of their squares.
     """
 
     default_task = "Classification"
@@ -55,6 +57,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         weight_decay: NonNegativeFloat = 0.01,
         warmup_ratio: ClosedUnitInterval = 0.06,
         schedule: optimization.Schedule = "linear",
+        optimizer: optimization.Optimizer = "adamw",
+        betas: optimization.Betas = (0.9, 0.999),
     ) -> None:
         super().__init__()
         given, backbone = backbone, given_network.folder_of(backbone)
@@ -66,8 +70,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = checks.adapted(self, backbone, backbone_dropout).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
-        # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
-        # it for a while, which changes nothing here.
+        # All that a checkpoint holds. A callback may freeze parts of it for a while.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
@@ -127,8 +130,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
-        if stage == "fit":
-            checks.say_what_is_new(self)
+        checks.say_what_is_new(self, stage)
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)

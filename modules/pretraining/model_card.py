@@ -6,9 +6,11 @@ from typing import Any
 from tokenizers.processors import TemplateProcessing
 from transformers.utils.logging import disable_progress_bar
 
+from modules import card
+from modules.backbones import context_length
 from modules.pretraining.base import PretrainingModule
 
-_CARD = """# {objective} on {origin}
+_CARD = """{front}# {objective} on {origin}
 
 Run this in the folder, which may lie anywhere:
 
@@ -19,14 +21,15 @@ model = {auto}.from_pretrained(".")
 ```
 
 Fine-tune it with `--model.backbone PATH`, the path of this folder.
-
-| | |
-|---|---|
-{facts}
-
-Pre-trained by Pretune on the named corpus alone: it repeats what is in it, mistakes and prejudices
-included, and nobody has tested it for any use.
+{sections}
+{source}: it repeats what is in it, mistakes and prejudices included, and nobody has tested it for
+any use.
 """
+_NEW = "Pre-trained by Pretune on the named corpus alone"
+_CONTINUED = (
+    "It began from the weights of {name}, and read the named corpus on top of what they had"
+)
+_PIPELINES = {"CausalLM": "text-generation", "LMHead": "text-generation", "MaskedLM": "fill-mask"}
 
 
 def save_pretrained(module: PretrainingModule, scratch: Path, facts: dict[str, Any]) -> None:
@@ -41,27 +44,34 @@ def save_pretrained(module: PretrainingModule, scratch: Path, facts: dict[str, A
     disable_progress_bar()
     model.save_pretrained(scratch)
     _framing_tokenizer(module).save_pretrained(scratch)
-    data, metrics = facts.get("data", {}), facts.get("metrics", {})
-    rows = {
-        "corpus": _name(data.get("origin", "unknown")),
-        "corpus fingerprint": data.get("fingerprint", "unknown"),
-        "tokens seen": f"{facts.get('tokens', 0):,}",
+    began = _name(module.hparams["backbone"] or "")
+    objective, auto = type(module).__name__, type(model).__name__
+    told = {
+        "objective": objective,
+        "began from": began or module.origin,
         "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
-        "commit": facts.get("git_commit") or "unknown",
-        **{name: f"{value:.4f}" for name, value in sorted(metrics.items())},
     }
+    longest = context_length(model)
+    sections = card.results(facts) + card.data(facts) + card.training(told, facts)
+    pipeline = next((p for end, p in _PIPELINES.items() if end in auto), "feature-extraction")
+    name = f"{objective} on {_name(facts.get('data', {}).get('origin', 'unknown'))}"
     text = _CARD.format(
-        objective=type(module).__name__,
-        origin=_name(module.origin),
-        auto=type(model).__name__,
-        facts="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
+        front=card.front_matter(name, pipeline, "transformers", began, [objective], facts),
+        objective=objective,
+        origin=card.plain(_name(facts.get("data", {}).get("origin", "a corpus"))),
+        auto=auto,
+        sections=sections + card.limits(facts, longest),
+        source=_CONTINUED.format(name=card.plain(began)) if began else _NEW,
     )
-    (scratch / "README.md").write_text(text)
+    (scratch / "README.md").write_text(text, encoding="utf-8")
 
 
 def _name(origin: str) -> str:
     """Return the name of a folder or file without its path, which is of this machine alone."""
-    return Path(origin).name if Path(origin).is_absolute() else origin
+    place = Path(origin).expanduser()
+    if not (place.is_absolute() or place.is_dir()):
+        return origin
+    return f"{place.parent.name}/export" if place.name == "export" else place.name
 
 
 def _framing_tokenizer(module: PretrainingModule) -> Any:

@@ -1,5 +1,6 @@
 """Tiny decoders of the families that GGUF knows, with random weights, as folders."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def save(folder: Path, name: str, save_tokenizer: Any = conftest.save_byte_pairs) -> str:
+def save(folder: Path, name: str, save_tokenizer: Any = conftest.save_byte_pairs) -> Path:
     """Save a decoder whose every weight is random, biases and norms included."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tokenizer(folder)
@@ -55,7 +56,7 @@ def save(folder: Path, name: str, save_tokenizer: Any = conftest.save_byte_pairs
             if weight.ndim == 1:
                 weight.add_(0.2 * torch.randn_like(weight))
     model.save_pretrained(folder)
-    return str(folder)
+    return folder
 
 
 def sentencepiece(folder: Path) -> None:
@@ -68,10 +69,7 @@ def sentencepiece(folder: Path) -> None:
     trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=special, show_progress=False)
     fast.train_from_iterator([*conftest.GOOD, *conftest.BAD] * 3, trainer)
     # Bytes are pieces like any other: only the first three are tokens of their own.
-    made = fast.to_str()
-    import json
-
-    parts = json.loads(made)
+    parts = json.loads(fast.to_str())
     parts["added_tokens"] = parts["added_tokens"][:3]
     fast = tokenizers.Tokenizer.from_str(json.dumps(parts))
     fast.decoder = decoders.Sequence(
