@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 import re
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from datamodules.argument_names import SpeaksOfArguments
 from modules import user_classes
@@ -28,6 +28,8 @@ class Registered(metaclass=SpeaksOfArguments):
         ValueError: If two classes have one name: the command line and checkpoints know a class
             by it.
     """
+
+    abstract: ClassVar[bool]
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

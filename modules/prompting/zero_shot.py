@@ -8,4 +8,4 @@ class ZeroShot(PromptingModule):
     """Asks the question alone, with or without an instruction (Radford et al. 2019)."""
 
     def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
-        return [""] * len(batch["input_ids"])
+        return [""] * len(batch["index"] if "index" in batch else batch["input_ids"])

@@ -154,7 +154,7 @@ class PromptedClassification(Task[LabelledBatch]):
         names, columns = batch["columns"], zip(*batch["columns"].values(), strict=True)
         rows = [dict(zip(names, values, strict=True)) for values in columns]
         encoded = self.encode(rows, demonstration_prefixes)
-        device = batch["input_ids"].device
+        device = next(v.device for v in batch.values() if isinstance(v, Tensor))
         return {
             **batch,
             **scoring.collate(encoded, pad_id(self.tokenizer), device),

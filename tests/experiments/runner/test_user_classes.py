@@ -54,9 +54,15 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
     for name in sys.modules.keys() - before.keys():
-        for value in vars(sys.modules.pop(name)).values():
-            if getattr(value, "__module__", "") == name:
-                value.__name__ = "_gone"  # a class is listed as long as it lives
+        if str(tmp_path) not in str(getattr(sys.modules[name], "__file__", "")):
+            continue  # a library that was imported meanwhile
+        gone = f"gone_{name.replace('.', '_')}_{tmp_path.name}"
+        module = sys.modules[gone] = sys.modules.pop(name)
+        for value in [v for v in vars(module).values() if getattr(v, "__module__", "") == name]:
+            # A class is listed as long as it lives, unless its name is private.
+            value.__module__ = gone
+            value.__name__ = value.__qualname__ = f"_{value.__name__}"
+            setattr(module, value.__name__, value)
     user_classes._from_files.clear()
 
 
