@@ -1,7 +1,10 @@
 """Texts that come more than once: with different labels, or in two splits."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import combinations, compress
 from typing import Any
+
+import numpy as np
 
 from datamodules.spelling import listed
 
@@ -22,27 +25,28 @@ def excerpt(text: str, length: int = _LENGTH) -> str:
 
 
 def conflicts(
-    exact: Iterable[Hashable], alike: Sequence[Hashable], labels: Sequence[Any]
+    exact: Iterable[Hashable], alike: np.ndarray, labels: Sequence[Any]
 ) -> tuple[list[list[int]], list[list[int]]]:
     """The positions of each text whose copies have different labels.
 
     Args:
         exact: The N texts.
-        alike: A key of each, which is the same for texts that differ in case or spacing only.
+        alike: A number for each, which is the same for texts that differ in case or spacing only.
         labels: Their labels.
 
     Returns:
         The positions of exact copies; then those of the first of the copies that are alike.
     """
+    _, inverse, counts = np.unique(alike, return_inverse=True, return_counts=True)
     first: dict[Hashable, int] = {}
     copies: dict[Hashable, list[int]] = {}
-    for i, key in enumerate(exact):
+    for i, key in compress(enumerate(exact), (counts[inverse] > 1).tolist()):
         at = first.setdefault(key, i)
         if at != i:
             copies.setdefault(key, [at]).append(i)
-    near: dict[Hashable, list[int]] = {}
+    near: dict[int, list[int]] = {}
     for i in first.values():
-        near.setdefault(alike[i], []).append(i)
+        near.setdefault(int(alike[i]), []).append(i)
     return _differing(copies.values(), labels), _differing(near.values(), labels)
 
 
@@ -79,20 +83,15 @@ def conflict_warning(
 
 
 def shared_texts(
-    keys: Mapping[str, Iterable[Hashable]],
+    keys: Mapping[str, np.ndarray],
 ) -> dict[tuple[str, str], list[tuple[int, int]]]:
     """The positions of the texts that two splits share, in the one and in the other."""
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    seen: dict[str, dict[Hashable, int]] = {}
-    for split, own in keys.items():
-        first: dict[Hashable, int] = {}
-        for i, key in enumerate(own):
-            first.setdefault(key, i)
-        for other, places in seen.items():
-            both = [(places[key], i) for key, i in first.items() if key in places]
-            if both:
-                found[other, split] = both
-        seen[split] = first
+    for one, other in combinations(keys, 2):
+        _, here, there = np.intersect1d(keys[one], keys[other], return_indices=True)
+        if len(here):
+            order = np.argsort(there)
+            found[one, other] = list(zip(here[order].tolist(), there[order].tolist(), strict=True))
     return found
 
 

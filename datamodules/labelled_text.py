@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Literal
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
 from datamodules import sources
 from datamodules.augmentation import augment_dataset
@@ -12,7 +12,7 @@ from datamodules.files import BadRows, ReadOptions
 from datamodules.labels import LabelKind, LabelOptions
 from datamodules.labels import preflight as label_preflight
 from datamodules.packaged import load_tokenizer
-from datamodules.text_splits import Dataset, subsample
+from datamodules.text_splits import Dataset, subsample, take_share
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenize_texts
 
 
@@ -48,6 +48,7 @@ class LabelledText(RowDataModule):
         bad_rows: What happens to a row that cannot be read or used: stop with an error, or skip it
             and list it.
         train_rows: Number of training rows to draw by the seed; all by default.
+        train_share: Share of the training rows to draw by the seed, the same of each class.
         augment: Methods that change copies of training texts, joined by commas: synonyms, deletion,
             swap, sentence_shuffle, recombination, back_translation; or none.
         copies: Number of copies of each training text that augmentation adds.
@@ -81,6 +82,7 @@ class LabelledText(RowDataModule):
         encoding: str = "auto",
         bad_rows: BadRows = "stop",
         train_rows: PositiveInt | None = None,
+        train_share: ClosedUnitInterval = 1.0,
         augment: str = "none",
         copies: PositiveInt = 1,
         seed: NonNegativeInt = 0,
@@ -92,7 +94,7 @@ class LabelledText(RowDataModule):
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.label_options = LabelOptions(label_delimiter, unlabelled, drop_shared)
         self.label_options.check(labels)
-        self.train_rows = train_rows
+        self.train_rows, self.train_share = train_rows, train_share
         self.augment, self.copies = augment, copies
         self.source_kind, self._origin = "", ""  # known when the data are read
         self._dataset: Dataset | None = None
@@ -112,6 +114,8 @@ class LabelledText(RowDataModule):
             self.source_kind, self._origin, dataset = found
             if self.train_rows:
                 dataset = subsample(dataset, self.train_rows, self.seed)
+            if self.train_share < 1:
+                dataset = take_share(dataset, self.train_share, self.seed)
             if self.augment != "none":
                 dataset = augment_dataset(dataset, self.augment, self.copies, self.seed)
             self._dataset = dataset

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,18 @@ def pad_id(tokenizer: Any) -> int:
 def tells_pairs_apart(tokenizer: Any) -> bool:
     """Whether a special token stands between two texts; decoders' tokenizers only join them."""
     return tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add()
+
+
+def joined_pairs(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None
+) -> tuple[Sequence[str], Sequence[str] | None]:
+    """The texts that the tokenizer gets for pairs of texts.
+
+    A line end joins the two where the tokenizer puts no special token between them.
+    """
+    if pairs is None or tells_pairs_apart(tokenizer):
+        return texts, pairs
+    return [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from datamodules.books import without_frame
 from datamodules.files import Table
 from datamodules.files.containers import format_of
-from datamodules.units import SAMPLE, find_unit, split_units
+from datamodules.units import split_units
 from datamodules.wrapping import join_wrapped
 
 ROW_WORDS = 100  # from which a row is long enough; shorter paragraphs are joined to the next
@@ -46,10 +46,9 @@ def _is_plain(table: Table) -> bool:
 
 def _with_rows(table: Table) -> Table:
     text = _whole(table)
-    unit = find_unit(text[:SAMPLE])
     rows: list[str] = []
     wrapped, documents = False, 0
-    for part in split_units(text, unit):
+    for part in split_units(text, "auto"):
         body = without_frame(part.text) or part.text
         joined = join_wrapped(body)
         wrapped = wrapped or joined is not None

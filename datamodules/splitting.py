@@ -3,15 +3,22 @@
 import hashlib
 from collections.abc import Hashable, Sequence
 
+import numpy as np
+
 from datamodules.copies import normalized
 
+_PARTS = ("train", "validation", "test")
 _FEW = 10  # texts of a class, below which its share of a split would be less than one
+
+
+def key_of(text: str) -> int:
+    """The hash of a text, below 2**64; not of its spacing and case."""
+    return int.from_bytes(hashlib.sha256(normalized(text).encode()).digest()[:8], "big")
 
 
 def hash_of(text: str) -> float:
     """The hash of a text, from 0 to 1; not of its spacing and case."""
-    digest = hashlib.sha256(normalized(text).encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return key_of(text) / 2**64
 
 
 def hash_split(text: str, validation: float = 0.1, test: float = 0.1) -> str:
@@ -21,7 +28,7 @@ def hash_split(text: str, validation: float = 0.1, test: float = 0.1) -> str:
 
 
 def stratified_split(
-    texts: Sequence[str],
+    keys: Sequence[int],
     strata: Sequence[Hashable],
     validation: float = 0.1,
     test: float = 0.1,
@@ -33,7 +40,7 @@ def stratified_split(
     and each of them keeps a text in train.
 
     Args:
-        texts: The N texts.
+        keys: The hash of each of N texts; see ``key_of``.
         strata: The stratum of each text, such as its class.
         validation: The share of the texts for validation.
         test: The share of the texts for the test.
@@ -41,30 +48,32 @@ def stratified_split(
     Returns:
         The positions for "train", "validation" and "test", in their order; some may be empty.
     """
-    groups: dict[float, list[int]] = {}
-    for i, text in enumerate(texts):
-        groups.setdefault(hash_of(text), []).append(i)
-    members: dict[Hashable, list[float]] = {}
-    for h, places in groups.items():
-        first = strata[places[0]]
-        least = first if len(places) == 1 else min((strata[i] for i in places), key=str)
-        members.setdefault(least, []).append(h)
-    found: dict[str, list[float]] = {"train": [], "validation": [], "test": []}
+    unique, first, inverse, counts = np.unique(
+        np.array(keys, np.uint64), return_index=True, return_inverse=True, return_counts=True
+    )
+    stratum = [strata[i] for i in first.tolist()]
+    by_key, ends = np.argsort(inverse, kind="stable"), np.cumsum(counts)
+    for place in np.flatnonzero(counts > 1):
+        copies = by_key[ends[place] - counts[place] : ends[place]]
+        stratum[place] = min((strata[i] for i in copies.tolist()), key=str)
+    members: dict[Hashable, list[int]] = {}  # the places in `unique`, which are in order
+    for place, name in enumerate(stratum):
+        members.setdefault(name, []).append(place)
+    part = np.zeros(len(unique), np.int8)
 
-    def divide(hashes: list[float], total: int, least: int) -> None:
+    def divide(places: list[int], total: int, least: int) -> None:
         tests = max(least, round(test * total)) if test else 0
         both = tests + (max(least, round(validation * total)) if validation else 0)
-        found["test"] += hashes[:tests]
-        found["validation"] += hashes[tests:both]
-        found["train"] += hashes[both:]
+        part[places[:tests]] = _PARTS.index("test")
+        part[places[tests:both]] = _PARTS.index("validation")
 
-    few: list[float] = []
-    for hashes in map(sorted, members.values()):
-        if len(hashes) >= _FEW:
-            divide(hashes, len(hashes), 0)
+    few: list[int] = []
+    for places in members.values():
+        if len(places) >= _FEW:
+            divide(places, len(places), 0)
         else:
-            few += hashes[:-1]
-            found["train"].append(hashes[-1])
-    rare = sum(len(hashes) < _FEW for hashes in members.values())
+            few += places[:-1]
+    rare = sum(len(places) < _FEW for places in members.values())
     divide(sorted(few), len(few) + rare, int(rare == len(members)))
-    return {name: sorted(i for h in part for i in groups[h]) for name, part in found.items()}
+    of_row = part[inverse]
+    return {name: np.flatnonzero(of_row == n).tolist() for n, name in enumerate(_PARTS)}

@@ -3,23 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datamodules.copies import (
-    conflict_warning,
-    conflicts,
-    normalized,
-    shared_texts,
-    shared_warning,
-)
+import numpy as np
+
+from datamodules.comparison import compare
+from datamodules.copies import normalized
 from datamodules.files import BadRows, ReadOptions, Table, read_splits, read_table
 from datamodules.labels import LabelKind, LabelOptions, Labels, encode_labels
 from datamodules.labels.classes import check_two_classes
 from datamodules.plain_text import passages
 from datamodules.splitting import stratified_split
-from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
+from datamodules.text_splits import Dataset, TextSplit, first_of_each, split_by_hash
 
 
 def read_path(
@@ -99,23 +95,31 @@ def build_dataset(
         )
         for split, table in tables.items()
     }
-    notes = [*(line for table in tables.values() for line in table.remarks()), *notes]
+    remarks = dict.fromkeys(line for table in tables.values() for line in table.remarks())
+    notes = [*remarks, *notes]
     dataset = Dataset(splits, names, notes, kind, warnings, counts)
-    dataset = _compare(dataset, tables, options.drop_shared)
-    return dataset if "validation" in splits else _complete(dataset, tables["train"], stratified)
+    dataset, keys = compare(dataset, tables, options.drop_shared)
+    if "validation" in splits:
+        return dataset
+    return _complete(dataset, tables["train"], keys if stratified else None)
 
 
-def _complete(dataset: Dataset, table: Table, stratified: bool) -> Dataset:
-    """Split train for the splits that are missing, each text into one part only."""
+def _complete(dataset: Dataset, table: Table, keys: np.ndarray | None) -> Dataset:
+    """Split train for the splits that are missing, each text into one part only.
+
+    Args:
+        keys: The hashes of the training texts, for a split in which each class has its share.
+    """
     name, splits, notes = Path(table.name).name, dataset.splits, list(dataset.notes)
-    unique = drop_duplicates(splits["train"])
+    kept = first_of_each(splits["train"])
+    unique = splits["train"].take(kept)
     dropped = len(splits["train"].texts) - len(unique.texts)
     if dropped:
         texts = "text was" if dropped == 1 else "texts were"
         notes.append(f"{name}: {dropped:,} duplicate {texts} left out")
     shares = {"validation": 0.1, "test": 0.0 if "test" in splits else 0.1}
-    if stratified:
-        found = stratified_split(unique.texts, _strata(unique, dataset.kind), **shares)
+    if keys is not None:
+        found = stratified_split(keys[kept], _strata(unique, dataset.kind), **shares)
         parts = {part: unique.take(indices) for part, indices in found.items()}
     else:
         parts = split_by_hash(unique, **shares)
@@ -140,64 +144,9 @@ def _complete(dataset: Dataset, table: Table, stratified: bool) -> Dataset:
     sizes = ", ".join(
         f"{len(parts[p].texts):,} {p}" for p in parts if p not in splits or p == "train"
     )
-    each = " (of each class its share)" * (stratified and dataset.kind == "class")
+    each = " (of each class its share)" * (keys is not None and dataset.kind == "class")
     notes.append(f"{name} was split by text hash: {sizes}{each}")
     return replace(dataset, splits=parts, notes=notes)
-
-
-def _compare(dataset: Dataset, tables: Mapping[str, Table], drop_shared: bool) -> Dataset:
-    """Find texts with different labels, and texts in two splits."""
-    splits, warnings, counts = dict(dataset.splits), list(dataset.warnings), dict(dataset.counts)
-    rows = {split: table.rows for split, table in tables.items()}
-    keys = {split: [_normalized(key) for key in part.keys] for split, part in splits.items()}
-    for split, part in splits.items():
-        if part.labels is None:
-            continue
-        label_of = partial(_in_words, part.labels, dataset.label_names)
-        # The copies in a train that is split later are left out then.
-        alone = split == "train" and "validation" not in splits
-        exact, near = conflicts(part.keys, keys[split], part.labels)
-        for found, how in (
-            (exact, "labels, the first one counts" if alone else "labels, all are kept"),
-            (near, "labels in copies that differ in case or spacing, all are kept"),
-        ):
-            if found:
-                warnings.append(conflict_warning(found, part.texts, rows[split], label_of, how))
-        if exact or near:
-            counts.setdefault("conflicts", {})[split] = len(exact) + len(near)
-    for (one, other), places in shared_texts(keys).items():
-        counts.setdefault("shared_texts", {})[f"{one}, {other}"] = len(places)
-        pair = rows[one], rows[other]
-        here, there = splits[one].labels, splits[other].labels
-        differing = sum(here[i] != there[j] for i, j in places) if here and there else 0
-        line = shared_warning((one, other), places, splits[one].texts, pair, differing)
-        if one == "train":
-            cure = "train leaves them out" if drop_shared else "--data.drop_shared true drops them"
-            line = f"{line}; {cure}{' from train' * (not drop_shared)}"
-        warnings.append(line)
-    if drop_shared:
-        others = {key for split, own in keys.items() if split != "train" for key in own}
-        kept = [i for i, key in enumerate(keys["train"]) if key not in others]
-        if not kept:
-            message = "validation and test have every text of train: give other files"
-            raise tables["train"].fault(message, "drop_shared")
-        splits["train"] = splits["train"].take(kept)
-        if dataset.kind == "class":
-            check_two_classes(tables["train"], splits["train"].labels or [])
-    return replace(dataset, splits=splits, warnings=warnings, counts=counts)
-
-
-def _normalized(key: Any) -> int:
-    """The hash of a text or a pair without spacing and case, which takes less room."""
-    return hash(normalized(key) if isinstance(key, str) else tuple(map(normalized, key)))
-
-
-def _in_words(labels: Any, names: Sequence[str], i: int) -> str:
-    """A label by its name, for people to read."""
-    label = labels[i]
-    if isinstance(label, list):
-        return "+".join(names[n] for n in label) or "none"
-    return names[label] if names and isinstance(label, int) else f"{label:g}"
 
 
 def _strata(split: TextSplit, kind: LabelKind) -> list[int]:
@@ -219,16 +168,20 @@ def _texts(table: Table, name: str | None, flag: str) -> list[str]:
     name = _text_column(table, name)
     texts = list(table.column(name, flag))
     for i, reason in _unusable_texts(texts, name).items():
-        cure = "fill it in, or leave such rows out with --data.bad_rows skip"
-        raise table.fault(f"{reason}: {cure}", flag, i)
+        cure = "fill it in" if reason.endswith("empty") else "give a column of texts"
+        more = "or leave such rows out with --data.bad_rows skip"
+        raise table.fault(f"{reason}: {cure}, {more}", flag, i)
     return texts
 
 
 def _unusable_texts(texts: Sequence, name: str) -> dict[int, str]:
     """The positions of the texts that cannot be used, and why."""
     bad = (i for i, text in enumerate(texts) if not isinstance(text, str) or not text.strip())
-    reasons = ("is empty", "is not a text")
-    return {i: f"{name!r} {reasons[not isinstance(texts[i], str | None)]}" for i in bad}
+    return {i: f"{name!r} {_why_not_text(texts[i])}" for i in bad}
+
+
+def _why_not_text(value: Any) -> str:
+    return "is empty" if isinstance(value, str | None) else f"is not a text ({value!r:.40})"
 
 
 def _without_unusable_texts(
@@ -239,4 +192,7 @@ def _without_unusable_texts(
     given = {_text_column(table, text_column): "text_column"}
     for name, flag in (given | ({pair_column: "pair_column"} if pair_column else {})).items():
         reasons = _unusable_texts(table.column(name, flag), name) | reasons
+    if len(reasons) == len(table.rows):
+        message = f"no row has a text that can be used; row {table.rows[0]}: {reasons[0]}"
+        raise table.fault(f"{message}: give a column of texts", flag)
     return table.without(reasons)

@@ -100,12 +100,35 @@ def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
     return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
 
 
+def take_share(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Draw a share of the training rows by the seed, of each class the same share.
+
+    Each class keeps a row. Of one seed, the rows of a smaller share are among those of a larger.
+    """
+    if not share:
+        raise ValueError("--data.train_share 0: leaves no training row; give a share above 0")
+    train = dataset.splits["train"]
+    labels: Any = train.labels if dataset.kind == "class" else [0] * len(train.texts)
+    order = np.random.default_rng(seed).permutation(len(train.texts))
+    kept = []
+    for stratum in np.unique(labels):
+        members = order[np.asarray(labels)[order] == stratum]
+        kept.append(members[: max(1, round(share * len(members)))])
+    rows = np.sort(np.concatenate(kept)).tolist()
+    return replace(dataset, splits=dataset.splits | {"train": train.take(rows)})
+
+
 def drop_duplicates(split: TextSplit) -> TextSplit:
     """Keep each text (or pair) once; where copies disagree on the label, the first one counts."""
+    return split.take(first_of_each(split))
+
+
+def first_of_each(split: TextSplit) -> list[int]:
+    """The position of the first copy of each text (or pair)."""
     first: dict[Hashable, int] = {}
     for i, key in enumerate(split.keys):
         first.setdefault(key, i)
-    return split.take(list(first.values()))
+    return list(first.values())
 
 
 def split_by_hash(

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import LabelledBatch
 from datamodules.labels import LabelKind
-from datamodules.packaged import load_tokenizer, locate, pad_id, tells_pairs_apart
+from datamodules.packaged import joined_pairs, load_tokenizer, locate, pad_id
 from datamodules.sampling import padded_width
 from datamodules.token_cache import cached_tensors
 
@@ -177,9 +177,8 @@ def _encode(tokenizer, texts, pairs, labels, limit) -> dict[str, torch.Tensor]:
     options = {"add_special_tokens": True, "return_attention_mask": False}
     # Chunks bound the memory that Python lists of ids take, whatever the size of the corpus.
     ids, types, lengths, truncated, size = [], [], [], [], 10_000
+    texts, pairs = joined_pairs(tokenizer, texts, pairs)
     with_types = pairs is not None and "token_type_ids" in tokenizer.model_input_names
-    if pairs is not None and not tells_pairs_apart(tokenizer):
-        texts, pairs = [f"{one}\n{two}" for one, two in zip(texts, pairs, strict=True)], None
     for start in range(0, len(texts), size):
         part = slice(start, start + size)
         second = None if pairs is None else list(pairs[part])

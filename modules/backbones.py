@@ -10,6 +10,7 @@ import torch
 
 from datamodules import packaged, reachability
 from datamodules.spelling import did_you_mean
+from modules.no_backbone import no_backbone
 from modules.shrinking import shrunk
 
 WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # the first that a folder has
@@ -41,8 +42,8 @@ def resolve(backbone: str) -> str:
         return packaged.locate(backbone)
     folder = Path(backbone).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ValueError(f"--model.backbone {backbone}: that folder holds no config.json")
+        if reason := no_backbone(folder):
+            raise ValueError(f"--model.backbone {backbone}: {reason}")
         return str(folder)
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import (

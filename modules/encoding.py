@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from datamodules.packaged import load_tokenizer, pad_id, tells_pairs_apart
+from datamodules.packaged import joined_pairs, load_tokenizer, pad_id
 from modules.backbones import context_length
 from modules.prompt_rows import prompted, questions
 from modules.text_rows import CHARACTERS, MOST_TOKENS, Rows
@@ -45,10 +45,7 @@ def encode(module: Any, texts: Sequence[Text], room: int = 0) -> Rows:
         return questions(tokenizer, columns["text"], limit)
     if hasattr(task, "template"):
         return prompted(module, tokenizer, columns, limit)
-    firsts, seconds = columns["text"], columns.get("pair")
-    if seconds is not None and not tells_pairs_apart(tokenizer):
-        firsts = [f"{one}\n{two}" for one, two in zip(firsts, seconds, strict=True)]
-        seconds = None
+    firsts, seconds = joined_pairs(tokenizer, columns["text"], columns.get("pair"))
     ids, types, truncated = _tokenized(tokenizer, firsts, seconds, limit, limit * CHARACTERS)
     return Rows(ids, types, truncated, columns, pad_id(tokenizer))
 
@@ -105,7 +102,11 @@ def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
 
 
 def _tokenized(
-    tokenizer: Any, firsts: list[str], seconds: list[str] | None, limit: int, characters: int | None
+    tokenizer: Any,
+    firsts: Sequence[str],
+    seconds: Sequence[str] | None,
+    limit: int,
+    characters: int | None,
 ) -> tuple[list[list[int]], list[list[int]] | None, list[bool]]:
     """Return ids, types, and whether the text was cut; no more than so many characters are read."""
     with_types = seconds is not None and "token_type_ids" in tokenizer.model_input_names

@@ -1,5 +1,6 @@
 """The README of an export: lines that open it, and what the folder holds."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,5 +109,5 @@ def readme(module: FineTuningModule, model: Any, kind: Kind, tokenizer: Any, bas
     elif kind != "full":
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
-    strategy = getattr(module, "strategy", type(module).__name__)
+    strategy = re.split(r"[.:]", getattr(module, "strategy", type(module).__name__))[-1]
     return _CARD.format(title=f"{strategy}: {type(task).__name__}", how=lines, rest=rest)

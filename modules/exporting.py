@@ -21,6 +21,7 @@ from modules.loading import HEAD_WEIGHTS, MODULE_FILE, OWN_WEIGHTS, Exported
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.model_card import save_pretrained
 from modules.tasks import to_dict
+from modules.user_classes import reference
 
 
 def export(
@@ -142,7 +143,7 @@ def _describe(
     arguments = {} if isinstance(module, Exported) else dict(module.hparams)
     arguments |= {"backbone": inside or origin, "task": to_dict(task)}
     # What load has read again keeps the name of the strategy that trained it.
-    made = {"module": getattr(module, "strategy", type(module).__name__), "arguments": arguments}
+    made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
     known = module.read_backbone or backbone_reference.describe(origin, kind in ("own", "adapter"))
     made["backbone"] = {**known, "folder": inside}
     (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n")

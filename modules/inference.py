@@ -1,7 +1,6 @@
 """Predictions of a module for texts: labels by name, numbers, or written answers."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from modules import generation
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.heads import model_inputs
-from modules.text_rows import Rows
+from modules.text_rows import Rows, batch_of, evaluating, token_batches
 
 BATCH_TOKENS = 2048
 NEW_TOKENS = 256  # or half of what the model reads, if that is less
@@ -71,9 +70,9 @@ def predict(
     if fills_masks(module):
         return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
     found: list[tuple[list[int], Tensor]] = []
-    with _evaluating(module):
-        for chosen in _batches(module.num_input_tokens(rows.lengths), batch_tokens):
-            logits = module.predict_logits(_batch(module, rows, chosen)).float().cpu()
+    with evaluating(module):
+        for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
+            logits = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
             found.append((chosen, logits))
     logits = torch.cat([part for _, part in found])
     places = torch.tensor([row for chosen, _ in found for row in chosen])
@@ -103,7 +102,7 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
             texts = list(zip(*texts, strict=True))
         return {"prediction": predict(module, texts).values}
     known = {"index": batch["index"].cpu()} if "index" in batch else {}
-    with _evaluating(module):
+    with evaluating(module):
         if writes_answers(module):
             tokenizer = tokenizer_of(module)
             tokens = min(NEW_TOKENS, max_tokens(module, tokenizer) // 2)
@@ -170,11 +169,23 @@ def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
     return (logits.sigmoid() if several else logits.softmax(-1)).numpy()
 
 
+def confidence(probabilities: np.ndarray, several: bool) -> float:
+    """Return how sure a prediction is; of several labels or words, that of the least sure one.
+
+    Args:
+        probabilities: The probabilities of a text's labels, (labels,), or of the tags of its words,
+            (words, tags).
+        several: Whether a text may have several labels.
+    """
+    either = np.maximum(probabilities, 1 - probabilities)
+    return float((either if several else probabilities.max(-1)).min(initial=1.0))
+
+
 def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:
     rows = encode(module, texts, room=tokens)
     said = [""] * len(texts)
-    with _evaluating(module):
-        for chosen in _batches(rows.lengths + tokens, batch_tokens):
+    with evaluating(module):
+        for chosen in token_batches(rows.lengths + tokens, batch_tokens):
             ids = [rows.ids[row] for row in chosen]
             found = generation.generate(module.model, tokenizer_of(module), ids, tokens, len(ids))
             for row, answer in zip(chosen, found, strict=True):
@@ -187,9 +198,9 @@ def _tagged(module: Any, texts: Sequence[Any], batch_tokens: int) -> Predictions
     rows, places = encode_words(module, words)
     said: list[Any] = [[] for _ in texts]
     chances: list[Any] = [None] * len(texts)
-    with _evaluating(module):
-        for chosen in _batches(module.num_input_tokens(rows.lengths), batch_tokens):
-            logits_BTC = module.predict_logits(_batch(module, rows, chosen)).float().cpu()
+    with evaluating(module):
+        for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
+            logits_BTC = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
             for row, logits_TC in zip(chosen, logits_BTC, strict=True):
                 found = tag_words(labels_of(module), words[row], logits_TC, places[row])
                 said[row], chances[row] = found
@@ -200,9 +211,9 @@ def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -
     """Return the texts with the likeliest token in the place of each mask."""
     tokenizer, said = tokenizer_of(module), list(map(str, texts))
     mask = tokenizer.mask_token
-    with _evaluating(module):
-        for chosen in _batches(rows.lengths, batch_tokens):
-            batch = _batch(module, rows, chosen)
+    with evaluating(module):
+        for chosen in token_batches(rows.lengths, batch_tokens):
+            batch = batch_of(module, rows, chosen)
             logits_BTV = module.model(**model_inputs(batch)).logits
             best_BT = logits_BTV[:, -batch["input_ids"].shape[1] :].argmax(-1)
             for row, ids, best in zip(chosen, batch["input_ids"], best_BT, strict=True):
@@ -213,31 +224,3 @@ def _filled(module: Any, texts: Sequence[Text], rows: Rows, batch_tokens: int) -
                 for word in words:
                     said[row] = said[row].replace(mask, tokenizer.decode([word]).strip(), 1)
     return said
-
-
-def _batch(module: Any, rows: Rows, chosen: list[int]) -> dict[str, Any]:
-    found = rows.batch(chosen).items()
-    return {k: v.to(module.device) if isinstance(v, Tensor) else v for k, v in found}
-
-
-def _batches(costs: np.ndarray, batch_tokens: int) -> list[list[int]]:
-    """Return rows by batches, the longest first; ``costs`` are the tokens of each row, (N,)."""
-    batches: list[list[int]] = []
-    most = 0
-    for row in np.argsort(-costs, kind="stable").tolist():
-        if not batches or (len(batches[-1]) + 1) * most > batch_tokens:
-            batches.append([])
-            most = int(costs[row])
-        batches[-1].append(row)
-    return batches
-
-
-@contextmanager
-def _evaluating(module: Any):
-    training = module.training
-    module.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        module.train(training)

@@ -27,6 +27,12 @@ def check_data(task: Task, data: Any) -> None:
     if kind not in _KINDS or wanted not in _KINDS:
         return
     name = type(task).__name__
+    if kind != wanted and "tags" in (kind, wanted):
+        cure = "--model.task TokenClassification" if kind == "tags" else "data of TaggedFiles"
+        raise ValueError(
+            f"--model.task {name}: needs {_KINDS[wanted]} for a row, and the data has "
+            f"{_KINDS[kind]}; give {cure}"
+        )
     if kind != wanted:
         raise ValueError(
             f"--data.labels {kind}: a row of the data has {_KINDS[kind]} as its label, and {name} "

@@ -12,12 +12,13 @@ from transformers.utils import logging
 
 from modules import backbone_reference
 from modules.finetuning.base import FineTuningModule
-from modules.registry import registered
+from modules.registry import find
 from modules.tasks import from_dict, to_dict
 from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.regression import Regression
+from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
 OWN_WEIGHTS = "trained.safetensors"  # of a module that neither transformers nor peft knows
@@ -150,10 +151,8 @@ def _of_export(folder: Path, given: str | None) -> FineTuningModule:
 
 def _of_class(folder: Path, name: str, arguments: dict[str, Any]) -> FineTuningModule:
     """Build a strategy's class, and load the weights that it trained."""
-    known = registered(FineTuningModule)
-    if name not in known:
-        raise _Refused(f"{folder} is of {name}, a strategy that is not imported here")
-    module = known[name](**{**arguments, "task": _task(folder, arguments["task"])})
+    strategy = _strategy(folder, name)
+    module = strategy(**{**arguments, "task": _task(folder, arguments["task"])})
     keys = module.load_state_dict(safetensors.torch.load_file(folder / OWN_WEIGHTS), strict=False)
     if keys.missing_keys or keys.unexpected_keys:
         key = (keys.missing_keys + keys.unexpected_keys)[0]
@@ -175,19 +174,35 @@ def _backbone(folder: Path, made: dict[str, Any], given: str | None) -> str:
 
 
 def _task(folder: Path, stored: dict[str, Any]) -> Any:
+    _check_outside(folder, stored["name"])
     try:
         return from_dict(stored)
     except ValueError as error:
         raise _Refused(f"{folder}: {error}") from error
 
 
+def _strategy(folder: Path, text: str) -> type[FineTuningModule]:
+    _check_outside(folder, text)
+    try:
+        return find(FineTuningModule, text)
+    except ValueError as error:
+        raise _Refused(f"{folder}: {error}") from error
+
+
+def _check_outside(folder: Path, text: str) -> None:
+    """Refuse a class in the folder that names it: what is opened may not bring code of its own."""
+    file = Path(text.rpartition(":")[0])
+    if names_file(text) and file.resolve().is_relative_to(folder.resolve()):
+        raise _Refused(f"{folder}: {text} lies in that folder itself; read it, and import it first")
+
+
 def _of_checkpoint(file: Path) -> FineTuningModule:
     held = torch.load(file, map_location="cpu", weights_only=True)
-    known = registered(FineTuningModule)
-    if (name := held.get("module")) not in known:
-        kind = f"of {name}, which is not imported here" if name else "of a pre-trained network"
-        raise _Refused(f"{file}: a checkpoint {kind}: it has no head for a task")
-    return known[name].load_from_checkpoint(file, map_location="cpu", weights_only=True)
+    if (name := held.get("module")) is None:
+        raise _Refused(f"{file}: a checkpoint of a pre-trained network: it has no head for a task")
+    strategy, task = _strategy(file, name), held["hyper_parameters"]["task"]
+    _task(file, task)  # an error of its class in one line
+    return strategy.load_from_checkpoint(file, map_location="cpu", weights_only=True)
 
 
 def _of_transformers(folder: Path) -> FineTuningModule:

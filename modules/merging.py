@@ -16,27 +16,39 @@ from modules.finetuning.base import FineTuningModule
 from modules.loading import load
 
 _PROBES = ("a first text", "and another text, which is longer than the first", "a")
+_NOT_MERGED = (NotImplementedError, ValueError, RuntimeError, AttributeError)  # by peft
+_CURE = "the export with the adapter is the one that travels, and modules.load opens it"
 _TOLERANCE = 1e-3  # of the largest logit: rounding is a hundred times less, a wrong merge more
 
 
 def obstacle(module: FineTuningModule) -> str:
     """Return the reason for which a module cannot be merged, and what to do; empty if it can."""
     name = getattr(module, "strategy", "") or type(module).__name__
-    cure = "the adapter's export is what travels, and load opens it (--export adapter)"
     if hasattr(module, "own_format"):
-        return f"{name} adds layers, for which no model of transformers has a place; {cure}"
+        return f"{name} adds layers, for which no model of transformers has a place; {_CURE}"
     model = module.model
     if not isinstance(model, peft.PeftModel):
         return ""
-    if model.active_peft_config.is_prompt_learning:
-        return f"{name} trains what stands before a text, which is no weight of the model; {cure}"
+    if reason := refused(model.active_peft_config):
+        return f"{name}: {reason}"
     tuner: Any = model.base_model
     try:
         tuner._check_merge_allowed()
-    except (NotImplementedError, ValueError, RuntimeError) as error:
-        kind = type(model.active_peft_config).__name__
-        return f"peft does not merge {kind} ({str(error).strip().partition('. ')[0]}); {cure}"
+    except _NOT_MERGED as error:
+        return _not_merged(model, error)
     return ""
+
+
+def refused(config: peft.PeftConfig) -> str:
+    """Return the reason for which a kind of adapter cannot be merged; empty if it may be."""
+    if not config.is_prompt_learning:
+        return ""
+    return f"a trained prompt stands before the text, and is no weight of the model; {_CURE}"
+
+
+def is_ordinary(module: FineTuningModule) -> bool:
+    """Tell whether the module's model is one of transformers, into which nothing is merged."""
+    return not isinstance(module.model, peft.PeftModel) and not hasattr(module, "own_format")
 
 
 def merge(module: FineTuningModule, folder: Path) -> Path:
@@ -67,64 +79,70 @@ def merge(module: FineTuningModule, folder: Path) -> Path:
     training = module.training
     module.eval()
     try:
+        wanted = _logits(module)
         with whole_folder(folder) as scratch:
             write_ordinary(module, _merged(module), scratch)
-            _check_same(module, scratch)
+            check_close(_logits(load(scratch, module.device)), wanted, type(module).__name__)
     finally:
         module.train(training)
     return Path(folder).absolute()
 
 
-def _merged(module: FineTuningModule) -> PreTrainedModel:
-    """Return the model of transformers with the update in its weights."""
-    model = getattr(module, "peft_for_export", lambda: module.model)()
-    if not isinstance(model, peft.PeftModel):
-        return model
-    model = copy.deepcopy(model) if model is module.model else model
+def merged_peft(model: peft.PeftModel) -> PreTrainedModel:
+    """Return the model of transformers with the update in its weights; the peft model is used up.
+
+    Raises:
+        ValueError: If peft does not merge this kind of adapter.
+    """
     # peft unwraps such a head only if it is a single layer with a weight, unlike RoBERTa's.
     for name, part in list(model.named_modules()):
         if isinstance(part, ModulesToSaveWrapper):
             parent, _, last = name.rpartition(".")
             trained = part.modules_to_save[str(part.active_adapter)]
             setattr(model.get_submodule(parent), last, trained)
-    mixer: Any = model.base_model
+    tuner: Any = model.base_model
     try:
-        return mixer.merge_and_unload(safe_merge=True)
-    except (NotImplementedError, ValueError, RuntimeError, AttributeError) as error:
-        kind = type(model.active_peft_config).__name__
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            f"peft does not merge {kind} into this model ({reason}); the adapter's export is what "
-            f"travels, and load opens it"
-        ) from error
+        return tuner.merge_and_unload(safe_merge=True)
+    except _NOT_MERGED as error:
+        raise ValueError(_not_merged(model, error)) from error
 
 
-def _check_same(module: FineTuningModule, folder: Path) -> None:
-    """Compare the logits of a module and of the folder that holds it merged.
+def check_close(found: Tensor, wanted: Tensor, kind: str) -> None:
+    """Refuse merged logits that differ from those of the model as trained.
 
     Raises:
-        ValueError: If they differ.
+        ValueError: If they differ by more than rounding.
     """
-    wanted = _logits(module)
-    found = _logits(load(folder, module.device))
     off, most = float((found - wanted).abs().max()), max(1.0, float(wanted.abs().max()))
     if not off <= _TOLERANCE * most:  # NaN is not
-        kind = type(module).__name__
         raise ValueError(
-            f"the merged model's logits differ by {off:.2g} from those of {kind}: this update "
-            f"depends on more than the weights; keep the adapter's export, which load opens"
+            f"the merged model's logits differ by {off:.2g} from those of {kind}, which so does "
+            f"more than change weights; {_CURE}"
         )
+
+
+def _merged(module: FineTuningModule) -> PreTrainedModel:
+    model = getattr(module, "peft_for_export", lambda: module.model)()
+    if not isinstance(model, peft.PeftModel):
+        return model
+    return merged_peft(copy.deepcopy(model) if model is module.model else model)
+
+
+def _not_merged(model: peft.PeftModel, error: Exception) -> str:
+    kind = type(model.active_peft_config).__name__
+    reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+    return f"peft does not merge {kind} ({reason or type(error).__name__}); {_CURE}"
 
 
 @torch.inference_mode()
 def _logits(module: Any) -> Tensor:
-    """Return the logits of a few texts, of every token where the task has no label."""
+    """Return the logits of a few texts, of every token where the task has no label for a text."""
     pairs = [(text, _PROBES[0]) for text in _PROBES]
     texts: list[Text] = [*(pairs if reads_pairs(module.task) else _PROBES)]
     rows = encode(module, texts)
     batch = rows.batch(list(range(len(texts))))
     on_device = {n: v.to(module.device) if isinstance(v, Tensor) else v for n, v in batch.items()}
-    if module.task.label_kind != "none":
+    if module.task.label_kind not in ("none", "tags"):
         return module.predict_logits(on_device).float()
     names = ("input_ids", "attention_mask")
     held = module.model(**{name: on_device[name] for name in names}).logits.float()

@@ -6,8 +6,11 @@ that a new class needs. A class of a user's own file enters when that file is im
 
 import importlib
 import pkgutil
+import re
 from types import ModuleType
 from typing import Any, TypeVar
+
+from modules import user_classes
 
 T = TypeVar("T")
 
@@ -27,6 +30,8 @@ class Registered:
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if abstract:
+            cls.abstract = True
         if abstract or cls.__name__.startswith("_") or "<locals>" in cls.__qualname__:
             return
         other = _CLASSES.get(cls.__name__)
@@ -42,6 +47,28 @@ class Registered:
 def registered(base: type[T]) -> dict[str, type[T]]:
     """The subclasses of ``base`` by name, in the order of their names."""
     return {name: cls for name, cls in sorted(_CLASSES.items()) if issubclass(cls, base)}
+
+
+def find(base: type[T], text: str) -> type[T]:
+    """Return the class that a checkpoint names, as :func:`user_classes.reference` gave it.
+
+    A file of the user's own is imported from the current folder if it has not been.
+
+    Raises:
+        ValueError: If there is no such class here; one line says what to import.
+    """
+    name = re.split(r"[.:]", text)[-1]
+    if (known := registered(base).get(name)) is not None:
+        return known
+    if name == text:
+        raise ValueError(f"{text}: no such class; define or import it, outside of any function")
+    try:
+        found = user_classes.find_class(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; go to the folder where it lies, or import it first") from None
+    if not issubclass(found, base):
+        raise ValueError(f"{text}: is not a {base.__name__}")
+    return found
 
 
 def import_submodules(package: ModuleType) -> None:

@@ -83,6 +83,8 @@ def run_checks(
             except Exception as error:
                 if lenient:
                     continue
+                if str(error).startswith("--data."):  # the probe is too long for this module
+                    return
                 if not from_library(error):
                     raise
                 fault = f"fails ({one_line(error)})"

@@ -1,5 +1,7 @@
 """Encoded texts, and batches of them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,3 +56,33 @@ def _padded(rows: list[list[int]], width: int, value: int) -> torch.Tensor:
     for row, ids in zip(found, rows, strict=True):
         row[: len(ids)] = ids
     return torch.from_numpy(found)
+
+
+def batch_of(module: Any, rows: Rows, chosen: list[int]) -> dict[str, Any]:
+    """Return a batch of rows on the module's device."""
+    found = rows.batch(chosen).items()
+    return {k: v.to(module.device) if isinstance(v, torch.Tensor) else v for k, v in found}
+
+
+def token_batches(costs: np.ndarray, batch_tokens: int) -> list[list[int]]:
+    """Return rows by batches, the longest first; ``costs`` are the tokens of each row, (N,)."""
+    batches: list[list[int]] = []
+    most = 0
+    for row in np.argsort(-costs, kind="stable").tolist():
+        if not batches or (len(batches[-1]) + 1) * most > batch_tokens:
+            batches.append([])
+            most = int(costs[row])
+        batches[-1].append(row)
+    return batches
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """Put the module into eval mode, without gradients, for the time of the block."""
+    training = module.training
+    module.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        module.train(training)

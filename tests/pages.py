@@ -56,7 +56,7 @@ def commands(text: str) -> Iterator[list[str]]:
 def script_and_flags(words: list[str]) -> tuple[str, list[str]] | None:
     """The script that a command runs, also behind torchrun or srun, and its flags."""
     if words[0] == "pretune":
-        return f"experiments/tools/{words[1]}.py", words[2:]
+        return f"experiments/tools/{words[1].replace('-', '_')}.py", words[2:]
     for place, word in enumerate(words):
         if word.endswith(".py") and words[place - 1] not in ("pytest", "-m"):
             return re.sub(r"^~/\w+/", "", word), words[place + 1 :]

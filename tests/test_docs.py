@@ -95,6 +95,8 @@ def test_other_commands_name_what_exists():
             case ["python", "-c", code]:
                 ast.parse(code)
                 exec(code.rpartition(";")[0], {})
+            case ["curl", *_, address]:
+                assert address.startswith("http://127.0.0.1:8000/"), line
             case [".", ".venv/bin/activate"] | ["export", _] | ["echo", _]:
                 pass
             case _:

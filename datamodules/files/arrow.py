@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from datamodules.files.encodings import as_text
 from datamodules.files.table import Table
 
 PARQUET, ARROW = (".parquet", ".pq"), (".arrow", ".feather")
@@ -14,7 +15,7 @@ def read_parquet(file: IO[bytes]) -> tuple[dict[str, list], Mapping[str, tuple[s
     import pyarrow.parquet as pq
 
     table = pq.read_table(file)
-    return table.to_pydict(), _names_in(table.schema)
+    return _columns(table), _names_in(table.schema)
 
 
 def parquet_records(file: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -23,7 +24,9 @@ def parquet_records(file: IO[bytes]) -> Iterator[dict[str, Any]]:
 
     with pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(batch_size=1024):
-            yield from batch.to_pylist()
+            columns = _columns(batch)
+            for values in zip(*columns.values(), strict=True):
+                yield dict(zip(columns, values, strict=True))
 
 
 def read_arrow(file: IO[bytes]) -> tuple[dict[str, list], Mapping[str, tuple[str, ...]]]:
@@ -34,7 +37,17 @@ def read_arrow(file: IO[bytes]) -> tuple[dict[str, list], Mapping[str, tuple[str
     file.seek(0)
     reader = pa.ipc.open_file(file) if start == b"ARROW1" else pa.ipc.open_stream(file)
     table = reader.read_all()
-    return table.to_pydict(), _names_in(table.schema)
+    return _columns(table), _names_in(table.schema)
+
+
+def _columns(table: Any) -> dict[str, list]:
+    """The values of each column; some writers store texts as bytes."""
+    return {
+        name: [as_text(v) if isinstance(v, bytes) else v for v in values]
+        if any(isinstance(v, bytes) for v in values[:100])
+        else values
+        for name, values in table.to_pydict().items()
+    }
 
 
 def _names_in(schema: Any) -> Mapping[str, tuple[str, ...]]:
@@ -72,5 +85,6 @@ def read_saved(folder: Path) -> dict[str, Table]:
         columns = {name: plain[name][:] for name in rows.column_names}
         name = f"{folder}/{split}" if isinstance(found, DatasetDict) else str(folder)
         numbers = range(1, len(rows) + 1)
-        tables[str(split)] = Table(name, columns, numbers, label_names=class_names(rows.features))
+        names = class_names(rows.features)
+        tables[str(split)] = Table(name, columns, numbers, label_names=names, adds_nulls=True)
     return tables

@@ -1,5 +1,6 @@
 """Folders with a folder for each class and a file for each text."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -79,6 +80,9 @@ def _text(path: Path, options: ReadOptions) -> tuple[str | BadRow, str]:
     notes: list[str] = []
     try:
         inside = content(path)
+        with inside.open() as file:
+            data = file.read()
+        inside = inside._replace(open=lambda: io.BytesIO(data))  # which is looked at three times
         encoding = find_encoding(path, inside, options, notes)
         lines = list(text_lines(inside, encoding))
     except BROKEN as error:

@@ -1,18 +1,17 @@
 """What is inside a file: its bytes without compression, and the ending that names its format."""
 
-import bz2
-import gzip
-import io
 import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+from datamodules.files.compression import PACKED, decompressed, is_packed
+
+COMPRESSED = (*PACKED, ".zip")
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
 
 
@@ -39,14 +38,8 @@ def content(path: Path) -> Content:
     with open(path, "rb") as file:
         start = file.read(6)
     suffix = format_of(path)
-    if start[:2] == b"\x1f\x8b":
-        return Content(suffix, lambda: gzip.open(path), True)
-    if start[:3] == b"BZh":
-        return Content(suffix, lambda: bz2.open(path), True)
-    if start == b"\xfd7zXZ\x00":
-        return Content(suffix, lambda: lzma.open(path), True)
-    if start[:4] == b"\x28\xb5\x2f\xfd":
-        return Content(suffix, lambda: _zstd(path), True)
+    if is_packed(start):
+        return Content(suffix, lambda: decompressed(open(path, "rb"), path), True)
     if start[:4] == b"PK\x03\x04":
         return _of_zip(path, suffix)
     return Content(suffix, lambda: open(path, "rb"), False)
@@ -58,10 +51,6 @@ def format_of(path: PurePath) -> str:
     while name.suffix in COMPRESSED:
         name = name.with_suffix("")
     return name.suffix
-
-
-def _zstd(path: Path) -> IO[bytes]:
-    return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
 
 
 def zip_members(path: Path) -> list[str]:

@@ -81,11 +81,8 @@ def _numbered(inside: Content, encoding: str, dialect: Dialect, skip: bool) -> R
     for number, row in read_rows(dialect, lines):
         if isinstance(row, BadRow):
             yield number + skip, row
-        elif any(row):  # a spreadsheet writes empty rows with their delimiters
-            bad = None
-            for cell in row:
-                if not cell.isascii() and (bad := undecodable(cell, encoding)):
-                    break
+        elif whole := "".join(row):  # a spreadsheet writes empty rows with their delimiters
+            bad = undecodable(whole, encoding)
             yield number + skip, BadRow(bad) if bad else row
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from datamodules.files.containers import Content
 from datamodules.files.table import ReadOptions, fault
 
+ZERO_BYTE = "holds a zero byte: remove it"
 CHECKED = 64 * 2**20  # bytes that are looked at before the first row is read
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -25,6 +26,7 @@ _WINDOWS = {"iso8859-2": "cp1250", "iso8859-5": "cp1251", "iso8859-7": "cp1253"}
 _WINDOWS |= {"iso8859-9": "cp1254", "iso8859-8": "cp1255", "iso8859-6": "cp1256"}
 # Short texts look like these more often than they are.
 _RARE = {f"iso8859-{number}" for number in (3, 4, 10, 13, 14, 15, 16)}
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b\x01\x1f"})  # the last two delimit fields
 _UNDECODED = re.compile("[\udc80-\udcff]")
 # The most frequent characters of Chinese, simplified and traditional.
 _FREQUENT = re.compile(
@@ -42,7 +44,9 @@ def text_lines(inside: Content, encoding: str) -> Iterator[str]:
         inside.open() as file,
         io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="") as text,  # type: ignore[arg-type]
     ):
-        yield from text
+        for line in text:
+            # A mark in the middle stands where files were joined, and would be part of a name.
+            yield line[1:] if line[0] == "\ufeff" else line
 
 
 def text_chunks(inside: Content, encoding: str, size: int) -> Iterator[str]:
@@ -55,8 +59,16 @@ def text_chunks(inside: Content, encoding: str, size: int) -> Iterator[str]:
             yield chunk
 
 
+def looks_binary(start: bytes) -> bool:
+    """Whether these bytes are no text with a stray zero byte in it, but a file of another kind."""
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    return controls > max(1, 0.05 * len(start))
+
+
 def undecodable(line: str, encoding: str) -> str | None:
-    """Say which byte of a line is not of the encoding; None if all are."""
+    """Say which byte of a line is not of the encoding, or is zero; None if all are of a text."""
+    if "\0" in line:
+        return ZERO_BYTE
     if line.isascii() or not (found := _UNDECODED.search(line)):
         return None
     name = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8"}.get(encoding, encoding)
@@ -81,9 +93,10 @@ def find_encoding(path: Path, inside: Content, options: ReadOptions, notes: list
     flag = f"{options.prefix}encoding"
     if b"\0" in start:
         found = _utf16(start)
-        if found is None:
+        if found is None and looks_binary(start):
             message = f"is not a text: give a text file, or {flag} if it is one"
             raise fault(path, message, of=options.prefix)
+        found = found or _scan(inside)
     else:
         found = _scan(inside)
     if found != "utf-8":
@@ -107,7 +120,7 @@ def _given(path: Path, options: ReadOptions, mark: str | None) -> str:
 def _utf16(start: bytes) -> str | None:
     """UTF-16 without a byte-order mark: every other byte of Western text is zero."""
     even, odd = start[::2].count(0), start[1::2].count(0)
-    if max(even, odd) < len(start) * 0.1 or min(even, odd) * 10 > max(even, odd):
+    if max(even, odd) < max(2, len(start) * 0.1) or min(even, odd) * 10 > max(even, odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
@@ -163,3 +176,11 @@ def _detect(data: bytes) -> str:
     if best is None or any(name.startswith("Latin") for name in best.alphabets):
         return "cp1252"  # it takes one Latin alphabet for another: é became a letter of Hungarian
     return best.encoding
+
+
+def as_text(data: bytes) -> str | bytes:
+    """The text of a binary column; the bytes themselves if they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

@@ -18,8 +18,7 @@ HEAD = 2**16  # characters that tell how the records are arranged
 _NO_OBJECT = "is not a JSON object: put one object on a line"
 _WRAPPERS = {"data", "rows", "records", "examples", "instances", "items", "samples", "documents"}
 _CHATS = {"messages", "conversations"}
-_SPACE = re.compile(r"\s*")
-_BETWEEN = re.compile(r"[\s,]*")
+_BETWEEN = re.compile(r"[\s,\ufeff]*")
 
 
 def looks_like_json(start: str, named_otherwise: bool) -> bool:
@@ -101,7 +100,7 @@ def _of_text(chunks: Iterator[str], encoding: str) -> Iterator[tuple[int, Any]]:
         return "".join(parts)
 
     while True:
-        matched = (_BETWEEN if array else _SPACE).match(text, at)
+        matched = _BETWEEN.match(text, at)
         assert matched is not None
         line += text.count("\n", at, matched.end())
         at = matched.end()

@@ -47,11 +47,12 @@ def read_table(path: Path, options: ReadOptions | None = None) -> Table:
     options = options or ReadOptions()
     notes: list[str] = []
     try:
-        found = _open(path, options, notes)
+        found = _open(path, _content(path, options), options, notes)
         if isinstance(found, _Binary):
             count = len(next(iter(found.columns.values()), ()))
             numbers = range(1, count + 1)
             table = Table(str(path), found.columns, numbers, label_names=found.label_names)
+            table = replace(table, adds_nulls=True)
         elif isinstance(found, NamedRows):
             table = _of_rows(path, found, options, notes)
         else:
@@ -59,6 +60,9 @@ def read_table(path: Path, options: ReadOptions | None = None) -> Table:
     except (ValueError, *BROKEN) as error:
         raise _named(error, path, options) from error
     if not table.rows:
+        if table.left_out:
+            row, reason = table.left_out[0]
+            raise fault(path, f"no row can be read; row {row}: {reason}", of=options.prefix)
         flags = f"add rows, or give another file{' or --data.header false' * bool(table.columns)}"
         raise fault(path, f"has no rows that can be read: {flags}", of=options.prefix)
     return replace(table, notes=tuple(notes))
@@ -85,7 +89,7 @@ def records(
             _note_unused(options.given("delimiter", "header", "encoding"), notes)
             yield from enumerate(arrow.parquet_records(_seekable(inside)), 1)
             return
-        found = _open(path, options, notes)
+        found = _open(path, inside, options, notes)
         if isinstance(found, _Binary):
             for number, values in enumerate(zip(*found.columns.values(), strict=True), 1):
                 yield number, dict(zip(found.columns, values, strict=True))
@@ -118,8 +122,9 @@ def _seekable(inside: Content) -> Any:
     return io.BytesIO(file.read()) if inside.packed else file
 
 
-def _open(path: Path, options: ReadOptions, notes: list[str]) -> _Binary | NamedRows | Records:
-    inside = _content(path, options)
+def _open(
+    path: Path, inside: Content, options: ReadOptions, notes: list[str]
+) -> _Binary | NamedRows | Records:
     if inside.suffix in (*arrow.PARQUET, *arrow.ARROW):
         _note_unused(options.given("delimiter", "header", "encoding"), notes)
     if inside.suffix in arrow.PARQUET:

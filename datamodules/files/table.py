@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from datamodules.files.columns import find_column, no_column
 from datamodules.spelling import listed
 
 BadRows = Literal["stop", "skip"]
@@ -64,6 +65,7 @@ class Table:
         notes: Remarks about the reading of the file, a line each, without the file's name.
         hint: What else can be the cause where a column is missing.
         header: Whether the names of the columns stand in the file.
+        adds_nulls: Whether the format gives a record a null for a key that only others have.
     """
 
     name: str
@@ -74,20 +76,17 @@ class Table:
     notes: tuple[str, ...] = ()
     hint: str = ""
     header: bool = True
+    adds_nulls: bool = False
 
     def find(self, name: str) -> str | None:
         """The name of a column that is given by name, or by its number from 1; None if missing."""
-        if name in self.columns:
-            return name
-        place = int(name) - 1 if name.isdecimal() else -1
-        return list(self.columns)[place] if 0 <= place < len(self.columns) else None
+        return find_column(self.columns, name)
 
     def column(self, name: str, flag: str) -> Sequence:
         """A column by name or number; if it is missing, the error names the others."""
         found = self.find(name)
         if found is None:
-            there = ", ".join(f"{column[:40]!r}" for column in self.columns)
-            message = f"no column {name!r} (there: {there}): give --data.{flag} one of them"
+            message = no_column(self.columns, [name], f"--data.{flag}")
             raise self.fault(message + self.hint, flag)
         return self.columns[found]
 

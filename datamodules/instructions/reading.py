@@ -1,6 +1,5 @@
 """Tables of records as conversations, with what was left out and what nothing reads."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -58,15 +57,13 @@ def read_conversations(table: Table, bad_rows: BadRows = "stop") -> Reading:
         there = ", ".join(repr(name)[:40] for name in columns)
         message = f"unknown format (columns {there}): a record has {FORMATS}"
         raise table.fault(message + table.hint, "source")
-    # JSON keeps a null where it was written; Arrow adds them.
-    arrow = not re.search(r"\.(nd)?json", f"{table.name} {table.rows[0]}".lower())
     found: list[Conversation] = []
     reasons: dict[int, str] = {}
     unread: Counter[str] = Counter()
     for row in range(len(table.rows)):
         record = {name: column[row] for name, column in columns.items()}
         try:
-            found.append(read_record(without_nulls(record) if arrow else record, unread))
+            found.append(read_record(without_nulls(record) if table.adds_nulls else record, unread))
         except ValueError as error:
             if bad_rows == "stop":
                 more = "; or leave such records out with --data.bad_rows skip"

@@ -82,7 +82,8 @@ def _tables(found) -> dict[str, Table]:
         for name in [n for n in (*names, f"{split}_sft") if n in found][:1]:
             rows = found[name]
             columns = {column: rows[column][:] for column in rows.column_names}
-            tables_of[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
+            numbers = range(1, len(rows) + 1)
+            tables_of[split] = Table(f"hub split {name}", columns, numbers, adds_nulls=True)
     if "train" not in tables_of:
         raise ValueError(f"--data.source: no train split on the hub (there: {', '.join(found)})")
     return tables_of

@@ -108,17 +108,19 @@ def _refuse_several(table: Table, fields: Sequence[Any], options: LabelOptions) 
     if options.delimiter == "none":
         return
     delimiter = lists.find_delimiter(fields, options.delimiter)
-    rows = [i for i, field in enumerate(fields) if lists.looks_several(field, delimiter)]
-    if 2 * len(rows) <= len(fields):
+    texts = Counter(field for field in fields if isinstance(field, str))
+    names = sum(n for text, n in texts.items() if not lists.looks_several(text, delimiter))
+    others = sum(not isinstance(field, str | list | tuple | dict) for field in fields)
+    if 2 * (names + others) >= len(fields):
         return
-    texts = [field for field in fields if isinstance(field, str)]
     if delimiter == "," and not lists.parts_recur(texts, delimiter):  # as in names: Smith, Ann
         return
-    first = fields[rows[0]]
+    row = next(i for i, field in enumerate(fields) if lists.looks_several(field, delimiter))
+    first = fields[row]
     message = f"label {first!r} looks like several, and so do most: give --model.task MultiLabel"
     if isinstance(first, str):
         message += ", or --data.label_delimiter none if each is the name of one class"
-    raise table.fault(message, "label_column", rows[0])
+    raise table.fault(message, "label_column", row)
 
 
 def _why_not(label: Label, ids: Mapping[Label, int]) -> str:

@@ -213,6 +213,8 @@ def _usable(
     table, left = table.without(bad), {*bad}
     kept = [i for i in range(len(encoded)) if i not in left]
     labelled = [place for place, i in enumerate(kept) if encoded[i] is not None]
+    if len(labelled) == len(encoded):
+        return table, list(encoded)
     return table.take(labelled), [encoded[kept[place]] for place in labelled]
 
 

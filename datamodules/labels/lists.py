@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from datamodules.files.dialects import NAMES
@@ -24,9 +24,10 @@ def find_delimiter(values: Sequence[Any], chosen: str) -> str | None:
     """
     if chosen != "auto":
         return None if chosen == "none" else NAMES.get(chosen, chosen)
-    texts = [value for value in values if isinstance(value, str) and not _is_list(value)]
-    rows = {mark: sum(mark in text for text in texts) for mark in _DELIMITERS}
-    joined = sum(any(mark in text for mark in _DELIMITERS) for text in texts)
+    counts = Counter(value for value in values if isinstance(value, str))
+    texts = {text: count for text, count in counts.items() if not _is_list(text)}
+    rows = {mark: sum(n for text, n in texts.items() if mark in text) for mark in _DELIMITERS}
+    joined = sum(n for text, n in texts.items() if any(mark in text for mark in _DELIMITERS))
     found = [mark for mark in _DELIMITERS if rows[mark] and rows[mark] >= _SHARE * joined]
     if found:
         return found[0]
@@ -84,7 +85,7 @@ def looks_several(field: Any, delimiter: str | None) -> bool:
     return _is_list(field) or (delimiter is not None and delimiter in field)
 
 
-def parts_recur(fields: Sequence[str], delimiter: str) -> bool:
+def parts_recur(fields: Iterable[str], delimiter: str) -> bool:
     """Whether names joined by a delimiter are labels, by the parts that they share.
 
     Of labels, most combinations have all of their parts in other combinations as well. Names with

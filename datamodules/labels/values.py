@@ -60,7 +60,11 @@ def count_fields(columns: Iterable[Iterable[Any]]) -> Counter[Any]:
     """
     counts: Counter[Any] = Counter()
     for fields in columns:
-        counts.update(f for f in fields if not isinstance(f, list | tuple | dict))
+        try:
+            found = Counter(fields)  # much faster than row by row
+        except TypeError:  # lists
+            found = Counter(f for f in fields if not isinstance(f, list | tuple | dict))
+        counts.update({f: n for f, n in found.items() if not isinstance(f, tuple)})
     return counts
 
 

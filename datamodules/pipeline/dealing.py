@@ -1,28 +1,68 @@
 """Large files dealt out to tasks in parts: a task reads its own part, and counts rows elsewhere.
 
 Files that are compressed, and formats whose rows cannot be found without reading all before them,
-are read by every task.
+are read from their start by each task that shares them; of several such files, a task shares as few
+as its part of all bytes allows.
 """
 
 import functools
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datamodules.files.compression import PACKED
 from datamodules.pipeline.formats import Reader, read_jsonl, read_parquet
-from datamodules.pipeline.formats.documents import RawRow, ReadingOptions, has_text
-from datamodules.pipeline.formats.opening import PACKED, SourceFile
+from datamodules.pipeline.formats.documents import RawRow, ReadingOptions, has_text, with_names
+from datamodules.pipeline.formats.opening import SourceFile
 from datamodules.pipeline.formats.tables import columns_of, made_row, parsed_row
 
-LARGE = 64_000_000  # bytes; the rows of smaller files are dealt out one by one
+LARGE = 64_000_000  # bytes; the rows of less are dealt out one by one
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples, without their integers, are spread evenly
 _CHUNK = 1 << 18  # bytes in which line feeds are counted at once
 _LINE_FEED = 10
 
 
 NumberedRows = Iterator[tuple[int, RawRow]]  # from 0; None is a blank line
+
+
+def spans(files: Sequence[tuple[SourceFile, Reader]], of: int) -> dict[int, tuple[float, float]]:
+    """The tasks that share each file that cannot be read in parts, by its place in the list.
+
+    Returns:
+        A span of 0 to ``of``: 1.5 to 3 are half of task 1 and all of task 2. Empty for files that
+        are small all together.
+    """
+    whole = [n for n, (file, reader) in enumerate(files) if not _has_parts(file, reader)]
+    members = Counter(files[n][0].path for n in whole)  # of zip archives
+    sizes = [path.stat().st_size / members[path] for path in (files[n][0].path for n in whole)]
+    if sum(sizes) < max(LARGE, 1):
+        return {}
+    ends = [of * size / sum(sizes) for size in accumulate(sizes)]
+    return dict(zip(whole, pairwise([0.0, *ends[:-1], float(of)]), strict=True))
+
+
+def shares(span: tuple[float, float], task: int) -> bool:
+    """Whether a task shares a file of this span."""
+    return math.floor(span[0]) <= task < max(math.ceil(span[1]), math.floor(span[0]) + 1)
+
+
+def task_of(row: int, span: tuple[float, float]) -> int:
+    """The task that a row belongs to, of those that share the file; neighbours are far apart."""
+    first, last = span
+    found = int(first + row * _GOLDEN % 1 * (last - first))
+    return max(int(first), min(found, math.ceil(last) - 1))
+
+
+def _has_parts(file: SourceFile, reader: Reader) -> bool:
+    plain = file.member is None and file.path.suffix.lower() not in PACKED
+    large = plain and file.path.stat().st_size >= LARGE
+    return large and reader in (read_jsonl, read_parquet)
 
 
 def rows_of_task(
@@ -38,14 +78,13 @@ def rows_of_task(
         of: The number of these tasks.
 
     Returns:
-        None for a file that is read by all tasks.
+        None for a file that is read from its start.
     """
-    plain = file.member is None and file.path.suffix.lower() not in PACKED
-    if of < 2 or not plain or file.path.stat().st_size < LARGE:
+    if of < 2 or not _has_parts(file, reader):
         return None
     if reader is read_jsonl:
         return _lines(file, options, task, of)
-    return _row_groups(file, options, task, of) if reader is read_parquet else None
+    return _row_groups(file, options, task, of)
 
 
 def _lines(file: SourceFile, options: ReadingOptions, task: int, of: int) -> NumberedRows:
@@ -87,7 +126,9 @@ def _row_groups(
             names = table.schema_arrow.names
     except (OSError, pa.ArrowException):  # the reader of all of it says what is wrong
         return None
-    return _rows_of_groups(file, options, counts, task, of) if has_text(names, options) else None
+    if not has_text(names, options):
+        return None
+    return _rows_of_groups(file, with_names(names, options), counts, task, of)
 
 
 def _rows_of_groups(

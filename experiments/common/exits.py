@@ -50,8 +50,8 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     """Closes the run, prints what happened in one line, and returns the exit code."""
     run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
-    foreseen = _foreseen(error)
-    details = "" if foreseen else None
+    known = foreseen(error)
+    details = "" if known else None
     if isinstance(error, BrokenPipeError) and pipes.broken():
         code, reason, details = pipes.EXIT_CODE, "interrupted: nobody reads the output", ""
         if run is None:
@@ -72,7 +72,7 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     details = _trace(error, run) if details is None else details
     resume = ""
     if run:
-        refused = foreseen and isinstance(error, ValueError) and code == 2
+        refused = known and isinstance(error, ValueError) and code == 2
         resume = "" if refused else run.how_to_resume()  # again it would end the same way
         resume = f". {resume}" if resume else ""
         with suppress(Exception):  # such as the same full disk
@@ -113,7 +113,7 @@ def one_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _foreseen(error: BaseException) -> bool:
+def foreseen(error: BaseException) -> bool:
     """Tells whether a check of this project raised the error, so that its message is enough."""
     if not isinstance(error, (ValueError, OSError)):
         return False

@@ -13,11 +13,12 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
-from experiments.runner import lengths, profiling, searches, unusable
+from experiments.runner import directions, lengths, profiling, searches, unusable
 from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
+from modules import merging
 
 
 def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
@@ -31,6 +32,10 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     found = searches.search(line)
     built = line.build()
     model, data = built.model, built.data
+    _check_export(line.parsed.get("export"), model)
+    directions.choose(model, line.config.monitor)
+    if line.config.validate_before and not model.trains:
+        raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     run.found, run.notes = found, line.notes
     settings = dict(built.trainer)
@@ -59,6 +64,12 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     if trainer.world_size == 1 and (reason := lengths.too_short(trainer, model, data)):
         raise ValueError(reason)
     return run, trainer, loggers
+
+
+def _check_export(form: str | None, model: Any) -> None:
+    """Refuses to merge at the end what cannot be merged."""
+    if form in ("merged", "both") and (reason := merging.obstacle(model)):
+        raise ValueError(f"--export {form}: {reason}")
 
 
 def _check_precision(trainer: RunTrainer, given: Any) -> None:

@@ -3,7 +3,7 @@
 import pydoc
 import sys
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt
@@ -16,6 +16,7 @@ from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
 from modules.backbones import native_bf16
 from modules.base import PretuneModule
+from modules.finetuning.base import FineTuningModule
 from modules.registry import registered
 from modules.tasks import Task
 
@@ -87,7 +88,28 @@ class CommandLine(LightningCLI):
             default=20.0,
             help="Seconds between two writes of last.ckpt. A kill costs no more training than that",
         )
+        parser.add_argument(
+            "--monitor",
+            type=str | None,
+            help="Validation metric that chooses the best checkpoint, such as val/f1. The task's "
+            "own by default",
+        )
+        parser.add_argument(
+            "--validate_before",
+            type=bool,
+            default=False,
+            help="Whether to validate before the first step, too",
+        )
         parser.add_class_arguments(Tracking, "tracking")
+        if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
+            parser.add_argument(
+                "--export",
+                type=Literal["adapter", "merged", "both"],
+                default="adapter",
+                help="What export/ holds: the trained update with its backbone (adapter), or an "
+                "ordinary folder of transformers with the update in its weights (merged); both "
+                "writes the second into merged/",
+            )
         self._link(parser)
         for key, value in self._defaults().items():
             parser.set_defaults({key: value})
@@ -208,7 +230,12 @@ def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    return getattr(found, "label_kind", "class")
+    kind = getattr(found, "label_kind", "class")
+    if kind == "tags":
+        name = getattr(found, "__name__", "")
+        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
+        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    return kind
 
 
 def _value_of(flag: str, args: list[str]) -> str | None:

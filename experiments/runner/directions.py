@@ -1,12 +1,14 @@
-"""The direction of a callback's metric, where the user names the metric alone."""
+"""The direction of a metric, where the user names the metric alone."""
 
 import re
 from typing import Any
 
 import yaml
 
+from datamodules.spelling import did_you_mean
 from experiments.runner.given_flags import Given
 from experiments.tracking.keys import LOWER_IS_BETTER
+from modules.stage_metrics import StageMetrics
 
 HIGHER_IS_BETTER = re.compile(
     r"(accuracy|precision|recall|f1|f1_\w+|exact_match|pearson|spearman|auroc|bleu|rouge\w*)$"
@@ -19,6 +21,39 @@ def direction(metric: str) -> str | None:
     if LOWER_IS_BETTER.search(metric):
         return "min"
     return "max" if HIGHER_IS_BETTER.search(metric) else None
+
+
+def choose(model: Any, wanted: str | None) -> None:
+    """Lets a metric choose the best checkpoint, in the direction that its task knows.
+
+    Args:
+        model: The module; its ``monitor`` and ``mode`` are set.
+        wanted: The metric of ``--monitor``; None leaves that of the module.
+
+    Raises:
+        ValueError: If the module does not measure it, or does not train.
+    """
+    if wanted is None:
+        return
+    if not model.trains:
+        raise ValueError(
+            f"--monitor {wanted}: {type(model).__name__} trains nothing, so there is no checkpoint "
+            f"to choose; leave it out"
+        )
+    known: dict[str, str | None] = {"val/loss": "min", model.monitor: model.mode}
+    if isinstance(measured := getattr(model, "metrics", None), StageMetrics):
+        for name, metric in measured.metrics["val_metrics"].items():
+            higher = metric.higher_is_better
+            told = direction(name) if higher is None else "max" if higher else "min"
+            known.setdefault(f"val/{name}", told)
+    if known.get(wanted) is None:
+        hint = did_you_mean(wanted, known)
+        there = ", ".join(name for name, mode in known.items() if mode)
+        kind = type(model).__name__
+        raise ValueError(
+            f"--monitor {wanted}: {kind} does not validate it; there are {there}{hint}"
+        )
+    model.monitor, model.mode = wanted, known[wanted]
 
 
 def set_modes(callbacks: Any, given: list[Given]) -> None:

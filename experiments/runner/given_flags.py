@@ -31,20 +31,20 @@ def short_flag(option: str) -> str:
     return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
 
 
-def _lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:
+def lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:
     """The settings of a configuration file in the form of flags."""
     lines = []
     for key, value in settings.items():
         below = short_flag(f"{flag}.{key}" if flag else f"--{key}").removesuffix(".init_args")
         lines += (
-            _lines_of(value, file, below)
+            lines_of(value, file, below)
             if isinstance(value, dict)
             else [Given(below, [value], [], file)]
         )
     return lines
 
 
-def read_config(name: str) -> list[Given]:
+def read_config(name: str) -> dict[str, Any]:
     """Reads the settings of a configuration file.
 
     Raises:
@@ -65,7 +65,7 @@ def read_config(name: str) -> list[Given]:
         raise ValueError(f"--config {name}: not YAML{line}: {problem}") from None
     if not isinstance(settings, dict):
         raise ValueError(f"--config {name}: not a configuration, whose lines read 'key: value'")
-    return _lines_of(settings, name)
+    return settings
 
 
 def ordered(typed: list[Given]) -> list[str]:

@@ -2,13 +2,17 @@
 
 import inspect
 import re
+import shutil
 import textwrap
 from argparse import SUPPRESS
 from typing import Any
 
-from experiments.runner.messages import as_typed, base_class, expected, subclasses, type_of
+from experiments.runner.messages import as_typed, base_class, class_flags, expected, type_of
+from experiments.runner.part_flags import choices
+from modules.user_classes import HOW
 
-LINES, WIDTH = 50, 100  # of --help
+LINES = 50  # of --help
+CALLBACKS = "--trainer.callbacks"
 TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags that --help shows
     "--config": "YAML file of settings; flags override it",
     "--seed_everything": "Seed of weights, order of rows, dropout and corruption",
@@ -23,6 +27,11 @@ TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags
 }
 
 
+def width() -> int:
+    """The columns of the terminal, at most 100; 80 where there is none."""
+    return max(60, min(100, shutil.get_terminal_size((80, 24)).columns))
+
+
 def row(flag: str, action: Any, default: Any, full: bool = False, text: str = "") -> str:
     """The help of a flag with its default: one line, or the full text with the type."""
     text = text or " ".join((action.help or "").split())
@@ -30,9 +39,13 @@ def row(flag: str, action: Any, default: Any, full: bool = False, text: str = ""
     head = f"  {flag} {'(required)' if action.required else as_typed(default)}"
     if full:
         text += f" ({takes})" * bool(takes)
-        return "\n".join([head, *(" " * 8 + line for line in textwrap.wrap(text, WIDTH - 8))])
-    line = f"{head:<40}  {text.split('. ')[0].rstrip('.') or takes}".rstrip()
-    return line if len(line) <= WIDTH else line[: WIDTH - 4].rstrip() + " ..."
+        return "\n".join([head, *(" " * 8 + line for line in textwrap.wrap(text, width() - 8))])
+    line = f"{head:<{min(40, width() // 2 - 4)}}  {text.split('. ')[0].rstrip('.') or takes}"
+    return _shortened(line.rstrip())
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= width() else line[: width() - 4].rstrip() + " ..."
 
 
 def below(key: str, flags: Any) -> list[str]:
@@ -54,13 +67,18 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
     parts["run"] = [
         f for f in known if not re.match(r"--(model|data|trainer)\b|--print_config$|-\w$|.*\+$", f)
     ]
-    pages = [f"--help.{key} [NAME]" for key in keys]
+    pages = [f"--help.{key} [NAME]" for key in chosen]
     if trainer := [f for f in below("trainer", TEXTS) if f in known]:
         parts["--trainer"] = trainer
-        pages.append("--help.trainer")
+        pages += ["--help.trainer", f"--help.{CALLBACKS[2:]} [NAME]"]
     end = ["All flags: " + "  ".join([*pages, "--print_config"])]
-    end += [f"--{key} is one of {names(known[f'--{key}'])}" for key in keys]
-    end = [line for text in end for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
+    end += [f"--{key} is one of {names(known[f'--{key}'])}" for key in chosen]
+    if CALLBACKS in known:
+        found = choices(base_class(known[CALLBACKS])).items()
+        ours = [name for name, cls in found if not cls.__module__.startswith("lightning.")]
+        end.append(f"{CALLBACKS}+= is one of {', '.join(ours)}, or of Lightning's")
+    end += [f"A class of your own is {HOW}"] if keys else []
+    end = [line for text in end for line in _wrapped(text)]
     rows = {
         title: [
             row(flag, known[flag], shown[flag], not keys, TEXTS.get(flag, ""))
@@ -70,26 +88,52 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
         for title, flags in parts.items()
     }
     while keys and sum(len(part) + 1 for part in rows.values()) > LINES - len(about) - len(end):
-        title = max(rows, key=lambda title: len(rows[title]))
+        title = max(filter("run".__ne__, rows), key=lambda title: len(rows[title]))
         rows[title][-2:] = [f"  ... and more: --help.{title[2:].split()[0]}"]
     body = [line for title, part in rows.items() for line in (f"{title}:", *part)]
     return "\n".join([*about, *body, *end])
 
 
+def _wrapped(text: str) -> list[str]:
+    settings: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
+    return textwrap.wrap(text, width(), subsequent_indent="  ", **settings)
+
+
 def names(action: Any) -> str:
     """The classes that a flag may name, as a list of words."""
-    return ", ".join(subclasses(base_class(action)))
+    return ", ".join(choices(base_class(action)))
+
+
+def callbacks(chosen: type | None, action: Any) -> str:
+    """The callbacks with a line each, or all flags of the chosen one."""
+    if chosen is None:
+        found = choices(base_class(action)).items()
+        return "\n".join(
+            _wrapped(f"{CALLBACKS}+=NAME adds one of these, or one of your own, {HOW}:")
+            + [_shortened(f"  {name:<28}  {_about(cls)}".splitlines()[0]) for name, cls in found]
+        )
+    flags = class_flags(chosen, CALLBACKS[2:])
+    rows = [row(f, one, one.default, full=True) for f, one in flags.items()]
+    return "\n".join([*_wrapped(described(chosen)), *rows])
+
+
+def described(cls: type) -> str:
+    """The name of a class and its docstring above the arguments, in one paragraph."""
+    return f"{cls.__name__}: {' '.join(_about(cls).split())}"
+
+
+def _about(cls: type) -> str:
+    """The docstring of a class above its arguments."""
+    return re.split(r"\n\s*Args:|\bArgs:", inspect.getdoc(cls) or "")[0].rstrip()
 
 
 def page(key: str, known: dict, shown: dict, chosen: dict) -> str:
     """All flags of the chosen model or data, or of the Trainer, with their full texts."""
     about = []
     if cls := chosen.get(key):
-        about += [
-            f"--{key} is one of {names(known[f'--{key}'])}",
-            "",
-            f"{cls.__name__}: {(inspect.getdoc(cls) or '').split('Args:')[0].rstrip()}",
-        ]
+        listed = names(known[f"--{key}"])
+        for part in (f"--{key} is one of {listed}, or of your own: {HOW}", "", described(cls)):
+            about += _wrapped(part) or [""]
     return "\n".join(
         about
         + [

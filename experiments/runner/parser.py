@@ -8,16 +8,14 @@ are put into plain words.
 import inspect
 import re
 import sys
-import textwrap
 from collections.abc import Callable
-from pydoc import locate
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.spelling import nearest
-from experiments.runner import help, messages, part_flags, peer_flags
-from experiments.runner.given_flags import Given, ordered, read_config, short_flag
+from experiments.runner import help, messages, parser_errors, part_flags, peer_flags
+from experiments.runner.given_flags import Given, ordered, short_flag
 from experiments.runner.messages import (
     as_typed,
     base_class,
@@ -26,8 +24,7 @@ from experiments.runner.messages import (
     expected,
     type_of,
 )
-
-NOISE = re.compile(r"Parser key|Does not validate|Subtypes:|Errors:|Given value|Problem with given")
+from experiments.runner.user_flags import UserClasses
 
 
 class Parser(LightningArgumentParser):
@@ -45,6 +42,7 @@ class Parser(LightningArgumentParser):
         self.known: dict[str, Any] = {}  # every flag of the run and of the chosen classes
         self.shown: dict[str, Any] = {}  # their defaults
         self.chosen: dict[str, type] = {}  # the class for model, data, model.task ...
+        self.user_classes = UserClasses()
 
     def link_arguments(self, source: Any, target: str, *args: Any, **kwargs: Any) -> None:
         super().link_arguments(source, target, *args, **kwargs)
@@ -57,15 +55,13 @@ class Parser(LightningArgumentParser):
         if not self.exit_on_error:  # jsonargparse's own parser of a class
             return super().parse_args(args, *rest, **kwargs)
         typed = self._split(sys.argv[1:] if args is None else args)
-        pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
         try:
-            files = [
-                read_config(value) for g in typed if g.flag == "--config" for value in g.values
-            ]
-            self.given = [line for file in files for line in file] + typed
+            typed, lines = self.user_classes.replaced(typed, self._option_string_actions)
+            self.given = lines + typed
+            pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
             self._choose([Given("--" + p.flag[7:], p.values, []) for p in pages if p.values])
             if pages:
-                self._help(pages[0].flag[7:])
+                self._help(pages[0])
             for given in self.given:
                 self._check(given)
             return super().parse_args(ordered(typed), *rest, **kwargs)
@@ -96,7 +92,7 @@ class Parser(LightningArgumentParser):
             if base_class(action):
                 default = self.get_default(key) or {}
                 kept, cls = self._expand(key, action, default, last), self.chosen.get(key)
-                if cls and cls is not self._class(action, default.get("class_path", "")):
+                if cls and cls is not self._default_class(action, default):
                     path = f"{cls.__module__}.{cls.__qualname__}"
                     self.set_defaults({key: {"class_path": path, "init_args": kept}})
         for flag, action in self._option_string_actions.items():
@@ -110,16 +106,12 @@ class Parser(LightningArgumentParser):
         default = default if hasattr(default, "get") else {}
         given = last.get(f"--{key}")
         name = given.values[0] if given and given.values else default.get("class_path")
-        if not isinstance(name, str) or re.search(r"[{/]|\.(ya?ml|json|null)$", f"{key}.{name}"):
+        if not isinstance(name, str) or re.search(r"{|\.(ya?ml|json|null)$", f"{key}.{name}"):
             return {}  # not the name of a class: jsonargparse's business
-        cls = self._class(action, name)
-        if cls is None:
-            names = list(messages.subclasses(base_class(action)))
-            hint = self._hint(nearest(name.rsplit(".", 1)[-1], names, 0.7)) or ";"
-            self.error(f"{given or name}: unknown class{hint} choose from {', '.join(names)}")
+        cls = part_flags.find(given or f"--{key} {name}", name, action)
         self.chosen[key] = cls
         flags, kept = class_flags(cls, key), dict(default.get("init_args") or {})
-        if cls is not self._class(action, default.get("class_path", "")):
+        if cls is not self._default_class(action, default):
             own = inspect.signature(cls.__init__).parameters if "__init__" in vars(cls) else {}
             kept = {k: v for k, v in kept.items() if f"--{key}.{k}" in flags and k not in own}
         for flag, sub in flags.items():
@@ -130,24 +122,32 @@ class Parser(LightningArgumentParser):
         return kept
 
     @staticmethod
-    def _class(action: Any, name: str) -> type | None:
-        base = base_class(action)
-        found = messages.subclasses(base).get(name) or ("." in name and locate(name))
-        return found if isinstance(found, type) and issubclass(found, base) else None
+    def _default_class(action: Any, default: Any) -> type | None:
+        name = default.get("class_path")
+        return part_flags.find(name, name, action) if name else None
 
-    def _help(self, key: str) -> NoReturn:
-        keys = [*(k for k in ("model", "data") if k in self.chosen), "trainer"]
+    def _help(self, page: Given) -> NoReturn:
+        key = page.flag[7:]
+        callbacks = help.CALLBACKS[2:]
+        keys = [*self.chosen, "trainer", *[callbacks] * (help.CALLBACKS in self.known)]
         if key and key not in keys:
             self.error(f"--help.{key}: there are {either([f'--help.{k}' for k in keys], 'and')}")
         flags = self.known, self.shown, self.chosen
-        text = help.page(key, *flags) if key else help.screen(self.description, *flags)
+        if key == callbacks:
+            action = self.known[help.CALLBACKS]
+            found = [part_flags.find(f"--help.{key} {n}", n, action) for n in page.values]
+            text = help.callbacks(found[0] if found else None, action)
+        else:
+            text = help.page(key, *flags) if key else help.screen(self.description, *flags)
         self._print_message(text + "\n", sys.stdout)
         self.exit()
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:
             super().error(message, ex)
-        self.exit(2, f"{self.prog}: error: {self._worded(message)}\n")
+        worded = parser_errors.worded(message, self.known, self.given, self.chosen)
+        worded = self.user_classes.as_typed(worded)
+        self.exit(2, f"{self.prog}: error: {worded}\n")
 
     @staticmethod
     def _hint(word: str) -> str:
@@ -168,6 +168,8 @@ class Parser(LightningArgumentParser):
             self.error(f"{flag}: needs a value{takes}")
         elif len(values) > {None: 1, "?": 1, 0: 0}.get(action.nargs, len(values)):
             self.error(f"{flag}: one value too many, {as_typed(values[-1])}; quote what has spaces")
+        elif flag[2:] not in self.chosen:
+            part_flags.check(given, action)
 
     def _unknown(self, given: Given) -> NoReturn:
         flag, leaf = given.flag, given.flag.rsplit(".", 1)[-1].lstrip("-")
@@ -200,44 +202,10 @@ class Parser(LightningArgumentParser):
         name = self.chosen["model"].__name__ if "model" in self.chosen else ""
         return name, lambda n, flag: n in others and flag in class_flags(others[n], "model")
 
-    def _worded(self, message: str) -> str:
-        """The error of jsonargparse in one line; a one-line error stays as it is."""
-        keys = short_flag("--" + ".".join(re.findall(r'Parser key "([^"]+)"', message)))
-        keys = re.sub(r"(\.\w+)\1$", r"\1", keys)  # of a class in a union, named twice
-        extra = re.search(r"Option '([\w.]+)' is not accepted", message)
-        if extra and not keys.endswith(f".{extra[1]}"):
-            return part_flags.unknown(f"{keys}.{extra[1]}", self.known, self.given)
-        if missing := re.search(r"arguments are required: ([\w., ]+)", message):
-            names = [f"{keys}.{name}".replace("--.", "--") for name in missing[1].split(", ")]
-            return f"{either(names, 'and')} must be given"
-        given = [g for g in self.given if g.flag == keys and g.values]
-        given = [g for g in given if str(g.values[-1]) in message] or given
-        name, action = given[-1] if given else keys, self.known.get(keys)
-        if action is None and keys.count(".") > 1:
-            below = part_flags.flags_below(keys.rpartition(".")[0], self.known, self.given)
-            action = below.get(keys)
-        if type_of(action) and keys[2:] not in self.chosen:
-            value = as_typed(given[-1].values[-1]) if given else ""
-            words = [*messages.choices(type_of(action)), *part_flags.class_names(action)]
-            near = peer_flags.value_of(keys, value, action) or nearest(value, words, 0.7)
-            return f"{name}: must be {expected(action)}{self._hint(near)}"
-        lines = [re.sub(r"^[ -]* ", "", s) for s in message.splitlines() if not NOISE.search(s)]
-        line = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", next(filter(None, lines), message))
-        line = textwrap.shorten(line, 300, placeholder=" ...")
-        return f"{name}: {line}" if keys != "--" else line
-
     def blamed(self, message: str) -> str:
         """The Trainer's flags that its error is about, named in it by name, by value or by both."""
-        given = {g.flag: g for g in self.given if g.flag.startswith("--trainer.")}
-        by_name = {f for f in given if messages.is_about(message, f.split(".")[1])}
-        by_value = {
-            f for f, g in given.items() if any(messages.mentions(message, v) for v in g.values)
-        }
-        # A number or a yes alone may stand in any message: torch_xla>=1.13, for --trainer.devices 1
-        telling = {
-            f
-            for f in by_value
-            if any(re.search(r"[a-z]\w|\w[a-z]", str(v), re.I) for v in given[f].values)
-        } - {f for f, g in given.items() if g.values[-1] in (True, False, "true", "false", "auto")}
-        named = by_name & by_value or by_name or telling
-        return " ".join(str(given[f]) for f in given if f in named) or "--trainer"
+        return parser_errors.blamed(message, self.given)
+
+    def dump(self, *args: Any, **kwargs: Any) -> str:
+        """The settings as YAML; a class of a file is named as the user named it."""
+        return self.user_classes.as_given(super().dump(*args, **kwargs))

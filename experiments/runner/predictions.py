@@ -1,12 +1,16 @@
 """Keeps the predictions of a run in its folder, and measures them for its record."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Trainer
 
-from experiments.reporting.predicted import measures, table
+from experiments.common import files
+from experiments.reporting.predicted import measures, pictures, table
 from experiments.reporting.predicted.table import Predicted
+
+CONFUSION = "confusion.png"
 
 if TYPE_CHECKING:
     from experiments.runner.run import Run
@@ -24,6 +28,22 @@ def keep_validation(run: "Run", trainer: Trainer) -> None:
         table.write(of_best(run), {"validation": _joined(run, columns, "validation")})
 
 
+def keep_before(run: "Run", metrics: dict[str, float]) -> None:
+    """Keeps the metrics of the validation before the first step, also for a resumed run."""
+    if run.trainer.is_global_zero:
+        files.write_json(_before(run), metrics)
+
+
+def before(run: "Run") -> dict[str, float]:
+    """The metrics of the validation before the first step; empty without one."""
+    file = _before(run)
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _before(run: "Run") -> Path:
+    return run.last.with_name("before.json")
+
+
 def conclude(run: "Run") -> dict[str, Any]:
     """Writes the predictions of validation and test as one file; returns their measures by split.
 
@@ -39,6 +59,9 @@ def conclude(run: "Run") -> dict[str, Any]:
     if found:
         table.write(run.folder / table.FILE, found)
     kept.unlink(missing_ok=True)
+    tested = found.get("test")
+    if tested is not None and tested.kind == "class" and len(tested):
+        pictures.confusion(tested, run.folder / CONFUSION)
     labels = found and _texts(run).splits["train"].labels
     return {split: measures.measures(one, labels) for split, one in found.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.redaction import redact
-from experiments.runner import profiling
+from experiments.runner import predictions, profiling
 from experiments.runner.run import Run
 from experiments.runner.summary import closing
 from experiments.tracking import artifacts, provenance
@@ -42,6 +42,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     searches = run.folder / "search.json"
     result = {
         "metrics": metrics,
+        "before": predictions.before(run),
         "best": best(run),
         "ended": run.ended,
         "report": run.report,

@@ -153,18 +153,18 @@ def released_at_end() -> Iterator[None]:
 
 
 def check_same(folder: Path, settings: dict[str, Any]) -> None:
-    """Checks that a resumed run keeps its model, data and seed.
+    """Checks that a resumed run keeps its model, data and seed, and the metric of its checkpoints.
 
     Raises:
         ValueError: If a flag of these has changed; the message names it.
     """
     before = yaml.safe_load((folder / "config.yaml").read_text())
     settings = redact(settings)  # as those on disk are
-    for key in ("model", "data", "seed_everything"):
+    for key in ("model", "data", "seed_everything", "monitor"):
+        kept = "the metric of its checkpoints" if key == "monitor" else "its model, data and seed"
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(
-                f"--resume {folder.name}: {flag} was {was} and is {now}; a resumed run keeps its "
-                f"model, data and seed"
+                f"--resume {folder.name}: {flag} was {was} and is {now}; a resumed run keeps {kept}"
             )
 
 

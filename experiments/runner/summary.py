@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 import textwrap
 from typing import Any
@@ -17,7 +18,7 @@ def by_flag_names(parsed: Any) -> Any:
     if isinstance(parsed, dict):
         if "class_path" in parsed:
             inner = by_flag_names(parsed.get("init_args") or {})
-            return {"class": parsed["class_path"].rsplit(".", 1)[-1], **inner}
+            return {"class": re.split(r"[.:]", parsed["class_path"])[-1], **inner}
         return {key: by_flag_names(value) for key, value in parsed.items()}
     return [by_flag_names(value) for value in parsed] if isinstance(parsed, list) else parsed
 
@@ -82,7 +83,12 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     share = 100 * count["trainable"] / count["total"]
     trained = f"{count['trainable']:,} of {count['total']:,} parameters ({share:.1f} %)"
     untrained = run.model.trains and not run.trainer.global_step
+    first = result["before"].get(run.model.monitor)
     spoken = (
+        (
+            "before",
+            "" if first is None else f"{first:.4f} {run.model.monitor} before the first step",
+        ),
         ("best", screen.best(result["best"])),
         ("ended", run.ended),
         ("cut", screen.cut(run.data)),
@@ -109,6 +115,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
     made += f", {FILE}" * bool(result["report"])
+    made += ", confusion.png" * (report.get("kind") == "class")
     made += "".join(f", {name}" for name in result["profiles"])
     files = f"done   {run.shown} (result.json, config.yaml{made})"
     return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])

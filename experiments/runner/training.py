@@ -10,6 +10,7 @@ from experiments.runner.checkpoints import one_line_if_unreadable
 from experiments.runner.run import Run
 from experiments.tracking import provenance
 from modules.exporting import export
+from modules.merging import is_ordinary, merge
 
 
 def train(run: Run) -> None:
@@ -22,6 +23,10 @@ def train(run: Run) -> None:
     trainer, model, notes = run.trainer, run.model, []
     checkpoint = run.last if run.last.exists() else None
     with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
+        if run.config["validate_before"] and checkpoint is None:
+            predictions.keep_before(
+                run, _first(trainer.validate(model, run.datamodule, verbose=False))
+            )
         trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
@@ -48,10 +53,33 @@ def train(run: Run) -> None:
         metrics |= run.best.measured
     if trainer.is_global_zero:
         run.report = predictions.conclude(run)
-        export(model, run.folder / "export", record.model_facts(run, metrics))
-        made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
-        run.outputs["model"] = provenance.write_lineage(run.folder / "export", run.title, made)
+        run.outputs["model"] = _export(run, model, record.model_facts(run, metrics), notes)
         record.conclude(run, metrics, notes)
+
+
+def _export(run: Run, model: Any, facts: dict[str, Any], notes: list[str]) -> provenance.Node:
+    """Writes what ``--export`` asks for, and returns the node of ``export/``.
+
+    What turns out not to merge is exported as it is, with a note: the training is not lost.
+    """
+    form, folder = run.config.get("export", "adapter"), run.folder / "export"
+    made = {"run": run.folder.name, "commit": run.commit, "inputs": run.inputs}
+    if form == "merged":
+        try:
+            merge(model, folder)
+            return provenance.write_lineage(folder, run.title, made)
+        except ValueError as error:
+            notes.append(f"not merged, and exported as it is: {error}")
+    export(model, folder, facts)
+    if form == "both" and is_ordinary(model):
+        notes.append("merged/ is left out: nothing is to be merged, and export/ is ordinary")
+    elif form == "both":
+        try:
+            merge(model, run.folder / "merged")
+            provenance.write_lineage(run.folder / "merged", f"{run.title}-merged", made)
+        except ValueError as error:
+            notes.append(f"not merged: {error}")
+    return provenance.write_lineage(folder, run.title, made)
 
 
 def evaluate(run: Run) -> None:

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import (
     BaseFinetuning,
     BasePredictionWriter,
     Callback,
+    Checkpoint,
     GradientAccumulationScheduler,
     LearningRateMonitor,
     ModelCheckpoint,
@@ -47,8 +48,13 @@ _KINDS: dict[type[Callback], str] = {
     StochasticWeightAveraging: _NEVER_VALIDATED,
 }
 REPLACEABLE = (LearningRateMonitor, ProgressBar)  # the user's own takes the place of ours
-_BASES = (BaseFinetuning, ProgressBar)  # to be subclassed
+_BASES = (BaseFinetuning, Checkpoint, ProgressBar)  # to be subclassed
 _HOOKS = [n for n in vars(Callback) if n.startswith(("on_", "setup")) and "predict" not in n]
+
+
+def refused(kind: type) -> bool:
+    """Tells whether a class is refused wherever it is named as a callback."""
+    return issubclass(kind, tuple(_KINDS)) or kind in _BASES
 
 
 def check(settings: Mapping[str, Any], ours: list[Callback], model: nn.Module) -> None:

@@ -229,7 +229,7 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     add("--corpus", help="Folder of prepare_corpus.py (the bundled film reviews)")
     add("--output", default="outputs", help="Folder for runs and results (outputs)")
     asked = parser.parse_args()
-    from modules.pretraining.architectures import SIZES
+    from modules.pretraining.network_checks import SIZES
 
     if asked.size not in SIZES:
         hint = did_you_mean(asked.size, SIZES)

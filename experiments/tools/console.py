@@ -9,7 +9,8 @@ from datamodules.spelling import did_you_mean
 from experiments.common.exits import guarded
 
 TOOLS = (
-    *("compare", "ablate", "sweep", "dashboard", "lineage", "chat", "predict"),
+    *("compare", "ablate", "sweep", "errors", "learning_curve", "dashboard", "lineage"),
+    *("chat", "predict", "serve", "merge", "convert", "push"),
     *("prepare_corpus", "plan", "sync", "workspace", "cache"),
 )
 
@@ -17,6 +18,7 @@ TOOLS = (
 def main() -> None:
     """Runs the tool that the first word names, or lists all tools."""
     name, *words = sys.argv[1:] or ["--help"]
+    name = name if name.startswith("-") else name.replace("-", "_")
     if name in ("-h", "--help"):
         with guarded("pretune"):
             print(_overview())

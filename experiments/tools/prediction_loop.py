@@ -41,6 +41,7 @@ class Prediction:
         self.module, self.asked, self.notes = module, asked, notes
         self.labels, self.task = module.label_names, type(module.task).__name__
         self.several = module.task.label_kind == "several"
+        self.tags = module.task.label_kind == "tags"
         self.path, self.names = output, {}  # of our columns, where the input has them too
         self.settings: dict[str, Any] = {}
         self._check()
@@ -54,8 +55,9 @@ class Prediction:
         writes, top = inference.writes_answers(self.module), self.asked.top
         template = getattr(self.module.task, "template", None)
         pairs = self.module.task.pairs or "pair" in getattr(template, "columns", ())
-        if top and not self.labels:
-            raise ValueError(f"--top {top}: {self.task} has no labels")
+        if top and (self.tags or not self.labels):
+            has = "tags words" if self.tags else "has no labels"
+            raise ValueError(f"--top {top}: {self.task} {has}")
         if top and top > len(self.labels):
             raise ValueError(f"--top {top}: the model has {len(self.labels)} labels")
         if pairs and not self.asked.pair_column:
@@ -122,10 +124,14 @@ class Prediction:
             if number:
                 self.sums += value
             return {"prediction": round(value, 6) if number else value}
-        sure = np.maximum(chances, 1 - chances).min() if self.several else chances.max()
+        sure = inference.confidence(chances, self.several)
         self.sums += sure
+        if self.tags:
+            self.counts.update(tag for _, tag in value)
+            pairs = [[word, tag] for word, tag in value]
+            return {"prediction": pairs, "confidence": round(sure, 6)}
         self.counts.update(value if self.several else [value])
-        added = {"prediction": value, "confidence": round(float(sure), 6)}
+        added = {"prediction": value, "confidence": round(sure, 6)}
         if self.asked.top:
             for place, label in enumerate(np.argsort(-chances, kind="stable")[: self.asked.top], 1):
                 added[f"top_{place}"] = self.labels[label]
@@ -175,8 +181,9 @@ class Prediction:
         took = time.monotonic() - self.started
         lines = [f"{rows:,} rows in {took:,.1f} s, {rows / took:,.0f} rows/s"]
         if self.labels:
+            every = max(1, self.counts.total()) if self.tags else rows  # words, or texts
             cells = [
-                (n, f"{self.counts[n]:,}", f"{self.counts[n] / rows:.1%}") for n in self.labels
+                (n, f"{self.counts[n]:,}", f"{self.counts[n] / every:.1%}") for n in self.labels
             ]
             cells.sort(key=lambda row: -self.counts[row[0]])
             lines += text_tables.columns(cells[:20]).splitlines()

@@ -1,6 +1,7 @@
 """Opens the model that ``predict`` is asked for."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from experiments.common.runs import RunFolder, find_run, read_run_folder, shorte
 from modules import load
 from modules.inference import check_predicts
 from modules.prompting.base import PromptingModule
-from modules.registry import registered
+from modules.registry import find
 
 _MODELS = ("export", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
 
@@ -25,16 +26,26 @@ def open_model(wanted: str, output: str) -> Any:
     Raises:
         ValueError: If there is no such model, or it does not predict.
     """
+    place = find_model(wanted, output)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    module = _prompted(place) if _asks_prompts(place) else load(place, device)
+    check_predicts(module)
+    return module.to(device).eval()
+
+
+def find_model(wanted: str, output: str) -> Path:
+    """The folder of a run (last, its id or its folder) or of an export.
+
+    Raises:
+        ValueError: If there is no such run.
+    """
     place = Path(wanted).expanduser()
     if not place.is_dir():
         passed: list[str] = []
         place = find_run(wanted, Path(output), _lacks, "run with a model", "", passed).path
         for reason in shortened(passed):
             print(f"{wanted}: passed over {reason}", file=sys.stderr)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    module = _prompted(place) if _asks_prompts(place) else load(place, device)
-    check_predicts(module)
-    return module.to(device).eval()
+    return place
 
 
 def _lacks(run: RunFolder) -> str:
@@ -48,7 +59,9 @@ def _asks_prompts(folder: Path) -> bool:
     if read_run_folder(folder) is None or not (folder / "config.yaml").is_file():
         return False
     made = yaml.safe_load((folder / "config.yaml").read_text())["model"]["class_path"]
-    return made.rpartition(".")[2] in registered(PromptingModule)
+    with suppress(ValueError):  # a class of the user's own that is gone: what opens it says so
+        return issubclass(find(object, made), PromptingModule)
+    return False
 
 
 def _prompted(folder: Path) -> Any:

@@ -1,14 +1,17 @@
 """The rows of a file to predict: read one by one, and served in windows of bounded size."""
 
+import io
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from datamodules.files import BadRow, ReadOptions, records
-from datamodules.spelling import listed
+from datamodules.files.columns import find_column, no_column
 
 _USUAL = ("sentence", "text")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CHARACTERS = 8_000_000  # of a window's texts
 
 
@@ -48,6 +51,8 @@ def read(
         ValueError: If the file or a column is not there.
     """
     if file == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):  # a byte that is not UTF-8 is a bad row
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         for number, line in enumerate(sys.stdin, 1):
             if line := line.rstrip("\r\n"):
                 yield _row(number, {"text": line}, ["text"])
@@ -73,14 +78,11 @@ def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -
         usual = [name for name in _USUAL if name in fields] or there[: len(there) == 1]
         if usual:
             return usual[0]
-    elif wanted in fields:
-        return wanted
-    elif wanted.isdecimal() and 0 < int(wanted) <= len(there):
-        return there[int(wanted) - 1]
-    shown = listed((f"{name[:40]!r}" for name in there), 20)
-    missing = f"no column {wanted!r}" if wanted else "no column 'text' or 'sentence'"
+    elif found := find_column(there, wanted):
+        return found
     lead = f"--{flag} {wanted}" if wanted else f"--{flag}"
-    raise ValueError(f"{lead}: {file}: {missing} (there: {shown}): name one of them")
+    message = no_column(there, [wanted] if wanted else ["text", "sentence"], f"--{flag}")
+    raise ValueError(f"{lead}: {file}: {message}")
 
 
 def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
@@ -90,6 +92,8 @@ def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
             return Row(number, fields, None, f"{name!r} is not a text ({value!r:.40})")
         if not (value or "").strip():
             return Row(number, fields, None, f"{name!r} is empty")
+        if _SURROGATE.search(value):
+            return Row(number, fields, None, f"{name!r} is not UTF-8 ({value!r:.40})")
     texts = tuple(fields[name] for name in names)
     return Row(number, fields, texts[0] if len(texts) == 1 else texts)
 

@@ -4,6 +4,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from modules.user_classes import reference
+
 # The second is what Lightning's WeightAveraging trains on, beside the averages in the first.
 _STATES = ("state_dict", "current_model_state")
 
@@ -25,7 +27,7 @@ def keep_trained(checkpoint: dict[str, Any], module: TrainableModule) -> None:
     for state in checkpoint.keys() & _STATES:
         weights = checkpoint[state].items()
         checkpoint[state] = {name: w for name, w in weights if name in module.trainable}
-    checkpoint["module"] = type(module).__name__
+    checkpoint["module"] = reference(type(module))
 
 
 def add_frozen(checkpoint: dict[str, Any], module: TrainableModule) -> None:

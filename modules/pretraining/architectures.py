@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
@@ -11,17 +11,10 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.spelling import did_you_mean
-from modules import backbones
+from modules import backbones, self_check
+from modules.pretraining import network_checks
+from modules.pretraining.network_checks import SIZES
 
-Size = Literal["tiny", "mini", "small", "base"]
-
-# Layers, width and heads of 64 columns, named as by Turc et al. (2019, arXiv:1908.08962).
-SIZES: dict[Size, tuple[int, int, int]] = {
-    "tiny": (2, 128, 2),
-    "mini": (4, 256, 4),
-    "small": (4, 512, 8),
-    "base": (12, 768, 12),
-}
 MIN_POSITIONS = 512  # of families that count them
 
 # Each special token, and the one that stands for it where the tokenizer lacks it: BERT's has
@@ -53,6 +46,14 @@ _MIMETIC_LAYERS = re.compile(
     r"attention\.(output\.)?dense|Attention\.[vo]|rel_attn\.[vo]|"
     r"(head|transform|predictions)\.dense)(\.weight)?$"
 )
+
+
+def network_config(module: Any, half_width: bool = False) -> PretrainedConfig:
+    """Make the config of an objective's new network; see :func:`make_config`."""
+    settings = module.hparams
+    family = settings["family"] or module.default_family
+    rest = (module.tokenizer, module.max_positions(), settings["dropout"], half_width)
+    return make_config(family, settings["size"], *rest)
 
 
 def make_config(
@@ -170,27 +171,8 @@ def from_pretrained(
             f"with --tokenizer {backbone}"
         )
     model = backbones.load_backbone(getattr(transformers, auto_class), backbone, dropout)
-    check_positions(model, tokens, theirs.model_max_length)
+    network_checks.check_positions(model, tokens, theirs.model_max_length)
     return model
-
-
-def check_positions(model: PreTrainedModel, tokens: int, most: int | None = None) -> None:
-    """Refuse a network with fewer positions than the longest row has tokens.
-
-    Args:
-        model: The network.
-        tokens: The number of tokens of the longest row.
-        most: The most tokens that the network's tokenizer allows.
-
-    Raises:
-        ValueError: If there are too few.
-    """
-    room = min(backbones.context_length(model) or tokens, most or tokens)
-    if tokens > room:
-        raise ValueError(
-            f"--data.row_tokens: with the objective's own tokens a row has up to {tokens}, and the "
-            f"network has {room} positions; {tokens - room} fewer fit"
-        )
 
 
 def _intermediate_size(family: str, width: int) -> int:
@@ -231,24 +213,14 @@ def _read_config(size: str, vocabulary: int) -> PretrainedConfig:
         hint = did_you_mean(size, SIZES)
         raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
-        fields = json.loads(path.read_text())
-        made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"--model.size {size}: no config of transformers ({error})") from error
+        json.loads(path.read_text())["model_type"]
+        made = transformers.AutoConfig.from_pretrained(path)
+    except Exception as error:  # of whatever type a family's config raises
+        reason = self_check.one_line(error)
+        raise ValueError(f"--model.size {size}: no config of transformers ({reason})") from error
     if made.vocab_size < vocabulary:
         raise ValueError(
             f"--model.size {size}: its vocab_size is {made.vocab_size}, and the corpus's tokenizer "
             f"has {vocabulary} tokens"
         )
     return made
-
-
-def require_tokens(tokenizer: Any, names: tuple[str, ...], objective: str) -> None:
-    """Refuse a tokenizer without the special tokens that an objective needs.
-
-    Raises:
-        ValueError: If one is missing; the message names the first.
-    """
-    for name in names:
-        if getattr(tokenizer, f"{name}_id") is None:
-            raise ValueError(f"--model {objective}: the tokenizer has no {name}")

@@ -1,6 +1,5 @@
 """The base of every pre-training objective: all but its corruption of text and its losses."""
 
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -18,8 +17,9 @@ from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.finetuning.targets import trained_layers, with_head
 from modules.linking import Link
-from modules.pretraining import architectures, output_layer
-from modules.pretraining.examples import Example, num_targets, sum_losses
+from modules.pretraining import architectures, network_checks
+from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
+from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
 from modules.tasks import to_builtin
 
@@ -80,11 +80,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         self.save_hyperparameters()
         self.hparams.update(to_builtin(dict(self.hparams)))
         self.tokenizer = load_tokenizer(tokenizer)
-        architectures.require_tokens(self.tokenizer, self.required_tokens, type(self).__name__)
-        self.model = self.build()
-        architectures.check_positions(self.model, self.max_positions())
-        output_layer.selection(self.model)  # so that no later step has to find it out
-        self.model.train()
+        self.model = network_checks.build(self)
         new = f"a new {self.model.config.model_type} ({self.hparams['size']})"
         self.origin = self.hparams["backbone"] or new
         self.accumulation = TokenWeightedAccumulation()
@@ -94,21 +90,9 @@ class PretrainingModule(PretuneModule, abstract=True):
     def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
         if (backbone := self.hparams["backbone"]) is None:
-            return architectures.from_config(self.auto_class, self.network_config())
+            return architectures.from_config(self.auto_class, architectures.network_config(self))
         settings = (self.tokenizer, self.max_positions(), self.hparams["dropout"])
         return architectures.from_pretrained(self.auto_class, backbone, *settings)
-
-    def network_flag(self, model: PreTrainedModel) -> str:
-        """Return the flag that the network is of, with its value."""
-        backbone = self.hparams["backbone"]
-        named = f"backbone {backbone}" if backbone else f"family {model.config.model_type}"
-        return f"--model.{named}"
-
-    def network_config(self, half_width: bool = False) -> Any:
-        """Make the config of a new network; see :func:`architectures.make_config`."""
-        family = self.hparams["family"] or self.default_family
-        settings = (self.tokenizer, self.max_positions(), self.hparams["dropout"], half_width)
-        return architectures.make_config(family, self.hparams["size"], *settings)
 
     def max_positions(self) -> int:
         """Return the tokens of the longest row, with the special tokens that are added."""
@@ -156,15 +140,18 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def on_validation_epoch_end(self) -> None:
         """Log perplexity, and bits per byte of an autoregressive model, from the mean loss."""
-        loss = self.trainer.callback_metrics.get(f"val/{self.main_loss}")
-        if self.main_loss and loss is not None:
-            self.log("val/perplexity", loss.exp())
-            if self.main_loss == "causal_loss" and (size := self.hparams["bytes_per_token"]):
-                self.log("val/bits_per_byte", loss / math.log(2) / size)
+        mean = self.trainer.callback_metrics.get(f"val/{self.main_loss}")
+        for name, value in from_nll(self.main_loss, mean, self.hparams["bytes_per_token"]).items():
+            self.log(f"val/{name}", value)
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            self.trainable -= {*freeze_unused(self)}
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters that train by depth; those beside the network count as head."""
-        return with_head(trained_layers(self.model, dict(self.model.named_parameters())), self)
+        named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
+        return with_head(trained_layers(self.model, dict(named)), self)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)

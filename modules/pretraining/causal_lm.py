@@ -10,6 +10,7 @@ from datamodules.batches import CorpusBatch
 from modules import causal_checks
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
+from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
 
 
@@ -61,8 +62,8 @@ class CausalLM(PretrainingModule):
         model = super().build()
         if causal_checks.sees_later_tokens(model):
             raise ValueError(
-                f"{self.network_flag(model)}: its attention sees the later tokens, which CausalLM "
-                f"predicts; there are modernbert-decoder, gpt2, llama"
+                f"{network_flag(self.hparams, model.config)}: its attention sees the later tokens, "
+                f"which CausalLM predicts; there are modernbert-decoder, gpt2, llama"
             )
         if self._document_masking:
             causal_checks.keeps_texts_apart(model)  # and says where it does not

@@ -1,5 +1,6 @@
 """What an objective makes of a batch of clean rows, and the sum of its losses."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -51,3 +52,21 @@ def sum_losses(
             f"{', '.join(values) or 'none'}"
         )
     return {"loss": torch.stack(parts).sum(), **values}
+
+
+def from_nll(
+    name: str | None, mean: Tensor | None, bytes_per_token: float | None
+) -> dict[str, Tensor]:
+    """Return what follows from the mean negative log-likelihood of tokens.
+
+    Args:
+        name: The loss that is one; None where there is none.
+        mean: Its mean over the validation rows; None if it was not logged.
+        bytes_per_token: UTF-8 bytes per token, where they are known.
+    """
+    if name is None or mean is None:
+        return {}
+    found = {"perplexity": mean.exp()}
+    if name == "causal_loss" and bytes_per_token:
+        found["bits_per_byte"] = mean / math.log(2) / bytes_per_token
+    return found

@@ -12,6 +12,7 @@ from datamodules.batches import CorpusBatch
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
+from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy
 
@@ -63,7 +64,7 @@ class PairObjective(PretrainingModule, abstract=True):
         masked = example["inputs"], example["target_mask"], example["targets"]
         loss, accuracy, hidden_BTH = lm_loss(self.model, *masked)
         if hidden_BTH is None:
-            flag = self.network_flag(self.model)
+            flag = network_flag(self.hparams, self.model.config)
             raise ValueError(f"{flag}: does not show the states that pairs need")
         pair, right = pair_cross_entropy(self.pair_head(hidden_BTH), example["labels"])
         named = {f"{self.name}_loss": pair, f"{self.name}_accuracy": right}

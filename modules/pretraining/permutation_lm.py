@@ -13,6 +13,7 @@ from modules import masking
 from modules.characters import Characters
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
+from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.permutations import permutation_mask, target_mapping
 from modules.pretraining.rows import add_cls_and_sep
@@ -45,8 +46,8 @@ class PermutationLM(PretrainingModule):
         model = super().build()
         if "perm_mask" not in inspect.signature(model.forward).parameters:
             raise ValueError(
-                f"{self.network_flag(model)}: PermutationLM needs attention in any order, which "
-                f"only xlnet has"
+                f"{network_flag(self.hparams, model.config)}: PermutationLM needs attention in any "
+                f"order, which only xlnet has"
             )
         return model
 

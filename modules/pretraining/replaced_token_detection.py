@@ -51,7 +51,7 @@ class ReplacedTokenDetection(PretrainingModule):
 
     def build(self) -> PreTrainedModel:
         """Build the discriminator, which fine-tuning takes, and the generator beside it."""
-        config = self.network_config()
+        config = architectures.network_config(self)
         if self.hparams["backbone"] is not None:
             raise ValueError("--model.backbone: a generator has to go with it; train from scratch")
         electra = config.model_type == "electra"
@@ -59,9 +59,13 @@ class ReplacedTokenDetection(PretrainingModule):
         config.num_labels = 1 if not electra else config.num_labels
         model = architectures.from_config(auto, config)
         self.generator = architectures.from_config(
-            "AutoModelForMaskedLM", self.network_config(half_width=True)
+            "AutoModelForMaskedLM", architectures.network_config(self, half_width=True)
         )
-        self.generator.base_model.embeddings = model.base_model.embeddings
+        # Those of tokens, positions and types, as ELECTRA's; some families have only the first.
+        if (shared := getattr(model.base_model, "embeddings", None)) is not None:
+            self.generator.base_model.embeddings = shared
+        else:
+            self.generator.set_input_embeddings(model.get_input_embeddings())
         self.generator.tie_weights()
         selection(self.generator)
         return model

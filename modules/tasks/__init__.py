@@ -2,27 +2,29 @@
 
 from typing import Any
 
-from modules.registry import registered
+from modules.registry import find
 from modules.tasks.base import Task
+from modules.user_classes import reference
 
 
 def to_dict(task: Task) -> dict[str, Any]:
     """The name and the arguments of a task, for checkpoints: plain values only."""
-    return {"name": type(task).__name__, "arguments": to_builtin(task.arguments())}
+    return {"name": reference(type(task)), "arguments": to_builtin(task.arguments())}
 
 
 def from_dict(stored: Task | dict[str, Any]) -> Task:
     """The task of what :func:`to_dict` gave; a task is returned as it is.
 
     Raises:
-        ValueError: If no class of that name has been imported.
+        ValueError: If there is no class of that name, or it does not take these arguments.
     """
     if isinstance(stored, Task):
         return stored
-    known = registered(Task)
-    if stored["name"] not in known:
-        raise ValueError(f"{stored['name']}: no such task; import the file that defines it")
-    return known[stored["name"]](**stored["arguments"])
+    kind = find(Task, stored["name"])
+    try:
+        return kind(**stored["arguments"])
+    except TypeError as error:
+        raise ValueError(f"{stored['name']}: arguments() does not rebuild it: {error}") from error
 
 
 def to_builtin(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from datamodules.labels import LabelOptions
-from datamodules.splitting import hash_of, hash_split, stratified_split
+from datamodules.splitting import hash_of, hash_split, key_of, stratified_split
 from datamodules.tables import read_path
 from datamodules.text_splits import TextSplit, drop_duplicates, split_by_hash
 from tests.datamodules.table_files import DEV, TRAIN, folder, rows_as
@@ -102,7 +102,9 @@ def test_one_file_is_split_by_class_without_duplicates_whatever_its_order(tmp_pa
 
 def test_the_lowest_hashes_of_a_class_are_its_test_and_copies_stay_together():
     texts = [f"{name} {i}" for name in "ab" for i in range(50)]
-    found = stratified_split([*texts, "A  0", "B 7"], [*([0] * 50), *([1] * 50), 0, 1])
+    found = stratified_split(
+        [*map(key_of, [*texts, "A  0", "B 7"])], [*([0] * 50), *([1] * 50), 0, 1]
+    )
     for first in (0, 50):
         lowest = sorted(range(first, first + 50), key=lambda i: hash_of(texts[i]))
         for name, own in (("test", lowest[:5]), ("validation", lowest[5:10])):
@@ -113,10 +115,10 @@ def test_the_lowest_hashes_of_a_class_are_its_test_and_copies_stay_together():
 
 def test_classes_of_few_rows_keep_one_in_train_and_share_the_rest():
     labels = [n // 5 for n in range(200)]  # 40 classes of five
-    parts = stratified_split([f"t{n}" for n in range(200)], labels)
+    parts = stratified_split([key_of(f"t{n}") for n in range(200)], labels)
     assert {labels[i] for i in parts["train"]} == set(range(40))
     assert len(parts["test"]) == len(parts["validation"]) == 20
-    small = stratified_split(["a", "b", "c", "d", "e"], [0, 0, 1, 1, 1])
+    small = stratified_split([*map(key_of, "abcde")], [0, 0, 1, 1, 1])
     assert {name: len(part) for name, part in small.items()} == {
         "train": 3,
         "validation": 1,

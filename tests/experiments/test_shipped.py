@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.studies import jobs, pretraining, workers
-from tests import stories
+from tests import stories, tagged
 from tests.experiments import chatting, running, shipped
 from tests.experiments.shipped import EXPERIMENTS, STUDIES, module_of
 
@@ -113,6 +113,7 @@ PROMPTED = [
 MORE = {
     "partial_freezing_sst2": ["--model.frozen_layers", "1"],
     "zero_shot_sst2": PROMPTED,
+    "nli_snli": ["--data.pair_column", "text", "--data.train_rows", "40"],
     "in_context_sst2": [*PROMPTED, "--model.shots", "1"],
 }
 PROMPTING = {"zero_shot_sst2", "in_context_sst2"}
@@ -133,6 +134,9 @@ def tiny_run(script: Path, folder: Path, bert: str, llama: str) -> list[str]:
         words = chatting.flags(speaker, chatting.write_records(folder / "my.jsonl"))
         few = "--data.train_rows 20 --data.eval_rows 8 --data.tasks none --data.unseen none"
         return [*words, *few.split(), *SHORT]
+    if script.stem == "ner_wnut":
+        own = {"TextFiles": "TaggedFiles", "my.csv": str(tagged.write(folder / "tagged"))}
+        return [*(own.get(word, word) for word in running.flags(bert)), *SHORT]
     backbone = llama if script.stem in PROMPTING else bert
     return [*running.flags(backbone), *SHORT, *MORE.get(script.stem, [])]
 

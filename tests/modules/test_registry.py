@@ -119,7 +119,9 @@ def test_every_name_can_be_imported():
 
 
 def test_a_task_of_a_file_that_is_not_imported_is_named():
-    with pytest.raises(ValueError, match="Unheard: no such task; import the file that defines it"):
+    with pytest.raises(
+        ValueError, match="Unheard: no such class; define or import it, outside of any function"
+    ):
         from_dict({"name": "Unheard", "arguments": {}})
 
 

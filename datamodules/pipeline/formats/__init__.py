@@ -1,13 +1,9 @@
 """Raw documents out of files; a format is told by the name of a file, or by its first bytes."""
 
 import json
-import zlib
 from collections.abc import Callable, Iterator
-from lzma import LZMAError
-from zipfile import BadZipFile
 
-import pyarrow as pa
-
+from datamodules.files.containers import BROKEN
 from datamodules.pipeline.formats.archives import read_arc, read_warc
 from datamodules.pipeline.formats.code import is_code, read_code
 from datamodules.pipeline.formats.documents import (
@@ -104,7 +100,7 @@ def with_broken_end(rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, R
     try:
         for row, raw in rows:
             yield row, raw
-    except (OSError, EOFError, zlib.error, LZMAError, BadZipFile, pa.ArrowException) as error:
+    except BROKEN as error:
         reason = "ends in the middle" if isinstance(error, EOFError) else str(error).split("\n")[0]
         after = f" after row {row + 1}" if row >= 0 else ""
         # Row 0 of the file, so that of all the tasks that read it one reports it.

@@ -3,8 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from datamodules.pipeline.formats.documents import LeftOut, RawDocument, RawRow, ReadingOptions
-from datamodules.pipeline.formats.opening import SourceFile, decode, is_binary
+from datamodules.pipeline.formats.documents import (
+    LeftOut,
+    RawDocument,
+    RawRow,
+    ReadingOptions,
+    Unreadable,
+)
+from datamodules.pipeline.formats.opening import SourceFile, decode, is_binary, stray_zero
 
 SUFFIXES = frozenset(
     ".py .pyi .pyx .js .jsx .mjs .cjs .ts .tsx .vue .svelte .java .kt .kts .scala .groovy .clj "
@@ -52,6 +58,9 @@ def read_code(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
         data = opened.read()
     if is_binary(data):
         yield LeftOut("binary files")
+        return
+    if stray := stray_zero(data):
+        yield Unreadable(None, stray)
         return
     text = decode(data)
     comments = [line for line in text.split("\n", 10)[:10] if _COMMENT.match(line)]

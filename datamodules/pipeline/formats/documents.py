@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from datamodules.files.columns import find_column, no_column
+from datamodules.files.encodings import as_text
 from datamodules.units import Unit
 
 Kind = Literal["prose", "code", "dialogue"]
@@ -87,24 +89,25 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
     """
     if not isinstance(record, dict):
         return Unreadable(row, f"has no columns, it is a {type(record).__name__}")
-    column, note = options.text, ""
-    if column not in record and column.isdecimal() and 0 < int(column) <= len(record):
-        column = list(record)[int(column) - 1]
-    text = record.get(column)
-    if text is None and column == "text":
+    column, note = find_column(record, options.text), ""
+    text = None if column is None else record[column]
+    if text is None and options.text == "text":
         column, text = _usual_text(record, options.kind)
         note = f"the text is in {column!r}; --text_column names another"
+    if isinstance(text, bytes):
+        text = as_text(text)
     if isinstance(text, list) and options.kind == "dialogue":
         text = _joined_turns(text)
     if not isinstance(text, str):
-        there = ", ".join(map(str, record))
-        return Unreadable(
-            row, f"has no text in {options.text!r} (there: {there}); see --text_column"
-        )
+        if column is None:
+            return Unreadable(row, no_column(record, [options.text], "--text_column"))
+        why = "is empty" if text is None else f"is not a text ({text!r:.40})"
+        return Unreadable(row, f"{column!r} {why}: --text_column names another")
     if column in ("body", "title and selftext") and text.strip().lower() in _DELETED:
         return LeftOut("deleted posts")
     licence = record.get("license", record.get("licence"))
-    found = None if record.get(options.id) is None else str(record[options.id])
+    name = find_column(record, options.id)
+    found = None if name is None or record[name] is None else str(record[name])
     for value in (text, found, licence):
         if isinstance(value, str) and (half := lone_surrogate(value)):
             return Unreadable(row, f"holds half a character ({half})")
@@ -115,11 +118,17 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
 def has_text(columns: list[str], options: ReadingOptions) -> bool:
     """Whether rows with these columns can have a text."""
     if options.text != "text":
-        return options.text in columns
+        return find_column(columns, options.text) is not None
     return not {"text", "selftext", *_TEXTS, *_TURNS, "code"}.isdisjoint(columns)
 
 
-def _usual_text(record: dict, kind: Kind) -> tuple[str, Any]:
+def with_names(columns: list[str], options: ReadingOptions) -> ReadingOptions:
+    """The options with the names of columns that were given by number."""
+    text, own = find_column(columns, options.text), find_column(columns, options.id)
+    return options._replace(text=text or options.text, id=own or options.id)
+
+
+def _usual_text(record: dict, kind: Kind) -> tuple[str | None, Any]:
     if isinstance(record.get("selftext"), str):
         text, title = record["selftext"], record.get("title")
         if not text.strip() or text.strip().lower() in _DELETED:
@@ -133,7 +142,7 @@ def _usual_text(record: dict, kind: Kind) -> tuple[str, Any]:
     for name in _TURNS if kind == "dialogue" else ():
         if isinstance(record.get(name), list):
             return name, record[name]
-    return "text", None
+    return ("text" if "text" in record else None), None
 
 
 def _joined_turns(turns: list) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from datamodules.files import BadRow, ReadOptions, records
+from datamodules.files.columns import no_column
+from datamodules.files.encodings import ZERO_BYTE
 from datamodules.pipeline.formats.documents import (
     Raw,
     RawRow,
@@ -18,6 +20,7 @@ from datamodules.pipeline.formats.documents import (
     Unreadable,
     has_text,
     to_document,
+    with_names,
 )
 from datamodules.pipeline.formats.opening import SourceFile, lines_of
 
@@ -31,8 +34,10 @@ def read_jsonl(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
 
 def parsed_row(line: bytes, row: int, options: ReadingOptions) -> Raw:
     """Make the document of a line of JSON."""
+    if b"\0" in line:
+        return Unreadable(row, ZERO_BYTE)
     try:
-        record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        record = json.loads(line.removeprefix(b"\xef\xbb\xbf").rstrip().removesuffix(b","))
     except (ValueError, RecursionError) as error:
         return Unreadable(row, f"is not JSON ({error})")
     return to_document(record, row, options)
@@ -43,12 +48,9 @@ def read_parquet(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
     with file.open() as opened, pq.ParquetFile(opened) as table:
         names = table.schema_arrow.names
         if not has_text(names, options):
-            there = ", ".join(names)
-            yield Unreadable(
-                None, f"has no column {options.text!r} (there: {there}); see --text_column"
-            )
+            yield Unreadable(None, no_column(names, [options.text], "--text_column"))
             return
-        row = 0
+        row, options = 0, with_names(names, options)
         for batch in table.iter_batches(batch_size=256, columns=columns_of(names, options)):
             for place in range(len(batch)):
                 row += 1
@@ -93,4 +95,4 @@ def _records(path: Path, options: ReadingOptions) -> Iterator[RawRow]:
                 yield functools.partial(to_document, record, int(row), options)
     except ValueError as error:
         reason = str(error).rpartition(f"{path}: ")[2]
-        yield Unreadable(None, f"cannot be read ({reason})")
+        yield Unreadable(None, reason)

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from datamodules.books import without_frame
+from datamodules.files.encodings import ZERO_BYTE
 from datamodules.pipeline.formats.documents import (
     RawDocument,
     RawRow,
     ReadingOptions,
     Unreadable,
 )
-from datamodules.pipeline.formats.opening import SourceFile, decode, is_binary, lines_of
+from datamodules.pipeline.formats.opening import SourceFile, decode, is_binary, lines_of, stray_zero
 from datamodules.units import SAMPLE, find_unit, split_units
 
 HTML = (".html", ".htm", ".xhtml")
@@ -37,27 +39,31 @@ def read_text(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
         if unit == "line" and head[:2] not in (b"\xff\xfe", b"\xfe\xff"):
             yield from _lines(head, opened, note)
             return
-        text = decode(head + opened.read())
+        data = head + opened.read()
+    text, stray = decode(data), stray_zero(data)
     if unit == "paragraph":
         text = without_frame(text) or text  # its paragraphs are no documents
     markdown = file.suffix in MARKDOWN
     parts = list(split_units(re.sub(r"\r\n?", "\n", text), unit))
-    for part in parts:
+    for number, part in enumerate(parts, 1):
         own = part.id or (file.relative if len(parts) == 1 else None)
+        if stray and "\0" in part.text:
+            yield Unreadable(number, ZERO_BYTE) if len(parts) > 1 else Unreadable(None, stray)
+            continue
         yield RawDocument(part.text, own, markdown=markdown, note=note)
 
 
 def _lines(head: bytes, rest: object, note: str) -> Iterator[RawRow]:
     *whole, begun = head.split(b"\n")
-    yield from (_line(line, note) for line in whole)
-    for line in lines_of(rest):
-        yield _line(begun + line, note)
-        begun = b""
-    if begun:
-        yield _line(begun, note)
+    lines = lines_of(rest)
+    joined = begun + next(lines, b"")
+    for row, line in enumerate(chain(whole, [joined] * bool(joined), lines), 1):
+        yield _line(line, row, note)
 
 
-def _line(line: bytes, note: str) -> RawRow:
+def _line(line: bytes, row: int, note: str) -> RawRow:
+    if b"\0" in line:
+        return Unreadable(row, ZERO_BYTE)
     return RawDocument(decode(line).strip("\r\n"), note=note) if line.strip() else None
 
 
@@ -65,6 +71,9 @@ def read_page(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
     """Read a file as one HTML page."""
     with file.open() as opened:
         data = opened.read()
-    binary = is_binary(data)
-    page = RawDocument(decode(data), file.relative, html=True)
-    yield Unreadable(None, "is not a text") if binary else page
+    if is_binary(data):
+        yield Unreadable(None, "is not a text")
+    elif stray := stray_zero(data):
+        yield Unreadable(None, stray)
+    else:
+        yield RawDocument(decode(data), file.relative, html=True)

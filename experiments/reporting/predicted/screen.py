@@ -28,10 +28,10 @@ def best(known: dict[str, Any]) -> str:
 
 def cut(data: dict[str, Any]) -> str:
     """The rows that were truncated by split; empty if there are none."""
-    rows = data["rows"]
     found = (data.get("cut_to_max_length") or {}).items()
-    listed = [f"{count:,} of {rows[name]:,} {name}" for name, count in found if count]
-    return f"rows longer than is read: {', '.join(listed)}" if listed else ""
+    listed = [f"{count:,} {name}" for name, count in found if count]
+    longest = max((data.get("longest") or {"": 0}).values())
+    return f"{', '.join(listed)} rows, to {longest:,} tokens" if listed else ""
 
 
 def confused(report: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ class Predicted:
         rows: The numbers of the rows in the source, or the names of their files, N.
         texts: The beginning of each text, N.
         pairs: The beginning of each second text, N; None where rows have one text.
+        lengths: The characters of each whole text, with its pair's, (N,).
         label: (N,) ids or numbers, or (N, labels) bool.
         prediction: As ``label``.
         loss: The loss of each row without weights or smoothing, (N,).
@@ -39,6 +40,7 @@ class Predicted:
     rows: Sequence[int | str]
     texts: list[str]
     pairs: list[str] | None
+    lengths: np.ndarray
     label: np.ndarray
     prediction: np.ndarray
     loss: np.ndarray
@@ -65,7 +67,9 @@ def of_columns(columns: Mapping[str, Any], kind: str, names: list[str], split: A
     rows = [i + 1 for i in index] if split.rows is None else [split.rows[i] for i in index]
     texts = [_beginning(split.texts[i]) for i in index]
     pairs = None if split.pairs is None else [_beginning(split.pairs[i]) for i in index]
-    return Predicted(kind, names if kind != "number" else [], rows, texts, pairs, **arrays)
+    whole = (split.texts,) if split.pairs is None else (split.texts, split.pairs)
+    lengths = np.array([sum(len(column[i]) for column in whole) for i in index], np.int64)
+    return Predicted(kind, names if kind != "number" else [], rows, texts, pairs, lengths, **arrays)
 
 
 def _beginning(text: str) -> str:
@@ -75,9 +79,9 @@ def _beginning(text: str) -> str:
 def write(file: Path, splits: Mapping[str, Predicted]) -> None:
     """Writes the splits of a run as one Parquet file, in one step.
 
-    Its columns are split, row, text, pair (of pairs), label, prediction, loss, and of labels
-    confidence, margin (of classes) and probabilities, in the order of the names that the metadata
-    hold.
+    Its columns are split, row, text, pair (of pairs), characters, label, prediction and loss; of
+    labels also confidence, margin (of classes) and probabilities, in the order of the names that
+    the metadata hold.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -101,6 +105,7 @@ def _arrow(split: str, one: Predicted) -> Any:
     }
     if one.pairs is not None:
         found["pair"] = pa.array(one.pairs, pa.string())
+    found["characters"] = pa.array(one.lengths, pa.int64())
     for name in ("label", "prediction"):
         values = getattr(one, name)
         if one.kind == "number":
@@ -170,6 +175,7 @@ def _predicted(table: Any, known: dict[str, Any]) -> Predicted:
         rows,
         column["text"].to_pylist(),
         column["pair"].to_pylist() if "pair" in column else None,
+        column["characters"].to_numpy(),
         labels("label"),
         labels("prediction"),
         column["loss"].to_numpy(),

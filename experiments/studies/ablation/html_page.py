@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from experiments.common.files import finite
 from experiments.common.redaction import redact
+from experiments.reporting import pages
 from experiments.studies.ablation import text
 from experiments.studies.ablation.analysis import Report
 from experiments.studies.ablation.figure import chosen_curve
@@ -27,8 +27,8 @@ def page(report: Report, command: str) -> str:
     verdicts = [line.difference.verdict for line in report.lines if line.difference]
     places = range(len(report.lines))  # a line's place chooses its colour
     compared = [place for place in places if report.lines[place].difference]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(_TEMPLATE.read_text()).render(
+    return pages.render(
+        _TEMPLATE,
         report=report,
         heading=text.heading(report).partition(": ")[2],
         meanings=_MEANINGS,

@@ -1,5 +1,6 @@
 """Parts of a large file: together they are all rows, each once, under the number of its row."""
 
+import gzip
 import json
 
 import pyarrow as pa
@@ -100,3 +101,25 @@ def test_small_and_compressed_files_are_dealt_row_by_row(tmp_path, monkeypatch):
     assert dealing.rows_of_task(packed, read_jsonl, *settings) is None
     monkeypatch.setattr(dealing, "LARGE", 64_000_000)
     assert dealing.rows_of_task(SourceFile(path, "rows.jsonl"), read_jsonl, *settings) is None
+
+
+@pytest.mark.parametrize("tasks", [2, 3, 7, 64])
+def test_a_task_opens_few_of_several_compressed_files(tmp_path, monkeypatch, tasks):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for name, rows in (("a", ROWS), ("b", ROWS[:20]), ("c", ROWS[:90]), ("d", ROWS)):
+        lines = "".join(json.dumps({"text": f"{name} {text}"}) + "\n" for text in rows)
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    opened, original = [], SourceFile.open
+
+    def noted(file):
+        opened.append(file.path.name)
+        return original(file)
+
+    whole = documents(folder, 1)[0]
+    monkeypatch.setattr(SourceFile, "open", noted)
+    parts = documents(folder, tasks)
+    assert sorted(row for part in parts for row in part) == sorted(whole) and len(whole) == 510
+    assert len(opened) <= tasks + 3  # each of the three borders may lie inside of a task's part
+    if tasks < 8:
+        assert max(map(len, parts)) < 1.5 * len(whole) / tasks

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from datamodules.files import compression
 from datamodules.pipeline.formats import opening
 from datamodules.pipeline.formats.documents import ReadingOptions
 from datamodules.pipeline.locating import Source, find_files, is_hub_id
@@ -138,12 +139,12 @@ def test_a_dump_with_a_window_of_two_gibibytes(tmp_path, monkeypatch):
     packed = subprocess.run(
         ["zstd", "--long=31", "-qc"], input=data, capture_output=True, check=True
     ).stdout
-    assert opening._window(packed) == 2**31
+    assert compression.window(packed) == 2**31
     (tmp_path / "RC_2012-01.zst").write_bytes(packed)
     assert len(read(tmp_path / "RC_2012-01.zst", tmp_path)[0]) == 500
-    monkeypatch.setattr(opening.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(compression.importlib.util, "find_spec", lambda name: None)
     assert len(read(tmp_path / "RC_2012-01.zst", tmp_path)[0]) == 500  # by the program
-    monkeypatch.setattr(opening.shutil, "which", lambda name: None)
+    monkeypatch.setattr(compression.shutil, "which", lambda name: None)
     _, faults = read(tmp_path / "RC_2012-01.zst", tmp_path)
     assert "its zstd window is too large" in faults[0] and "[dumps]" in faults[0]
 

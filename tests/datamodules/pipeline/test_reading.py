@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 
 import pyarrow as pa
@@ -96,12 +97,23 @@ def test_a_truncated_file_gives_what_it_has_and_is_named(tmp_path):
     assert faults == [f"cut.jsonl.gz: cannot be read after row {len(texts)} (ends in the middle)"]
 
 
+def parquet(texts: list) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"text": texts, "n": range(len(texts))}), sink)
+    return sink.getvalue()
+
+
 BAD = {
     "a.jsonl": (b'{"text": "good"}\nnot json\n{"other": 1}\n[1]\n', ["row 2", "row 3", "row 4"]),
     "b.parquet": (b"not parquet", ["b.parquet: cannot be read"]),
     "c.txt": (b"\x00\x01\x02", ["is not a text"]),
-    "d.jsonl.gz": (b"not gzip", ["cannot be read"]),
+    "d.jsonl.gz": (b"\x1f\x8bnot gzip", ["cannot be read"]),
     "e.warc": (b"nothing", ["cannot be read"]),
+    "f.csv": (b"text\none\0\n", ["row 2: holds a zero byte"]),
+    "g.jsonl": (b'{"text": "o\0ne"}\n', ["row 1: holds a zero byte"]),
+    "h.txt": (b"One line.\nAnother \0line.\n", ["line 2 holds a zero byte"]),
+    "i.html": (b"<p>One</p>\n<p>T\0wo</p>\n", ["line 2 holds a zero byte"]),
+    "j.parquet": (parquet([["a"], ["b"]]), ["row 1: 'text' is not a text (['a'])", "row 2"]),
 }
 
 
@@ -120,6 +132,35 @@ def test_or_it_ends_the_run(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(BAD["a.jsonl"][0])
     with pytest.raises(ValueError, match=r"^--source: a.jsonl, row 2: is not JSON .*: repair it"):
         read(tmp_path / "a.jsonl", tmp_path, stop=True)
+
+
+def test_a_zero_byte_costs_one_document_of_several(tmp_path):
+    line = "It has several sentences. They are about things. One can name them. " * 8
+    lines = "".join(f"Article {n}. {line}\n" for n in range(20)).replace("le 7", "le\0 7")
+    marked = "<|endoftext|>\n".join(f"Text {n}\n".replace("xt 1", "x\0t 1") for n in range(4))
+    for name, content, row, left in (("a.txt", lines, 8, 19), ("b.txt", marked, 2, 3)):
+        (tmp_path / name).write_bytes(content.encode())
+        texts, faults = read(tmp_path / name, tmp_path)
+        assert len(texts) == left and faults == [f"{name}, row {row}: holds a zero byte: remove it"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_a_column_by_its_number(name, tmp_path):
+    content = {"a.jsonl": b'{"n": 5, "body": "x"}', "a.csv": b"n,body\n5,x\n"}
+    table = pa.table({"n": [5], "body": ["x"], "licence": ["MIT"]})
+    pq.write_table(table, tmp_path / name)
+    if name in content:
+        (tmp_path / name).write_bytes(content[name])
+    found = read(tmp_path / name, tmp_path, options=ReadingOptions("2", "1"))
+    assert found == ({"5": "x"}, [])
+    _, faults = read(tmp_path / name, tmp_path, options=ReadingOptions("4"))
+    assert "no column '4' (there: 'n', 'body'" in faults[0]
+    assert "give --text_column one of them" in faults[0]
+
+
+def test_texts_that_are_stored_as_bytes(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(parquet(["Grüße".encode()]))
+    assert list(read(tmp_path / "a.parquet", tmp_path)[0].values()) == ["Grüße"]
 
 
 def test_a_column_by_another_name(tmp_path):

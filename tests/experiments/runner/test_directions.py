@@ -73,6 +73,7 @@ class Strategy:
 
 class Trainer:
     strategy = Strategy()
+    current_epoch = global_step = 0
 
     def __init__(self, accuracy: float, loss: float) -> None:
         self.callback_metrics = {"val/accuracy": torch.tensor(accuracy)}

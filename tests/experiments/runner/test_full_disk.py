@@ -34,7 +34,9 @@ def whole(run: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize(("number", "left"), [(1, STARTED), (2, STARTED | {"best.ckpt"})])
+@pytest.mark.parametrize(
+    ("number", "left"), [(1, STARTED), (2, STARTED | {"best.ckpt", "validation.parquet"})]
+)
 def test_full_disk_at_a_checkpoint(experiment, monkeypatch, number, left):
     """The first file that is written is the best checkpoint, the second the last, and so on."""
     calls, write = [], Path.write_bytes

