@@ -15,7 +15,6 @@ from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
 from modules.prompting.prefix_cache import cached_layers
 from modules.protocols import TextData
-from modules.self_check import one_line
 from modules.tasks.heads import trunk
 
 
@@ -82,8 +81,7 @@ def _of_words(model: PreTrainedModel, ids: Tensor) -> Tensor:
         trunk(model)(ids[None], past_key_values=cache, use_cache=True)
     except Exception as error:  # a cache of its own kind
         raise ValueError(
-            f"--model PrefixTuning: {kind} takes no keys and values from outside "
-            f"({one_line(error)})"
+            f"--model PrefixTuning: {kind} takes no keys and values from outside"
         ) from error
     if any(getattr(layer, "keys", None) is None for layer in cache.layers) or not cache.layers:
         raise ValueError(f"--model PrefixTuning: not every layer of {kind} has keys and values")

@@ -36,6 +36,8 @@ def _outside(model: PreTrainedModel) -> list[str]:
 
 def _all_new(module: nn.Module, path: str, new: list[str]) -> list[str]:
     """Return the largest parts below ``path`` whose parameters are all new."""
+    if not (new := [name for name in new if name.startswith(f"{path}.")]):
+        return []  # asked of every layer: a walk through all of them would take seconds
     names = [f"{path}.{name}" for name, _ in module.named_parameters()]
     if names and all(name in new for name in names):
         return [path]
