@@ -1,7 +1,7 @@
 """The base of callbacks that measure the same before and after a run."""
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -9,11 +9,28 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class BeforeAndAfter(Callback):
     """Measures before the first step and at the end of the test; survives a resume.
 
-    A subclass overrides ``measure`` and ``conclude``.
+    A subclass overrides ``measure`` and ``conclude``, and names what they call.
     """
+
+    data_methods: ClassVar[tuple[str, ...]] = ()
+    task_methods: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.before: dict[str, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        data = getattr(trainer, "datamodule", None)
+        if lacking := [name for name in self.data_methods if not hasattr(data, name)]:
+            raise ValueError(
+                f"{type(self).__name__}: needs a data module with {', '.join(lacking)}, such as "
+                f"Instructions"
+            )
+        task = getattr(pl_module, "task", None)
+        if lacking := [name for name in self.task_methods if not hasattr(task, name)]:
+            raise ValueError(
+                f"{type(self).__name__}: needs a module whose task has {', '.join(lacking)}, such "
+                f"as InstructionFollowing"
+            )
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return the measures as plain values, for the checkpoint.

@@ -1,9 +1,12 @@
 """Discriminative learning rates: one for each layer."""
 
+import inspect
 from typing import Any
 
 from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import Callback, LightningModule, Trainer
+
+from datamodules.argument_names import in_arguments
 
 
 class DiscriminativeLearningRates(Callback):
@@ -20,14 +23,15 @@ class DiscriminativeLearningRates(Callback):
     def __init__(self, layer_decay: PositiveFloat = 0.9) -> None:
         self.layer_decay = layer_decay
 
+    @in_arguments
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        if not hasattr(pl_module, "layers"):
-            raise ValueError(
-                f"--trainer.callbacks DiscriminativeLearningRates: {type(pl_module).__name__} does "
-                f"not tell its layers"
-            )
+        lead, name = "--trainer.callbacks DiscriminativeLearningRates", type(pl_module).__name__
+        if not inspect.ismethod(getattr(pl_module, "layers", None)):
+            raise ValueError(f"{lead}: {name} does not tell its layers")
+        if not hasattr(pl_module, "param_group_fn"):
+            raise ValueError(f"{lead}: the optimizer of {name} does not read param_group_fn")
         pl_module.param_group_fn = lambda groups: self._split(groups, pl_module.layers())
 
     def _split(self, groups: list[dict[str, Any]], layers: dict[str, list]) -> list[dict[str, Any]]:

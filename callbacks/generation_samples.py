@@ -36,6 +36,9 @@ class GenerationSamples(BeforeAndAfter):
         max_new_tokens: Tokens after which an answer is cut, and its reference with it.
     """
 
+    data_methods = ("references", "prompt_ids", "chat_tokenizer", "unsharded_test_dataloader")
+    task_methods = ("generate",)
+
     def __init__(
         self,
         prompts: list[str] | None = None,
@@ -85,7 +88,9 @@ class GenerationSamples(BeforeAndAfter):
                 logger.log_table("test/answers", columns=columns, data=rows)
         folder = Path(trainer.default_root_dir)
         held = [dict(zip(columns, row, strict=True)) for row in rows]
-        (folder / "answers.json").write_text(json.dumps(held, indent=2, ensure_ascii=False) + "\n")
+        (folder / "answers.json").write_text(
+            json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         print("\n" + _shown(held[: len(self.prompts)]))
 
 

@@ -1,5 +1,6 @@
 """Gradual unfreezing: layers begin to train one after another, from the top."""
 
+import inspect
 import sys
 
 from jsonargparse.typing import PositiveInt
@@ -7,6 +8,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
+
+from datamodules.argument_names import in_arguments
 
 
 class LayerwiseUnfreezing(Callback):
@@ -40,9 +43,10 @@ class LayerwiseUnfreezing(Callback):
             self.every_epochs = 1
         self.start = start
 
+    @in_arguments
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         lead = "--trainer.callbacks LayerwiseUnfreezing"
-        if not hasattr(pl_module, "layers"):
+        if not inspect.ismethod(getattr(pl_module, "layers", None)):
             raise ValueError(f"{lead}: {type(pl_module).__name__} does not tell its layers")
         strategy = trainer.strategy
         unused = getattr(strategy, "_ddp_kwargs", {}).get("find_unused_parameters")

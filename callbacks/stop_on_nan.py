@@ -1,5 +1,6 @@
 """A stop at the first loss that is not a number."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ class StopOnNaN(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        self.rate = trainer.optimizers[0].param_groups[0]["lr"]  # the end has the next step's
+        if trainer.optimizers:
+            self.rate = trainer.optimizers[0].param_groups[0]["lr"]  # the end has the next step's
 
     def on_train_batch_end(
         self,
@@ -39,7 +41,8 @@ class StopOnNaN(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        loss = outputs["loss"].detach()
+        if (loss := _loss(outputs)) is None:  # a batch that the module left out
+            return
         self._note(loss, trainer.global_step)
         if (
             loss.device.type == "cpu"
@@ -56,8 +59,8 @@ class StopOnNaN(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if trainer.state.fn == "fit" and outputs is not None:
-            self._note(outputs["loss"].detach(), trainer.global_step)
+        if trainer.state.fn == "fit" and (loss := _loss(outputs)) is not None:
+            self._note(loss, trainer.global_step)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.first_bad is not None:
@@ -93,3 +96,9 @@ class StopOnNaN(Callback):
                 f"(learning rate {self.rate:.3g}): lower --model.learning_rate or raise "
                 f"--model.warmup_ratio"
             )
+
+
+def _loss(outputs: Any) -> torch.Tensor | None:
+    """The loss that a step has returned, alone or by name; None without one."""
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+    return loss.detach().mean() if isinstance(loss, torch.Tensor) else None

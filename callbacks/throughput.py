@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
@@ -163,7 +163,15 @@ def num_batch_tokens(module: LightningModule, batch: Any) -> torch.Tensor:
 
     Returns:
         A scalar on the batch's device.
+
+    Raises:
+        ValueError: If the batch does not tell its tokens.
     """
+    if not (isinstance(batch, Mapping) and "attention_mask" in batch):
+        raise ValueError(
+            f"ThroughputMonitor and MFUMonitor count tokens by a batch's attention_mask, and this "
+            f"batch is a {type(batch).__name__} without one; leave them out"
+        )
     num_input_tokens = getattr(module, "num_input_tokens", lambda lengths: lengths)
     return num_input_tokens(batch["attention_mask"].sum(1)).sum()
 

@@ -15,6 +15,9 @@ class UnseenTasks(BeforeAndAfter):
     compared with its 95 % interval over the same questions.
     """
 
+    data_methods = ("questions", "chat_tokenizer")
+    task_methods = ("label_scores",)
+
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         data, right = trainer.datamodule, {}
         for task in data.questions():

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from lightning.pytorch import LightningDataModule
 
+from datamodules.argument_names import SpeaksOfArguments, in_arguments
 from datamodules.sampling import LengthBatchSampler, PlainBatches, ResumableLoader
 
 
@@ -22,7 +23,7 @@ class Rows(Protocol):
         """A batch of these rows."""
 
 
-class RowDataModule(LightningDataModule):
+class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
     """A data module whose rows lie in ``_rows``; its place in an epoch is part of the checkpoint.
 
     A subclass fills ``_rows`` by split in ``prepare_data`` or ``setup``, and overrides ``facts``,
@@ -81,6 +82,7 @@ class RowDataModule(LightningDataModule):
         """The number of tokens of the longest row of all splits. Needs ``setup``."""
         return max(int(rows.lengths.max()) for rows in self._rows.values())
 
+    @in_arguments
     def setup(self, stage: str) -> None:
         self.prepare_data()  # from the cache, in the processes that waited
 

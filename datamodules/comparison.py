@@ -66,8 +66,8 @@ def compare(
         firsts["train"] = firsts["train"][kept]
         if dataset.kind == "class":
             check_two_classes(tables["train"], splits["train"].labels or [])
-    found = replace(dataset, splits=splits, warnings=warnings, counts=counts)
-    return found, firsts["train"]
+    compared = replace(dataset, splits=splits, warnings=warnings, counts=counts)
+    return compared, firsts["train"]
 
 
 def _keys(texts: Sequence[str]) -> np.ndarray:

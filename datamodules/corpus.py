@@ -6,6 +6,7 @@ from typing import Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.corpus_rows import CorpusRows, RowKind
 from datamodules.sampling import LengthBatchSampler, ResumableLoader
@@ -98,6 +99,7 @@ class Corpus(RowDataModule):
     def test_split(self) -> str:
         return "validation"
 
+    @in_arguments
     def setup(self, stage: str) -> None:
         pad = self.manifest["tokenizer"]["padding"]
         for name in self.manifest["splits"]:

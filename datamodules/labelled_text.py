@@ -6,6 +6,7 @@ from typing import Any, Literal
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
 from datamodules import sources
+from datamodules.argument_names import in_arguments
 from datamodules.augmentation import augment_dataset
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
@@ -27,6 +28,7 @@ class LabelledText(RowDataModule):
             batch.
         batch_size: Number of rows per batch and device, instead of a token budget.
         max_length: Number of tokens to which a text is truncated; the tokenizer's limit by default.
+            Language modelling splits a longer text into several rows.
         text_column: Column of a file that holds the text, by name or by number from 1; "sentence"
             or "text" by default.
         pair_column: Column of a file that holds the second text of a pair.
@@ -161,6 +163,7 @@ class LabelledText(RowDataModule):
         """The texts of a split by name, as in its batches. Needs ``setup``."""
         return self._rows[split].columns
 
+    @in_arguments
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process tokenises while the others wait."""
         for split in self.dataset.splits:
@@ -170,9 +173,8 @@ class LabelledText(RowDataModule):
     def _load(self, split: str) -> TokenRows:
         rows = self.dataset.splits[split]
         labels = label_tensor(rows.labels, self.labels, len(self.label_names))
-        found = tokenize_texts(
-            self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length
-        )
+        args = (self.tokenizer, rows.texts, rows.pairs, labels, rows.fingerprint, self.max_length)
+        found = tokenize_texts(*args, split_long=self.labels == "none" and rows.pairs is None)
         if rows.pairs is not None:
             return replace(found, columns={"text": rows.texts, "pair": rows.pairs})
         texts = rows.texts

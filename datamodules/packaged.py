@@ -198,7 +198,10 @@ def _convert_gguf(folder: Path, file: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     print(f"converting {file} to safetensors (once)", file=sys.stderr, flush=True)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # its own bars
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stderr(nowhere),
+    ):  # its own bars
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
     # The weights are plain numbers now; a model that recalls its quantisation cannot be saved.

@@ -155,7 +155,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         what = "holds a corpus that is not finished" if started else "holds no manifest.json"
         raise FileNotFoundError(f"--data.path {folder}: {what}: {hint}")
     try:
-        manifest = json.loads(file.read_text())
+        manifest = json.loads(file.read_text(encoding="utf-8"))
         found = manifest["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"--data.path {file}: is damaged ({error}): {hint}") from error

@@ -28,7 +28,7 @@ def hash_split(text: str, validation: float = 0.1, test: float = 0.1) -> str:
 
 
 def stratified_split(
-    keys: Sequence[int],
+    keys: Sequence[int] | np.ndarray,
     strata: Sequence[Hashable],
     validation: float = 0.1,
     test: float = 0.1,
@@ -53,7 +53,7 @@ def stratified_split(
     )
     stratum = [strata[i] for i in first.tolist()]
     by_key, ends = np.argsort(inverse, kind="stable"), np.cumsum(counts)
-    for place in np.flatnonzero(counts > 1):
+    for place in np.flatnonzero(counts > 1).tolist():
         copies = by_key[ends[place] - counts[place] : ends[place]]
         stratum[place] = min((strata[i] for i in copies.tolist()), key=str)
     members: dict[Hashable, list[int]] = {}  # the places in `unique`, which are in order

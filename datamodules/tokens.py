@@ -14,6 +14,7 @@ from datamodules.batches import LabelledBatch
 from datamodules.labels import LabelKind
 from datamodules.packaged import joined_pairs, load_tokenizer, locate, pad_id
 from datamodules.sampling import padded_width
+from datamodules.text_parts import encode_parts
 from datamodules.token_cache import cached_tensors
 
 _FORMAT = 3  # raised when the files below change their meaning
@@ -32,6 +33,8 @@ class TokenRows(Dataset):
         truncated: A mask of the rows that were longer than the limit, (N,) bool.
         pad: The id of the padding token.
         columns: The texts by name, N each, truncated as the ids are.
+        sources: The number of the text of each row, (N,) int64, where long texts were split into
+            several rows; empty where each text is a row.
     """
 
     ids: torch.Tensor
@@ -41,6 +44,7 @@ class TokenRows(Dataset):
     truncated: torch.Tensor
     pad: int
     columns: dict[str, list[str]] = field(default_factory=dict)
+    sources: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -55,8 +59,11 @@ class TokenRows(Dataset):
         return int(self.lengths.max())
 
     def note(self, name: str) -> str:
-        """A remark on the number of truncated rows."""
+        """A remark on the number of texts that were truncated, or split."""
         count = int(self.truncated.sum())
+        if len(self.sources):
+            split = len(self.sources[self.truncated].unique())
+            return f"{split:,} long {name} texts were split into {count:,} rows"
         return f"{count:,} of {len(self):,} {name} rows were cut at {self.max_row_length} tokens"
 
     def __getitems__(self, rows: list[int]) -> LabelledBatch:
@@ -86,8 +93,10 @@ class TokenRows(Dataset):
         return batch
 
     def truncate_texts(self, texts: list[str], tokenizer) -> list[str]:
-        """Truncate the texts of truncated rows, which end where their tokens end."""
+        """Return the text of each row: of a truncated one, or of a part, what its tokens hold."""
         whole, kept = list(texts), self.truncated.nonzero()[:, 0].tolist()
+        if len(self.sources):
+            whole = [texts[number] for number in self.sources.tolist()]
         ids = [self.ids[self.starts[row] : self.starts[row + 1]].tolist() for row in kept]
         for row, text in zip(
             kept, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True
@@ -101,7 +110,10 @@ def lengths(splits: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
     return {
         "tokens": {name: len(rows.ids) for name, rows in splits.items()},
         "longest": {name: rows.max_row_length for name, rows in splits.items()},
-        "cut_to_max_length": {name: int(rows.truncated.sum()) for name, rows in splits.items()},
+        "cut_to_max_length": {
+            name: 0 if len(rows.sources) else int(rows.truncated.sum())
+            for name, rows in splits.items()
+        },
     }
 
 
@@ -124,6 +136,7 @@ def tokenize_texts(
     labels: torch.Tensor,
     fingerprint: str,
     max_length: int | None,
+    split_long: bool = False,
 ) -> TokenRows:
     """Tokenise a split, or take it from the cache if it was tokenised in this way before.
 
@@ -134,6 +147,8 @@ def tokenize_texts(
         labels: The labels as in ``TokenRows``.
         fingerprint: The digest of texts, pairs and labels; see ``tables.TextSplit``.
         max_length: The number of tokens to which rows are truncated; the tokenizer's limit if None.
+        split_long: Whether a longer text goes on in further rows, and a token ends each text, as
+            language modelling wants it.
     """
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:
@@ -151,7 +166,11 @@ def tokenize_texts(
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     made += [str(labels.dtype), *labels.shape[1:]]
     key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
-    rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
+    if split_long:
+        key = json.dumps([key, "split"])
+        rows = cached_tensors(key, lambda: encode_parts(tokenizer, texts, limit))
+    else:
+        rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
     return TokenRows(
         ids=rows["ids"],
         types=rows["types"],
@@ -159,6 +178,7 @@ def tokenize_texts(
         labels=rows["labels"],
         truncated=rows["truncated"],
         pad=pad_id(tokenizer),
+        sources=rows.get("sources", torch.empty(0, dtype=torch.int64)),
     )
 
 

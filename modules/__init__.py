@@ -6,6 +6,7 @@ The classes are found in the folders: a new one needs its own file and no other 
 from typing import Any
 
 from modules import finetuning, pretraining, prompting, tasks
+from modules.exporting import export
 from modules.finetuning.base import FineTuningModule
 from modules.loading import load
 from modules.pretraining.base import PretrainingModule
@@ -20,6 +21,7 @@ __all__ = [
     *registered(FineTuningModule),
     *registered(PromptingModule),
     *registered(tasks.Task),
+    "export",
     "load",
 ]
 

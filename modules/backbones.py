@@ -68,7 +68,13 @@ def resolve(backbone: str) -> str:
         ) from None
     except LocalEntryNotFoundError:
         reason = "and the hub does not answer"
-    except (HFValidationError, RepositoryNotFoundError, EntryNotFoundError) as error:
+    except EntryNotFoundError:
+        raise ValueError(
+            f"--model.backbone {backbone}: on the hub, and no network (it has no config.json); "
+            f"download an adapter (`hf download {backbone} --local-dir FOLDER`) and merge it "
+            f"(`pretune merge FOLDER`)"
+        ) from None
+    except (HFValidationError, RepositoryNotFoundError) as error:
         reason = f"not on the hub either ({type(error).__name__})"
     except (OSError, ValueError):
         reason = "and the hub does not answer"
@@ -152,7 +158,9 @@ def _read(backbone: str, fields: dict[str, Any]) -> Any:
         raise ValueError(f"--model.backbone {backbone}: {first}") from error
 
 
-def set_dropout(config: Any, rate: float, fixed: Container[str] = ()) -> None:
+def set_dropout(
+    config: Any, rate: float, fixed: Container[str] = (), flag: str = "--model.backbone_dropout"
+) -> None:
     """Set every dropout rate of an architecture, of whichever part, and not layerdrop.
 
     Raises:
@@ -169,9 +177,7 @@ def set_dropout(config: Any, rate: float, fixed: Container[str] = ()) -> None:
                 setattr(part, name, rate)
                 found += 1
     if rate and not found:
-        raise ValueError(
-            f"--model.backbone_dropout {rate:g}: {config.model_type} has no dropout; 0 or nothing"
-        )
+        raise ValueError(f"{flag} {rate:g}: {config.model_type} has no dropout; 0 or nothing")
 
 
 def unwrap(model: Any) -> Any:
@@ -188,7 +194,7 @@ def context_length(model: Any) -> int | None:
         # RoBERTa and its kin count positions from behind the padding's number.
         if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
             return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return limit if limit and limit > 0 else None  # XLNet says -1
+    return limit
 
 
 def attn_implementation(auto_class: Any = None, config: Any = None) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from modules import inference, label_checks
+from datamodules.argument_names import in_arguments
+from modules import data_checks, inference, label_checks
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
@@ -20,6 +21,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         trains: Whether ``trainer.fit`` has something to do.
         final_split: The rows of the final evaluation.
         default_task: Name of the task if no other is asked for; None where there is no task.
+        batch_keys: The entries that a batch must have where there is no task, which tells its own.
         links: Flags that follow the data's flags, or the other way round.
         monitor: The validation metric that chooses the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
@@ -30,6 +32,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     trains: ClassVar[bool] = True
     final_split: ClassVar[Literal["val", "test"]] = "test"
     default_task: ClassVar[str | None] = None
+    batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask")
     links: ClassVar[tuple[Link, ...]] = ()
     monitor: str
     mode: Literal["min", "max"]
@@ -51,16 +54,44 @@ class PretuneModule(Registered, LightningModule, abstract=True):
             ValueError: If they do not fit; the message names the flag to change.
         """
 
+    @in_arguments
     def on_fit_start(self) -> None:
-        if (task := getattr(self, "task", None)) and self.datamodule is not None:
-            label_checks.check_data(task, self.datamodule)
+        self._check_datamodule()
 
+    @in_arguments
+    def on_test_start(self) -> None:
+        self._check_datamodule()
+
+    def _check_datamodule(self) -> None:
+        """Refuse a data module with other labels than the task's, or of another tokenizer."""
+        if (data := self.datamodule) is not None:
+            data_checks.check_tokenizer(self, data)
+            if task := getattr(self, "task", None):
+                label_checks.check_data(task, data)
+
+    def _check_first(self, batch: Any, batch_idx: int) -> None:
+        if not batch_idx:
+            reader: Any = getattr(self, "task", None) or self
+            data_checks.check_batch(self, batch, reader)
+
+    @in_arguments
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
         batch alone.
         """
+        self._check_first(batch, batch_idx)
         if (task := getattr(self, "task", None)) and (self.device.type == "cpu" or not batch_idx):
             label_checks.check_batch(task, batch)
+
+    @in_arguments
+    def on_validation_batch_start(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._check_first(batch, batch_idx)
+
+    @in_arguments
+    def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._check_first(batch, batch_idx)
 
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""
@@ -87,7 +118,9 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         """
         return inference.predict(self, texts, **settings).values
 
-    def predict_proba(self, texts: Sequence[Text], **settings: Any) -> np.ndarray:
+    def predict_proba(
+        self, texts: Sequence[Text], **settings: Any
+    ) -> np.ndarray | list[np.ndarray]:
         """Return the probabilities of the labels, (N, labels) float32, as ``label_names`` orders.
 
         Raises:

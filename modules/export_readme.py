@@ -43,6 +43,10 @@ _ALONE = """
 _ENCODER = """
 from transformers import AutoModel
 encoder = AutoModel.from_pretrained("encoder")  # without the head"""
+_HEAD = """
+The task's head is in the adapter whole (`modules_to_save`), which servers of adapters, such as
+vLLM's, do not take: `pretune merge PATH` gives a folder that programs open without peft.
+"""
 _BASE = """
 `base/` holds the backbone: config, tokenizer and all weights, {size:,.1f} MB. On the disk of the
 training the weights are hard links, which take no room; a copy or a zip of the folder has them in
@@ -107,6 +111,8 @@ def readme(
     if names := labels_of(module):
         shown = listed(map(card.code, names), 20)
         rest += f"\nLabels, in the order of their ids: {shown}.\n"
+    if kind == "adapter" and model.active_peft_config.modules_to_save:
+        rest += _HEAD
     if not kind.startswith("own"):
         example = f"({text!r}, 'a moving one')" if paired else repr(text)
         rest += _PRETUNE.format(example=example)

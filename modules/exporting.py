@@ -12,6 +12,7 @@ import peft
 import safetensors.torch
 from transformers import PreTrainedModel
 
+from datamodules.argument_names import in_arguments
 from datamodules.packaged import load_tokenizer
 from modules import backbone_reference, backbones
 from modules.export_readme import Kind, readme
@@ -24,6 +25,7 @@ from modules.tasks import to_dict
 from modules.user_classes import reference
 
 
+@in_arguments
 def export(
     module: FineTuningModule | PretrainingModule, folder: Path, facts: dict[str, Any] | None = None
 ) -> Path:
@@ -159,7 +161,7 @@ def _describe(
     made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
     known = module.read_backbone or backbone_reference.describe(origin, kind in ("own", "adapter"))
     made["backbone"] = {**known, "folder": inside}
-    (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n")
+    (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     text = readme(module, model, kind, tokenizer, scratch / "base", facts)
     (scratch / "README.md").write_text(text, encoding="utf-8")
 

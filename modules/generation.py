@@ -10,8 +10,8 @@ from datamodules.packaged import pad_id
 
 _KEPT = ("bos_token_id", "decoder_start_token_id", "cache_implementation")
 # What changes no text, or is always said by an argument.
-_NO_CHOICE = ("eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache")
-_NO_CHOICE += ("transformers_version",)
+_NO_CHOICE = {"eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache"}
+_NO_CHOICE |= {"transformers_version"}
 
 
 @torch.no_grad()

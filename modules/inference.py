@@ -169,18 +169,6 @@ def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
     return (logits.sigmoid() if several else logits.softmax(-1)).numpy()
 
 
-def confidence(probabilities: np.ndarray, several: bool) -> float:
-    """Return how sure a prediction is; of several labels or words, that of the least sure one.
-
-    Args:
-        probabilities: The probabilities of a text's labels, (labels,), or of the tags of its words,
-            (words, tags).
-        several: Whether a text may have several labels.
-    """
-    either = np.maximum(probabilities, 1 - probabilities)
-    return float((either if several else probabilities.max(-1)).min(initial=1.0))
-
-
 def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:
     rows = encode(module, texts, room=tokens)
     said = [""] * len(texts)

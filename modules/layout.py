@@ -55,7 +55,11 @@ def survey(model: Any, run: Run) -> Layout:
             hook.remove()
     grads = torch.autograd.grad(total, list(named.values()), allow_unused=True)
     reached = {numberless(n) for n, g in zip(named, grads, strict=True) if g is not None}
-    unreached = sorted({numberless(name) for name in named} - reached)
+    return _laid_out(model, order, sorted({numberless(name) for name in named} - reached))
+
+
+def _laid_out(model: Any, order: dict[str, int], unreached: list[str]) -> Layout:
+    """Return the layout of a network by the order in which its modules run."""
     paths = [path for path in _block_paths(model) if path in order]
     paths.sort(key=lambda path: order[path])
     blocks = list(dict.fromkeys(numberless(path) for path in paths))
@@ -80,7 +84,8 @@ def _places(model: Any, order: dict[str, int], paths: list[str]) -> dict[str, st
             continue
         before = [path for path in paths if order[path] < order.get(name, 0)]
         place = numberless(before[-1]) if before else "embeddings"
-        if not _inside_base(model, name) or (before and before[-1] == paths[-1]):
+        above = not paths or (before and before[-1] == paths[-1])
+        if above or not _inside_base(model, name):
             place = "head"
         elif isinstance(module, nn.Embedding):
             place = "embeddings"
@@ -89,8 +94,9 @@ def _places(model: Any, order: dict[str, int], paths: list[str]) -> dict[str, st
 
 
 def _inside_base(model: Any, name: str) -> bool:
-    prefix = model.base_model_prefix
-    return model.base_model is model or f"{name}.".startswith(f"{prefix}.") or name == ""
+    prefix = getattr(model, "base_model_prefix", "")
+    alone = getattr(model, "base_model", model) is model
+    return alone or f"{name}.".startswith(f"{prefix}.") or name == ""
 
 
 def _block_paths(model: Any) -> Iterator[str]:
@@ -141,9 +147,13 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
 def layout_of(model: Any) -> Layout:
     """Return the layout of a network, from a run of its own where none was surveyed."""
     if getattr(model, "layout", None) is None:
-        with untouched(), torch.enable_grad():
-            # What some other outputs may reach is not known from here.
-            model.layout = survey(copied(model), _own_outputs)._replace(unreached=[])
+        try:
+            with untouched(), torch.enable_grad():
+                # What some other outputs may reach is not known from here.
+                model.layout = survey(copied(model), _own_outputs)._replace(unreached=[])
+        except Exception:  # a network of one's own, which may take other inputs
+            order = {name: number for number, (name, _) in enumerate(model.named_modules())}
+            model.layout = _laid_out(model, order, [])
     return model.layout
 
 

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from transformers.utils import logging
 
+from datamodules.argument_names import in_arguments
 from modules import backbone_reference
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
@@ -18,6 +19,7 @@ from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
 from modules.tasks.regression import Regression
+from modules.tasks.token_classification import TokenClassification
 from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
@@ -64,6 +66,7 @@ class Exported(FineTuningModule, abstract=True):
         return adapted
 
 
+@in_arguments
 def load(
     path: Path | str, device: str | torch.device = "cpu", backbone: str | None = None
 ) -> FineTuningModule:
@@ -136,7 +139,7 @@ class _Refused(ValueError):
 
 
 def _of_export(folder: Path, given: str | None) -> FineTuningModule:
-    made = json.loads((folder / MODULE_FILE).read_text())
+    made = json.loads((folder / MODULE_FILE).read_text(encoding="utf-8"))
     arguments = {**made["arguments"], "backbone": _backbone(folder, made, given)}
     if not (folder / OWN_WEIGHTS).is_file():
         if made["backbone"]["folder"] == _BASE and not (folder / _ADAPTER).is_file():
@@ -207,11 +210,11 @@ def _of_checkpoint(file: Path) -> FineTuningModule:
 
 def _of_transformers(folder: Path) -> FineTuningModule:
     """Read a folder of transformers alone, whose config names the labels."""
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     kind = (config.get("architectures") or ["a model without architectures"])[0]
     names = config.get("id2label") or {}
     labels = [names[number] for number in sorted(names, key=int)]
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chats = (folder / "chat_template.jinja").is_file() or "chat_template" in settings
     task: Any
     if kind.endswith("ForSequenceClassification"):
@@ -222,6 +225,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = MultiLabel(labels)
         else:
             task = Classification(labels or None)
+    elif kind.endswith("ForTokenClassification"):
+        task = TokenClassification(labels)
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:

@@ -3,16 +3,23 @@
 from typing import Any, Literal
 
 import torch
+from jsonargparse.typing import restricted_number_type
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
+
+from modules.muon import MuonWithAdamW
 
 # Their ``weight`` is a matrix, or a kernel, also where it has a single row.
 _WITH_MATRIX = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d)
 Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
+Optimizer = Literal["adamw", "muon"]
+# How fast the averages of gradients and of their squares forget.
+Beta = restricted_number_type("Beta", float, [(">=", 0), ("<", 1)])
+Betas = tuple[Beta, Beta]  # type: ignore[valid-type]  # made when the file is read
 
 
 def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
-    """Configure AdamW and its schedule by the module's hyperparameters.
+    """Configure the optimizer and its schedule by the module's hyperparameters.
 
     Where a callback has set ``module.param_group_fn``, it takes the optimizer's parameter groups
     and returns others, such as a group with its own learning rate for each layer.
@@ -26,13 +33,21 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
     settings, steps = module.hparams, module.trainer.estimated_stepping_batches
     if steps == float("inf"):
         raise ValueError("--trainer.max_epochs -1 needs --trainer.max_steps: rates fall to 0")
+    muon = settings.get("optimizer", "adamw") == "muon"
     groups = parameter_groups(module, settings["weight_decay"])
+    if muon:
+        groups = hidden_matrices_apart(groups, module)
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
         groups = embeddings_apart(groups, module.model.get_input_embeddings().weight, factor)
     if module.param_group_fn is not None:
         groups = module.param_group_fn(groups)
-    optimizer = adamw(groups, settings["learning_rate"])
+    first, second = settings.get("betas", (0.9, 0.999))
+    optimizer: torch.optim.Optimizer
+    if muon:
+        optimizer = MuonWithAdamW(groups, settings["learning_rate"], (first, second))
+    else:
+        optimizer = adamw(groups, settings["learning_rate"], (first, second))
     scheduler = lr_schedule(optimizer, settings["schedule"], settings["warmup_ratio"], steps)
     return {
         "optimizer": optimizer,
@@ -85,9 +100,28 @@ def embeddings_apart(groups: list[dict], embeddings: nn.Parameter, factor: float
     return split
 
 
-def adamw(groups: list[dict], learning_rate: float) -> torch.optim.AdamW:
+def hidden_matrices_apart(groups: list[dict], module: Any) -> list[dict]:
+    """Give the matrices between embeddings and head a group of their own, for Muon."""
+    kept = [part for part in module.modules() if isinstance(part, nn.Embedding)]
+    others = [parameter for part in kept for parameter in part.parameters()]
+    others += module.layers().get("head", [])
+    apart = {id(parameter) for parameter in others}
+    split = []
+    for group in groups:
+        hidden = [p for p in group["params"] if p.ndim == 2 and id(p) not in apart]
+        hidden = hidden if group["name"] == "decay" else []
+        chosen = {id(parameter) for parameter in hidden}
+        rest = [p for p in group["params"] if id(p) not in chosen]
+        parts = ({"params": rest}, {"params": hidden, "name": "muon", "muon": True})
+        split += [{**group, **part} for part in parts if part["params"]]
+    return split
+
+
+def adamw(
+    groups: list[dict], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.AdamW:
     """Make AdamW (Loshchilov & Hutter 2019), with all parameters stepped in one kernel."""
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.999), fused=True)
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)
     # Lightning refuses to clip gradients that the optimizer could unscale by itself. Ours are
     # unscaled by Lightning before (fp16) or never scaled (bf16, fp32).
     optimizer._step_supports_amp_scaling = False

@@ -28,11 +28,13 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
     ]
     ids_BT = pad(rows, pad_id(tokenizer))
     mask_BT = pad([torch.ones_like(row) for row in rows], 0)
-    columns = {"text": list(TEXTS), "pair": list(TEXTS[::-1])}
+    # In a prompt, which stands beside others in a short context.
+    short = [text[: min(longest, LONGEST) // 2] for text in TEXTS]
+    columns = {"text": short, "pair": short[::-1]}
     batch = {"input_ids": ids_BT, "attention_mask": mask_BT, "index": torch.arange(2)}
     if task.label_kind == "none":
         return {**batch, "columns": columns, "supervised": mask_BT.bool() & _behind_first(mask_BT)}
-    return {**batch, "columns": columns, "labels": _labels(task)}
+    return {**batch, "columns": columns, "labels": _labels(task, mask_BT)}
 
 
 def pad(rows: list[Tensor], value: int, left: bool = False, more: int = 0) -> Tensor:
@@ -47,7 +49,9 @@ def _behind_first(mask_BT: Tensor) -> Tensor:
     return torch.arange(mask_BT.shape[1]) > 0
 
 
-def _labels(task: Any) -> Tensor:
+def _labels(task: Any, mask_BT: Tensor) -> Tensor:
+    if task.label_kind == "tags":
+        return torch.where(mask_BT.bool(), 0, -100)
     if task.label_kind == "number":
         return torch.tensor([0.5, -0.5])
     if task.label_kind == "several":

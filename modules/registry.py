@@ -10,6 +10,7 @@ import re
 from types import ModuleType
 from typing import Any, TypeVar
 
+from datamodules.argument_names import SpeaksOfArguments
 from modules import user_classes
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ T = TypeVar("T")
 _CLASSES: dict[str, type] = {}
 
 
-class Registered:
+class Registered(metaclass=SpeaksOfArguments):
     """A class whose subclasses are found by name.
 
     These stay out: a class with the argument ``abstract=True``, one whose name begins with an

@@ -171,3 +171,9 @@ def reviews(tmp_path_factory) -> Path:
         lines = (json.dumps(row) + "\n" for row in part)
         (folder / f"{split}.jsonl").write_text("".join(lines))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def flags_in_messages(monkeypatch) -> None:
+    """Messages name flags, as on a command line; tests/modules/test_from_python.py has the rest."""
+    monkeypatch.setattr("datamodules.argument_names._command_line", True)

@@ -61,6 +61,8 @@ def text_chunks(inside: Content, encoding: str, size: int) -> Iterator[str]:
 
 def looks_binary(start: bytes) -> bool:
     """Whether these bytes are no text with a stray zero byte in it, but a file of another kind."""
+    if len(start) < 8:
+        return True
     controls = len(start) - len(start.translate(None, _CONTROLS))
     return controls > max(1, 0.05 * len(start))
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, labelled_tasks, preflight, sources
@@ -136,6 +137,7 @@ class Instructions(RowDataModule):
     def test_split(self) -> str:
         return "test" if "test" in self.loaded.splits else "validation"
 
+    @in_arguments
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process tokenises while the others wait."""
         for split, conversations in self.loaded.splits.items():

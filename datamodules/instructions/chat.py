@@ -39,7 +39,7 @@ def set_chat_template(tokenizer, template: str, flag: str = "--data.template") -
     elif template != "tokenizer":
         if not (file := Path(template).expanduser()).is_file():
             raise ValueError(f"{flag} {template}: neither tokenizer, plain nor a file")
-        tokenizer.chat_template = file.read_text()
+        tokenizer.chat_template = file.read_text(encoding="utf-8")
     elif not tokenizer.chat_template:
         raise ValueError(
             f"{flag} tokenizer: this tokenizer has no chat template; take ours with "

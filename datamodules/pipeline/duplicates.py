@@ -37,7 +37,7 @@ class DroppedRows:
         """Load the rows that all stages so far have dropped, by task."""
         found: dict[int, set[int]] = {}
         for path in sorted((work / "drops").glob("*.json")):
-            for task, rows in json.loads(path.read_text()).items():
+            for task, rows in json.loads(path.read_text(encoding="utf-8")).items():
                 found.setdefault(int(task), set()).update(rows)
         return found
 

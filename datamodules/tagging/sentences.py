@@ -45,8 +45,12 @@ class Sentences:
     def take(self, places: Iterable[int]) -> "Sentences":
         """The sentences at these places."""
         chosen = list(places)
-        parts = ([column[i] for i in chosen] for column in (self.words, self.tags, self.rows))
-        return Sentences(*parts, notes=self.notes)  # type: ignore[arg-type]  # of the same kinds
+        return Sentences(
+            [self.words[i] for i in chosen],
+            [self.tags[i] for i in chosen],
+            [self.rows[i] for i in chosen],
+            self.notes,
+        )
 
 
 def as_list(value: Any) -> list[str]:
@@ -100,6 +104,7 @@ def of_spans(text: str, spans: Sequence[Any]) -> tuple[list[str], list[str]]:
 
 
 def _span(span: Any) -> tuple[int, int, str]:
+    values: list[Any] = list(span) if isinstance(span, list | tuple) else []
     if isinstance(span, dict):
         names = (
             ("start", "start_offset", "begin"),
@@ -107,8 +112,6 @@ def _span(span: Any) -> tuple[int, int, str]:
             (*("label", "type", "tag", "entity", "entity_group"),),
         )
         values = [next((span[n] for n in group if n in span), None) for group in names]
-    else:
-        values = list(span) if isinstance(span, list | tuple) else []
     if len(values) != 3 or not all(isinstance(v, int) for v in values[:2]) or values[2] is None:
         raise ValueError(f"{span!r:.80} is not a span: give start, end and label")
     labels = values[2] if isinstance(values[2], list) else [values[2]]

@@ -9,7 +9,7 @@ from typing import Any
 from datamodules import text_tables
 from datamodules.files import fault
 from datamodules.spelling import did_you_mean
-from datamodules.splitting import stratified_split
+from datamodules.splitting import key_of, stratified_split
 from datamodules.tagging.schemes import StrayTag, bio_names, entity_types, has_entities, to_bio
 from datamodules.tagging.sentences import Sentences
 
@@ -173,7 +173,7 @@ def _complete(
         for i in unique
     ]
     shares = {"validation": 0.1, "test": 0.0 if "test" in splits else 0.1}
-    parts = stratified_split([texts[i] for i in unique], strata, **shares)
+    parts = stratified_split([key_of(texts[i]) for i in unique], strata, **shares)
     made = {name: train.take([unique[i] for i in places]) for name, places in parts.items()}
     if "test" in splits:
         made["test"] = splits["test"]

@@ -63,7 +63,7 @@ def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
 def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -> Counter[str]:
     """The number of removed texts of each kind; "other" counts the other removed documents."""
     source = folder / "in.jsonl"
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     settings = Settings(
         source=str(source),
         output=str(folder / "out"),

@@ -42,7 +42,9 @@ def written_corpus(folder: Path, tokens: int) -> None:
         }
     tokenizer = {"vocabulary": 10, "padding": 0, "name": "none"}
     manifest = {"format": 1, "fingerprint": "none", "token_bytes": 2, "splits": counts}
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"tokenizer": tokenizer}))
+    (folder / "manifest.json").write_text(
+        json.dumps(manifest | {"tokenizer": tokenizer}), encoding="utf-8"
+    )
 
 
 def memory(tokens: int, kind: str) -> Callable[[argparse.Namespace], Measured]:
@@ -110,7 +112,9 @@ def reading(ending: str, tasks: int) -> Callable[[argparse.Namespace], Measured]
                 options: dict = {"compression": "none", "use_dictionary": False}
                 pq.write_table(table, path, row_group_size=2_000, **options)
             else:
-                path.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+                path.write_text(
+                    "".join(json.dumps({"text": row}) + "\n" for row in rows), encoding="utf-8"
+                )
             reader = DocumentReader([Source(str(path))], True, Path(name) / "progress")
             ranks = range(0, tasks, max(1, tasks // 8))
 

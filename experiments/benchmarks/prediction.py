@@ -45,7 +45,7 @@ def _prepared(asked: argparse.Namespace, folder: str) -> tuple[Any, Path]:
     data = SST2(source="bundled")
     texts = [text for split in data.dataset.splits.values() for text in split.texts]
     file = Path(folder) / "in.csv"
-    with file.open("w", newline="") as stream:
+    with file.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(["text"])
         table.writerows([text] for text in itertools.islice(itertools.cycle(texts), asked.rows))
@@ -95,7 +95,7 @@ def bare(asked: argparse.Namespace, by_length: bool = False) -> Measured:
                 chances = model(**inputs).logits.softmax(1)
                 for number, row in zip(part, chances.tolist(), strict=True):
                     found[number] = row
-        with file.with_name("out.csv").open("w", newline="") as stream:
+        with file.with_name("out.csv").open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows(zip(texts, found, strict=True))
         return len(found)
 

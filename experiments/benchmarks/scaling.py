@@ -39,7 +39,7 @@ def finetuned(rows: int) -> Measured:
 
 
 def written(file: Path, texts: Iterable[str]) -> Path:
-    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     return file
 
 

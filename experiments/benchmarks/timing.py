@@ -36,7 +36,7 @@ def result_of(script: Path, *flags: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         words = [str(script), "--output", folder, "--tracking.mode", "offline", *flags]
         output_of(script.name, *words)
-        return json.loads(next(Path(folder).glob("*/*/result.json")).read_text())
+        return json.loads(next(Path(folder).glob("*/*/result.json")).read_text(encoding="utf-8"))
 
 
 def elapsed() -> float:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+from datamodules import argument_names
 from experiments.common import distributed, notices, pipes, signals
 from experiments.common.redaction import redact
 from experiments.common.storage import storage_error
@@ -32,6 +33,7 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
     to ``run`` of the yielded object: it is then closed with its state, and the last line tells how
     to resume it.
     """
+    argument_names.on_command_line()
     with signals.handled() as handled:
         state = SimpleNamespace(run=None, signals=handled.received)
         notices.show_as_notes()
@@ -50,8 +52,8 @@ def guarded(program: str) -> Iterator[SimpleNamespace]:
 def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     """Closes the run, prints what happened in one line, and returns the exit code."""
     run, code, reason = state.run, 2, f"error: {redact(one_line(error))}"
-    known = foreseen(error)
-    details = "" if known else None
+    foreseen = _foreseen(error)
+    details = "" if foreseen else None
     if isinstance(error, BrokenPipeError) and pipes.broken():
         code, reason, details = pipes.EXIT_CODE, "interrupted: nobody reads the output", ""
         if run is None:
@@ -72,7 +74,7 @@ def _end(program: str, error: BaseException, state: SimpleNamespace) -> int:
     details = _trace(error, run) if details is None else details
     resume = ""
     if run:
-        refused = known and isinstance(error, ValueError) and code == 2
+        refused = foreseen and isinstance(error, ValueError) and code == 2
         resume = "" if refused else run.how_to_resume()  # again it would end the same way
         resume = f". {resume}" if resume else ""
         with suppress(Exception):  # such as the same full disk
@@ -113,7 +115,7 @@ def one_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def foreseen(error: BaseException) -> bool:
+def _foreseen(error: BaseException) -> bool:
     """Tells whether a check of this project raised the error, so that its message is enough."""
     if not isinstance(error, (ValueError, OSError)):
         return False
@@ -127,6 +129,6 @@ def _trace(error: BaseException, run) -> str:
         return " (PRETUNE_TRACEBACK=1 shows where)"
     with suppress(OSError):
         trace = "".join(traceback.format_exception(error))
-        (run.folder / "error.txt").write_text(redact(trace))
+        (run.folder / "error.txt").write_text(redact(trace), encoding="utf-8")
         return f" (traceback in {shlex.quote(str(Path(run.shown) / 'error.txt'))})"
     return ""

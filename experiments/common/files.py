@@ -77,10 +77,13 @@ def finite(value: Any) -> Any:
 def write_json(file: Path, value: Any) -> None:
     """Writes a value as indented JSON, in one step; a number that is not finite becomes null."""
     with atomic_write(file) as scratch:
-        scratch.write_text(json.dumps(finite(value), indent=2, default=str, allow_nan=False) + "\n")
+        scratch.write_text(
+            json.dumps(finite(value), indent=2, default=str, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
 
 
 def write_yaml(file: Path, value: Any) -> None:
     """Writes a value as YAML, in one step."""
     with atomic_write(file) as scratch:
-        scratch.write_text(yaml.safe_dump(value, sort_keys=False))
+        scratch.write_text(yaml.safe_dump(value, sort_keys=False), encoding="utf-8")

@@ -51,7 +51,11 @@ def read_config(name: str) -> dict[str, Any]:
         ValueError: If the file is missing or is no configuration.
     """
     try:
-        text = name if re.search(r"[{\n]", name) else Path(name).expanduser().read_text()
+        text = (
+            name
+            if re.search(r"[{\n]", name)
+            else Path(name).expanduser().read_text(encoding="utf-8")
+        )
         settings = yaml.safe_load(text)
     except FileNotFoundError:
         raise ValueError(f"--config {name}: there is no such file") from None

@@ -31,7 +31,7 @@ VALUES = {
 @cache
 def names() -> tuple[dict[str, str], dict[str, str]]:
     """The flags here by the names of other scripts, and advice by names that have no flag here."""
-    tables = yaml.safe_load(Path(__file__).with_name("peer_names.yaml").read_text())
+    tables = yaml.safe_load(Path(__file__).with_name("peer_names.yaml").read_text(encoding="utf-8"))
     flags, advice = (
         {name: entry for entry, listed in tables[part].items() for name in listed.split()}
         for part in ("flags", "advice")

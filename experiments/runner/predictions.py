@@ -1,10 +1,12 @@
 """Keeps the predictions of a run in its folder, and measures them for its record."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Trainer
+from torchmetrics import Metric
 
 from experiments.common import files
 from experiments.reporting.predicted import measures, pictures, table
@@ -28,10 +30,13 @@ def keep_validation(run: "Run", trainer: Trainer) -> None:
         table.write(of_best(run), {"validation": _joined(run, columns, "validation")})
 
 
-def keep_before(run: "Run", metrics: dict[str, float]) -> None:
+def keep_before(run: "Run", measured: Sequence[Mapping[str, float]]) -> None:
     """Keeps the metrics of the validation before the first step, also for a resumed run."""
+    for module in run.model.modules():
+        if isinstance(module, Metric):  # made in inference mode, which training cannot go on with
+            module.reset()
     if run.trainer.is_global_zero:
-        files.write_json(_before(run), metrics)
+        files.write_json(_before(run), dict(measured[0]) if measured else {})
 
 
 def before(run: "Run") -> dict[str, float]:

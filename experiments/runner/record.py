@@ -35,7 +35,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "best": best(run),
         "ended": run.ended,
         "report": run.report,
-        "found": json.loads(searches.read_text()) if searches.is_file() else {},
+        "found": json.loads(searches.read_text(encoding="utf-8")) if searches.is_file() else {},
         "profiles": [
             str(path.relative_to(run.folder) if path.is_relative_to(run.folder) else path)
             for path in profiling.reports(run.trainer.profiler)

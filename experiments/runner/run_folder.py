@@ -158,7 +158,7 @@ def check_same(folder: Path, settings: dict[str, Any]) -> None:
     Raises:
         ValueError: If a flag of these has changed; the message names it.
     """
-    before = yaml.safe_load((folder / "config.yaml").read_text())
+    before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     settings = redact(settings)  # as those on disk are
     for key in ("model", "data", "seed_everything", "monitor"):
         kept = "the metric of its checkpoints" if key == "monitor" else "its model, data and seed"

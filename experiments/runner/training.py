@@ -25,9 +25,7 @@ def train(run: Run) -> None:
     checkpoint = run.last if run.last.exists() else None
     with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
         if run.config["validate_before"] and checkpoint is None:
-            predictions.keep_before(
-                run, _first(trainer.validate(model, run.datamodule, verbose=False))
-            )
+            predictions.keep_before(run, trainer.validate(model, run.datamodule, verbose=False))
         trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt

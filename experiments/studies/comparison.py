@@ -87,11 +87,13 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
     results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
     lines = summaries({key: value for key, value in results.items() if value})
     with files.atomic_write(root / "table.md") as scratch:
-        scratch.write_text(markdown(lines, finished.values()))
+        scratch.write_text(markdown(lines, finished.values()), encoding="utf-8")
     with files.atomic_write(root / "runs.csv") as scratch:
-        scratch.write_text(runs_csv((job.row.name, job.seed, r) for job, r in finished.items()))
+        scratch.write_text(
+            runs_csv((job.row.name, job.seed, r) for job, r in finished.items()), encoding="utf-8"
+        )
     figures.plot_quality(lines, root / "plot.svg")
-    print(f"\n{(root / 'table.md').read_text()}")
+    print(f"\n{(root / 'table.md').read_text(encoding='utf-8')}")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
     print(f"done   {root} (table.md, runs.csv, plot.svg, runs/)")

@@ -76,7 +76,7 @@ class Job:
         files = sorted(self.folder.glob("*/*/result.json"))
         if not files:
             return None
-        found = json.loads(files[-1].read_text())
+        found = json.loads(files[-1].read_text(encoding="utf-8"))
         values = {n: math.nan if v is None else v for n, v in found["metrics"].items()}
         return found | {"metrics": values, "run": str(files[-1].parent)}
 
@@ -184,7 +184,11 @@ class Comparison:
         if code == 0 and result:
             name, value = self.measure(result)
             return f"{name} {value:.4f}, {result['seconds']:.0f} s"
-        lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
+        lines = [
+            line.strip()
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.strip()
+        ]
         self.failed[job] = f"{lines[-1] if lines else 'nothing was said'} (see {log})"
         return f"failed with exit code {code}: {self.failed[job]}"
 

@@ -118,7 +118,7 @@ def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path
         words = (_CORPUS if backbone is None else _ADAPTED).split()
         script = str(Path(__file__).parents[1] / "tools" / "prepare_corpus.py")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with folder.with_suffix(".log").open("w") as log:
+        with folder.with_suffix(".log").open("w", encoding="utf-8") as log:
             command = [sys.executable, script, *words, "--output", str(folder)]
             ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
         if ended.returncode < 0 or ended.returncode > 2:

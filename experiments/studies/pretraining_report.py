@@ -43,7 +43,7 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         f"commit: {', '.join(commits)}\n"
     )
     with files.atomic_write(root / "table.md") as scratch:
-        scratch.write_text(text)
+        scratch.write_text(text, encoding="utf-8")
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
     _over_labels(origins, labels, accuracy, root / "labels.svg")
     of_size = [line for line in lines if line["size"] == size]
@@ -111,7 +111,7 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
     with files.atomic_write(file) as scratch:
-        scratch.write_text(tables.csv_of(list(merged.values())))
+        scratch.write_text(tables.csv_of(list(merged.values())), encoding="utf-8")
     return list(merged.values())
 
 

@@ -27,7 +27,7 @@ def log_once(root: Path, said: str, *arguments: Any) -> str:
 
 def _once(root: Path, said: str, function: Callable[..., str], *arguments: Any) -> str:
     kept, mark = root / "recorded.json", hashlib.sha256(said.encode()).hexdigest()
-    if kept.exists() and (before := json.loads(kept.read_text()))["report"] == mark:
+    if kept.exists() and (before := json.loads(kept.read_text(encoding="utf-8")))["report"] == mark:
         return before["where"]
     where = workers.call(function, *arguments)
     files.write_json(kept, {"report": mark, "where": where})
@@ -99,7 +99,7 @@ def log(
     try:
         shown = _shown(root, tables)
         for page in root.glob("*.html"):
-            shown["page"] = wandb.Html(page.read_text(), inject=False)
+            shown["page"] = wandb.Html(page.read_text(encoding="utf-8"), inject=False)
         logger.experiment.log(shown)
         finish(logger, "finished", summary)
     except BaseException:

@@ -55,7 +55,7 @@ def unable(export: Path, needs_template: bool) -> str:
     try:
         if reason := _writes_nothing(export):
             return reason
-        settings = json.loads((export / "tokenizer_config.json").read_text())
+        settings = json.loads((export / "tokenizer_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return "has an export that is not whole"
     there = "chat_template" in settings or (export / "chat_template.jinja").is_file()
@@ -65,15 +65,17 @@ def unable(export: Path, needs_template: bool) -> str:
 def _writes_nothing(export: Path) -> str:
     """The reason for which what an export holds writes no text; empty if it does."""
     if (export / MODULE_FILE).is_file():
-        task = json.loads((export / MODULE_FILE).read_text())["arguments"]["task"]["name"]
+        task = json.loads((export / MODULE_FILE).read_text(encoding="utf-8"))["arguments"]["task"][
+            "name"
+        ]
         if task not in _WRITERS:
             return f"has a model for {task}"
     if (export / _ADAPTER).is_file():
-        kind = json.loads((export / _ADAPTER).read_text()).get("task_type")
+        kind = json.loads((export / _ADAPTER).read_text(encoding="utf-8")).get("task_type")
         return "" if kind == "CAUSAL_LM" else f"has an adapter for {kind}"
     whole = (export / "config.json").is_file()
     config = (export if whole else export / "base") / "config.json"
-    kind = (json.loads(config.read_text()).get("architectures") or [""])[0]
+    kind = (json.loads(config.read_text(encoding="utf-8")).get("architectures") or [""])[0]
     return "" if _is_decoder(kind) else f"has a {kind}"
 
 
@@ -100,7 +102,7 @@ def load_decoder(folder: Path, wanted: str) -> tuple[nn.Module, Any]:
             raise ValueError(f"{wanted}: {type(module.task).__name__} does not write answers")
         return module.model, _whole(folder, AutoTokenizer.from_pretrained, folder)
     if (folder / _ADAPTER).is_file():
-        held = _whole(folder, lambda: json.loads((folder / _ADAPTER).read_text()))
+        held = _whole(folder, lambda: json.loads((folder / _ADAPTER).read_text(encoding="utf-8")))
         if held.get("task_type") != "CAUSAL_LM":
             raise ValueError(f"{wanted}: an adapter for {held.get('task_type')} writes no answers")
         # The folder may have been moved since its path was written down.

@@ -40,5 +40,7 @@ def _overview() -> str:
 
 def _question(name: str) -> str:
     """The first line of a tool's docstring, read without an import."""
-    text = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text()))
+    text = ast.get_docstring(
+        ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
+    )
     return (text or "").partition("\n")[0]

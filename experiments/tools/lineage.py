@@ -81,7 +81,7 @@ def find(wanted: str, output: str) -> Node:
 
 def _of_result(run: Path) -> Node:
     """The evaluation of a finished run, with the model that the run made or was given."""
-    result = json.loads((run / "result.json").read_text())
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     if "outputs" not in result:
         raise ValueError(f"{run}: ended before runs declared their lineage")
     made = {"run": run.name, "commit": result["git_commit"]}

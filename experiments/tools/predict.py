@@ -37,7 +37,7 @@ def main() -> None:
         from experiments.tools.prediction_loop import Prediction
         from experiments.tools.prediction_model import open_model
 
-        module = open_model(asked.model, asked.runs)
+        module = open_model(asked.model, asked.runs, asked.backbone)
         Prediction(module, asked, output, notes).run(rows)
 
 
@@ -69,6 +69,7 @@ def _parse() -> argparse.Namespace:
         default="stop",
         help="Whether a row without a readable text ends the command, or is left out (stop)",
     )
+    add("--backbone", help="Folder of the export's backbone, if it is not found by its name")
     add("--runs", default="outputs", help="Folder in which all runs are kept (outputs)")
     asked: Any = parser.parse_args()
     at_least_one(asked, "top", "batch_tokens", "max_new_tokens")

@@ -22,6 +22,18 @@ _LISTED = 10  # rows that the summary names
 _EVERY = 10.0  # seconds between two lines about the progress, in a pipe
 
 
+def confidence(probabilities: np.ndarray, several: bool) -> float:
+    """How sure a prediction is; of several labels or words, that of the least sure one.
+
+    Args:
+        probabilities: The probabilities of a text's labels, (labels,), or of the tags of its words,
+            (words, tags).
+        several: Whether a text may have several labels.
+    """
+    either = np.maximum(probabilities, 1 - probabilities)
+    return float((either if several else probabilities.max(-1)).min(initial=1.0))
+
+
 class Prediction:
     """The prediction of a file.
 
@@ -124,7 +136,7 @@ class Prediction:
             if number:
                 self.sums += value
             return {"prediction": round(value, 6) if number else value}
-        sure = inference.confidence(chances, self.several)
+        sure = confidence(chances, self.several)
         self.sums += sure
         if self.tags:
             self.counts.update(tag for _, tag in value)

@@ -17,18 +17,23 @@ from modules.registry import find
 _MODELS = ("export", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
 
 
-def open_model(wanted: str, output: str) -> Any:
+def open_model(wanted: str, output: str, backbone: str | None = None) -> Any:
     """Opens the model of a run (last, its id or its folder) or of an export.
 
     A run that only asked prompts is built again from its config, with its data where the prompts
     need them.
+
+    Args:
+        wanted: The run or the export.
+        output: The folder in which all runs are kept.
+        backbone: The backbone of an export that does not find its own.
 
     Raises:
         ValueError: If there is no such model, or it does not predict.
     """
     place = find_model(wanted, output)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    module = _prompted(place) if _asks_prompts(place) else load(place, device)
+    module = _prompted(place) if _asks_prompts(place) else load(place, device, backbone)
     check_predicts(module)
     return module.to(device).eval()
 
@@ -58,7 +63,9 @@ def _asks_prompts(folder: Path) -> bool:
     """Tells whether a folder is that of a run that trained nothing and asked prompts."""
     if read_run_folder(folder) is None or not (folder / "config.yaml").is_file():
         return False
-    made = yaml.safe_load((folder / "config.yaml").read_text())["model"]["class_path"]
+    made = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"][
+        "class_path"
+    ]
     with suppress(ValueError):  # a class of the user's own that is gone: what opens it says so
         return issubclass(find(object, made), PromptingModule)
     return False

@@ -139,7 +139,7 @@ def evaluation_sets(settings: "Settings") -> dict[str, list[str]]:
 
 def _conclude(settings: "Settings", started: float, tracking: Tracking | None = None) -> None:
     """Prints the funnel, records the corpus, and prints the last lines."""
-    manifest = json.loads((settings.folder / "manifest.json").read_text())
+    manifest = json.loads((settings.folder / "manifest.json").read_text(encoding="utf-8"))
     print("\n" + funnel_table(manifest))
     where = ""
     if tracking is not None:

@@ -31,11 +31,10 @@ def main() -> None:
         from modules.export_check import check_complete
 
         check_complete(source)
-        print(f"pushed {_pushed(source, asked, token)}")
+        made = _pushed(source, asked, token)
+        print(f"pushed {made}")
         if not (source / "config.json").is_file():
-            print(
-                "       opens from a download: hf download NAME --local-dir FOLDER; see README.md"
-            )
+            print(f"opens  from a download alone: hf download {made.repo_id} --local-dir FOLDER")
 
 
 def _token() -> str:
@@ -57,8 +56,8 @@ def _token() -> str:
     return token
 
 
-def _pushed(source: Path, asked: argparse.Namespace, token: str) -> str:
-    """Uploads a folder; returns the address of the repository.
+def _pushed(source: Path, asked: argparse.Namespace, token: str) -> Any:
+    """Uploads a folder; returns the address of the repository, with its name as ``repo_id``.
 
     Raises:
         ValueError: If the hub refuses it, or the upload breaks off.
@@ -83,7 +82,7 @@ def _pushed(source: Path, asked: argparse.Namespace, token: str) -> str:
             commit_message="Upload by Pretune",
             delete_patterns="*" if full else None,
         )
-        return str(done.repo_url)
+        return done.repo_url
     except HFValidationError as error:
         raise ValueError(f"{asked.name}: no name on the hub ({one_line(error)})") from error
     except HfHubHTTPError as error:

@@ -119,7 +119,7 @@ def _batches(
     Proposals of bayes are saved, since they follow from the trials that had finished by then.
     """
     kept, wanted = root / "proposed.json", [str(plan.parameters), asked.seed]
-    before = json.loads(kept.read_text()) if kept.exists() else {}
+    before = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     proposed = before["trials"] if before.get("of") == wanted else []
     while len(done) < count:
         batch = []
@@ -172,9 +172,13 @@ def _write(
     texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
     for name, content in texts.items():
         with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content)
+            scratch.write_text(content, encoding="utf-8")
     trial_table.draw(plan, rows, metric, root / "trials.png")
-    config = {"sweep": plan.file.read_text(), "method": plan.method, "metric": metric}
+    config = {
+        "sweep": plan.file.read_text(encoding="utf-8"),
+        "method": plan.method,
+        "metric": metric,
+    }
     settings = tracking | ({"project": plan.project} if plan.project else {})
     best = {"best/trial": rows[0]["trial"], f"best/{metric}": rows[0][metric]}
     shown = {"trials": (head, cells)}

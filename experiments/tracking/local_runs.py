@@ -30,7 +30,7 @@ class LogFile:
     def marked(self, host: str) -> bool:
         """Tells whether all of the log has been uploaded to this server."""
         file = self.folder / _MARK
-        return file.exists() and json.loads(file.read_text()) == self._state(host)
+        return file.exists() and json.loads(file.read_text(encoding="utf-8")) == self._state(host)
 
     def _state(self, host: str) -> dict[str, Any]:
         return {"host": host, "bytes": self.log.stat().st_size}

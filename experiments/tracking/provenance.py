@@ -118,7 +118,11 @@ def of_tokenizer(folder: Path) -> Node:
     """The node of a tokenizer's folder; one in a corpus has the corpus's inputs."""
     node = of_folder(folder, "tokenizer")
     manifest = folder.parent / "manifest.json"
-    return node | made_from(json.loads(manifest.read_text())) if manifest.is_file() else node
+    return (
+        node | made_from(json.loads(manifest.read_text(encoding="utf-8")))
+        if manifest.is_file()
+        else node
+    )
 
 
 def made_from(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +196,7 @@ def write_lineage(folder: Path, name: str, made: dict[str, Any]) -> Node:
 
 def read_lineage(folder: Path) -> dict[str, Any]:
     """The origin that an export holds, with the places where its inputs would be now."""
-    said = json.loads((folder / LINEAGE_FILE).read_text())
+    said = json.loads((folder / LINEAGE_FILE).read_text(encoding="utf-8"))
     here = folder.resolve()
     return said | {"inputs": _with_paths(said["inputs"], lambda path: str((here / path).resolve()))}
 

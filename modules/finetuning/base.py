@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
-from modules import optimization
+from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.finetuning import checkpoints, checks
@@ -32,13 +32,16 @@ class FineTuningModule(PretuneModule, abstract=True):
     which spares their conversion at every step; what trains stays fp32.
 
     Args:
-        backbone: Pretrained model: minilm | smollm2 (bundled), a hub id, or a folder.
+        backbone: Pretrained model: minilm | smollm2 (bundled), a hub id, or a folder. In Python
+            also a network of transformers with its tokenizer, as a pair: a copy of it trains.
         task: Head, loss and metrics.
         backbone_dropout: Dropout rate, in place of the architecture's own.
         learning_rate: Highest learning rate of the schedule.
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        optimizer: adamw, or muon for hidden matrices with adamw for all else.
+        betas: AdamW's, of the averages of gradients and of their squares.
     """
 
     default_task = "Classification"
@@ -54,17 +57,20 @@ class FineTuningModule(PretuneModule, abstract=True):
         weight_decay: NonNegativeFloat = 0.01,
         warmup_ratio: ClosedUnitInterval = 0.06,
         schedule: optimization.Schedule = "linear",
+        optimizer: optimization.Optimizer = "adamw",
+        betas: optimization.Betas = (0.9, 0.999),
     ) -> None:
         super().__init__()
+        given, backbone = backbone, given_network.folder_of(backbone)
         self.task = from_dict(task or Classification())
         self.monitor, self.mode, self.origin = self.task.monitor, self.task.mode, backbone
-        self.save_hyperparameters(ignore=["task"])
-        self.hparams.update(to_builtin({**self.hparams, "task": to_dict(self.task)}))
+        self.save_hyperparameters(ignore=["task", *["backbone"] * (given is not backbone)])
+        settings = {**self.hparams, "backbone": backbone, "task": to_dict(self.task)}
+        self.hparams.update(to_builtin(settings))
         # from_pretrained hands out models in eval mode, that is with dropout off.
         self.model = checks.adapted(self, backbone, backbone_dropout).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
-        # What the strategy trains, and all that a checkpoint holds. A callback may freeze parts of
-        # it for a while, which changes nothing here.
+        # All that a checkpoint holds. A callback may freeze parts of it for a while.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
@@ -124,8 +130,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         return trained_layers(self.model, dict(named))
 
     def setup(self, stage: str) -> None:
-        if stage == "fit":
-            checks.say_what_is_new(self)
+        checks.say_what_is_new(self, stage)
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)

@@ -7,15 +7,9 @@ import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from transformers import PreTrainedModel
 
+from modules.finetuning import lora_targets
 from modules.finetuning.base import FineTuningModule
-from modules.finetuning.targets import (
-    expert_matrices,
-    head_modules,
-    linear_layers,
-    transposed,
-    without_gates,
-)
-from modules.notices import note
+from modules.finetuning.targets import head_modules, linear_layers, transposed
 
 
 class LoRA(FineTuningModule):
@@ -58,12 +52,16 @@ class LoRA(FineTuningModule):
     def adapt(self, model: PreTrainedModel, **settings) -> peft.PeftModel:
         names, rank = linear_layers(model, self._targets), self._lora["r"]
         if self._targets in ("all-linear", "attention"):
-            names = without_gates(model, names, rank)
+            names = lora_targets.known_to_work(model, names, rank)
         for name in names:
             if rank > min(shape := tuple(model.get_parameter(f"{name}.weight").shape)):
                 raise ValueError(f"--model.rank {rank}: more than {name} can have, {shape}")
+        experts = []
+        if self._targets == "all-linear":
+            plain = not (self._pissa or self._lora["use_dora"] or self._lora["lora_dropout"])
+            experts = lora_targets.experts(model, rank, plain)
         config = peft.LoraConfig(
-            target_parameters=self._experts(model) or None,
+            target_parameters=experts or None,
             task_type=self.task.peft_type,
             target_modules=names,
             modules_to_save=head_modules(model),
@@ -71,14 +69,6 @@ class LoRA(FineTuningModule):
             **{"init_lora_weights": "pissa" if self._pissa else True, **self._lora, **settings},
         )
         return peft.get_peft_model(model, config)
-
-    def _experts(self, model: PreTrainedModel) -> list[str]:
-        """Return the matrices of a mixture's experts, which peft adapts in the plain way alone."""
-        found = expert_matrices(model, self._lora["r"]) if self._targets == "all-linear" else []
-        if found and (self._pissa or self._lora["use_dora"] or self._lora["lora_dropout"]):
-            note("LoRA: not in the experts, which go without DoRA, PiSSA and dropout in peft")
-            return []
-        return found
 
     def peft_for_export(self) -> peft.PeftModel:
         """Return the model to export, relative to the backbone's own weights.
@@ -90,6 +80,7 @@ class LoRA(FineTuningModule):
         first, growth = type(self)(**self.hparams), 2**0.5 if self._lora["use_rslora"] else 2.0
         size = {"r": 2 * self._lora["r"], "lora_alpha": growth * self._lora["lora_alpha"]}
         bare = self.task.build(self.hparams["backbone"], self.hparams["backbone_dropout"])
+        bare.layout = self.model.get_base_model().layout
         model = self.adapt(bare, init_lora_weights=True, **size).eval()
         for name in self.trainable:
             value = self.get_parameter(name).detach()

@@ -1,12 +1,10 @@
 """Layers of a transformer by their part in it, found by structure rather than by model."""
 
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from modules.layout import layer_groups, numberless, reached, runs
-from modules.notices import note
+from modules.layout import layer_groups, reached, runs
 
 # What architectures call them. The second row makes queries as well, in one matrix.
 _KEYS_AND_VALUES = "key value k v k_proj v_proj k_lin v_lin key_proj value_proj key_value"
@@ -105,30 +103,6 @@ def linear_layers(
                 f"{', '.join(known)}, and the words all-linear and attention"
             )
     return [n for n in names if any(f".{n}".endswith(f".{part}") for part in wanted)]
-
-
-def without_gates(model: PreTrainedModel, names: list[str], rank: int) -> list[str]:
-    """Leave out gates, routers and the like: layers of very few columns, fewer than the rank."""
-    wide = model.config.get_text_config().hidden_size
-    sizes = {name: min(model.get_parameter(f"{name}.weight").shape) for name in names}
-    left = [name for name, size in sizes.items() if rank > size and 16 * size <= wide]
-    if left and len(left) < len(names):
-        kinds = sorted({numberless(name) for name in left})
-        note(f"LoRA: not in {', '.join(kinds)}, of fewer columns than rank {rank}")
-    return [name for name in names if name not in left] or names
-
-
-def expert_matrices(model: PreTrainedModel, rank: int) -> list[str]:
-    """Return full names of the matrices of all experts in one parameter, (experts, in, out)."""
-    found = []
-    for name, module in model.named_modules():
-        if in_head(model, name) or isinstance(module, _ConvNd):
-            continue
-        for part, parameter in module.named_parameters(recurse=False):
-            path = f"{name}.{part}"
-            if parameter.ndim == 3 and rank <= min(parameter.shape[1:]) and reached(model, path):
-                found.append(path)
-    return found
 
 
 def in_attention(name: str) -> bool:

@@ -97,9 +97,7 @@ def make_config(
             ids = {name: pad_id(tokenizer) if i is None else i for name, i in ids.items()}
         named |= ids | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
-    for name, value in vars(made).items():
-        if "drop" in name and isinstance(value, float):
-            setattr(made, name, dropout)
+    backbones.set_dropout(made, dropout, flag="--model.dropout")
     return made
 
 
@@ -126,9 +124,8 @@ def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
             f"--model.family {config.model_type}: transformers has no {auto_class} of this family; "
             f"there are {fitting}"
         )
-    return mimetic_init(
-        auto.from_config(config, attn_implementation=backbones.attn_implementation())
-    )
+    attention = backbones.attn_implementation(auto, config)
+    return mimetic_init(auto.from_config(config, attn_implementation=attention))
 
 
 @torch.no_grad()
@@ -156,22 +153,15 @@ def mimetic_init(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def from_pretrained(
-    auto_class: str, backbone: str, tokenizer: Any, tokens: int, dropout: float
-) -> PreTrainedModel:
+def from_pretrained(auto_class: str, backbone: str, tokens: int, dropout: float) -> PreTrainedModel:
     """Load a network to continue the pre-training of.
 
     Raises:
-        ValueError: If the corpus was made with another tokenizer, and for too few positions.
+        ValueError: If it has too few positions.
     """
-    theirs = load_tokenizer(backbone)
-    if theirs.get_vocab() != tokenizer.get_vocab():
-        raise ValueError(
-            f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
-            f"with --tokenizer {backbone}"
-        )
     model = backbones.load_backbone(getattr(transformers, auto_class), backbone, dropout)
-    network_checks.check_positions(model, tokens, theirs.model_max_length)
+    most = load_tokenizer(backbone).model_max_length
+    network_checks.check_positions(model, tokens, most)
     return model
 
 
@@ -213,7 +203,7 @@ def _read_config(size: str, vocabulary: int) -> PretrainedConfig:
         hint = did_you_mean(size, SIZES)
         raise ValueError(f"--model.size {size}: neither {', '.join(SIZES)} nor a config.json{hint}")
     try:
-        json.loads(path.read_text())["model_type"]
+        json.loads(path.read_text(encoding="utf-8"))["model_type"]
         made = transformers.AutoConfig.from_pretrained(path)
     except Exception as error:  # of whatever type a family's config raises
         reason = self_check.one_line(error)

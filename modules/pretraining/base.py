@@ -39,6 +39,8 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
         schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        optimizer: adamw, or muon for hidden matrices with adamw for all else.
+        betas: AdamW's, of the averages of gradients and of their squares.
         bytes_per_token: UTF-8 bytes per token, for bits per byte; the data's on the command line.
     """
 
@@ -74,6 +76,8 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight_decay: NonNegativeFloat = 0.01,
         warmup_ratio: ClosedUnitInterval = 0.06,
         schedule: optimization.Schedule = "cosine",
+        optimizer: optimization.Optimizer = "adamw",
+        betas: optimization.Betas = (0.9, 0.999),
         bytes_per_token: float | None = None,
     ) -> None:
         super().__init__()
@@ -91,7 +95,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         """Build the network: a new one, or pretrained weights to go on from."""
         if (backbone := self.hparams["backbone"]) is None:
             return architectures.from_config(self.auto_class, architectures.network_config(self))
-        settings = (self.tokenizer, self.max_positions(), self.hparams["dropout"])
+        settings = (self.max_positions(), self.hparams["dropout"])
         return architectures.from_pretrained(self.auto_class, backbone, *settings)
 
     def max_positions(self) -> int:

@@ -71,7 +71,7 @@ class CausalLM(PretrainingModule):
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()
-        documents_BT = batch["document_ids"]
+        documents_BT = batch.get("document_ids", mask_BT.long() - 1)  # one document a row
         targets_BT, there_BT = next_token_targets(
             ids_BT, mask_BT, documents_BT, self._document_masking
         )

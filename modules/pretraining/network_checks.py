@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from transformers import PretrainedConfig, PreTrainedModel
 
+from datamodules.packaged import load_tokenizer
 from modules import backbones, self_check
 from modules.pretraining import output_layer
 
@@ -27,6 +28,8 @@ def build(module: Any) -> PreTrainedModel:
         ValueError: If the tokenizer lacks a token, or the network does not fit.
     """
     require_tokens(module.tokenizer, module.required_tokens, type(module).__name__)
+    if backbone := module.hparams["backbone"]:
+        check_vocabulary(module.tokenizer, backbone)
     with named_errors(module.hparams):
         model = module.build()
         check_positions(model, module.max_positions())
@@ -59,6 +62,19 @@ def network_flag(hparams: Mapping[str, Any], config: PretrainedConfig | None = N
         return f"--model.size {hparams['size']}"
     family = config.model_type if config is not None else hparams["family"]
     return f"--model.family {family}"
+
+
+def check_vocabulary(tokenizer: Any, backbone: str) -> None:
+    """Refuse a network for whose tokenizer the corpus's ids have another meaning, or none.
+
+    Raises:
+        ValueError: If the corpus was made with another tokenizer.
+    """
+    if not tokenizer.get_vocab().items() <= load_tokenizer(backbone).get_vocab().items():
+        raise ValueError(
+            f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
+            f"with --tokenizer {backbone}"
+        )
 
 
 def check_positions(model: PreTrainedModel, tokens: int, most: int | None = None) -> None:

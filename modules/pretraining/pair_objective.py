@@ -33,6 +33,7 @@ class PairObjective(PretrainingModule, abstract=True):
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
     row_kind = "pairs"
+    batch_keys = ("input_ids", "attention_mask", "boundary", "document_ids")
     swap: ClassVar[bool]  # a wrong pair is swapped, or else has a segment of another document
     name: ClassVar[str]  # of the pairs' loss
 

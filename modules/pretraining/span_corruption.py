@@ -1,5 +1,6 @@
 """Span corruption."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
+from datamodules.packaged import load_tokenizer
 from modules.characters import Characters
 from modules.masking import noise_spans
 from modules.pretraining.base import PretrainingModule
@@ -41,6 +43,8 @@ class SpanCorruption(PretrainingModule):
 
     def build(self) -> PreTrainedModel:
         """Build the network, with as many sentinels as the longest row can have spans."""
+        if backbone := self.hparams["backbone"]:
+            self.tokenizer = load_tokenizer(backbone)  # which may have sentinels already
         most = 1 + round(self.hparams["row_tokens"] * self._density / self._mean_length)
         names = [f"<extra_id_{number}>" for number in range(most)]
         self.tokenizer.add_tokens(names, special_tokens=True)
@@ -48,7 +52,14 @@ class SpanCorruption(PretrainingModule):
         self.register_buffer("sentinels", ids, persistent=False)
         self._pad = 0 if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         self.characters = Characters(self.tokenizer)
-        return super().build()
+        model = super().build()
+        if (rows := model.get_input_embeddings().num_embeddings) < len(self.tokenizer):
+            model.resize_token_embeddings(len(self.tokenizer), mean_resizing=False)
+            new = len(self.tokenizer) - rows
+            warnings.warn(
+                f"{new} embeddings of sentinels are new: {backbone} has none", stacklevel=2
+            )
+        return model
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"].bool()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
+from modules import given_network
 from modules.base import PretuneModule
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
@@ -54,6 +55,7 @@ class PromptingModule(PretuneModule, abstract=True):
         calibration: Literal["none", "content_free", "texts"] = "none",
     ) -> None:
         super().__init__()
+        backbone = given_network.folder_of(backbone)
         asked = from_dict(task or PromptedClassification())
         if not isinstance(asked, PromptedClassification):
             kind = type(self).__name__

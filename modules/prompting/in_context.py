@@ -76,7 +76,7 @@ class InContext(PromptingModule):
         return self._demonstration_tokens
 
     def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
-        count = len(batch["index"])
+        count = len(batch["input_ids"])
         if not self._retrieves:
             return [self.demonstration_prefix(self.chosen)] * count
         if self._retrieve is None:

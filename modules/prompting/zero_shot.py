@@ -8,4 +8,4 @@ class ZeroShot(PromptingModule):
     """Asks the question alone, with or without an instruction (Radford et al. 2019)."""
 
     def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
-        return [""] * len(batch["index"])
+        return [""] * len(batch["input_ids"])

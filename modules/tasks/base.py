@@ -30,6 +30,7 @@ class Task(Registered, Generic[Batch], abstract=True):
         label_kind: The label of a row of the data: a class, a number, several names, a tag for each
             word, or none.
         pairs: Whether a row has two texts.
+        batch_keys: The entries that a batch must have.
         head: The new head; a task without one overrides the methods that read it.
         pooling: native or mean, as the head's.
         overhead: Tokens that the task adds to those of a text.
@@ -42,6 +43,7 @@ class Task(Registered, Generic[Batch], abstract=True):
     mode: Literal["min", "max"]
     label_kind: ClassVar[LabelKind] = "class"
     pairs: ClassVar[bool] = False
+    batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask", "labels")
     head: Head
     pooling: Pooling = "native"
     overhead: int = 0

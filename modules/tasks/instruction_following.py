@@ -24,6 +24,7 @@ class InstructionFollowing(Task[InstructionBatch]):
     """
 
     monitor, mode, label_kind = "val/loss", "min", "none"
+    batch_keys = ("input_ids", "attention_mask", "supervised")
 
     def __init__(self, chat_template: str | None = None) -> None:
         self.chat_template = chat_template

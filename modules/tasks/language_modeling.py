@@ -27,6 +27,7 @@ class LanguageModeling(Task[LabelledBatch]):
     """
 
     monitor, mode, label_kind = "val/loss", "min", "none"
+    batch_keys = ("input_ids", "attention_mask")
 
     def __init__(self, mask_probability: ClosedUnitInterval = 0.15) -> None:
         self.mask_probability = mask_probability
@@ -61,7 +62,9 @@ class LanguageModeling(Task[LabelledBatch]):
             )
         else:
             seen_BT, chosen_BT = ids_BT.clone(), torch.zeros_like(eligible_BT)
-            for row, number in enumerate(batch["index"].tolist()):
+            # A row's own draws wherever it stands; its place in the batch where it has no number.
+            numbers = batch.get("index", torch.arange(len(ids_BT)))
+            for row, number in enumerate(numbers.tolist()):
                 here = row, slice(0, int(batch["attention_mask"][row].sum()))  # not the padding
                 draws = torch.Generator().manual_seed(number)
                 parts = ids_BT[here].cpu(), eligible_BT[here].cpu()

@@ -37,6 +37,7 @@ class PromptedClassification(Task[LabelledBatch]):
     """
 
     monitor, mode = "val/accuracy", "max"
+    batch_keys = ("input_ids", "columns", "labels")
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class PromptedClassification(Task[LabelledBatch]):
         names, columns = batch["columns"], zip(*batch["columns"].values(), strict=True)
         rows = [dict(zip(names, values, strict=True)) for values in columns]
         encoded = self.encode(rows, demonstration_prefixes)
-        device = batch["index"].device
+        device = batch["input_ids"].device
         return {
             **batch,
             **scoring.collate(encoded, pad_id(self.tokenizer), device),

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from modules import backbones
@@ -67,5 +67,6 @@ class TokenClassification(Task[LabelledBatch]):
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         scores: tuple[Score, ...] = ("precision", "recall", "f1") if self.entities else ()
-        of_entities = {score: EntityScores(self.labels, score) for score in scores}
-        return MetricCollection({"accuracy": WordAccuracy(), **of_entities})
+        metrics: dict[str, Metric | MetricCollection] = {"accuracy": WordAccuracy()}
+        metrics |= {score: EntityScores(self.labels, score) for score in scores}
+        return MetricCollection(metrics)

@@ -11,7 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import transformers
 
-from tests.backbones import cells, families
+from tests.backbones import cells, families, objectives
 from tests.backbones.table import Cells, page
 
 
@@ -24,11 +24,12 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     found: Cells = {}
+    columns = cells.COLUMNS | objectives.COLUMNS
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["PRETUNE_CACHE"] = scratch
         for family in chosen.only:
             folder = families.make(family, Path(scratch))
-            for (name, task), attempt in cells.COLUMNS.items():
+            for (name, task), attempt in columns.items():
                 cell = attempt(folder, Path(scratch) / "export")
                 found[family, name, task] = cell
                 if cell.verdict != "works":

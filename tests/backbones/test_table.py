@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backbones import cells, families
+from tests.backbones import cells, families, objectives
 from tests.backbones.table import page
 
 WELL = ("works", "refused")
@@ -20,7 +20,10 @@ def networks(tmp_path_factory) -> Path:
 def test_a_family_works_or_is_refused_in_one_line(family, networks, tmp_path, monkeypatch):
     monkeypatch.setenv("PRETUNE_CACHE", str(networks / "cache"))
     folder = families.make(family, networks)
-    found = {column: attempt(folder, tmp_path) for column, attempt in cells.COLUMNS.items()}
+    found = {
+        column: attempt(folder, tmp_path)
+        for column, attempt in (cells.COLUMNS | objectives.COLUMNS).items()
+    }
     wrong = {column: cell for column, cell in found.items() if cell.verdict not in WELL}
     assert not wrong
     works = [column for column, cell in found.items() if cell.verdict == "works"]

@@ -1,6 +1,9 @@
 """Exports that name their backbone: found again by name, checked, and one line where it is not."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -13,6 +16,27 @@ from modules.backbone_reference import fingerprint
 from modules.exporting import export
 from tests import tiny
 from tests.modules import cells
+from tests.pages import ROOT
+
+# In a process of its own, as the place of the hub's cache is read when libraries are imported.
+ON_THE_HUB = """
+import pathlib, shutil, modules
+from modules.exporting import export
+from tests.modules import cells
+module = cells.stirred(modules.LinearProbe, "me/tiny", cells.TASKS["class"]())
+wanted = module.predict_proba(cells.TEXTS)
+folder = export(module, pathlib.Path("export"))
+assert not (folder / "base").exists()
+home = pathlib.Path("home/hub/models--me--tiny")
+assert (modules.load(folder).predict_proba(cells.TEXTS) == wanted).all()
+(home / "refs" / "main").write_text("b" * 40)  # the hub has a newer one, with other weights
+assert (modules.load(folder).predict_proba(cells.TEXTS) == wanted).all()
+shutil.rmtree(home)
+try:
+    modules.load(folder)
+except ValueError as error:
+    print(error)
+"""
 
 
 @pytest.fixture
@@ -100,3 +124,26 @@ def test_an_adapter_is_no_backbone_and_is_to_be_merged(bert, tmp_path):
     (tmp_path / "run" / "export").mkdir(parents=True)
     with pytest.raises(ValueError, match="a run; give its export"):
         tiny.make(modules.LoRA, str(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_a_backbone_of_the_hub_is_found_by_its_revision(bert, tmp_path):
+    home = tmp_path / "home" / "hub" / "models--me--tiny"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("a" * 40)
+    shutil.copytree(bert, home / "snapshots" / ("a" * 40))
+    other = shutil.copytree(bert, home / "snapshots" / ("b" * 40))
+    torch.manual_seed(9)
+    config = transformers.AutoConfig.from_pretrained(bert)
+    transformers.AutoModel.from_config(config).save_pretrained(other)
+    variables = {"PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", ON_THE_HUB],
+        cwd=tmp_path,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout.strip()
+    assert f"its backbone me/tiny (revision {'a' * 40}) is not here" in said and "\n" not in said

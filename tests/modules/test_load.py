@@ -117,7 +117,7 @@ def test_a_run_is_its_export_or_its_best_checkpoint(made, bert, reviews, tmp_pat
 
 
 def test_a_folder_of_transformers_alone_tells_its_task(bert, tmp_path):
-    for task in ("class", "several", "number"):
+    for task in ("class", "several", "number", "tags"):
         module = cells.stirred(modules.FullFineTuning, bert, cells.TASKS[task]())
         folder = export(module, tmp_path / task)
         (folder / "module.json").unlink()

@@ -81,6 +81,7 @@ def test_a_network_that_mixes_padding_into_the_text_is_refused(tmp_path):
         LoRA(backbone=folder)
 
 
+@pytest.mark.slow
 def test_a_large_network_is_tried_as_a_small_one_of_its_class(tmp_path, monkeypatch):
     """Qwen3-Next has a layer of full attention behind each three others."""
     folder = families.make("qwen3_next", tmp_path)

@@ -39,7 +39,10 @@ def measures(found: Predicted, train: Sequence[Any] | None = None) -> dict[str, 
     if found.kind == "number":
         error = found.prediction - found.label
         mean = float(np.mean(found.label if train is None else np.asarray(train, float)))
-        baseline = {"prediction": mean, "mse": float(np.mean((found.label - mean) ** 2))}
+        baseline: dict[str, Any] = {
+            "prediction": mean,
+            "mse": float(np.mean((found.label - mean) ** 2)),
+        }
         figures = {"mse": float(np.mean(error**2)), "mae": float(np.mean(np.abs(error)))}
         return {**known, "baseline": baseline, **figures}
     if found.kind == "several":
@@ -55,8 +58,9 @@ def measures(found: Predicted, train: Sequence[Any] | None = None) -> dict[str, 
     predicted = np.bincount(found.prediction, minlength=count)
     usual = support if train is None else np.bincount(np.asarray(train, int), minlength=count)
     most = int(usual.argmax())
-    baseline = {"label": found.names[most], "accuracy": float(support[most] / len(found))}
-    known |= {"baseline": baseline, "accuracy": float(right.mean())}
+    share = float(support[most] / len(found))
+    known |= {"baseline": {"label": found.names[most], "accuracy": share}}
+    known |= {"accuracy": float(right.mean())}
     known |= _by_class(found, hits, support, predicted)
     return known | _confusions(found)
 
@@ -73,7 +77,7 @@ def _usual_set(found: Predicted, train: Sequence[Any] | None) -> dict[str, Any]:
 def _by_class(
     found: Predicted, hits: np.ndarray, support: np.ndarray, predicted: np.ndarray
 ) -> dict[str, Any]:
-    classes = []
+    classes: list[dict[str, Any]] = []
     for at, name in enumerate(found.names):
         hit, rows, said = int(hits[at]), int(support[at]), int(predicted[at])
         classes.append(

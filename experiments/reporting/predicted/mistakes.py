@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -62,12 +61,11 @@ def row(found: Predicted, at: int) -> dict[str, Any]:
     return known if found.pairs is None else {**known, "pair": found.pairs[at]}
 
 
-def rarity(found: Predicted, others: Iterable[Predicted]) -> np.ndarray:
-    """The share of each text's words that are in no other text of any split, (N,)."""
+def rarity(found: Predicted) -> np.ndarray:
+    """The share of each text's words that are in no other text of the split, (N,)."""
     seen: Counter[str] = Counter()
-    for split in others:
-        for text in split.texts:
-            seen.update(set(_words(text)))
+    for text in found.texts:
+        seen.update(set(_words(text)))
     shares = []
     for text in found.texts:
         words = set(_words(text))

@@ -10,7 +10,7 @@ import numpy as np
 
 from datamodules.text_tables import fitted
 from experiments.reporting import figures
-from experiments.reporting.predicted.measures import reliability
+from experiments.reporting.predicted.measures import ece, reliability
 from experiments.reporting.predicted.table import Predicted
 
 _CLASSES = 20  # of a picture
@@ -58,7 +58,7 @@ def draw(found: Predicted, folder: Path) -> list[str]:
     if found.kind == "class":
         confusion(found, folder / "confusion.png")
         made.append("confusion.png")
-    if found.probabilities is not None or found.kind == "class":
+    if ece(found) is not None:
         _reliability(found, folder / "reliability.png")
         made.append("reliability.png")
     return made

@@ -12,6 +12,7 @@ from experiments.reporting.predicted.measures import ece
 from experiments.reporting.predicted.table import TEXT, Predicted
 
 Lines = list[dict[str, Any]]
+_MANY = 10  # classes beyond which the rarest have a table of their own
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -56,19 +57,21 @@ def make(
     if classes := measured.get("classes"):
         ordered = sorted(classes, key=lambda one: (one["f1"] is None, one["f1"] or 0.0))
         made["classes"] = "the least F1 first", ordered
-        rarest = [one for one in classes if one["support"]]
-        rarest.sort(key=lambda one: one["support"])
-        made["rarest"] = "the classes with the fewest rows", rarest[:top]
     if cells := measured.get("confusions"):
         made["confusions"] = "the largest first", cells
     note = "the worst first" if number else "the most confident first; the label can be the mistake"
     worst = [mistakes.row(found, at) for at in mistakes.worst(found, top)]
     made["mistakes"] = f"{note}; the first {TEXT} characters of each text", worst
-    rare = mistakes.rarity(found, splits.values())
+    rare = mistakes.rarity(found)
     made["slices"] = (
         "quarters of the rows by length and by rare words",
         mistakes.slices(found, rare),
     )
+    rarest = sorted(
+        (one for one in classes or () if one["support"]), key=lambda one: one["support"]
+    )
+    if len(rarest) > _MANY:
+        made["rarest classes"] = "the classes with the fewest rows", rarest[:top]
     longest = sorted(range(len(found)), key=lambda at: -int(found.lengths[at]))[:top]
     made["longest"] = (
         "",

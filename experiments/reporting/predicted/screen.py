@@ -54,7 +54,7 @@ def classes(report: dict[str, Any], most: int = _CLASSES) -> str:
         occurring = [one for one in every if one["f1"] is not None]
         shown = sorted(occurring, key=lambda one: (one["f1"], -one["support"]))[: most - 2]
     head = "label" if report.get("kind") == "several" else "class"
-    cells = [(head, "precision", "recall", "F1", "rows")]
+    cells: list[tuple[str, ...]] = [(head, "precision", "recall", "F1", "rows")]
     for one in shown:
         figures = (
             "–" if one[n] is None else f"{one[n]:.4f}" for n in ("precision", "recall", "f1")

@@ -46,7 +46,7 @@ def read(name: str) -> SweepFile:
     """
     file = Path(name)
     try:
-        said = yaml.safe_load(file.read_text())
+        said = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{name}: there is no such file") from None
     except (OSError, UnicodeError) as error:

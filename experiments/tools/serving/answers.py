@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from modules.inference import Predictions, confidence
+from experiments.tools.prediction_loop import confidence
+from modules.inference import Predictions
 
 
 def rows(

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from experiments.common.exits import foreseen
+import modules
 from experiments.tools.serving import bodies
 from experiments.tools.serving.bodies import AskedChat, Refused
 from experiments.tools.serving.model_thread import Busy
@@ -85,7 +85,7 @@ def make(service: Service) -> FastAPI:
         try:
             found = await asyncio.wrap_future(service.predict(asked))
         except ValueError as error:
-            if not foreseen(error):
+            if not _ours(error):
                 raise
             raise Refused(str(error)) from error
         return JSONResponse(service.answer(asked, found))
@@ -107,6 +107,12 @@ def make(service: Service) -> FastAPI:
             return JSONResponse(last)
 
     return app
+
+
+def _ours(error: ValueError) -> bool:
+    """Tells whether a check of ours raised the error: its message is then meant for users."""
+    last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return last.is_relative_to(Path(modules.__file__).parent)
 
 
 def _read(name: str) -> str:

@@ -9,7 +9,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from datamodules import text_tables
 from datamodules.text_splits import TextSplit
-from experiments.reporting.predicted import screen, table
+from experiments.reporting.predicted import mistakes, screen, table
 from experiments.reporting.predicted.measures import measures
 from tests.experiments.reporting import predictions
 
@@ -150,3 +150,19 @@ def test_the_screen_fits_80_columns_with_chinese_names():
     assert len(shown) == 12
     for line in shown:
         assert text_tables.width(f"  confused  {line}") <= 80, line
+
+
+def test_the_longest_and_the_rarest_rows_are_told_apart():
+    texts = ["the film", "the film", "the zebra", "好电影", "好电影院 " + "x " * 300]
+    labels = torch.tensor([0, 0, 1, 0, 1])
+    logits = torch.tensor([[1.0, 0]] * 3 + [[1.0, 0], [3.0, 0]])
+    one = predictions.of_logits("class", ["a", "b"], labels, logits, texts)
+    assert mistakes.rarity(one).round(2).tolist() == [0, 0, 0.5, 0, 0.4]  # 院 and x
+    assert mistakes.worst(one, 9) == [4, 2] and one.lengths.tolist() == [8, 8, 9, 3, 605]
+    parts = mistakes.slices(one, mistakes.rarity(one))
+    longest = [part for part in parts if part["by"] == "characters"][-1]
+    assert longest["to"] == "605" and longest["right"] == 0.0
+    assert sum(part["rows"] for part in parts) == 10
+    numbers, labels, said = predictions.numbers()
+    order = mistakes.worst(numbers, 3)
+    assert order == (said - labels).abs().argsort(descending=True)[:3].tolist()

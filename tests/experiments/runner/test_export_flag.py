@@ -6,6 +6,8 @@ import transformers
 import modules
 from experiments.runner import training
 from modules import load
+from modules.exporting import export
+from tests import tiny
 from tests.experiments.running import finished
 
 
@@ -29,10 +31,14 @@ def test_both_and_merged(experiment, monkeypatch):
     assert (run / "export" / "adapter_config.json").is_file()
 
 
-def test_what_cannot_be_merged_is_refused_before_the_training(experiment):
+def test_what_cannot_be_merged_is_refused_before_the_training(experiment, bert, tmp_path):
     ended = experiment("--export", "both", model=modules.Adapter)
     assert ended.code == 2 and ended.err.count("\n") == 1
     assert "--export both: Adapter adds layers" in ended.err
     assert not ended.outputs.exists()
+    folder = export(tiny.make(modules.LoRA, bert), tmp_path / "adapter")
+    ended = experiment("--model.backbone", folder)
+    assert ended.code == 2 and ended.err.count("\n") == 1
+    assert "adapter: an adapter of" in ended.err and "`pretune merge" in ended.err
     ended = experiment("--export", "all")
     assert ended.code == 2 and "--export all" in ended.err

@@ -6,9 +6,8 @@ import modules
 from tests.experiments.running import config, finished, result
 
 
-@pytest.mark.parametrize(
-    ("metric", "mode"), [("val/loss", "min"), pytest.param("val/f1", "max", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("metric", "mode"), [("val/loss", "min"), ("val/f1", "max")])
 def test_a_metric_chooses_the_best_checkpoint(metric, mode, experiment):
     ended = finished(experiment("--monitor", metric, "--model.learning_rate", 3e-2))
     found = result(ended.run)
@@ -26,6 +25,7 @@ def _validations(ended):
     return [line for line in ended.err.splitlines() if "val/loss" in line]
 
 
+@pytest.mark.slow
 def test_a_validation_before_training_changes_nothing_else(experiment):
     plain = finished(experiment("--output", "plain"))
     ended = finished(experiment("--validate_before", "true", "--output", "before", tracked=True))

@@ -74,7 +74,7 @@ EARLY --trainer.callbacks.patience=many | --trainer.callbacks.patience many: mus
 --trainer.callbacks+=LearningRateMonitor --trainer.callbacks.logging_interval=h | step, epoch
 train.csv | train.csv: every value follows a flag; see --help
 --output | --output: needs a value, text
---help.trainers | --help.trainers: there are --help.model, --help.model.task, --help.data, 
+--help.trainers | --help.trainers: there are --help.model, --help.model.task, --help.data,
 """
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from experiments.reporting.predicted import table as predicted
 from tests import stories
 from tests.experiments import running
 from tests.experiments.runner.test_interruption import signal_at
@@ -53,6 +54,13 @@ def test_two_processes_train_as_one(script, strategy, more, folder, bert, sessio
     (one, weights), (two, others) = (ended(folder / name) for name in ("one", "two"))
     assert one["data"]["rows"]["train"] % 2 == 1
     assert one["metrics"] == pytest.approx(two["metrics"], rel=1e-5)
+    alone, shared = (
+        predicted.read(next((folder / name).glob("*/*/predictions.parquet")))
+        for name in ("one", "two")
+    )
+    for split in ("validation", "test"):
+        assert alone[split].rows == shared[split].rows and len(set(alone[split].rows)) > 5
+        assert alone[split].loss == pytest.approx(shared[split].loss, rel=1e-3)
     for name, value in weights.items():
         if not name.endswith("key.bias"):  # its gradient is 0: Adam makes steps of the rounding
             torch.testing.assert_close(value, others[name], rtol=1e-3, atol=1e-5)

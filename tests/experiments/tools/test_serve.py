@@ -78,6 +78,26 @@ def test_each_kind_of_model_answers_as_predict_does(made):
         assert post(client, text=TEXTS[0], max_new_tokens=2)["prediction"] == wanted[0]
 
 
+def test_prompted_models_and_masks(bert, llama):
+    """Pairs where the template reads two columns, and the mask filler's own demand as a 422."""
+    template = "{{ text }} and {{ pair }}: {{ mask }}"
+    words = {"negative": "stupid", "positive": "clever"}
+    task = modules.PromptedClassification(template, words)
+    module = modules.ZeroShot(backbone=llama, task=task).eval()
+    with served.in_thread(module) as client:
+        found = post(client, texts=[["warm", "dull"], ["clever", "cold"]])["predictions"]
+        wanted = module.predict([("warm", "dull"), ("clever", "cold")])
+        assert [row["prediction"] for row in found] == wanted
+        assert set(found[0]["probabilities"]) == set(words)
+    module = cells.stirred(modules.FullFineTuning, bert, modules.LanguageModeling())
+    with served.in_thread(module) as client:
+        (wanted,) = module.predict(["a [MASK] film"])
+        assert post(client, text="a [MASK] film") == {"prediction": wanted, "truncated": False}
+        answer = client.post("/predict", json={"texts": ["a [MASK] film", "a film"]})
+        said = "text 2: put [MASK] where a word is wanted; 0 of its 0 are read"
+        assert (answer.status_code, answer.json()) == (422, {"error": said})
+
+
 def test_many_at_once_get_the_answers_of_one_at_a_time(made):
     with served.in_thread(made["class"]) as client:
         alone = [post(client, text=text) for text in TEXTS]

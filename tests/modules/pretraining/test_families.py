@@ -6,7 +6,15 @@ import pytest
 import torch
 import transformers
 
-from modules import CausalLM, LanguageModeling, MaskedLM, NextSentencePrediction, PermutationLM
+from modules import (
+    CausalLM,
+    LanguageModeling,
+    MaskedLM,
+    NextSentencePrediction,
+    PermutationLM,
+    SpanCorruption,
+)
+from modules.exporting import export
 from modules.pretraining.base import PretrainingModule
 from tests import stories, tiny
 
@@ -142,3 +150,26 @@ def test_a_config_that_makes_no_network_is_refused_in_one_line(path, tmp_path):
     size = config_file(tmp_path, path, "bert", num_attention_heads=3)
     with pytest.raises(ValueError, match=r"^--model.size .*: transformers refuses it \(.*\)$"):
         stories.make(MaskedLM, path, size=size)
+
+
+def test_span_corruption_goes_on_from_its_export(path, tmp_path):
+    first = stories.make(SpanCorruption, path)
+    folder = export(first, tmp_path / "export", {})
+    again = stories.make(SpanCorruption, path, backbone=str(folder))
+    assert torch.equal(again.sentinels, first.sentinels)
+    batch = next(iter(stories.corpus(path, SpanCorruption).train_dataloader()))
+    losses = [module.eval()._step(batch, 0)[0]["loss"] for module in (first, again)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.filterwarnings("ignore:.* have no part in the loss")
+def test_span_corruption_of_a_network_without_sentinels(path, tmp_path):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(f"{path}/tokenizer")
+    small = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+    config = transformers.T5Config(vocab_size=len(tokenizer), decoder_start_token_id=0, **small)
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="2 embeddings of sentinels are new"):
+        module = stories.make(SpanCorruption, path, backbone=str(tmp_path))
+    batch = next(iter(stories.corpus(path, SpanCorruption).train_dataloader()))
+    assert torch.isfinite(module._step(batch, 0)[0]["loss"])
