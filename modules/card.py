@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|#~]|(?<!\w)_|_(?!\w))")
 # A path from the root or from home, of any system; not the path of an address or a relative one.
 _PATH = re.compile(r"(?:(?<![\w./:~-])~?/|\b[A-Za-z]:\\)[^\s,;:'\"\[\]{}()]+")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

@@ -140,10 +140,7 @@ def _read(opened: LanguageModel, file: Path) -> tuple[Any, Any]:
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
-    with (
-        open(os.devnull, "w", encoding="utf-8") as nowhere,
-        contextlib.redirect_stderr(nowhere),
-    ):  # its own bars
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
         place = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
         config = AutoConfig.from_pretrained(**place)
         for name in gguf_architectures.UNREAD:

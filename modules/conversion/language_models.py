@@ -1,6 +1,5 @@
 """A decoder of an export or of a run, as a plain model of transformers."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,11 +55,9 @@ def _of_transformers(folder: Path, name: str) -> LanguageModel:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
-        architectures = json.loads((folder / "config.json").read_text(encoding="utf-8"))[
-            "architectures"
-        ] or [""]
         config = AutoConfig.from_pretrained(str(folder))
-        decoder = architectures[0].endswith(("ForCausalLM", "LMHeadModel"))
+        architecture = (config.architectures or [""])[0]
+        decoder = architecture.endswith(("ForCausalLM", "LMHeadModel"))
         if decoder:
             model: Any = backbones.load_backbone(AutoModelForCausalLM, str(folder))
             tokenizer = load_tokenizer(str(folder))
@@ -70,5 +67,5 @@ def _of_transformers(folder: Path, name: str) -> LanguageModel:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ValueError(f"{folder}: cannot be read ({reason}): it may be half written") from error
     if not decoder:
-        raise ValueError(f"{folder}: {_other(architectures[0] or 'something else', config)}")
+        raise ValueError(f"{folder}: {_other(architecture or 'something else', config)}")
     return LanguageModel(model.eval(), tokenizer, name)

@@ -167,10 +167,11 @@ def align(batch: Mapping[str, Any], side: str) -> dict[str, Any]:
     """
     mask_BT = batch["attention_mask"]
     width = mask_BT.shape[1]
-    first_B = mask_BT.argmax(1) if side == "right" else -mask_BT.flip(1).argmax(1)
+    # Sums and comparisons alone, as ONNX has no remainder by a length that varies.
+    padding_B = ((mask_BT if side == "right" else mask_BT.flip(1)).cumsum(1) == 0).sum(1)
+    first_B = padding_B if side == "right" else width - padding_B
     places_BT = torch.arange(width, device=mask_BT.device) + first_B[:, None]
-    # By a tensor: an exported graph has no remainder by a width that varies.
-    places_BT = places_BT.remainder(torch.ones_like(mask_BT).sum(1, keepdim=True))
+    places_BT = torch.where(places_BT < width, places_BT, places_BT - width)
     return {n: v.gather(1, places_BT) if n in _INPUTS else v for n, v in batch.items()}
 
 
