@@ -41,7 +41,7 @@ def survey(model: Any, task: Any, backbone: str, dropout: float | None) -> None:
         batch = subject.task.prepare(subject.batch, True)
         found = layout.survey(subject.model, lambda net: subject.task.logits(net, batch))
         sides = [side for side in ("right", "left") if _indifferent(subject, side)]
-        return {"layout": found, "padding_side": (sides or [None])[0]}
+        return {"layout": found, "padding_side": sides[0] if sides else None}
 
     key = [self_check.architecture_key(model), repr(type(task)), task.pooling]
     try:
@@ -174,7 +174,8 @@ def say_what_is_new(module: Any, stage: str) -> None:
     new = list(getattr(module.model, "new_parameters", []))
     if not new or stage != "fit":
         return
-    backbone, trains = module.hparams["backbone"], {}
+    backbone = module.hparams["backbone"]
+    trains: dict[str, bool] = {}
     for name, parameter in module.model.named_parameters():
         plain = layout.bare_name(name).replace(".modules_to_save.default", "")
         trains[plain] = trains.get(plain, False) or parameter.requires_grad

@@ -16,7 +16,9 @@ def known_to_work(model: PreTrainedModel, names: list[str], rank: int) -> list[s
     peft refuses layers whose weight a fused kernel reads, past its update.
     """
     config, wide = peft.LoraConfig(), model.config.get_text_config().hidden_size
-    kept, narrow, refused = [], [], []
+    kept: list[str] = []
+    narrow: list[str] = []
+    refused: list[str] = []
     for name in names:
         size = min(model.get_parameter(f"{name}.weight").shape)
         try:

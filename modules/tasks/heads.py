@@ -56,7 +56,7 @@ class Head:
 
         own = {} if self.dropout is None else {"classifier_dropout": self.dropout}
         fields = {**self._fields, **own}
-        model = None
+        model: Any = None
         if backbones.knows(AutoModelForSequenceClassification, backbone):
             model = backbones.load_backbone(
                 AutoModelForSequenceClassification, backbone, dropout, **fields

@@ -47,6 +47,8 @@ class PooledForward:
 class LinearHead(PooledForward):
     """The network of a family that transformers gives no such head, or one of several layers."""
 
+    base_model_prefix: str  # of the family's own class beside this one, as is ``post_init``
+
     def __init__(self, config: Any) -> None:
         super().__init__(config)  # type: ignore[call-arg]
         kept = ("classifier_dropout", "hidden_dropout_prob")
@@ -58,12 +60,12 @@ class LinearHead(PooledForward):
         setattr(self, self.base_model_prefix, network)
         self.dropout = nn.Dropout(next((rate for rate in rates if rate is not None), 0.0))
         self.score = nn.Linear(text.hidden_size, config.num_labels)
-        self.post_init()
+        self.post_init()  # type: ignore[attr-defined]
 
 
 def network_class(config: Any) -> type[PreTrainedModel]:
     """Return a class of a family's network with one linear layer on it, named ``score``."""
-    network = AutoModel._model_mapping[type(config)]
+    network: Any = AutoModel._model_mapping[type(config)]
     network = network[0] if isinstance(network, tuple) else network
     parents = [c for c in network.__mro__[1:] if issubclass(c, PreTrainedModel)]
     prefix = parents[0].base_model_prefix or "model"
