@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from modules import load
 from tests import pages, tickets
 from tests.experiments import running
 
@@ -103,10 +104,12 @@ def test_from_a_csv_to_a_served_model(tmp_path):
     assert {row["prediction"] for row in rows} <= set(tickets.TEAMS)
     said = shell.of("pretune predict last new.csv --column message --bad_rows skip --output lab")
     assert "1 row was left out: " in said and "longer than the model reads" in said
-    top = [json.loads(line) for line in (tmp_path / "likeliest.jsonl").open()]
-    assert [row["top_1"] for row in top] == [row["prediction"] for row in rows]
+    (page,) = (tmp_path / "outputs" / "lora_sst2").glob("*/errors/*.html")
+    assert "mistake" in page.read_text().lower()
     health = json.loads(shell.of("curl http://127.0.0.1:8000/health"))
-    assert health["ready"] and sorted(health["labels"]) == sorted(tickets.TEAMS)
-    answer = json.loads(shell.of("curl -d"))
+    assert health["model"] == "ticket-teams" and sorted(health["labels"]) == sorted(tickets.TEAMS)
+    (run,) = (tmp_path / "outputs" / "lora_sst2").iterdir()
+    asked, answer = story[-1][2], json.loads(shell.of("curl -d"))
+    assert [answer["prediction"]] == load(run).predict([json.loads(asked)["text"]])
     assert answer["prediction"] in tickets.TEAMS and not answer["truncated"]
     assert "stopped after " in (tmp_path / "serve.log").read_text()
