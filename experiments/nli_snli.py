@@ -2,7 +2,8 @@
 
     python experiments/nli_snli.py
 
-Fine-tunes MiniLM on 20,000 pairs of SNLI: premise and hypothesis are read together.
+Fine-tunes MiniLM on 20,000 pairs of SNLI: premise and hypothesis are read together. Expect a test
+accuracy of 0.80 on 9,824 pairs; always the most frequent answer has 0.33.
 """
 
 from experiments.runner.cli import main

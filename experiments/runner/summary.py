@@ -60,6 +60,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     # repr, because 1 is one batch and 1.0 is all of them
     limit = repr(settings["limit_test_batches"])
     whole = limit in ("None", "1.0") and not settings["fast_dev_run"]
+    kind = getattr(getattr(run.model, "task", None), "label_kind", "")
     lines = []
     lost = [name for name, value in metrics.items() if not math.isfinite(value)]
     if lost:
@@ -71,7 +72,8 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             continue  # in result.json
         if name in lost:
             lines.append((name, "not a number" if math.isnan(value) else str(value)))
-        elif name == "test/accuracy" and whole:  # a binomial's standard error over the test rows
+        elif name == "test/accuracy" and whole and kind == "class":
+            # A binomial's standard error over the test rows; words and tokens are no rows.
             error = math.sqrt(value * (1 - value) / rows)
             lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
         else:
