@@ -90,8 +90,9 @@ def test_other_commands_name_what_exists():
                 extras = re.findall(r"\w+", what)
                 assert set(extras) <= project["optional-dependencies"].keys(), line
             case ["python", "-m", module, *_]:
-                file = ROOT / f"{module.replace('.', '/')}.py"
-                assert module == "pytest" or file.is_file(), line
+                place = ROOT / module.replace(".", "/")
+                files = place.with_suffix(".py"), place / "__main__.py"
+                assert module == "pytest" or any(file.is_file() for file in files), line
             case ["python", "-c", code]:
                 ast.parse(code)
                 exec(code.rpartition(";")[0], {})
@@ -186,7 +187,8 @@ def test_papers_list_every_objective_and_strategy():
 
     page = read("docs/papers.md")
     for base in (PretrainingModule, FineTuningModule):
-        for name in registered(base):
+        ours = (n for n, cls in registered(base).items() if cls.__module__.startswith("modules."))
+        for name in ours:  # other tests define classes of their own
             assert f"`{name}`" in page or name == "Peft", name
 
 

@@ -12,7 +12,7 @@ EARLY = "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/loss
 CASES = """
 --lr 1e-3 | unknown flag --lr; here it is --model.learning_rate
 -lr 1e-3 | unknown flag -lr; here it is --model.learning_rate
---optimizer adamw | there is none: the optimizer is AdamW; its rate is --model.learning_rate
+--optim adamw_torch | here it is --model.optimizer
 --gradient_accumulation_steps 4 | here it is --trainer.accumulate_grad_batches
 --ckpt_path x | here it is --resume
 --model.lr 1 | unknown flag --model.lr; here it is --model.learning_rate

@@ -64,8 +64,8 @@ def test_every_argument_of_the_trainer_of_transformers_has_a_hint(monkeypatch):
         ("--lora_r 8", "here it is --model.rank"),
         ("--model BitFit --lora_r 8", "here it is --model.rank of --model LoRA"),
         ("--batch_size 8", "did you mean --data.batch_size?"),
-        ("--optimizer adamw", "there is none: the optimizer is AdamW; its rate is "
-         "--model.learning_rate"),
+        ("--optim adamw", "here it is --model.optimizer"),
+        ("--use_galore true", "there is none: --model.optimizer is adamw or muon"),
         ("--model.gradient_checkpointing true", "there is none: a smaller --data.batch_size with "
          "--trainer.accumulate_grad_batches saves memory"),
         ("--mlm_probability 1", "other experiments have it as --model.probability, and this one "

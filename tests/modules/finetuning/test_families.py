@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from modules import Classification, FullFineTuning, LoRA, PromptTuning, load
+from modules import Classification, FullFineTuning, LoRA, PromptTuning, load, notices
 from modules.backbones import attn_implementation, load_backbone, unwrap
 from modules.exporting import export
 from modules.tasks.heads import Head
@@ -122,7 +122,8 @@ def test_a_prompt_before_an_encoder_decoder_names_the_way_out(tmp_path):
     assert PromptTuning(backbone=folder, tokens=3, task=Classification(pooling="mean")).trainable
 
 
-def test_a_fit_says_what_the_files_do_not_hold(bert, reviews, capsys):
+def test_a_fit_says_what_the_files_do_not_hold(bert, reviews, capsys, monkeypatch):
+    monkeypatch.setattr(notices, "_said", set())  # each line is said once a process
     tiny.fit(LoRA(backbone=bert), tiny.read(reviews, bert, batch_size=8), max_epochs=1)
     said = capsys.readouterr().err
     assert f"{bert}: its files do not hold classifier.bias, classifier.weight, random at" in said
