@@ -90,6 +90,7 @@ def dead_endpoint() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
+@pytest.mark.slow
 def test_load_from_a_hub_and_again_from_the_cache_when_it_is_gone(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     server.paths = []

@@ -90,6 +90,7 @@ def test_a_metric_that_is_no_number_is_null_and_said(experiment, folder):
     assert re.search("note: not a finite number, so null in result.json: .*val/pearson", ended.out)
 
 
+@pytest.mark.slow
 def test_the_record_of_a_time_limit_is_interrupted(experiment):
     words = [*f"{SLOW}0.4 --trainer.max_time 00:00:00:01".split(), "--trainer.max_epochs", 3]
     ended = experiment(*words, tracked=True)

@@ -72,6 +72,7 @@ def test_nohup_is_respected(experiment):
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 def test_slurm_queues_the_job_again_and_it_goes_on_with_its_run(experiment, folder, monkeypatch):
     (folder / "scontrol").write_text('#!/bin/sh\necho "$@" >> said\n')
     (folder / "scontrol").chmod(0o755)

@@ -118,6 +118,7 @@ def test_a_run_that_waits_for_another_starts_as_soon_as_that_has_finished(folder
     assert capfd.readouterr().out == "3 of 4 runs have been made before\n"
 
 
+@pytest.mark.slow
 def test_a_run_can_be_interrupted_as_soon_as_it_has_started(folder):
     (folder / "sleeps.py").write_text("import time; time.sleep(60)")
     for number in range(5):

@@ -100,6 +100,7 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     assert len(list(root.glob("wandb/offline-run-*"))) == 1  # the same report, not recorded twice
 
 
+@pytest.mark.slow
 def test_a_script_of_ones_own_a_failing_run_and_one_seed(folder, bert, monkeypatch, capfd):
     (folder / "mine.py").write_text(OWN)
     words = ["mine.py", "--vary", "model.targets=all-linear,nothing", "--seeds", "1"]

@@ -165,6 +165,7 @@ def test_chinese_beside_english(source, tmp_path, monkeypatch):
     assert not any(name.startswith("zh") for name in documents(tmp_path / "en"))
 
 
+@pytest.mark.slow
 def test_training_documents_get_changed_copies(source, tmp_path, monkeypatch):
     out = tmp_path / "out"
     words = ("--source", source, "--output", out, "--tasks", 2, "--validation", 0.3)
@@ -188,6 +189,7 @@ def test_exact_duplicates_can_be_kept(source, tmp_path, monkeypatch):
         assert ({"copy.txt", "good-3"} <= set(documents(tmp_path / name))) == (name == "kept")
 
 
+@pytest.mark.slow
 def test_started_again_it_says_so(source, tmp_path, monkeypatch, capsys):
     words = ("--source", source, "--output", tmp_path / "out", "--tasks", 2)
     assert run(monkeypatch, *words) == 0 and run(monkeypatch, *words) == 0
@@ -206,6 +208,7 @@ def test_the_fingerprint_is_that_of_content_and_settings(source, tmp_path, monke
     assert other["fingerprint"] != one["fingerprint"] and other["inputs"] == one["inputs"]
 
 
+@pytest.mark.slow
 def test_an_existing_tokenizer(source, tmp_path, monkeypatch, bert):
     out = tmp_path / "out"
     words = ("--source", source, "--output", out, "--tasks", 2, "--tokenizer", bert)

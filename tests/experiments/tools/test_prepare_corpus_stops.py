@@ -60,6 +60,7 @@ def test_an_unreadable_file_ends_the_run_if_asked_to(source, tmp_path, monkeypat
     assert "--source: bad.jsonl, row 1: is not JSON" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_something_else(source, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     assert run(monkeypatch, "--source", source, "--output", source) == 2

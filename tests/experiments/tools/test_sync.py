@@ -113,6 +113,7 @@ def test_both_parts_at_once(server, sync):
     assert order == sorted(set(order))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_uploaded_does_not_stop_the_rest(server, sync):
     Path("weights.bin").write_bytes(b"weights")
     broken = record("broken", made="weights.bin")
@@ -168,6 +169,7 @@ def test_bad_input(server, sync, monkeypatch):
     assert said() == line
 
 
+@pytest.mark.slow
 def test_run_that_is_still_going_on(server, sync):
     from experiments.common import files
 

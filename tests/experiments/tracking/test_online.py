@@ -47,6 +47,7 @@ def test_online_run(experiment, server):
     assert server.unknown <= OPTIONAL
 
 
+@pytest.mark.slow
 def test_what_the_public_api_sees(experiment, server):
     ended = experiment(tracked=True)
     ((name, run),) = server.runs.items()
@@ -64,6 +65,7 @@ def test_what_the_public_api_sees(experiment, server):
     assert ended.code == 0
 
 
+@pytest.mark.slow
 def test_resumed_online(experiment, server):
     stopped = experiment(*signal_at("train_batch_end:3"), "--checkpoint_seconds", 0, tracked=True)
     assert stopped.code == 130

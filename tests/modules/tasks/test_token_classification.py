@@ -77,6 +77,7 @@ def test_without_entities_there_is_accuracy_only():
     assert TokenClassification(["O", "B-a", "I-a"]).monitor == "val/f1"
 
 
+@pytest.mark.quick_if(lambda case: case["strategy"] is LoRA)
 @pytest.mark.parametrize("strategy", [FullFineTuning, LoRA, PromptTuning])
 def test_it_learns_and_its_export_tags_words(strategy, backbone, tmp_path):
     data = tagged.read(tmp_path / "data", backbone)
