@@ -11,6 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import transformers
 
+from datamodules import argument_names
 from tests.backbones import cells, families, objectives
 from tests.backbones.table import Cells, page
 
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(families.FAMILIES))
     parser.add_argument("--write", type=Path, help="where the page goes")
     chosen = parser.parse_args()
+    argument_names.on_command_line()  # a refusal names its flag first
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     found: Cells = {}
@@ -36,7 +38,7 @@ def main() -> None:
                     print(family, name, task, cell.verdict, cell.reason, sep=" | ", flush=True)
     print(dict(Counter(cell.verdict for cell in found.values())), file=sys.stderr)
     if chosen.write:
-        chosen.write.write_text(page(found))
+        chosen.write.write_text(page(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
