@@ -5,6 +5,7 @@ import signal
 
 # Read once, when the libraries are imported, here and in the processes that tests start. One thread
 # is faster for matrices of 16 columns; processes of several threads each wait for one another.
+ORDINARY_CACHE = os.environ.get("PRETUNE_CACHE")
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -54,6 +55,10 @@ def cache(request, monkeypatch, session_cache) -> None:
     """Slow tests use the ordinary cache, so that what they download is downloaded once."""
     if request.node.get_closest_marker("slow") is None:
         monkeypatch.setenv("PRETUNE_CACHE", str(session_cache))
+    elif ORDINARY_CACHE is None:  # a study in an earlier test has set another
+        monkeypatch.delenv("PRETUNE_CACHE", raising=False)
+    else:
+        monkeypatch.setenv("PRETUNE_CACHE", ORDINARY_CACHE)
 
 
 @pytest.fixture(autouse=True)

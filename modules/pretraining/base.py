@@ -154,8 +154,10 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters that train by depth; those beside the network count as head."""
-        named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
-        return with_head(trained_layers(self.model, dict(named)), self)
+        # By identity: what a second network shares has the name that it has there.
+        ids = {id(p) for n, p in self.named_parameters() if n in self.trainable}
+        named = {n: p for n, p in self.model.named_parameters() if id(p) in ids}
+        return with_head(trained_layers(self.model, named), self)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)

@@ -112,7 +112,8 @@ class Head:
         hidden_BTH = hidden_BTH[:, -mask_BT.shape[1] :]
         if self.pooling == "native":
             places_BT = mask_BT * torch.arange(1, 1 + mask_BT.shape[1], device=mask_BT.device)
-            rows = torch.arange(len(mask_BT), device=mask_BT.device)
+            # Its length by len() would be fixed in an exported graph.
+            rows = torch.arange(mask_BT.shape[0], device=mask_BT.device)
             return hidden_BTH[rows, places_BT.argmax(1)]
         mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
         return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)

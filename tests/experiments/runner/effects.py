@@ -33,7 +33,7 @@ CALLBACKS = {
     "BatchSizeFinder": _callback(
         "BatchSizeFinder", "other", r"found +--data\.batch_size 16", max_val=16
     )._replace(against="--data.batch_size 16"),
-    "Callback": _callback("Callback", "refused", _NOTHING),
+    "Callback": _callback("Callback", "refused", "unknown class; did you mean"),
     "Checkpoint": _callback("Checkpoint", "refused", _NOTHING),
     "DeviceStatsMonitor": _callback("DeviceStatsMonitor", "same", "cpu_percent", cpu_stats="true"),
     "EarlyStopping": _callback(
