@@ -238,7 +238,6 @@ def test_no_text_takes_long(text):
     pii.find(text)
 
 
-@pytest.mark.slow
 def test_five_hundred_planted():
     score, besides = pii_score(1, 600)
     found = sum(hits for hits, _ in score.values())

@@ -169,7 +169,6 @@ def test_bad_input(server, sync, monkeypatch):
     assert said() == line
 
 
-@pytest.mark.slow
 def test_run_that_is_still_going_on(server, sync):
     from experiments.common import files
 
