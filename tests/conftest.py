@@ -5,7 +5,6 @@ import signal
 
 # Read once, when the libraries are imported, here and in the processes that tests start. One thread
 # is faster for matrices of 16 columns; processes of several threads each wait for one another.
-ORDINARY_CACHE = os.environ.get("PRETUNE_CACHE")
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -43,6 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
+
+
+ORDINARY_CACHE = os.environ.get("PRETUNE_CACHE")
 
 
 @pytest.fixture(scope="session")
