@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 
 from modules.tasks import Task
 
@@ -57,8 +58,19 @@ class StageMetrics(nn.Module):
             return
         mean = self.losses[stage]
         assert isinstance(mean, MeanMetric)
+        if not torch.is_inference_mode_enabled():
+            for metric in (mean, *metrics.values(copy_state=False)):
+                _leave_inference_mode(metric)
         metrics.update(logits.detach(), labels)
         mean.update(loss, count)
         module.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
         # Lightning computes them over all batches.
         module.log_dict({f"{stage}/{name}": m for name, m in metrics.items()}, batch_size=1)
+
+
+def _leave_inference_mode(metric: Metric) -> None:
+    """Copy states that ``trainer.validate`` has left behind, which a later fit may not change."""
+    for name in metric._defaults:
+        state = getattr(metric, name)
+        if isinstance(state, Tensor) and state.is_inference():
+            setattr(metric, name, state.clone())

@@ -169,3 +169,11 @@ def test_the_model_knows_what_pads_the_batch(llama, tmp_path, reviews):
         together = module(rows.__getitems__([0, 1, 2, 3]))
         alone = torch.cat([module(rows.__getitems__([row])) for row in range(4)])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_module_that_was_validated_can_be_fitted(bert, reviews):
+    data, module = tiny.read(reviews, bert, batch_size=8), tiny.make(FullFineTuning, bert)
+    tiny.trainer([]).validate(module, data, verbose=False)
+    seen = tiny.fit(module.train(), data, max_epochs=1).callback_metrics["val/accuracy"]
+    again = tiny.trainer([]).validate(module, data, verbose=False)[0]["val/accuracy"]
+    assert float(seen) == pytest.approx(again)
