@@ -89,15 +89,20 @@ class Dataset:
 
 
 def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
-    """Draw training rows by the seed.
+    """Draw training rows by the seed, as ``drawn_rows`` does."""
+    train = dataset.splits["train"]
+    kept = drawn_rows(len(train.texts), rows, seed)
+    return replace(dataset, splits=dataset.splits | {"train": train.take(kept)})
+
+
+def drawn_rows(count: int, rows: int, seed: int) -> list[int]:
+    """Draw so many of the places of ``count`` training rows, in their order.
 
     Of one seed, the rows of a smaller number are among those of a larger one.
     """
-    train = dataset.splits["train"]
-    if rows > len(train.texts):
-        raise ValueError(f"--data.train_rows {rows}: there are {len(train.texts):,} training rows")
-    kept = np.sort(np.random.default_rng(seed).permutation(len(train.texts))[:rows])
-    return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
+    if rows > count:
+        raise ValueError(f"--data.train_rows {rows}: there are {count:,} training rows")
+    return np.sort(np.random.default_rng(seed).permutation(count)[:rows]).tolist()
 
 
 def take_share(dataset: Dataset, share: float, seed: int) -> Dataset:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+NO_TAG = -100  # of all tokens but the first of a word; torch's losses leave it out
 # One character of a script without spaces, a run of letters and digits, or a sign.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u9fff]+|[^\w\s]")
 
@@ -32,3 +33,8 @@ def first_tokens(words: Sequence[str], offsets: Sequence[tuple[int, int]]) -> li
         found.append(word if word > last else -1)
         last = max(last, word)
     return found
+
+
+def entity_types(tags: Sequence[str]) -> list[str]:
+    """The types of tags in BIO, in sorted order; none of tags that mark no entities."""
+    return sorted({tag[2:] for tag in tags if tag[:2] in ("B-", "I-")})

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from datamodules.words import NO_TAG
 from modules.tasks.base import Task
 
 _KINDS = {
@@ -80,14 +81,14 @@ def check_batch(task: Task, batch: Any) -> None:
     tags = task.label_kind == "tags"
     if not whole or labels.ndim != 1 + tags:
         wanted = (
-            "a tag for each token, -100 where there is none, int64 of shape (rows, tokens)"
+            f"a tag for each token, {NO_TAG} where there is none, int64 of shape (rows, tokens)"
             if tags
             else "the id of a class for each row, int64 of shape (rows,)"
         )
         raise ValueError(
             f"--model.task {name}: needs {wanted}, and the labels are {_described(labels)}"
         )
-    labels = labels[labels != -100] if tags else labels
+    labels = labels[labels != NO_TAG] if tags else labels
     outside = labels[(labels < 0) | (labels >= count)] if count else labels[:0]
     if len(outside):
         found = int(outside[0])

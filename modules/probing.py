@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from datamodules.packaged import load_tokenizer, pad_id
+from datamodules.words import NO_TAG
 
 TEXTS = ("A short text.", "This one is the longer of the two, but not by many words.")
 LONGEST = 24  # tokens
@@ -51,7 +52,7 @@ def _behind_first(mask_BT: Tensor) -> Tensor:
 
 def _labels(task: Any, mask_BT: Tensor) -> Tensor:
     if task.label_kind == "tags":
-        return torch.where(mask_BT.bool(), 0, -100)
+        return torch.where(mask_BT.bool(), 0, NO_TAG)
     if task.label_kind == "number":
         return torch.tensor([0.5, -0.5])
     if task.label_kind == "several":

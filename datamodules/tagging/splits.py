@@ -10,8 +10,9 @@ from datamodules import text_tables
 from datamodules.files import fault
 from datamodules.spelling import did_you_mean
 from datamodules.splitting import key_of, stratified_split
-from datamodules.tagging.schemes import StrayTag, bio_names, entity_types, has_entities, to_bio
+from datamodules.tagging.schemes import StrayTag, bio_names, has_entities, to_bio
 from datamodules.tagging.sentences import Sentences
+from datamodules.words import entity_types
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from typing import NoReturn
 
 from datamodules.spelling import did_you_mean
@@ -43,3 +44,20 @@ def at_least_one(asked: argparse.Namespace, *names: str) -> None:
     for name in names:
         if (number := getattr(asked, name)) is not None and number < 1:
             raise ValueError(f"--{name} {number}: at least 1")
+
+
+def parse_study(parser: FlagParser) -> argparse.Namespace:
+    """Parses the flags of a study, and keeps as ``flags`` what stands behind ``--`` for its runs.
+
+    Raises:
+        ValueError: If a flag is wrong, ``--seeds`` or ``--jobs`` is below 1, or ``--name`` is no
+            name for a folder.
+    """
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    asked = parser.parse_args(words[:cut])
+    asked.flags = words[cut + 1 :]
+    at_least_one(asked, "seeds", "jobs")
+    if asked.name and not all(part.isalnum() or part in "._- " for part in asked.name):
+        raise ValueError(f"--name {asked.name}: letters, digits, spaces and . _ - only")
+    return asked

@@ -15,11 +15,10 @@ saved as one HTML page, as a figure, as CSV, and as a tracked run.
 import argparse
 import json
 import os
-import sys
 from functools import partial
 from pathlib import Path
 
-from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
 from experiments.reporting.results import main_metric
@@ -114,15 +113,9 @@ def _parse() -> argparse.Namespace:
     add("--alpha", type=float, default=0.05, help="Level of tests and intervals (0.05)")
     add("--name", help="Name of folder and group (the script and the varied flags)")
     add("--output", default="outputs", help="Folder for runs and report (outputs)")
-    words = sys.argv[1:]
-    cut = words.index("--") if "--" in words else len(words)
-    asked = parser.parse_args(words[:cut])
-    asked.flags = words[cut + 1 :]
-    at_least_one(asked, "seeds", "jobs")
+    asked = parse_study(parser)
     if not 0 < asked.alpha < 1:
         raise ValueError(f"--alpha {asked.alpha}: between 0 and 1")
-    if asked.name and not all(part.isalnum() or part in "._- " for part in asked.name):
-        raise ValueError(f"--name {asked.name}: letters, digits, spaces and . _ - only")
     return asked
 
 

@@ -12,11 +12,10 @@ same command continues a study that was stopped.
 import argparse
 import json
 import os
-import sys
 from functools import partial
 from pathlib import Path
 
-from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.redaction import redact_argv
 from experiments.common.shell import command_name
@@ -98,14 +97,8 @@ def _parse() -> argparse.Namespace:
     add("--metric", help=metric)
     add("--name", help="Name of folder and group (the script's name)")
     add("--output", default="outputs", help="Folder for runs and report (outputs)")
-    words = sys.argv[1:]
-    cut = words.index("--") if "--" in words else len(words)
-    asked = parser.parse_args(words[:cut])
-    asked.flags = words[cut + 1 :]
-    at_least_one(asked, "seeds", "jobs")
+    asked = parse_study(parser)
     asked.shares = _shares(asked.shares)
-    if asked.name and not all(part.isalnum() or part in "._- " for part in asked.name):
-        raise ValueError(f"--name {asked.name}: letters, digits, spaces and . _ - only")
     return asked
 
 

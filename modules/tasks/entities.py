@@ -7,12 +7,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from datamodules.words import entity_types
+
 Score = Literal["precision", "recall", "f1"]
-
-
-def entity_types(labels: Sequence[str]) -> list[str]:
-    """Return the types of BIO tags in sorted order; none of tags that mark no entities."""
-    return sorted({label[2:] for label in labels if label[:2] in ("B-", "I-")})
 
 
 def spans(tags: Sequence[str]) -> list[tuple[int, int, str]]:

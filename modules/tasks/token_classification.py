@@ -7,12 +7,11 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from datamodules.batches import LabelledBatch
+from datamodules.words import NO_TAG, entity_types
 from modules import backbones
 from modules.tasks import heads
 from modules.tasks.base import Task
-from modules.tasks.entities import EntityScores, Score, WordAccuracy, entity_types
-
-_NO_TAG = -100
+from modules.tasks.entities import EntityScores, Score, WordAccuracy
 
 
 class TokenClassification(Task[LabelledBatch]):
@@ -58,7 +57,7 @@ class TokenClassification(Task[LabelledBatch]):
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return nn.functional.cross_entropy(
-            logits.flatten(0, 1).float(), batch["labels"].flatten(), ignore_index=_NO_TAG
+            logits.flatten(0, 1).float(), batch["labels"].flatten(), ignore_index=NO_TAG
         )
 
     def num_targets(self, batch: LabelledBatch) -> Tensor:
