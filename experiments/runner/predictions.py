@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Trainer
-from torchmetrics import Metric
 
 from experiments.common import files
 from experiments.reporting.predicted import measures, pictures, table
@@ -32,9 +31,6 @@ def keep_validation(run: "Run", trainer: Trainer) -> None:
 
 def keep_before(run: "Run", measured: Sequence[Mapping[str, float]]) -> None:
     """Keeps the metrics of the validation before the first step, also for a resumed run."""
-    for module in run.model.modules():
-        if isinstance(module, Metric):  # made in inference mode, which training cannot go on with
-            module.reset()
     if run.trainer.is_global_zero:
         files.write_json(_before(run), dict(measured[0]) if measured else {})
 
