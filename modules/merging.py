@@ -16,6 +16,7 @@ from modules.exporting import whole_folder, write_ordinary
 from modules.finetuning.base import FineTuningModule
 from modules.loading import load
 from modules.tasks.pooled_network import LinearHead
+from modules.text_rows import batch_of
 
 _PROBES = ("a first text", "and another text, which is longer than the first", "a")
 _NOT_MERGED = (NotImplementedError, ValueError, RuntimeError, AttributeError)  # by peft
@@ -151,10 +152,9 @@ def _logits(module: Any) -> Tensor:
     pairs = [(text, _PROBES[0]) for text in _PROBES]
     texts: list[Text] = [*(pairs if reads_pairs(module.task) else _PROBES)]
     rows = encode(module, texts)
-    batch = rows.batch(list(range(len(texts))))
-    on_device = {n: v.to(module.device) if isinstance(v, Tensor) else v for n, v in batch.items()}
+    batch = batch_of(module, rows, list(range(len(texts))))
     if module.task.label_kind not in ("none", "tags"):
-        return module.predict_logits(on_device).float()
+        return module.predict_logits(batch).float()
     names = ("input_ids", "attention_mask")
-    held = module.model(**{name: on_device[name] for name in names}).logits.float()
-    return held[on_device["attention_mask"].bool()]  # what padding gives is nobody's
+    held = module.model(**{name: batch[name] for name in names}).logits.float()
+    return held[batch["attention_mask"].bool()]  # what padding gives is nobody's

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -129,6 +130,15 @@ def find_run(
         return same[-1]
     names = ", ".join(run.id for run in runs[-_SHOWN:]) or "none"
     raise ValueError(f"{lead}: no such run in {root}; the latest there: {names}")
+
+
+def choose_run(wanted: str, root: Path, unfit: Callable[[RunFolder], str], kind: str) -> RunFolder:
+    """Finds a run as ``find_run`` does, and prints the newer runs that ``last`` is not."""
+    passed: list[str] = []
+    run = find_run(wanted, root, unfit, kind, "", passed)
+    for reason in shortened(passed):
+        print(f"{wanted}: passed over {reason}", file=sys.stderr)
+    return run
 
 
 def shortened(reasons: list[str]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Finds the export of a run that can answer, and loads its decoder."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from datamodules import packaged
 from experiments.common.exits import one_line
-from experiments.common.runs import RunFolder, find_run, shortened
+from experiments.common.runs import RunFolder, choose_run
 from modules import load
 from modules.loading import MODULE_FILE, OWN_WEIGHTS
 
@@ -41,10 +40,7 @@ def find(wanted: str, output: str, needs_template: bool) -> Path:
         def unfit(run: RunFolder) -> str:
             return unable(run.path / "export", needs_template)
 
-        passed: list[str] = []
-        folder = find_run(wanted, Path(output), unfit, "run that can answer", "", passed).path
-        for reason in shortened(passed):
-            print(f"{wanted}: passed over {reason}", file=sys.stderr)
+        folder = choose_run(wanted, Path(output), unfit, "run that can answer").path
     return folder / "export" if (folder / "export").is_dir() else folder
 
 

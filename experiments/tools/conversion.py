@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from datamodules.optional import check_installed
-from experiments.common.runs import RunFolder, find_run, read_run_folder, shortened
+from experiments.common.runs import choose_run, read_run_folder
 from experiments.common.shell import relative
+from experiments.tools.finished_exports import lacks_model
 from modules import load
 from modules.conversion import gguf_file, onnx_folder
 from modules.conversion.differences import Difference
@@ -22,7 +22,6 @@ _ONNX = {
     "onnxscript": "translates the network to ONNX",
     "onnxruntime": "runs the file",
 }
-_MODELS = ("export", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
 
 
 def convert(asked: Namespace) -> tuple[Path, Difference]:
@@ -66,16 +65,7 @@ def _find(wanted: str, runs: Path) -> Path:
     place = Path(wanted).expanduser()
     if place.is_dir():
         return place
-    passed: list[str] = []
-    found = find_run(wanted, runs, _lacks, "run with a model", "", passed)
-    for reason in shortened(passed):
-        print(f"{wanted}: passed over {reason}", file=sys.stderr)
-    return found.path
-
-
-def _lacks(run: RunFolder) -> str:
-    there = any((run.path / name).exists() for name in _MODELS)
-    return "" if there else "has neither an export nor a checkpoint"
+    return choose_run(wanted, runs, lacks_model, "run with a model").path
 
 
 def _beside(source: Path, kind: str) -> Path:

@@ -21,7 +21,7 @@ import yaml
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.redaction import redact_argv
-from experiments.common.runs import RunFolder, find_run, shortened
+from experiments.common.runs import RunFolder, choose_run
 from experiments.common.shell import command_name, relative, this_command
 from experiments.reporting.predicted import report, table
 from experiments.reporting.predicted.measures import measures
@@ -59,10 +59,7 @@ def _run(asked: argparse.Namespace) -> Path:
     Raises:
         ValueError: If there is none, or it has kept no predictions.
     """
-    passed: list[str] = []
-    run = find_run(asked.run, Path(asked.runs), _lacks, "run with predictions", "", passed)
-    for reason in shortened(passed):
-        print(f"{asked.run}: passed over {reason}", file=sys.stderr)
+    run = choose_run(asked.run, Path(asked.runs), _lacks, "run with predictions")
     if reason := _lacks(run):
         raise ValueError(f"{asked.run}: {run.path} {reason}")
     return run.path

@@ -1,10 +1,17 @@
-"""Finds the export that a command is to work on, and the folder that it writes to."""
+"""Finds the model or export that a command is to work on, and the folder that it writes to."""
 
 import os
-import sys
 from pathlib import Path
 
-from experiments.common.runs import RunFolder, find_run, list_runs, read_run_folder, shortened
+from experiments.common.runs import RunFolder, choose_run, list_runs, read_run_folder
+
+_MODELS = ("export", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
+
+
+def lacks_model(run: RunFolder) -> str:
+    """The reason for which a run has no model to open; empty if it has one."""
+    there = any((run.path / name).exists() for name in _MODELS)
+    return "" if there else "has neither an export nor a checkpoint"
 
 
 def find_export(wanted: str, output: str) -> Path:
@@ -18,12 +25,8 @@ def find_export(wanted: str, output: str) -> Path:
     if not place.is_dir():
         if place.exists():
             raise ValueError(f"{wanted}: a file; give a run, or the folder of an export")
-        passed: list[str] = []
-        run: RunFolder | None = find_run(
-            wanted, Path(output), _lacks, "finished run with an export", "", passed
-        )
-        for reason in shortened(passed):
-            print(f"{wanted}: passed over {reason}", file=sys.stderr)
+        kind = "finished run with an export"
+        run: RunFolder | None = choose_run(wanted, Path(output), _lacks, kind)
     else:
         run = read_run_folder(place)
     if run is None:

@@ -8,13 +8,12 @@ from typing import Any
 import torch
 import yaml
 
-from experiments.common.runs import RunFolder, find_run, read_run_folder, shortened
+from experiments.common.runs import RunFolder, choose_run, read_run_folder
+from experiments.tools.finished_exports import lacks_model
 from modules import load
 from modules.inference import check_predicts
 from modules.prompting.base import PromptingModule
 from modules.registry import find
-
-_MODELS = ("export", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
 
 
 def open_model(wanted: str, output: str, backbone: str | None = None) -> Any:
@@ -46,17 +45,13 @@ def find_model(wanted: str, output: str) -> Path:
     """
     place = Path(wanted).expanduser()
     if not place.is_dir():
-        passed: list[str] = []
-        place = find_run(wanted, Path(output), _lacks, "run with a model", "", passed).path
-        for reason in shortened(passed):
-            print(f"{wanted}: passed over {reason}", file=sys.stderr)
+        place = choose_run(wanted, Path(output), _lacks, "run with a model").path
     return place
 
 
 def _lacks(run: RunFolder) -> str:
     """The reason for which a run cannot predict; empty if it can."""
-    there = any((run.path / name).exists() for name in _MODELS) or _asks_prompts(run.path)
-    return "" if there else "has neither an export nor a checkpoint"
+    return "" if _asks_prompts(run.path) else lacks_model(run)
 
 
 def _asks_prompts(folder: Path) -> bool:
