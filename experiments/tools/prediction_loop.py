@@ -15,6 +15,7 @@ from experiments.common.shell import relative
 from experiments.tools.prediction_files import Output
 from experiments.tools.prediction_rows import Row, named, windows
 from modules import inference
+from modules.encoding import reads_pairs
 
 _WINDOW, _ANSWERS = 4096, 32  # rows that are sorted by length and predicted together
 _FEW = 10  # labels that all get a column of their own
@@ -65,8 +66,7 @@ class Prediction:
 
     def _check(self) -> None:
         writes, top = inference.writes_answers(self.module), self.asked.top
-        template = getattr(self.module.task, "template", None)
-        pairs = self.module.task.pairs or "pair" in getattr(template, "columns", ())
+        pairs = reads_pairs(self.module.task)
         if top and (self.tags or not self.labels):
             has = "tags words" if self.tags else "has no labels"
             raise ValueError(f"--top {top}: {self.task} {has}")

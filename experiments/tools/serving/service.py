@@ -14,7 +14,7 @@ from experiments.tools.serving.bodies import Asked, AskedChat, Refused
 from experiments.tools.serving.model_thread import ModelThread
 from modules import inference
 from modules.backbones import context_length
-from modules.encoding import max_tokens, tokenizer_of
+from modules.encoding import max_tokens, reads_pairs, tokenizer_of
 
 _CHARACTERS = 4  # of a token, for the estimate that requests are joined by
 
@@ -56,8 +56,7 @@ class Service:
     def __post_init__(self) -> None:
         task = self.module.task
         tokenizer = tokenizer_of(self.module)
-        template = getattr(task, "template", None)
-        self.pairs = bool(task.pairs or "pair" in getattr(template, "columns", ()))
+        self.pairs = reads_pairs(task)
         self.labels, self.several = self.module.label_names, task.label_kind == "several"
         self.top = 0 if task.label_kind == "tags" else len(self.labels)  # labels to choose from
         self.writes = inference.writes_answers(self.module)
