@@ -11,7 +11,6 @@ os.environ.setdefault("WANDB_MODE", "offline")
 
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,13 +62,16 @@ def cache(request, monkeypatch, session_cache) -> None:
         monkeypatch.setenv("PRETUNE_CACHE", ORDINARY_CACHE)
 
 
+ORDINARY_HANDLERS = {
+    number: signal.getsignal(number)
+    for number in map(signal.Signals.__getitem__, "SIGINT SIGTERM SIGHUP SIGUSR1 SIGUSR2".split())
+}
+
+
 @pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """A program that was run inside a test, and ended, leaves its handlers."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-    kept = {number: signal.getsignal(number) for number in map(signal.Signals.__getitem__, names)}
-    yield
-    for number, handler in kept.items():
+def signals() -> None:
+    """A program that was run inside an earlier test, or for several, may have left its handlers."""
+    for number, handler in ORDINARY_HANDLERS.items():
         signal.signal(number, handler)
 
 

@@ -141,6 +141,7 @@ def _open_run(
         wandb.sdk.wandb_run.Run._detect_and_apply_job_inputs = lambda run: None
     if wandb.run is None:
         wandb.teardown()  # its service and settings keep the environment they started with
+        os.environ.pop("WANDB_SERVICE", None)  # of a service that may have ended by now
     commit = git_commit()
     tags = [*tracking.tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
     settings = wandb.Settings(

@@ -103,7 +103,7 @@ def test_disk_that_is_really_full(folder, bert, session_cache):
     assert done.code == 2 and "error: no space left to write full/lora_sst2/" in done.err, done
     assert "Traceback" not in done.err
     (run,) = (folder / "full" / "lora_sst2").iterdir()
-    assert whole(run) <= STARTED | {"best.ckpt"}
+    assert whole(run) <= STARTED | {"best.ckpt", "validation.parquet"}
 
 
 def subprocess_of(command, folder, cache):

@@ -86,6 +86,13 @@ def test_two_runs_in_one_process_and_the_best_of_each(tmp_path):
     assert (len(one.history), len(two.history)) == (3, 2)
 
 
+def test_run_has_a_service_of_its_own(tmp_path, monkeypatch):
+    """A program above this one, or before it, may have named a service that has ended by now."""
+    monkeypatch.setenv("WANDB_SERVICE", f"3-{os.getpid()}-unix-{tmp_path / 'socket'}")
+    finish(open_run(tmp_path / "run"), "finished", {"test/accuracy": 0.5})
+    assert running.recorded(tmp_path / "run").summary["test/accuracy"] == 0.5
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_run_is_one_curve(tmp_path):
     folder, beat = tmp_path / "run", tmp_path / "beat"
