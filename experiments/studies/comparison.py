@@ -10,7 +10,7 @@ from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import this_command
-from experiments.reporting import figures
+from experiments.reporting import figures, screen
 from experiments.reporting.results import markdown, runs_csv, summaries
 from experiments.studies.jobs import Comparison, Job, Row
 
@@ -93,7 +93,7 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
             runs_csv((job.row.name, job.seed, r) for job, r in finished.items()), encoding="utf-8"
         )
     figures.plot_quality(lines, root / "plot.svg")
-    print(f"\n{(root / 'table.md').read_text(encoding='utf-8')}")
+    print(f"\n{screen.shown((root / 'table.md').read_text(encoding='utf-8'))}\n")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
     print(f"done   {root} (table.md, runs.csv, plot.svg, runs/)")
