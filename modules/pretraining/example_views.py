@@ -52,10 +52,10 @@ def _row(
 ) -> list[str]:
     tokenizer, inputs = module.tokenizer, example.get("inputs", example)
     ids_BT = example["seen"] if "seen" in example else inputs["input_ids"]
-    length = int(inputs["attention_mask"][row].sum()) if "attention_mask" in inputs else None
-    seen = ids_BT[row].tolist()[:length]
+    seen = ids_BT[row].tolist()[: _length(inputs, row)]
     words = [_word(tokenizer, token) for token in seen]
-    answers = row_targets(example, row)
+    answers, hybrid = row_targets(example, row), "causal" in example
+    causal = causal or (hybrid and seen[1:] == answers)  # this row alone
     if "decoder_input_ids" in inputs:
         return [" ".join(words), "decoder: " + " ".join(_word(tokenizer, t) for t in answers)]
     if "target_mapping" in inputs:
@@ -67,14 +67,26 @@ def _row(
     elif causal:
         marks = {}
     else:
-        places = example["target_mask"][row].nonzero()[:, 0].tolist()
+        places = (example["target_mask"][row].nonzero()[:, 0] + hybrid).tolist()
         mask = tokenizer.mask_token_id
         pairs = zip(places, answers, strict=True)
         marks = {p: _mark(words[p], seen[p], mask, answer, tokenizer) for p, answer in pairs}
     shown = [_coloured(*marks[p], colour) if p in marks else w for p, w in enumerate(words)]
     label = int(example["labels"][row]) if "labels" in example else -100
     told = {0: ["pair: as in the text"], 1: ["pair: a wrong one"]}.get(label, [])
+    if hybrid and causal:
+        told = ["read from left to right: each token is predicted from those before it"]
     return [" ".join(shown), *told]
+
+
+def _length(inputs: Mapping[str, Any], row: int) -> int | None:
+    """Return the tokens of a row; None where no mask tells."""
+    if (mask := inputs.get("attention_mask")) is None:
+        return None
+    if mask.ndim == 4:  # of hybrid rows; additive where it has fractions
+        seen_TT = mask[row, 0] if mask.dtype == torch.bool else mask[row, 0] == 0
+        return int(seen_TT.any(0).sum())
+    return int(mask[row].sum())
 
 
 def row_targets(example: Mapping[str, Any], row: int) -> list[int]:
