@@ -115,8 +115,8 @@ class PretuneModule(Registered, LightningModule, abstract=True):
             settings: ``batch_tokens`` and ``max_new_tokens`` of :func:`inference.predict`.
 
         Returns:
-            For each text a label's name, a number, a list of names, or the answer of a model that
-            writes; N in the order of the texts.
+            For each text a label's name, a number, a list of names, a vector as a list, or the
+            answer of a model that writes; N in the order of the texts.
 
         Raises:
             ValueError: If the module has no head for a task, or the texts do not fit it.

@@ -10,6 +10,7 @@ from modules import card
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
+from modules.tasks.vector_export import how_to_pool
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -96,7 +97,7 @@ def readme(
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":
-        how = _FULL
+        how = _FULL if not task.vectors else how_to_pool(task.vector_pooling)
     paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,

@@ -96,6 +96,7 @@ def write_ordinary(
     facts = facts or {}
     if module.task.pooling == "native":
         model.save_pretrained(scratch)
+        module.task.write_beside(scratch)
         _describe(module, model, "full", ".", scratch, facts)
         return
     encoder: Any = model.base_model

@@ -162,7 +162,7 @@ def _logits(module: Any) -> Tensor:
     texts: list[Text] = [*(pairs if reads_pairs(module.task) else _PROBES)]
     rows = encode(module, texts)
     batch = batch_of(module, rows, list(range(len(texts))))
-    if module.task.label_kind not in ("none", "tags"):
+    if module.task.vectors or module.task.label_kind not in ("none", "tags"):
         return module.predict_logits(batch).float()
     names = ("input_ids", "attention_mask")
     held = module.model(**{name: batch[name] for name in names}).logits.float()
