@@ -97,11 +97,24 @@ class Shown:
         cells: The header and a row for each run, with whole names.
         chosen: The numbers of the columns on the screen.
         notes: Sentences below the table.
+        runs: The run of each row.
     """
 
     cells: list[list[str]]
     chosen: list[int]
     notes: list[str]
+    runs: list[RunRecord]
+
+    def lines(self, title: str) -> list[dict[str, Any]]:
+        """The rows by the names of the columns, with the figures in full, for CSV."""
+        head, *rows = self.cells
+        names = ["best", *head[1:]]
+        found = [{"data": title} | dict(zip(names, row, strict=True)) for row in rows]
+        for line, run in zip(found, self.runs, strict=True):
+            line |= {name: run.metrics[name] for name in names if name in run.metrics}
+            row = as_row(run)
+            line |= {name: row[key] for key, name in _COSTS.items() if name in line and key in row}
+        return found
 
     def on_screen(self) -> str:
         """The table as text for the screen."""
@@ -146,7 +159,7 @@ def table(
     if hidden := [keys[at - settings[0]] for at in settings if at not in chosen]:
         lead = "also differ" if len(hidden) < len(keys) else "differ"
         notes.append(f"{lead} (--columns shows them): {', '.join(hidden)}")
-    return Shown(cells, chosen, notes)
+    return Shown(cells, chosen, notes, runs)
 
 
 def _best(runs: list[RunRecord], metric: str, by: str) -> set[str]:

@@ -10,8 +10,8 @@ from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import this_command
-from experiments.reporting import figures, screen
-from experiments.reporting.results import markdown, runs_csv, summaries
+from experiments.reporting import export, figures, screen
+from experiments.reporting.results import markdown, runs_csv, summaries, summaries_csv
 from experiments.studies.jobs import Comparison, Job, Row
 
 
@@ -50,7 +50,7 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
-        _report(name, root, wanted, finished, comparison.failed)
+        _report(asked, root, wanted, finished, comparison.failed)
 
 
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
@@ -71,17 +71,24 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
         "--jobs", type=int, default=1, help="Runs at the same time, which share the cores (1)"
     )
     parser.add_argument("--output", default="outputs", help="Folder for runs and results (outputs)")
+    add = parser.add_argument
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
     parser.add_argument(
         "flags", nargs="*", help="Flags of every run, after --, as --trainer.max_epochs 1"
     )
     asked = parser.parse_args()
     at_least_one(asked, "seeds", "jobs")
+    export.check(asked.export, "--export", export.TABLES)
+    export.check(asked.plot, "--plot", export.PICTURES)
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked
 
 
-def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict) -> None:
+def _report(
+    asked: argparse.Namespace, root: Path, rows: list[Row], finished: dict, failed: dict
+) -> None:
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
     results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
@@ -92,10 +99,14 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
         scratch.write_text(
             runs_csv((job.row.name, job.seed, r) for job, r in finished.items()), encoding="utf-8"
         )
-    figures.plot_quality(lines, root / "plot.svg")
-    print(f"\n{screen.shown((root / 'table.md').read_text(encoding='utf-8'))}\n")
+    for file in (root / "plot.svg", *(Path(name).expanduser() for name in asked.plot)):
+        figures.plot_quality(lines, file)
+    document = markdown(lines, finished.values())
+    made = export.write(asked.export, lambda: document, lambda: summaries_csv(lines))
+    print(f"\n{screen.shown(document)}\n")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
-    print(f"done   {root} (table.md, runs.csv, plot.svg, runs/)")
+    names = ["table.md", "runs.csv", "plot.svg", "runs/", *made, *asked.plot]
+    print(f"done   {root} ({', '.join(names)})")
     if failed:
         raise SystemExit(1)
