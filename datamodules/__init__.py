@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datamodules.instructions import Instructions
     from datamodules.preferences import Preferences
     from datamodules.sentence_pairs import SNLI
-    from datamodules.tagging import WNUT, TaggedFiles
+    from datamodules.tagging import WNUT, PeoplesDaily, TaggedFiles
 
 __all__ = [
     "SNLI",
@@ -27,6 +27,7 @@ __all__ = [
     "Glue",
     "IMDb",
     "Instructions",
+    "PeoplesDaily",
     "Preferences",
     "RottenTomatoes",
     "TaggedFiles",
@@ -35,6 +36,7 @@ __all__ = [
 _HOMES = {
     "Corpus": "corpus",
     "Instructions": "instructions",
+    "PeoplesDaily": "tagging",
     "Preferences": "preferences",
     "SNLI": "sentence_pairs",
     "TaggedFiles": "tagging",
