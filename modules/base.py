@@ -12,6 +12,7 @@ from modules import data_checks, inference, label_checks
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
+from modules.tuning import Tuned
 
 
 class PretuneModule(Registered, LightningModule, abstract=True):
@@ -23,6 +24,8 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         default_task: Name of the task if no other is asked for; None where there is no task.
         batch_keys: The entries that a batch must have where there is no task, which tells its own.
         links: Flags that follow the data's flags, or the other way round.
+        tuned: Settings that suit the class, beside the defaults of its arguments; those of its
+            bases hold too.
         monitor: The validation metric that chooses the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
         origin: The network before the training, in words.
@@ -34,6 +37,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     default_task: ClassVar[str | None] = None
     batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask")
     links: ClassVar[tuple[Link, ...]] = ()
+    tuned: ClassVar[tuple[Tuned, ...]] = ()
     monitor: str
     mode: Literal["min", "max"]
     origin: str
