@@ -7,6 +7,7 @@ from typing import Any
 from experiments.reporting import significance
 from experiments.reporting.results import conditions, cost, headline, main_metric
 from experiments.studies.ablation.grid import Combination
+from experiments.studies.ablation.settings import Settings
 from experiments.tracking.keys import LOWER_IS_BETTER
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
@@ -96,6 +97,7 @@ class Report:
     notes: list[str]
     about: str
     curves: dict[str, dict[str, dict[str, list]]] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def baseline(self) -> Line:
