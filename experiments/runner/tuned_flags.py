@@ -9,7 +9,7 @@ import yaml
 
 from datamodules.spelling import did_you_mean
 from experiments.runner.given_flags import Given, by_flag
-from experiments.runner.messages import class_flags
+from experiments.runner.messages import as_typed, class_flags
 from modules import tuning
 from modules.registry import registered
 from modules.tasks import Task
@@ -89,6 +89,13 @@ def origins(
     for flag, one in by_flag(given).items():
         found[flag[2:]] = f"--config {one.file}" if one.file else "command line"
     return dict(sorted(found.items()))
+
+
+def note(cls: type, origins: Mapping[str, str], tuned: Mapping[str, Tuned]) -> list[str]:
+    """A remark on the settings that a class brings which is not the experiment's own."""
+    held = [one for one in tuned.values() if origins.get(one.flag, "").startswith("tuned")]
+    values = ", ".join(f"{one.flag} {as_typed(one.value)}" for one in held)
+    return [f"tuned for {cls.__name__}: {values}; --tuned false leaves that out"] if held else []
 
 
 def below(key: str, tuned: Mapping[str, Tuned], flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,9 @@ def test_user_wins_over_experiment_over_class(line):
     words = "--model LinearProbe --model.task.pooling native"
     parsed = line(words, trainer__max_epochs=7)
     assert settings(parsed) == (7, 4096, "native", 3e-2)
+    assert parsed.notes == [
+        "tuned for LinearProbe: data.batch_tokens 4096; --tuned false leaves that out"
+    ]
     assert parsed.origins["trainer.max_epochs"] == "experiment"
     assert parsed.origins["model.task.pooling"] == "command line"
     assert parsed.origins["data.batch_tokens"].startswith("tuned: experiments/strategies.py")
