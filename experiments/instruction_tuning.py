@@ -17,9 +17,6 @@ if __name__ == "__main__":
     defaults = {
         "model.backbone": "smollm2",
         "model.task": "InstructionFollowing",
-        "model.rank": 8,
-        "model.learning_rate": 5e-4,
-        "trainer.max_epochs": 1,
         "trainer.callbacks": ["GenerationSamples", "UnseenTasks"],
         "data.train_rows": 2000,
         "data.eval_rows": 256,

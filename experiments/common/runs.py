@@ -44,7 +44,7 @@ class RunFolder:
         return is_locked(self.path)
 
 
-def record_start(folder: Path, job: str = "") -> None:
+def record_start(folder: Path, job: str = "", origins: dict[str, str] | None = None) -> None:
     """Records the time at which a run starts; a run that is resumed keeps its first time.
 
     Where the clock was set back, the time is a millisecond after that of the newest run beside it,
@@ -53,6 +53,7 @@ def record_start(folder: Path, job: str = "") -> None:
     Args:
         folder: The folder of the run.
         job: The SLURM job and command line that make the run; empty outside SLURM.
+        origins: The origin of each setting that is not a default, by flag.
     """
     if (folder / _START).is_file():
         return
@@ -68,7 +69,14 @@ def record_start(folder: Path, job: str = "") -> None:
         "experiment": folder.parent.name,
         "started": started.isoformat(timespec="milliseconds"),
     }
-    write_json(folder / _START, known | ({"job": job} if job else {}))
+    known |= {"job": job} if job else {}
+    write_json(folder / _START, known | ({"origins": origins} if origins else {}))
+
+
+def read_origins(folder: Path) -> dict[str, str]:
+    """The origin of each setting of a run that is not a default, by flag."""
+    found: dict[str, str] = json.loads((folder / _START).read_text("utf-8")).get("origins", {})
+    return found
 
 
 def read_run_folder(folder: Path) -> RunFolder | None:

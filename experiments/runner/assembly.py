@@ -37,7 +37,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     if line.config.validate_before and not model.trains:
         raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
-    run.found, run.notes = found, line.notes
+    run.found, run.notes, run.origins = found, line.notes, line.origins
     settings = dict(built.trainer)
     for key in ("callbacks", "logger", "plugins"):
         value = settings[key]

@@ -45,6 +45,7 @@ class Run:
         ended: The reason for which the training ended; empty before that.
         notes: Remarks for the first screen.
         found: The values that searches before the run have found, by the name of the finder.
+        origins: The origin of each setting that is not a default, by flag.
         report: The measures of the predictions by split.
         resume_flags: Further flags that resuming the run needs.
         requeued: A sentence about the scheduler's job that goes on with the run; else empty.
@@ -75,6 +76,7 @@ class Run:
         self.ended = ""
         self.notes: list[str] = []
         self.found: dict[str, dict[str, Any]] = {}
+        self.origins: dict[str, str] = {}
         self.resume_flags: tuple[str, ...] = ()
         self.requeued = ""
         self.checkpoint_io = AtomicCheckpointIO(self.folder)
@@ -122,7 +124,7 @@ class Run:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
-                run_folder.make(self.folder, self.parsed)
+                run_folder.make(self.folder, self.parsed, self.origins)
                 if self.found:
                     files.write_json(self.folder / "search.json", self.found)
                 print(opening(self, notes, line), flush=True)

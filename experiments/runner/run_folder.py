@@ -116,10 +116,15 @@ def _try_lock(folder: Path) -> bool:
     return True
 
 
-def make(folder: Path, settings: dict[str, Any]) -> None:
+def make(folder: Path, settings: dict[str, Any], origins: dict[str, str] | None = None) -> None:
     """Makes and locks a run's folder, with checkpoints/, run.json, and config.yaml without secrets.
 
     Nothing is written before the lock is held.
+
+    Args:
+        folder: The run's folder.
+        settings: The settings of the run.
+        origins: The origin of each setting that is not a default; run.json holds it.
 
     Raises:
         ValueError: If the folder cannot be written, or if another process has the run.
@@ -131,7 +136,7 @@ def make(folder: Path, settings: dict[str, Any]) -> None:
             raise ValueError(f"{lead}: {folder.name} is still going on there")
         (folder / "checkpoints").mkdir(exist_ok=True)
         files.write_yaml(folder / "config.yaml", redact(settings))
-        record_start(folder, slurm.job())
+        record_start(folder, slurm.job(), origins)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise ValueError(f"{lead}: cannot be written ({error.strerror})") from error
 
@@ -160,7 +165,9 @@ def check_same(folder: Path, settings: dict[str, Any]) -> None:
     """
     before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     settings = redact(settings)  # as those on disk are
-    for key in ("model", "data", "seed_everything", "monitor"):
+    for key in ("model", "data", "seed_everything", "monitor", "tuned"):
+        if key == "tuned" and key not in before:  # a run of before there was the flag
+            continue
         kept = "the metric of its checkpoints" if key == "monitor" else "its model, data and seed"
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(
