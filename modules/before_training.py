@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import peft
 import torch
 
 # Of LoRA: the backbone's own weights stay, so that it is itself again without the adapter.
@@ -22,6 +21,8 @@ def keep_first_values(model: Any) -> None:
     Args:
         model: A model as its strategy has adapted it.
     """
+    import peft
+
     if isinstance(model, peft.PeftModel):
         made = getattr(model.active_peft_config, "init_lora_weights", True)
         if made in _KEEPS_BACKBONE:
@@ -37,6 +38,8 @@ def before_training(model: Any) -> Iterator[None]:
     Args:
         model: A model of which :func:`keep_first_values` has kept what it needs.
     """
+    import peft
+
     modes = [(module, module.training) for module in model.modules()]
     # To switch an adapter on again, peft has all of it train: a callback may have frozen some.
     trains = [(parameter, parameter.requires_grad) for parameter in model.parameters()]

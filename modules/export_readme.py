@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import peft
-
 from datamodules import packaged
 from datamodules.spelling import listed
 from modules import card
@@ -84,6 +82,8 @@ def readme(
         base: Its folder of the backbone, if it has one.
         facts: Of the run: data, metrics, report, training and others; empty outside a run.
     """
+    import peft
+
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
     text = "a gripping film"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -28,6 +29,7 @@ class Task(Registered, Generic[Batch], abstract=True):
         peft_type: Its task type in peft.
         monitor: The validation metric that picks the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
+        metric_facts: As a module's. Classes of torchmetrics tell direction and bounds themselves.
         label_kind: The label of a row of the data: a class, a number, several names, a tag for each
             word, or none.
         pairs: Whether a row has two texts.
@@ -43,6 +45,7 @@ class Task(Registered, Generic[Batch], abstract=True):
     peft_type: str = "SEQ_CLS"
     monitor: str
     mode: Literal["min", "max"]
+    metric_facts: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     label_kind: LabelKind = "class"
     pairs: ClassVar[bool] = False
     vectors: ClassVar[bool] = False
