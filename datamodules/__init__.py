@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
+    from datamodules.questions import QuestionFiles, SQuAD
     from datamodules.sentence_pairs import SNLI
     from datamodules.tagging import WNUT, TaggedFiles
 
@@ -26,14 +27,18 @@ __all__ = [
     "Glue",
     "IMDb",
     "Instructions",
+    "QuestionFiles",
     "RottenTomatoes",
+    "SQuAD",
     "TaggedFiles",
     "TextFiles",
 ]
 _HOMES = {
     "Corpus": "corpus",
     "Instructions": "instructions",
+    "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",
+    "SQuAD": "questions",
     "TaggedFiles": "tagging",
     "WNUT": "tagging",
 }

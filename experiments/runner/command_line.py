@@ -231,10 +231,15 @@ def _label_kind(task: Any) -> str:
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
     kind = getattr(found, "label_kind", "class")
-    if kind == "tags":
-        name = getattr(found, "__name__", "")
-        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
-        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    others = {
+        "tags": ("a tag for each word", "ner_wnut.py", "TaggedFiles"),
+        "span": ("questions with answers in a context", "squad.py", "QuestionFiles"),
+        "choice": ("questions with choices", "social_iqa.py", "ChoiceFiles"),
+    }
+    if kind in others:
+        what, script, data = others[kind]
+        other = f"{script} reads such data: --data {data} --data.source PATH"
+        raise ValueError(f"--model.task {getattr(found, '__name__', '')}: needs {what}; {other}")
     return kind
 
 

@@ -19,6 +19,7 @@ from modules import (
     MultiLabel,
     PairClassification,
     PromptedClassification,
+    QuestionAnswering,
     Regression,
     TokenClassification,
     load,
@@ -28,11 +29,11 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import tagged, tiny
+from tests import asked, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
-TOKENS += ("TokenClassification",)
+TOKENS += ("TokenClassification", "QuestionAnswering")
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -65,6 +66,8 @@ def data_for(kind, backbone, scored, reviews):
         return data
     if kind is TokenClassification:
         return tagged.read(scored.parent / "tagged", backbone)
+    if kind is QuestionAnswering:
+        return asked.read(scored.parent / "asked", backbone)
     if kind in (Classification, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
