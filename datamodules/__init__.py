@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     )
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
-    from datamodules.questions import QuestionFiles, SQuAD
+    from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
     from datamodules.tagging import WNUT, TaggedFiles
 
@@ -23,6 +23,7 @@ __all__ = [
     "SST2",
     "WNUT",
     "ChineseReviews",
+    "ChoiceFiles",
     "Corpus",
     "Glue",
     "IMDb",
@@ -30,15 +31,18 @@ __all__ = [
     "QuestionFiles",
     "RottenTomatoes",
     "SQuAD",
+    "SocialIQA",
     "TaggedFiles",
     "TextFiles",
 ]
 _HOMES = {
+    "ChoiceFiles": "questions",
     "Corpus": "corpus",
     "Instructions": "instructions",
     "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",
     "SQuAD": "questions",
+    "SocialIQA": "questions",
     "TaggedFiles": "tagging",
     "WNUT": "tagging",
 }

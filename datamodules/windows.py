@@ -60,7 +60,7 @@ def encode_windows(
     if room < 8:
         raise ValueError(f"--data.max_length {limit}: leaves no room for a question and a context")
     found = Windows(types=[] if "token_type_ids" in tokenizer.model_input_names else None)
-    asked, found.cut = _shortened(tokenizer, questions, room // 2)
+    asked, found.cut = shortened(tokenizer, questions, room // 2)
     if not tells_pairs_apart(tokenizer):
         asked = [f"{question}\n" for question in asked]
     encoded = tokenizer(
@@ -109,12 +109,13 @@ def place_of(offsets_T2: np.ndarray, start: int, end: int) -> tuple[int, int] | 
     return int(held[0]), int(held[-1])
 
 
-def _shortened(tokenizer: Any, questions: Sequence[str], most: int) -> tuple[list[str], list[bool]]:
+def shortened(tokenizer: Any, texts: Sequence[str], most: int) -> tuple[list[str], list[bool]]:
+    """The texts, of no more than so many tokens each, and whether each was cut."""
     offsets = tokenizer(
-        list(questions), add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False
     )["offset_mapping"]
     cut = [len(row) > most for row in offsets]
-    parts = zip(questions, offsets, cut, strict=True)
+    parts = zip(texts, offsets, cut, strict=True)
     return [text[: row[most - 1][1]] if longer else text for text, row, longer in parts], cut
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from modules import generation
 from modules.answered_inference import answered, window_answers
+from modules.chosen_inference import choose
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.heads import model_inputs
@@ -26,7 +27,8 @@ class Predictions:
     Attributes:
         values: A label's name, a number, a list of names, a list of words with their tags, or an
             answer for each text, N. To a question about a context it is a mapping with ``answer``,
-            ``score``, ``start`` and ``end``; of several answers a list of them.
+            ``score``, ``start`` and ``end``, of several answers a list of them; to one with
+            choices a mapping with ``answer``, ``index``, ``score`` and ``scores``.
         probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
             (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
@@ -51,7 +53,7 @@ def predict(
     Args:
         module: A fine-tuned module, or one that answers prompts.
         texts: N texts; where words are tagged, texts or lists of words; where answers are marked,
-            pairs of a question and a context.
+            pairs of a question and a context; where one is chosen, of a question and choices.
         batch_tokens: The most padded tokens of a batch; a longer text has a batch of its own.
         max_new_tokens: The most tokens of a written answer; 256 if not given.
         answers: The number of answers to each question about a context, the best first.
@@ -73,6 +75,8 @@ def predict(
         return _tagged(module, texts, batch_tokens)
     if module.task.label_kind == "span":
         return Predictions(*answered(module, texts, batch_tokens, answers))
+    if module.task.label_kind == "choice":
+        return Predictions(*choose(module, texts, batch_tokens))
     rows = encode(module, texts)
     if fills_masks(module):
         return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
@@ -122,6 +126,8 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
     if module.task.label_kind == "span":
         said = window_answers(module.task, logits, batch)
         return {**known, "prediction": said, "logits": logits}
+    if module.task.label_kind == "choice":
+        return {**known, "prediction": logits.argmax(-1).tolist(), "logits": logits}
     return {**known, "prediction": values(module, logits), "logits": logits}
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from datamodules import QuestionFiles
+from datamodules import ChoiceFiles, QuestionFiles
 
 CONTEXTS = [
     "a warm film of the year",
@@ -36,5 +36,25 @@ def write(folder: Path, rows: list[dict[str, Any]], *splits: str) -> Path:
 def read(folder: Path, backbone: str, **settings: Any) -> QuestionFiles:
     settings = {"batch_size": 8, **settings}
     data = QuestionFiles(str(write(folder, questions())), tokenizer=backbone, **settings)
+    data.setup("fit")
+    return data
+
+
+def with_choices() -> list[dict[str, Any]]:
+    """Rows of question, context, two or three choices and the right one."""
+    return [
+        {
+            "context": context,
+            "question": "the film",
+            "choices": ["warm", "cold", "best"][: 2 + number % 2],
+            "answer": number % 2,
+        }
+        for number, context in enumerate(CONTEXTS * 4)
+    ]
+
+
+def read_choices(folder: Path, backbone: str, **settings: Any) -> ChoiceFiles:
+    settings = {"batch_size": 8, **settings}
+    data = ChoiceFiles(str(write(folder, with_choices())), tokenizer=backbone, **settings)
     data.setup("fit")
     return data

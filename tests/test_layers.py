@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 LEAVES = {"datamodules.argument_names", "datamodules.batches", "datamodules.packaged"}
 LEAVES |= {"datamodules.reachability", "datamodules.segmentation", "datamodules.spelling"}
 LEAVES |= {"datamodules.words", "datamodules.answers", "datamodules.windows"}
+LEAVES |= {"datamodules.choices"}
 PACKAGES = {
     "datamodules": set(),
     "modules": LEAVES,

@@ -157,7 +157,7 @@ def _collected(file: Any, rows: Iterator[Row], options: ReadOptions) -> Question
 
 def _answers(value: Any, start: Any) -> list[Any] | ValueError:
     """Pairs of text and start of a cell: a text, texts, SQuAD's mappings, or the hub's lists."""
-    value = _parsed(value)
+    value = parsed(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         return []
     if isinstance(value, str):
@@ -188,7 +188,7 @@ def _answers(value: Any, start: Any) -> list[Any] | ValueError:
     )
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
     """A cell of delimited text that holds a list or a mapping, as such; else the cell."""
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         for read in (json.loads, ast.literal_eval):

@@ -96,18 +96,34 @@ def question_dataset(found: Mapping[str, Questions], source: str) -> QuestionDat
     splits, notes = dict(found), [note for part in found.values() for note in part.notes]
     if not any(splits["train"].answers):
         raise fault(source, "no question of train has an answer: name its column", "answer_column")
-    if "validation" not in splits:
-        splits = _split(splits, source, notes)
-    train = set(splits["train"].contexts)
+    splits = complete(splits, source, notes)
+    notes += shared_contexts(splits)
+    return QuestionDataset(splits, notes)
+
+
+def shared_contexts(splits: Mapping[str, Any]) -> list[str]:
+    """A remark for each split that has contexts of train."""
+    train, found = set(splits["train"].contexts), []
     for name, part in splits.items():
         shared = sum(context in train for context in part.contexts) if name != "train" else 0
         if shared:
-            notes.append(f"{shared:,} questions of {name} have a context that is in train, too")
-    order = [name for name in ("train", "validation", "test") if name in splits]
-    return QuestionDataset({name: splits[name] for name in order}, notes)
+            found.append(f"{shared:,} questions of {name} have a context that is in train, too")
+    return found
 
 
-def _split(splits: dict[str, Questions], source: str, notes: list[str]) -> dict[str, Questions]:
+def complete(splits: Mapping[str, Any], source: str, notes: list[str]) -> dict[str, Any]:
+    """The splits in order; without validation, train is split by the hash of its contexts.
+
+    Args:
+        splits: Questions, whose ``contexts`` no two parts of train share.
+        source: The source, for errors.
+        notes: A list to which a remark is added.
+
+    Raises:
+        ValueError: If there are too few contexts.
+    """
+    if "validation" in splits:
+        return {name: splits[name] for name in ("train", "validation", "test") if name in splits}
     train = splits["train"]
     unique = list(dict.fromkeys(train.contexts))
     shares = {"validation": 0.1, "test": 0.0 if "test" in splits else 0.1}

@@ -9,8 +9,9 @@
 The columns of the file are kept, in its order, and joined by `prediction`, `confidence` and the
 probabilities of the labels. Of several labels at once, the confidence is that of the least sure
 one. A model that marks answers reads the columns `question` and `context`, or lines of JSON with
-both in a pipe, and adds the place of the answer: `start` and `end`. A text that is longer than the
-model reads is cut; such rows, and those left out, are listed at the end.
+both in a pipe, and adds the place of the answer: `start` and `end`. A model that chooses reads
+`question` (and `context`) with `choices`, or with a column for each such as `choice0`. A text that
+is longer than the model reads is cut; such rows, and those left out, are listed at the end.
 """
 
 import argparse

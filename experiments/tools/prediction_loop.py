@@ -12,6 +12,7 @@ import numpy as np
 
 from datamodules import text_tables
 from experiments.common.shell import relative
+from experiments.tools.prediction_choices import as_question, columns_of
 from experiments.tools.prediction_files import Output
 from experiments.tools.prediction_rows import Row, answer_columns, check_rows, named, windows
 from modules import inference
@@ -56,6 +57,7 @@ class Prediction:
         self.several = module.task.label_kind == "several"
         self.tags = module.task.label_kind == "tags"
         self.marks = module.task.label_kind == "span"
+        self.chooses = module.task.label_kind == "choice"
         self.path, self.names = output, {}  # of our columns, where the input has them too
         self.settings: dict[str, Any] = {}
         self._check()
@@ -77,9 +79,13 @@ class Prediction:
             if not self.marks:
                 raise ValueError(f"--answers {self.asked.answers}: {self.task} marks no answers")
             self.settings["answers"] = self.asked.answers
-        if pairs and not self.asked.pair_column and not self.marks:
+        if pairs and not self.asked.pair_column and not (self.marks or self.chooses):
             where = "" if self.asked.file != "-" else " of a FILE"
             raise ValueError(f"--pair_column: {self.task} reads pairs; name the second text{where}")
+        if self.chooses and (self.asked.column or self.asked.pair_column):
+            flag = "column" if self.asked.column else "pair_column"
+            cure = "name the columns question, context and choices"
+            raise ValueError(f"--{flag}: {self.task} reads several columns; {cure}")
         if self.asked.pair_column and self.module.task.label_kind == "none":
             raise ValueError(
                 f"--pair_column {self.asked.pair_column}: {self.task} reads one text at a time"
@@ -115,6 +121,7 @@ class Prediction:
         usable = []
         for row in window:
             self.seen += 1
+            row = as_question(row) if self.chooses else row
             if row.text is not None:
                 usable.append(row)
             elif self.asked.bad_rows == "stop":
@@ -124,7 +131,7 @@ class Prediction:
             else:
                 self.bad += 1
                 self._list("bad", f"row {row.number}: {row.reason}")
-        if not self.asked.pair_column:
+        if not (self.asked.pair_column or self.chooses):
             check_rows(self.asked.file, usable, self.marks, self.task)
         found = inference.predict(self.module, [row.text for row in usable], **self.settings)
         made = []
@@ -143,6 +150,9 @@ class Prediction:
             self.sums += best["score"]
             self.silent += not best["answer"]
             return added
+        if self.chooses:
+            self.sums += value["score"]
+            return columns_of(value)
         if chances is None:
             number = isinstance(value, float)
             if number:
@@ -213,8 +223,8 @@ class Prediction:
             lines += text_tables.columns(cells[:20]).splitlines()
             lines += [f"and {len(cells) - 20} more labels"] * (len(cells) > 20)
             lines.append(f"mean confidence {self.sums[0] / rows:.4f}")
-        elif self.marks:
-            lines.append(f"{self.silent:,} without an answer")
+        elif self.marks or self.chooses:
+            lines += [f"{self.silent:,} without an answer"] * self.marks
             lines.append(f"mean confidence {self.sums[0] / rows:.4f}")
         elif self.module.task.label_kind == "number":
             lines.append(f"mean prediction {self.sums[0] / rows:.4f}")

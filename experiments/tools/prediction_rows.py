@@ -44,8 +44,8 @@ def read(
 ) -> Iterator[Row]:
     """Reads the rows of a file, or lines of standard input.
 
-    A line of standard input is a text, or JSON with ``question`` and ``context``. A file with these
-    two columns has pairs, too, unless others are given.
+    A line of standard input is a text, or JSON with ``question`` and ``context`` or ``choices``. A
+    file with such columns has questions, too, unless others are given.
 
     Args:
         file: The file.
@@ -62,7 +62,8 @@ def read(
         for number, line in enumerate(sys.stdin, 1):
             if line := line.rstrip("\r\n"):
                 fields = _asked(line)
-                yield _row(number, fields or {"text": line}, list(_ASKED if fields else ["text"]))
+                names = [name for name in _ASKED if name in fields] if fields else ["text"]
+                yield _row(number, fields or {"text": line}, names)
         return
     if file.is_dir():
         raise ValueError(f"{file}: is a folder; give one of its files")
@@ -72,8 +73,8 @@ def read(
         if isinstance(fields, BadRow):
             yield Row(number, {}, None, fields.reason)
             continue
-        if not names and not wanted and set(_ASKED) <= fields.keys():
-            names = list(_ASKED)
+        if not names and not wanted:
+            names = _usual_names(fields)
         if not names:
             names.append(_column(fields, column, "column", file))
             if pair:
@@ -81,15 +82,27 @@ def read(
         yield _row(number, fields, names)
 
 
+def _usual_names(fields: dict[str, Any]) -> list[str]:
+    """The columns of questions with contexts or choices; none where there is a text."""
+    if set(_ASKED) <= fields.keys():
+        return list(_ASKED)
+    if "question" not in fields or set(_USUAL) & fields.keys():
+        return []
+    from datamodules.questions.choice_records import choice_columns  # torch, which most spare
+
+    return ["question"] if choice_columns(fields) else []
+
+
 def _asked(line: str) -> dict[str, Any] | None:
-    """The fields of a line of JSON with a question and a context; None of another line."""
+    """The fields of a line of JSON with a question and context or choices; None of another line."""
     if not line.lstrip().startswith("{"):
         return None
     try:
         found = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and set(_ASKED) <= found.keys() else None
+    asks = isinstance(found, dict) and "question" in found
+    return found if asks and found.keys() & {"context", "choices"} else None
 
 
 def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -> str:

@@ -113,8 +113,8 @@ def best_f1(f1_Q: Tensor, ahead_Q: Tensor, answers_Q: Tensor) -> Tensor:
     return (silent + best) / max(1, len(order))
 
 
-class SpanAccuracy(Metric):
-    """The share of windows whose start and end are both right."""
+class RightShare(Metric):
+    """The share of rows that are right: choices, or windows whose start and end both are."""
 
     full_state_update = False
     right: Tensor
@@ -125,10 +125,12 @@ class SpanAccuracy(Metric):
         for name in ("right", "count"):
             self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, logits_BT2: Tensor, batch: Mapping[str, Any]) -> None:
-        """Add a batch with ``labels``, (B, 2)."""
-        self.right = self.right + (logits_BT2.argmax(1) == batch["labels"]).all(1).sum()
-        self.count = self.count + len(logits_BT2)
+    def update(self, logits: Tensor, targets: Tensor | Mapping[str, Any]) -> None:
+        """Add a batch: logits, (B, places, ...), and labels, (B, ...), or a batch with them."""
+        labels = targets if isinstance(targets, Tensor) else targets["labels"]
+        hits = logits.argmax(1) == labels
+        self.right = self.right + hits.reshape(len(hits), -1).all(1).sum()
+        self.count = self.count + len(hits)
 
     def compute(self) -> Tensor:
         """Return the share, a scalar."""

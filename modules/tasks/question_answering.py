@@ -9,7 +9,7 @@ from torchmetrics import MetricCollection
 
 from datamodules.batches import QuestionBatch
 from modules.tasks import answer_network, heads
-from modules.tasks.answer_scores import AnswerScores, Score, SpanAccuracy
+from modules.tasks.answer_scores import AnswerScores, RightShare, Score
 from modules.tasks.base import Task
 
 
@@ -72,7 +72,7 @@ class QuestionAnswering(Task[QuestionBatch]):
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         if stage == "train":
-            return MetricCollection({"accuracy": SpanAccuracy()})
+            return MetricCollection({"accuracy": RightShare()})
         scores: tuple[Score, ...] = ("exact_match", "f1")
         if self.unanswerable:
             scores += ("f1_answerable", "accuracy_unanswerable", "best_f1")

@@ -119,6 +119,7 @@ MORE = {
 # Experiments whose data are no labelled texts: the data module, and a function that writes rows.
 OTHER_DATA = {
     "ner_wnut": ("TaggedFiles", tagged.write),
+    "social_iqa": ("ChoiceFiles", lambda folder: asked.write(folder, asked.with_choices())),
     "squad": ("QuestionFiles", lambda folder: asked.write(folder, asked.questions())),
 }
 PROMPTING = {"zero_shot_sst2", "in_context_sst2"}
@@ -142,7 +143,8 @@ def tiny_run(script: Path, folder: Path, bert: str, llama: str) -> list[str]:
     if script.stem in OTHER_DATA:
         kind, rows = OTHER_DATA[script.stem]
         own = {"TextFiles": kind, "my.csv": str(rows(folder / "rows"))}
-        return [*(own.get(word, word) for word in running.flags(bert)), *SHORT]
+        backbone = llama if script.stem == "social_iqa" else bert
+        return [*(own.get(word, word) for word in running.flags(backbone)), *SHORT]
     backbone = llama if script.stem in PROMPTING else bert
     return [*running.flags(backbone), *SHORT, *MORE.get(script.stem, [])]
 

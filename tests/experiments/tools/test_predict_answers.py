@@ -7,7 +7,7 @@ import json
 import pytest
 
 from experiments.tools import predict
-from modules import FullFineTuning, QuestionAnswering, load
+from modules import FullFineTuning, MultipleChoice, QuestionAnswering, load
 from modules.exporting import export
 from tests import asked
 from tests.modules import cells
@@ -74,3 +74,32 @@ def test_what_does_not_fit_is_one_line(place, run, tmp_path, rows, words, said):
     assert code == 2
     assert said in err
     assert "Traceback" not in err
+
+
+def test_a_model_that_chooses_reads_choices(bert, run, tmp_path):
+    module = cells.stirred(FullFineTuning, bert, MultipleChoice())
+    place = str(export(module, tmp_path / "export"))
+    rows = [
+        {"question": "the film", "A": "warm", "B": "cold"},
+        {"question": "a", "A": "b", "B": ""},
+    ]
+    file = tmp_path / "new.csv"
+    with file.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    code, out, err = run(place, str(file))
+    assert code == 2
+    assert "row 3: has 1 choice" in err
+    code, out, err = run(place, str(file), "--bad_rows", "skip")
+    assert code == 0, err
+    wanted = module.predict([("the film", ["warm", "cold"])])[0]
+    (found,) = csv.DictReader(io.StringIO(out))
+    assert (found["prediction"], found["index"]) == (wanted["answer"], str(wanted["index"]))
+    line = json.dumps({"question": "the film", "choices": ["warm", "cold"]})
+    code, out, err = run(place, lines=f"{line}\n")
+    assert code == 0, err
+    assert next(csv.DictReader(io.StringIO(out)))["prediction"] == wanted["answer"]
+    code, out, err = run(place, lines="a text\n")
+    assert code == 2
+    assert "row 1: has no column of choices" in err

@@ -17,6 +17,7 @@ from modules import (
     LanguageModeling,
     LoRA,
     MultiLabel,
+    MultipleChoice,
     PairClassification,
     PromptedClassification,
     QuestionAnswering,
@@ -68,6 +69,8 @@ def data_for(kind, backbone, scored, reviews):
         return tagged.read(scored.parent / "tagged", backbone)
     if kind is QuestionAnswering:
         return asked.read(scored.parent / "asked", backbone)
+    if kind is MultipleChoice:
+        return asked.read_choices(scored.parent / "choices", backbone)
     if kind in (Classification, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
