@@ -68,8 +68,14 @@ class Choices:
     def take(self, places: Iterable[int]) -> "Choices":
         """The questions at these places."""
         chosen = list(places)
-        columns = (self.contexts, self.questions, self.choices, self.answers, self.rows)
-        return Choices(*([column[i] for i in chosen] for column in columns), self.notes)
+        return Choices(
+            [self.contexts[i] for i in chosen],
+            [self.questions[i] for i in chosen],
+            [self.choices[i] for i in chosen],
+            [self.answers[i] for i in chosen],
+            [self.rows[i] for i in chosen],
+            self.notes,
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -95,8 +95,13 @@ class Questions:
     def take(self, places: Iterable[int]) -> "Questions":
         """The questions at these places."""
         chosen = list(places)
-        columns = (self.questions, self.contexts, self.answers, self.rows)
-        return Questions(*([column[i] for i in chosen] for column in columns), self.notes)
+        return Questions(
+            [self.questions[i] for i in chosen],
+            [self.contexts[i] for i in chosen],
+            [self.answers[i] for i in chosen],
+            [self.rows[i] for i in chosen],
+            self.notes,
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -106,7 +111,8 @@ class Questions:
 
 
 def _places(context: str, text: str) -> str:
-    found, at = [], context.find(text)
+    found: list[str] = []
+    at = context.find(text)
     while at >= 0 and len(found) < 4:
         found.append(str(at))
         at = context.find(text, at + 1)
