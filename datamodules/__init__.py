@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
+    from datamodules.preferences import Preferences
     from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
     from datamodules.tagging import WNUT, TaggedFiles
@@ -28,6 +29,7 @@ __all__ = [
     "Glue",
     "IMDb",
     "Instructions",
+    "Preferences",
     "QuestionFiles",
     "RottenTomatoes",
     "SQuAD",
@@ -39,6 +41,7 @@ _HOMES = {
     "ChoiceFiles": "questions",
     "Corpus": "corpus",
     "Instructions": "instructions",
+    "Preferences": "preferences",
     "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",
     "SQuAD": "questions",

@@ -4,14 +4,13 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import peft
-
 from datamodules import packaged
 from datamodules.spelling import listed
 from modules import card
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
+from modules.tasks.vector_export import how_to_pool
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -86,6 +85,8 @@ def readme(
         base: Its folder of the backbone, if it has one.
         facts: Of the run: data, metrics, report, training and others; empty outside a run.
     """
+    import peft
+
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
     text, other = "a gripping film", "a moving one"
@@ -102,6 +103,7 @@ def readme(
             how += _ALONE
     elif kind == "full":
         how = _OPENED if task.label_kind in ("span", "choice") else _FULL
+        how = how_to_pool(task.vector_pooling) if task.vectors else how
     paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,

@@ -25,10 +25,10 @@ class Predictions:
     """The predictions for N texts.
 
     Attributes:
-        values: A label's name, a number, a list of names, a list of words with their tags, or an
-            answer for each text, N. To a question about a context it is a mapping with ``answer``,
-            ``score``, ``start`` and ``end``, of several answers a list of them; to one with
-            choices a mapping with ``answer``, ``index``, ``score`` and ``scores``.
+        values: A label's name, a number, a list of names, a list of words with their tags, a vector
+            as a list, or an answer for each text, N. To a question about a context it is a mapping
+            with ``answer``, ``score``, ``start`` and ``end``, of several answers a list of them; to
+            one with choices a mapping with ``answer``, ``index``, ``score`` and ``scores``.
         probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
             (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
@@ -151,7 +151,8 @@ def fills_masks(module: Any) -> bool:
 
 def writes_answers(module: Any) -> bool:
     """Tell whether the module's predictions are texts that it writes."""
-    return module.task.label_kind == "none" and not fills_masks(module)
+    kind, vectors = module.task.label_kind, module.task.vectors
+    return kind == "none" and not vectors and not fills_masks(module)
 
 
 def labels_of(module: Any) -> list[str]:
@@ -167,6 +168,8 @@ def values(module: Any, logits: Tensor) -> list[Any]:
     """
     if not logits.isfinite().all():
         raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+    if module.task.vectors:
+        return logits.tolist()
     if module.task.label_kind == "number":
         return logits.reshape(len(logits)).tolist()
     names = labels_of(module)

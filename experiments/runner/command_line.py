@@ -228,18 +228,18 @@ def _below(key: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
-    name = task if isinstance(task, str) else task["class_path"]
+    name, given = (task, {}) if isinstance(task, str) else (task["class_path"], task)
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    kind = getattr(found, "label_kind", "class")
+    read = getattr(found, "labels_read", lambda _: getattr(found, "label_kind", "class"))
+    kind = read(given.get("init_args") or {})
     others = {
-        "tags": ("a tag for each word", "ner_wnut.py", "TaggedFiles"),
-        "span": ("questions with answers in a context", "squad.py", "QuestionFiles"),
-        "choice": ("questions with choices", "social_iqa.py", "ChoiceFiles"),
+        "tags": "a tag for each word; ner_wnut.py reads such data: --data TaggedFiles",
+        "span": "answers in contexts; squad.py reads such data: --data QuestionFiles",
+        "choice": "choices; social_iqa.py reads such data: --data ChoiceFiles",
     }
     if kind in others:
-        what, script, data = others[kind]
-        other = f"{script} reads such data: --data {data} --data.source PATH"
-        raise ValueError(f"--model.task {getattr(found, '__name__', '')}: needs {what}; {other}")
+        lead = f"--model.task {getattr(found, '__name__', '')}"
+        raise ValueError(f"{lead}: needs {others[kind]} --data.source PATH")
     return kind
 
 

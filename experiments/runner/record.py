@@ -31,6 +31,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     searches = run.folder / "search.json"
     result = {
         "metrics": metrics,
+        "metric_facts": run.metric_facts,
         "before": predictions.before(run),
         "best": best(run),
         "ended": run.ended,

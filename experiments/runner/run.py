@@ -22,7 +22,7 @@ from callbacks import (
     ThroughputMonitor,
 )
 from callbacks.throughput import parameter_counts
-from experiments.common import files, signals
+from experiments.common import files, metrics, signals
 from experiments.common.shell import relative, this_command
 from experiments.runner import predictions, run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
@@ -65,6 +65,7 @@ class Run:
         folder = resumed or Path(config.output) / name / run_folder.new_id()
         self.shown, self.folder = relative(folder.absolute()), folder.absolute()
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
+        self.metric_facts = metrics.declared(model)
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -139,6 +140,7 @@ class Run:
                     "experiment": self.name,
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
+                    "metric_facts": self.metric_facts,
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,
