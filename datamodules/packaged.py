@@ -113,6 +113,17 @@ PACKAGES = {
         "MIT, by the package; the newspaper states none: for evaluation and examples",
         sdist=True,
     ),
+    "bigbench": Package(
+        "bigbench",
+        "1.0.0",
+        "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2",
+        "bigbench-1.0.0/bigbench/benchmark_tasks/",
+        358,
+        "Apache-2.0; its questions have licences of their own; for evaluation, not for a corpus",
+        sdist=True,
+        folders=True,
+        only=("squad_shifts/", "social_iqa/"),
+    ),
 }
 BACKBONES = ("minilm", "smollm2")
 

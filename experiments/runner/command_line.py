@@ -213,15 +213,18 @@ def _is(callback: Any, kind: type) -> bool:
 
 def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
-    name = task if isinstance(task, str) else task["class_path"]
+    name, given = (task, {}) if isinstance(task, str) else (task["class_path"], task)
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    arguments = {} if isinstance(task, str) else task.get("init_args") or {}
     read = getattr(found, "labels_read", lambda _: getattr(found, "label_kind", "class"))
-    kind = read(arguments)
-    if kind == "tags":
-        name = getattr(found, "__name__", "")
-        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
-        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    kind = read(given.get("init_args") or {})
+    others = {
+        "tags": "a tag for each word; ner_wnut.py reads such data: --data TaggedFiles",
+        "span": "answers in contexts; squad.py reads such data: --data QuestionFiles",
+        "choice": "choices; social_iqa.py reads such data: --data ChoiceFiles",
+    }
+    if kind in others:
+        lead = f"--model.task {getattr(found, '__name__', '')}"
+        raise ValueError(f"{lead}: needs {others[kind]} --data.source PATH")
     return kind
 
 

@@ -131,7 +131,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         batch = self.task.prepare(batch, stage == "train")
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        self.metrics.log(self, stage, loss, size, logits, batch["labels"])
+        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch))
         return {"loss": loss, "logits": logits.detach(), "size": size}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
