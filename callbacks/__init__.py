@@ -6,6 +6,7 @@ from callbacks.generation_samples import GenerationSamples
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.layerwise_unfreezing import LayerwiseUnfreezing
 from callbacks.mfu import MFUMonitor
+from callbacks.objective_examples import ObjectiveExamples
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
 from callbacks.step_seed import StepSeed
@@ -20,6 +21,7 @@ __all__ = [
     "LastCheckpoint",
     "LayerwiseUnfreezing",
     "MFUMonitor",
+    "ObjectiveExamples",
     "Predictions",
     "Progress",
     "StepSeed",

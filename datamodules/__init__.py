@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
+    from datamodules.preferences import Preferences
     from datamodules.sentence_pairs import SNLI
     from datamodules.tagging import WNUT, TaggedFiles
 
@@ -26,6 +27,7 @@ __all__ = [
     "Glue",
     "IMDb",
     "Instructions",
+    "Preferences",
     "RottenTomatoes",
     "TaggedFiles",
     "TextFiles",
@@ -33,6 +35,7 @@ __all__ = [
 _HOMES = {
     "Corpus": "corpus",
     "Instructions": "instructions",
+    "Preferences": "preferences",
     "SNLI": "sentence_pairs",
     "TaggedFiles": "tagging",
     "WNUT": "tagging",

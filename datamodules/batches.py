@@ -78,3 +78,20 @@ class InstructionBatch(TypedDict):
     labels: NotRequired[Tensor]  # (B, T) int64, which the task adds
     index: Tensor  # (B,) int64
     position_ids: NotRequired[Tensor]  # (B, T) int64
+
+
+class PreferenceBatch(TypedDict):
+    """Prompts with an answer each, padded on the right to T: B couples, or B single answers.
+
+    Of couples there are R = 2 B rows: the chosen answers, then the rejected ones in the same order.
+    Of single answers R = B. The task adds the entries that need not be there.
+    """
+
+    input_ids: Tensor  # (R, T) int64
+    attention_mask: Tensor  # (R, T) int64, 1 for a token and 0 for padding
+    supervised: Tensor  # (R, T) bool, the tokens of the answer
+    desirable: Tensor  # (2, B) of couples or (B,) int64, 1 for a good answer and 0 for a bad one
+    index: Tensor  # (B,) int64
+    targets: NotRequired[Tensor]  # (R, T) int64, the answer's token that follows, or -100
+    labels: NotRequired[Tensor]  # as desirable
+    other: NotRequired[tuple[Tensor, Tensor, Tensor]]  # ids, mask, targets of mismatched rows

@@ -24,6 +24,7 @@ ORIGINS = [
     Origin("MLM", "MaskedLM", "new encoder", HALF),
     Origin("NSP", "NextSentencePrediction", "new encoder", HALF, rows="pairs"),
     Origin("SOP", "SentenceOrderPrediction", "new encoder", HALF, rows="pairs"),
+    Origin("hybrid", "HybridLM", "new encoder", HALF),
     Origin("RTD", "ReplacedTokenDetection", "new encoder", SLOWER),
     Origin("new decoder", "CausalLM", None, share=0),
     Origin("CLM", "CausalLM", "new decoder", RATE),

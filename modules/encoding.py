@@ -94,7 +94,7 @@ def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
     kind, wants = type(task).__name__, reads_pairs(task)
     if wants and not pairs:
         raise ValueError(f"{kind} reads pairs of texts: give tuples of two")
-    if pairs and task.label_kind == "none":
+    if pairs and (task.label_kind == "none" or task.vectors):
         raise ValueError(f"{kind} reads one text at a time, and these are pairs")
     if not pairs:
         return {"text": [str(text) for text in texts]}

@@ -4,14 +4,13 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import peft
-
 from datamodules import packaged
 from datamodules.spelling import listed
 from modules import card
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
+from modules.tasks.vector_export import how_to_pool
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -83,6 +82,8 @@ def readme(
         base: Its folder of the backbone, if it has one.
         facts: Of the run: name, data, metrics, report, training and others; empty outside a run.
     """
+    import peft
+
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
     text = "a gripping film"
@@ -96,7 +97,7 @@ def readme(
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":
-        how = _FULL
+        how = _FULL if not task.vectors else how_to_pool(task.vector_pooling)
     paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,

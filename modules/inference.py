@@ -23,8 +23,8 @@ class Predictions:
     """The predictions for N texts.
 
     Attributes:
-        values: A label's name, a number, a list of names, a list of words with their tags, or an
-            answer for each text, N.
+        values: A label's name, a number, a list of names, a list of words with their tags, a vector
+            as a list, or an answer for each text, N.
         probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
             (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
@@ -135,7 +135,8 @@ def fills_masks(module: Any) -> bool:
 
 def writes_answers(module: Any) -> bool:
     """Tell whether the module's predictions are texts that it writes."""
-    return module.task.label_kind == "none" and not fills_masks(module)
+    kind, vectors = module.task.label_kind, module.task.vectors
+    return kind == "none" and not vectors and not fills_masks(module)
 
 
 def labels_of(module: Any) -> list[str]:
@@ -151,6 +152,8 @@ def values(module: Any, logits: Tensor) -> list[Any]:
     """
     if not logits.isfinite().all():
         raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+    if module.task.vectors:
+        return logits.tolist()
     if module.task.label_kind == "number":
         return logits.reshape(len(logits)).tolist()
     names = labels_of(module)

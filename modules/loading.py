@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import peft
 import safetensors.torch
 import torch
 from transformers.utils import logging
@@ -49,6 +48,8 @@ class Exported(FineTuningModule, abstract=True):
         Raises:
             ValueError: If the folder lacks weights.
         """
+        import peft
+
         if not (self._place / _ADAPTER).is_file():
             new = {n: p for n, p in model.named_parameters() if n in model.new_parameters}
             file = self._place / HEAD_WEIGHTS

@@ -18,7 +18,7 @@ from datamodules.instructions import chat, labelled_tasks, lengths, preflight, s
 from datamodules.instructions.conversations import Conversation, Message, question, to_plain
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, tokenize_conversations
-from datamodules.packaged import load_tokenizer, pad_id
+from datamodules.packaged import pad_id
 from datamodules.token_cache import cached_tensors
 from datamodules.tokens import max_positions
 
@@ -103,11 +103,7 @@ class Instructions(RowDataModule):
     @cached_property
     def chat_tokenizer(self):
         """The backbone's tokenizer with the chat template in use."""
-        tokenizer = load_tokenizer(self.tokenizer)
-        if not tokenizer.is_fast:
-            raise ValueError(f"--model.backbone {self.tokenizer}: has no fast tokenizer")
-        chat.set_chat_template(tokenizer, self.template)
-        return tokenizer
+        return chat.load_chat_tokenizer(self.tokenizer, self.template)
 
     @property
     def chat_template(self) -> str:
@@ -118,8 +114,8 @@ class Instructions(RowDataModule):
     def loaded(self) -> sources.ConversationSplits:
         """The conversations of all splits, read at the first use."""
         found = sources.read(self.source, self.read_options)
-        splits = {name: _sample(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
-        splits["train"] = _sample(found.splits["train"], self.train_rows, self.seed)
+        splits = {name: sample_rows(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
+        splits["train"] = sample_rows(found.splits["train"], self.train_rows, self.seed)
         for name in self.tasks:
             made = labelled_tasks.training_conversations(name, self.task_rows, self.seed)
             splits["train"] = [*splits["train"], *made]
@@ -241,7 +237,7 @@ class Instructions(RowDataModule):
         }
 
 
-def _sample(rows: list, count: int | None, seed: int) -> list:
+def sample_rows(rows: list, count: int | None, seed: int) -> list:
     """Draw at most ``count`` rows by the seed; a larger count only adds rows."""
     if count is None or count >= len(rows):
         return rows

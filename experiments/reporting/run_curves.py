@@ -1,12 +1,12 @@
 """The picture of a run's curves: losses, and the metric that chooses the weights."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments.common import metrics
 from experiments.reporting import figures
 
 FILE = "curves.png"
@@ -22,6 +22,7 @@ def draw(
     chosen: str,
     best: Mapping[str, Any],
     file: Path,
+    own: Mapping[str, Any] | None = None,
 ) -> bool:
     """Draws the curves of a run into a file, if there is a point to draw; tells whether it did.
 
@@ -31,6 +32,7 @@ def draw(
         chosen: The validation metric that chooses the weights.
         best: The ``step`` and ``value`` of the best validation; empty without one.
         file: The file.
+        own: The facts about metrics that the run declares; see ``common.metrics``.
     """
     losses = {"train/loss": training, "val/loss": validation.get("val/loss", ())}
     panels = [{name: _finite(curve) for name, curve in losses.items()}]
@@ -43,7 +45,7 @@ def draw(
     width = 6 * len(panels)
     with figures.figure(file, width, 4, columns=len(panels)) as (_, (row,)):
         for axes, panel in zip(row, panels, strict=True):
-            _panel(axes, panel)
+            _panel(axes, panel, own)
             if chosen in panel and "step" in best:
                 axes.axvline(best["step"], color="grey", linestyle="--", linewidth=1, zorder=0)
                 axes.plot([], [], color="grey", linestyle="--", label=f"best, {best['value']:.4g}")
@@ -53,7 +55,7 @@ def draw(
     return True
 
 
-def _panel(axes: Any, curves: Mapping[str, np.ndarray]) -> None:
+def _panel(axes: Any, curves: Mapping[str, np.ndarray], own: Mapping[str, Any] | None) -> None:
     colours = figures.colours(2)
     for name, points in curves.items():
         steps, values = points.T
@@ -74,13 +76,9 @@ def _panel(axes: Any, curves: Mapping[str, np.ndarray]) -> None:
             axes.plot(steps[width - 1 :], mean, color=colour, linewidth=1.2, label=label)
     axes.set_ylabel(" and ".join(curves))
     low, high = axes.get_ylim()
-    least, most = _bounds(next(iter(curves)))
+    name, points = next(iter(curves.items()))
+    least, most = metrics.facts(name, own).bounds(points[:, 1])
     axes.set_ylim(max(low, least), min(high, most))
-
-
-def _bounds(name: str) -> tuple[float, float]:
-    share = re.search(r"(accuracy|f1\w*|exact_match|precision|recall)$", name)
-    return (0.0, 1.0) if share else (-np.inf, np.inf)
 
 
 def _finite(curve: Curve) -> np.ndarray:

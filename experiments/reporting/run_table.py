@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common.arguments import FlagParser
+from experiments.common.metrics import lower_is_better
 from experiments.reporting import tables
 from experiments.tracking import online_runs, run_reader
-from experiments.tracking.keys import LOWER_IS_BETTER
 from experiments.tracking.run_reader import RunRecord, as_row
 
 # Entries of a config that describe the run's place or results, not its settings.
 _ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
+_ASIDE += ("metric_facts.", "meaning.")
 _ALSO = ("git_commit", "checkpoint_seconds", "experiment", "name")
 _FIRST = ("model", "data", "seed_everything")
 _COLUMNS = 7  # of settings that differ; a wider table is not read
@@ -50,7 +51,7 @@ def usual_metrics(runs: list[RunRecord]) -> list[str]:
     for lead in ("test/", "val/"):
         counts = Counter(m for run in runs for m in run.metrics if m.startswith(lead))
         if counts:
-            best = min(counts, key=lambda m: (-counts[m], bool(LOWER_IS_BETTER.search(m)), m))
+            best = min(counts, key=lambda m: (-counts[m], lower_is_better(m), m))
             twin = best.replace("test/", "val/")
             known = twin != best and any(twin in run.metrics for run in runs)
             # Where some runs hold their test rows out, all can be ranked by validation alone.
@@ -79,7 +80,7 @@ def differing(runs: list[RunRecord]) -> list[str]:
 
 def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     """The runs with the best first and those without the metric last."""
-    sign = 1 if LOWER_IS_BETTER.search(metric) else -1
+    sign = 1 if lower_is_better(metric) else -1
 
     def place(run: RunRecord) -> float:
         value = run.metrics.get(metric, math.nan)

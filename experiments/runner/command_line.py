@@ -233,7 +233,9 @@ def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
     name = task if isinstance(task, str) else task["class_path"]
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    kind = getattr(found, "label_kind", "class")
+    arguments = {} if isinstance(task, str) else task.get("init_args") or {}
+    read = getattr(found, "labels_read", lambda _: getattr(found, "label_kind", "class"))
+    kind = read(arguments)
     if kind == "tags":
         name = getattr(found, "__name__", "")
         other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"

@@ -36,6 +36,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "name": run.name,
         "held_out": run.config["hold_out_test"],
         "metrics": metrics,
+        "metric_facts": run.metric_facts,
         "before": predictions.before(run),
         "best": chosen,
         "ended": run.ended,
@@ -71,7 +72,8 @@ def _draw(run: Run, chosen: dict[str, Any]) -> None:
     for name, value in predictions.before(run).items():
         validation[name] = [(0, value), *validation.get(name, [])]
     file = run.folder / run_curves.FILE
-    run_curves.draw(run.curves.training, validation, run.model.monitor, chosen, file)
+    known = run.curves.training, validation, run.model.monitor, chosen, file
+    run_curves.draw(*known, run.metric_facts)
 
 
 def _costs(run: Run) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from callbacks import (
     ThroughputMonitor,
 )
 from callbacks.throughput import parameter_counts
-from experiments.common import files, signals
+from experiments.common import files, metrics, signals
 from experiments.common.runs import record_end
 from experiments.common.shell import relative, this_command
 from experiments.runner import held_out, naming, predictions, run_folder
@@ -73,6 +73,7 @@ class Run:
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
         self.name = naming.name_of(config.name, self.data, type(model).__name__)
         self.config["name"] = self.name
+        self.metric_facts = metrics.declared(model)
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -151,6 +152,7 @@ class Run:
                     "experiment": self.experiment,
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
+                    "metric_facts": self.metric_facts,
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,

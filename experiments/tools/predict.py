@@ -2,6 +2,7 @@
 
     python experiments/tools/predict.py last new.csv                  # to the screen, as CSV
     python experiments/tools/predict.py last new.csv --output out.parquet
+    python experiments/tools/predict.py RUN new.csv --output vectors.npy
     python experiments/tools/predict.py outputs/lora_sst2/RUN/export pairs.tsv --pair_column other
     echo "a gripping film" | python experiments/tools/predict.py RUN
 
@@ -54,7 +55,8 @@ def _parse() -> argparse.Namespace:
     )
     add(
         "--output",
-        help="File to write, .csv, .jsonl or .parquet; standard output, as CSV, if not given",
+        help="File to write, .csv, .jsonl or .parquet, or .npy of vectors; standard output, as "
+        "CSV, if not given",
     )
     add("--column", help="Column of the text (sentence or text, or the only one)")
     add("--pair_column", help="Column of the second text, for a model of pairs")

@@ -22,6 +22,7 @@ from typing import Any
 from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
+from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name, program
 from experiments.reporting import tables
 from experiments.reporting.results import main_metric, measured
@@ -32,7 +33,6 @@ from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
 from experiments.studies.sweep.sweep_file import SweepFile, flag, read
-from experiments.tracking.keys import LOWER_IS_BETTER
 
 
 def main() -> None:
@@ -160,7 +160,7 @@ def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[st
         {"trial": int(job.row.name.split()[1]), **result["given"], **measured(result)}
         for job, result in trials.items()
     ]
-    maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)
+    maximize = plan.maximize if plan.metric else not lower_is_better(metric)
     return trial_table.ranked(rows, metric, maximize)
 
 

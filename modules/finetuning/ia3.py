@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import peft
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from torch import nn
 from transformers import PreTrainedModel
@@ -48,6 +47,8 @@ class IA3(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         outputs = self._named(model, "targets", self._targets, key_value_layers)
         inputs = self._named(model, "feedforward", self._feedforward, feedforward_outputs)
         config = peft.IA3Config(

@@ -49,7 +49,9 @@ class LinearProbe(FineTuningModule):
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         if self.task.peft_type != "SEQ_CLS":
             kind = type(self.task).__name__
-            raise ValueError(f"--model LinearProbe: takes one vector a text, which {kind} has not")
+            raise ValueError(
+                f"--model LinearProbe: trains a head on one vector a text, which {kind} has not"
+            )
         return train_only(model)
 
     def forward(self, batch: LabelledBatch) -> Tensor:

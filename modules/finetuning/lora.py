@@ -1,8 +1,7 @@
 """Low-rank adaptation."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from transformers import PreTrainedModel
@@ -10,6 +9,9 @@ from transformers import PreTrainedModel
 from modules.finetuning import lora_targets
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules, linear_layers, transposed
+
+if TYPE_CHECKING:
+    import peft
 
 
 class LoRA(FineTuningModule):
@@ -49,7 +51,9 @@ class LoRA(FineTuningModule):
         self._targets, self._pissa = targets, initialization == "pissa"
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
-    def adapt(self, model: PreTrainedModel, **settings) -> peft.PeftModel:
+    def adapt(self, model: PreTrainedModel, **settings) -> "peft.PeftModel":
+        import peft
+
         names, rank = linear_layers(model, self._targets), self._lora["r"]
         if self._targets in ("all-linear", "attention"):
             names = lora_targets.known_to_work(model, names, rank)
@@ -70,7 +74,7 @@ class LoRA(FineTuningModule):
         )
         return peft.get_peft_model(model, config)
 
-    def peft_for_export(self) -> peft.PeftModel:
+    def peft_for_export(self) -> "peft.PeftModel":
         """Return the model to export, relative to the backbone's own weights.
 
         There PiSSA's update is B A - B0 A0, of twice the rank.

@@ -2,7 +2,6 @@
 
 from typing import Any, Literal, cast
 
-import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
 from transformers import PreTrainedModel
@@ -41,6 +40,8 @@ class PTuning(FineTuningModule):
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         columns = cast(nn.Embedding, model.get_input_embeddings()).embedding_dim
         config = peft.PromptEncoderConfig(
             task_type=self.task.peft_type,

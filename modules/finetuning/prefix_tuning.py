@@ -3,7 +3,6 @@
 import inspect
 from typing import Any
 
-import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
@@ -49,6 +48,8 @@ class PrefixTuning(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         kind = model.config.model_type
         if "past_key_values" not in inspect.signature(trunk(model).forward).parameters:
             raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")

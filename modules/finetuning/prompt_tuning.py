@@ -2,7 +2,6 @@
 
 from typing import Any, Literal, cast
 
-import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
@@ -47,6 +46,8 @@ class PromptTuning(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         vectors = cast(nn.Embedding, model.get_input_embeddings())
         config = peft.PromptTuningConfig(
             task_type=self.task.peft_type,

@@ -17,7 +17,7 @@ from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.finetuning.targets import trained_layers, with_head
 from modules.linking import Link
-from modules.pretraining import architectures, network_checks
+from modules.pretraining import architectures, example_views, network_checks
 from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
 from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
@@ -151,6 +151,9 @@ class PretrainingModule(PretuneModule, abstract=True):
     def setup(self, stage: str) -> None:
         if stage == "fit":
             self.trainable -= {*freeze_unused(self)}
+
+    # For the callback that prints rows.
+    show_examples, show_guesses = example_views.show_examples, example_views.guesses
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters that train by depth; those beside the network count as head."""

@@ -9,6 +9,8 @@ from torch.nn import functional
 from datamodules.batches import CorpusBatch
 from modules.pretraining.rows import join_segments
 
+_MOST_CUT = 8  # tokens
+
 
 def split_segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Split each row into two segments.
@@ -47,16 +49,20 @@ def make_pairs(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Make pairs of segments, half of them wrong.
 
+    A label must not be told by anything but the texts. Swapped segments are as long as before. A
+    segment of another document is not: each row draws one before its label, and whichever of the
+    two it takes is cut to the shorter one, and a little more: both end inside of a sentence.
+
     Args:
         batch: Rows with their ``boundary``.
         tokenizer: The rows' tokenizer.
         generator: The generator of the draws, on the rows' device.
-        swap: Make a wrong pair by swapping its segments (ALBERT); otherwise by a second segment of
-            another document (BERT), truncated to the row's length.
+        swap: Make a wrong pair by swapping its segments (ALBERT); otherwise by the second segment
+            of another document (BERT).
 
     Returns:
         The model's inputs, and the labels, (B,) int64: 0 for a pair as it was, 1 for a wrong one,
-        -100 for a row without a pair.
+        -100 for a row without a pair: of one sentence, or with no other document beside it.
     """
     ids_BT = batch["input_ids"]
     ends = [t for t in (tokenizer.eos_token_id, tokenizer.sep_token_id) if t is not None]
@@ -68,14 +74,18 @@ def make_pairs(
         wrong = (second_BT, second_B, ids_BT, first_B)
     else:
         other_B = sample_negatives(batch["document_ids"][:, 0], pair_B, generator)
-        false_B &= other_B >= 0
+        pair_B &= other_B >= 0
+        false_B &= pair_B
         other_B = other_B.clamp(min=0)
-        wrong = (ids_BT, first_B, second_BT[other_B], second_B[other_B])
+        common_B = second_B.minimum(second_B[other_B])
+        most_B = (common_B // 4).clamp(1, _MOST_CUT)
+        cut_B = 1 + (torch.rand(draw_B.shape, generator=generator, device=draw_B.device) * most_B)
+        second_B = torch.where(pair_B, (common_B - cut_B.long()).clamp(min=1), second_B)
+        wrong = (ids_BT, first_B, second_BT[other_B], second_B)
     parts = [
         torch.where(false_B[:, None] if no.ndim == 2 else false_B, no, yes)
         for no, yes in zip(wrong, (ids_BT, first_B, second_BT, second_B), strict=True)
     ]
-    parts[3] = parts[3].minimum(ids_BT.shape[1] - parts[1])
     first, first_B, second, second_B = parts
     ids, mask, types = join_segments(first, first_B, second, second_B, tokenizer)
     inputs = {"input_ids": ids, "attention_mask": mask.long(), "token_type_ids": types}

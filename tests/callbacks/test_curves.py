@@ -60,8 +60,8 @@ def test_a_single_validation_is_a_mark_within_the_range_of_its_metric(
 
 
 def _watched(panel, seen):
-    def drawn(axes, curves):
-        panel(axes, curves)
+    def drawn(axes, curves, own):
+        panel(axes, curves, own)
         seen.append(axes)
 
     return drawn

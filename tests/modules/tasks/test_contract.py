@@ -12,12 +12,14 @@ from datamodules import Instructions
 from modules import (
     Adapter,
     Classification,
+    Embedding,
     FullFineTuning,
     InstructionFollowing,
     LanguageModeling,
     LoRA,
     MultiLabel,
     PairClassification,
+    Preference,
     PromptedClassification,
     Regression,
     TokenClassification,
@@ -28,11 +30,12 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import tagged, tiny
+from tests import preferred, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
-TOKENS += ("TokenClassification",)
+TOKENS += ("TokenClassification", "Preference", "Embedding")
+DECODERS = (InstructionFollowing, Preference)
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -63,9 +66,11 @@ def data_for(kind, backbone, scored, reviews):
         data = Instructions(str(file.parent), backbone, template="plain", max_length=44)
         data.setup("fit")
         return data
+    if kind is Preference:
+        return preferred.read(scored.parent / "pairs.jsonl", backbone)
     if kind is TokenClassification:
         return tagged.read(scored.parent / "tagged", backbone)
-    if kind in (Classification, PairClassification, PromptedClassification):
+    if kind in (Classification, Embedding, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
     column = {Regression: "score", MultiLabel: "names"}.get(kind, "score")
@@ -81,7 +86,7 @@ def task_for(kind, data):
 @pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
-    if kind is InstructionFollowing and "bert" in backbone:
+    if kind in DECODERS and "bert" in backbone:
         with pytest.raises(ValueError, match=f"^--model.task {kind.__name__}: .* is an encoder"):
             tiny.make(strategy, backbone, task=kind())
         return
