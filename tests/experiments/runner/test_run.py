@@ -18,16 +18,8 @@ KEYS = [
     *("metrics", "config", "data", "inputs", "outputs", "parameters", "found", "profiles"),
     *("tokens", "tokens_per_second", "mfu"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
-    *(
-        "seconds_to_first_step",
-        "git_commit",
-        "wandb",
-        "best",
-        "before",
-        "ended",
-        "report",
-        *("name", "held_out", "warnings", "left_out", "notes"),
-    ),
+    *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
+    *("name", "held_out", "warnings", "left_out", "notes", "metric_facts"),
 ]
 
 
