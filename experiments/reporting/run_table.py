@@ -15,7 +15,7 @@ from experiments.tracking.run_reader import RunRecord, as_row
 # Entries of a config that describe the run's place or results, not its settings.
 _ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
 _ASIDE += ("metric_facts.", "meaning.")
-_ALSO = ("git_commit", "checkpoint_seconds", "experiment")
+_ALSO = ("git_commit", "checkpoint_seconds", "experiment", "name")
 _FIRST = ("model", "data", "seed_everything")
 _COLUMNS = 7  # of settings that differ; a wider table is not read
 _WIDTH = 32  # characters of a cell
@@ -54,7 +54,9 @@ def usual_metrics(runs: list[RunRecord]) -> list[str]:
             best = min(counts, key=lambda m: (-counts[m], lower_is_better(m), m))
             twin = best.replace("test/", "val/")
             known = twin != best and any(twin in run.metrics for run in runs)
-            return [best, twin] if known else [best]
+            # Where some runs hold their test rows out, all can be ranked by validation alone.
+            held = any(twin in run.metrics and best not in run.metrics for run in runs)
+            return ([twin, best] if held else [best, twin]) if known else [best]
     return []
 
 

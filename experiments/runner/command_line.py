@@ -11,7 +11,15 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import RowDataModule
-from experiments.runner import construction, directions, lengths, run_folder, tuned_flags
+from experiments.runner import (
+    construction,
+    directions,
+    lengths,
+    naming,
+    run_flags,
+    run_folder,
+    tuned_flags,
+)
 from experiments.runner.defaults import defaults_of
 from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
@@ -44,7 +52,8 @@ class CommandLine(LightningCLI):
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
         args = sys.argv[1:]
         output, wanted = _value_of("--output", args) or "outputs", _value_of("--resume", args)
-        self.resumed, passed_over = run_folder.find(output, name, wanted)
+        tests = (_value_of("--hold_out_test", args) or "").lower() == "false"
+        self.resumed, passed_over = run_folder.find(output, name, wanted, tests)
         self.notes = [passed_over] if passed_over else []
         if self.resumed:
             args = ["--config", str(self.resumed / "config.yaml"), *args]
@@ -93,6 +102,7 @@ class CommandLine(LightningCLI):
             default=False,
             help="Whether to validate before the first step, too",
         )
+        run_flags.add(parser)
         parser.add_class_arguments(Tracking, "tracking")
         if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
             parser.add_argument(
@@ -135,6 +145,7 @@ class CommandLine(LightningCLI):
         super().parse_arguments(parser, args)
         construction.replace_enumerations(self.config)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
+        naming.check(self.config["name"])
         if reason := lengths.out_of_range(self.config["trainer"]):
             parser.error(reason)
         self.trains = getattr(parser.chosen.get("model"), "trains", True)
