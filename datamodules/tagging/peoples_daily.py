@@ -38,7 +38,7 @@ class PeoplesDaily(TaggedText):
                 if self.kind == "names":
                     found.add(*_characters(words), row)
                 else:
-                    found.add(*zip(*words, strict=True), row)
+                    found.add([word for word, _ in words], [tag for _, tag in words], row)
         return found, f"{bundled_name('newspaper', 'peoples-daily')}, {self.kind}"
 
 

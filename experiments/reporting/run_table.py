@@ -15,8 +15,10 @@ from experiments.tracking import online_runs, run_reader
 from experiments.tracking.run_reader import RunRecord, as_row
 
 # Entries of a config that describe the run's place or results, not its settings.
-_ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
-_ASIDE += ("metric_facts.", "meaning.")
+_ASIDE = (
+    *("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output"),
+    *("metric_facts.", "meaning."),
+)
 _ALSO = ("git_commit", "checkpoint_seconds", "experiment", "name")
 _FIRST, _SEED = ("model", "data"), "seed_everything"
 _WIDTH = 24  # columns of a setting on the screen
