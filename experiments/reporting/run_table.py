@@ -15,9 +15,21 @@ from experiments.tracking import online_runs, run_reader
 from experiments.tracking.run_reader import RunRecord, as_row
 
 # Entries of a config that describe the run's place or results, not its settings.
-_ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
-_ASIDE += ("metric_facts.", "meaning.")
-_ALSO = ("git_commit", "checkpoint_seconds", "experiment")
+_ASIDE = (
+    *(
+        "tracking.",
+        "inputs.",
+        "outputs.",
+        "dataset.",
+        "parameters.",
+        "versions.",
+        "output",
+        "metric_facts.",
+        "meaning.",
+    ),
+    *("metric_facts.", "meaning."),
+)
+_ALSO = ("git_commit", "checkpoint_seconds", "experiment", "name")
 _FIRST, _SEED = ("model", "data"), "seed_everything"
 _WIDTH = 24  # columns of a setting on the screen
 _COSTS = {"seconds": "s", "parameters.trainable": "trained"}
@@ -56,7 +68,9 @@ def usual_metrics(runs: list[RunRecord]) -> list[str]:
             best = min(counts, key=lambda m: (-counts[m], lower_is_better(m), m))
             twin = best.replace("test/", "val/")
             known = twin != best and any(twin in run.metrics for run in runs)
-            return [best, twin] if known else [best]
+            # Where some runs hold their test rows out, all can be ranked by validation alone.
+            held = any(twin in run.metrics and best not in run.metrics for run in runs)
+            return ([twin, best] if held else [best, twin]) if known else [best]
     return []
 
 
@@ -109,7 +123,9 @@ class Shown:
         """The rows by the names of the columns, with the figures in full, for CSV."""
         head, *rows = self.cells
         names = ["best", *head[1:]]
-        found = [{"data": title} | dict(zip(names, row, strict=True)) for row in rows]
+        found: list[dict[str, Any]] = [
+            {"data": title} | dict(zip(names, row, strict=True)) for row in rows
+        ]
         for line, run in zip(found, self.runs, strict=True):
             line |= {name: run.metrics[name] for name in names if name in run.metrics}
             row = as_row(run)

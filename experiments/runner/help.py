@@ -129,13 +129,17 @@ def _about(cls: type) -> str:
     return re.split(r"\n\s*Args:|\bArgs:", inspect.getdoc(cls) or "")[0].rstrip()
 
 
-def page(key: str, known: dict, shown: dict, chosen: dict) -> str:
+def page(key: str, known: dict, shown: dict, chosen: dict, tuned: dict) -> str:
     """All flags of the chosen model or data, or of the Trainer, with their full texts."""
     about = []
     if cls := chosen.get(key):
         listed = names(known[f"--{key}"])
         for part in (f"--{key} is one of {listed}, or of your own: {HOW}", "", described(cls)):
             about += _wrapped(part) or [""]
+        if key == "model" and tuned:
+            about += ["", "Tuned for it (--tuned false leaves that out):"]
+        for one in tuned.values() if key == "model" else ():
+            about += _wrapped(f"  {one.flag} {as_typed(one.value)} ({one.source})")
     return "\n".join(
         about
         + [

@@ -24,6 +24,11 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         made: The results of the pre-training runs by (name, seed).
         tuned: The results of the fine-tuning runs by (name, labels, seed).
     """
+    if held := [result["run"] for result in tuned.values() if result.get("held_out")]:
+        raise ValueError(
+            f"--hold_out_test true: this report is of test rows, and {len(held):,} runs hold them "
+            f"out, such as {held[0]}: test them with --resume RUN --hold_out_test false"
+        )
     accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
     seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}

@@ -6,7 +6,8 @@
 
 Every combination is parsed before the first run. A flag that the chosen class does not have, such
 as the rank of an Adapter, is left out, and combinations that are then equal run once. The same
-command continues an ablation that was stopped. The report holds a table with intervals, differences
+command continues an ablation that was stopped. Each class of --model has what is tuned for it;
+`-- --tuned false` gives all the same. The report holds a table with intervals, differences
 from the baseline (paired by seed and corrected for their number), the Pareto fronts of cost and
 quality, learning curves, and warnings of conclusions that the runs do not allow. It is printed and
 saved as one HTML page, as a figure, as CSV, and as a tracked run.

@@ -18,6 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from datamodules import corpus_checks
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, git_commit, this_command
 from experiments.reporting import screen
@@ -176,6 +177,7 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         lines.append(
             f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
         )
+    lines += [f"note   {line}" for line in corpus_checks.warnings(manifest)]
     lines += audit(manifest)
     if edits := {kind: n for kind, n in manifest["edits"].items() if n}:
         lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items()))
