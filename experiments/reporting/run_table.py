@@ -16,17 +16,7 @@ from experiments.tracking.run_reader import RunRecord, as_row
 
 # Entries of a config that describe the run's place or results, not its settings.
 _ASIDE = (
-    *(
-        "tracking.",
-        "inputs.",
-        "outputs.",
-        "dataset.",
-        "parameters.",
-        "versions.",
-        "output",
-        "metric_facts.",
-        "meaning.",
-    ),
+    *("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output"),
     *("metric_facts.", "meaning."),
 )
 _ALSO = ("git_commit", "checkpoint_seconds", "experiment", "name")
@@ -86,8 +76,9 @@ def differing(runs: list[RunRecord]) -> list[str]:
     values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
     found = [key for key in kept if len(set(values[key])) > 1]
 
-    def place(key: str) -> tuple[bool, bool, bool]:
-        return len(values[key]) < len(runs), key == _SEED, not key.startswith(_FIRST)
+    def place(key: str) -> tuple[bool, ...]:
+        missing = len(values[key]) < len(runs)
+        return missing, key == _SEED, key not in _FIRST, not key.startswith(_FIRST)
 
     return sorted(found, key=place)
 
@@ -224,3 +215,14 @@ def label(run: RunRecord, keys: list[str]) -> str:
         f"{key.rpartition('.')[2]} {text_tables.cut(_cell(run.config.get(key)), _WIDTH)}"
         for key in keys
     )
+
+
+def labels(runs: list[RunRecord]) -> list[str]:
+    """Labels that tell the runs apart: what differs, and the id where that is not enough."""
+    keys = differing(runs)[:3]
+    found = [label(run, keys) for run in runs]
+    counts = Counter(found)
+    return [
+        text if counts[text] == 1 else ", ".join(filter(None, (text, run.id)))
+        for text, run in zip(found, runs, strict=True)
+    ]

@@ -18,8 +18,7 @@ from experiments.common.exits import guarded
 from experiments.common.shell import command_name, relative
 from experiments.reporting import export, run_groups, screen, tables
 from experiments.reporting.run_table import (
-    differing,
-    label,
+    labels,
     ordered,
     parse,
     runs_of,
@@ -110,12 +109,12 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     drawn = [run for run in ordered(runs, asked.curves) if len(run.curve(asked.curves)[0])]
     if not drawn:
         raise ValueError(f"--curves {asked.curves}: measured only at the end, so there is no curve")
-    keys = differing(drawn)[:3]
-    print("\n" + figures.sparklines(drawn, asked.curves, [label(run, keys) for run in drawn]))
+    told = labels(drawn)
+    print("\n" + figures.sparklines(drawn, asked.curves, told))
     name = f"curves-{asked.curves.replace('/', '-')}.png"
     file = Path(asked.plot or (name if asked.project else Path(asked.output) / name))
     groups = [str(as_row(run).get(asked.by, "")) for run in drawn]
-    figures.plot_curves(drawn, asked.curves, [label(run, keys) for run in drawn], groups, file)
+    figures.plot_curves(drawn, asked.curves, told, groups, file)
     return [relative(file)]
 
 
