@@ -123,6 +123,23 @@ def within_range(axes: Any, metric: str, values: Iterable[float], side: str = "y
     put(max(first, low - spare), min(last, high + spare))
 
 
+def points(values: Iterable[float], place: int, count: int) -> dict[str, Any]:
+    """The markers of a curve of few points, of which one validation is a whole curve.
+
+    Those of an earlier curve are larger, so that they show around a later one's that coincide.
+    """
+    if sum(map(math.isfinite, values)) >= 20:
+        return {}
+    return {"marker": "o", "markersize": 3 + 2 * min(4, count - 1 - place)}
+
+
+def whole_steps(axes: Any) -> None:
+    """Lets the axis of steps have no fractions."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+
+
 def plot_curves(
     runs: list[RunRecord], metric: str, labels: list[str], groups: list[str], file: Path
 ) -> None:
@@ -133,13 +150,14 @@ def plot_curves(
     order = list(dict.fromkeys(names))
     palette = colours(len(order))
     with figure(file) as (_, ((axes,),)):
-        for run, name in zip(runs, names, strict=True):
+        for place, (run, name) in enumerate(zip(runs, names, strict=True)):
             steps, values = run.curve(metric)
             colour = palette[order.index(name) % len(palette)]
-            marker = "o" if np.isfinite(values).sum() < 20 else None
-            axes.plot(steps, values, color=colour, marker=marker, markersize=3, linewidth=1.2)
+            mark = points(values.tolist(), place, len(runs))
+            axes.plot(steps, values, color=colour, linewidth=1.2, **mark)
         for number, name in enumerate(order[:_NAMED]):
             axes.plot([], [], color=palette[number % len(palette)], label=name)
+        whole_steps(axes)
         axes.set_xlabel("step")
         axes.set_ylabel(metric)
         every = np.concatenate([run.curve(metric)[1] for run in runs])

@@ -48,11 +48,12 @@ def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
         if band is None:
             continue
         colour = colours[place % len(colours)]
-        few = "o" if len(band["steps"]) < 20 else None  # of one validation there is no line
-        style = {"color": colour, "linewidth": 1.5, "marker": few, "markersize": 3}
+        style = {"color": colour, "linewidth": 1.5}
+        style |= figures.points(band["mean"], place, len(report.lines))
         axes.plot(band["steps"], band["mean"], label=line.name, **style)
         if band["low"]:
             axes.fill_between(band["steps"], band["low"], band["high"], color=colour, alpha=0.15)
+    figures.whole_steps(axes)
     axes.set_xlabel("step")
     axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
     means = [mean for band in report.curves[metric].values() for mean in band["mean"]]

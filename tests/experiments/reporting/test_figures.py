@@ -48,6 +48,8 @@ def test_one_validation_is_a_point_and_axes_stay_within_the_range(drawn, tmp_pat
     figures.plot_curves(runs, "val/accuracy", ["a", "b"], ["", ""], tmp_path / "a.png")
     (axes,) = drawn
     assert axes.lines[0].get_marker() == "o" and axes.get_ylim()[1] <= 1.02
+    assert axes.lines[0].get_markersize() > axes.lines[1].get_markersize()  # points that coincide
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
     assert axes.get_ylim()[0] > 0.5  # the range of the metric is not forced on close values
 
 
