@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datamodules.text_tables import wrapped
 from experiments.common import files
 from experiments.reporting import fonts, pages, tables
 from experiments.reporting.predicted import calibration, mistakes, pictures, screen
@@ -116,7 +117,8 @@ def _facts(splits: dict[str, Predicted], split: str, measured: dict[str, Any]) -
 
 def on_screen(report: Errors, most: int = 5) -> str:
     """The report in at most 80 columns: facts, classes, confusions and the worst mistakes."""
-    parts = [f"{report.name}: {report.heading}", "\n".join(report.facts)]
+    facts = [line for fact in report.facts for line in wrapped(fact, 80, "  ", "")]
+    parts = [f"{report.name}: {report.heading}", "\n".join(facts)]
     if by_class := screen.classes(report.measured):
         parts.append(by_class)
     if said := screen.confused(report.measured):
