@@ -90,3 +90,20 @@ def test_help_fits_and_its_commands_can_be_copied(monkeypatch, capsys):
             parser.parse_args(["--help"])
         text = capsys.readouterr().out
         assert max(map(len, text.splitlines())) <= columns and "[-- FLAGS]" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"NO_COLOR": ""}, True)],
+)
+def test_colours_are_for_terminals_that_have_them(settings, expected, monkeypatch):
+    from experiments.runner import summary
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert summary.colours() is expected
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+    assert summary.colours() is False
