@@ -14,32 +14,46 @@ if TYPE_CHECKING:
     )
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
+    from datamodules.preferences import Preferences
+    from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
     from datamodules.sequence_pairs import Headlines, Seq2SeqFiles, Translations
-    from datamodules.tagging import WNUT, TaggedFiles
+    from datamodules.tagging import WNUT, PeoplesDaily, TaggedFiles
 
 __all__ = [
     "SNLI",
     "SST2",
     "WNUT",
     "ChineseReviews",
+    "ChoiceFiles",
     "Corpus",
     "Glue",
     "Headlines",
     "IMDb",
     "Instructions",
+    "PeoplesDaily",
+    "Preferences",
+    "QuestionFiles",
     "RottenTomatoes",
+    "SQuAD",
     "Seq2SeqFiles",
+    "SocialIQA",
     "TaggedFiles",
     "TextFiles",
     "Translations",
 ]
 _HOMES = {
+    "ChoiceFiles": "questions",
     "Corpus": "corpus",
     "Headlines": "sequence_pairs",
     "Instructions": "instructions",
+    "PeoplesDaily": "tagging",
+    "Preferences": "preferences",
+    "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",
+    "SQuAD": "questions",
     "Seq2SeqFiles": "sequence_pairs",
+    "SocialIQA": "questions",
     "TaggedFiles": "tagging",
     "Translations": "sequence_pairs",
     "WNUT": "tagging",

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from modules import generation
-from modules.encoding import Text, columns_of, encode, max_tokens, prompts, tokenizer_of
+from modules.answered_inference import answered, window_answers
+from modules.chosen_inference import choose
+from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
-from modules.tasks import writing
 from modules.tasks.heads import model_inputs
 from modules.text_rows import Rows, batch_of, evaluating, token_batches
+from modules.written_inference import write_batch, write_targets, writes_targets
 
 BATCH_TOKENS = 2048
 NEW_TOKENS = 256  # or half of what the model reads, if that is less
@@ -24,8 +26,10 @@ class Predictions:
     """The predictions for N texts.
 
     Attributes:
-        values: A label's name, a number, a list of names, a list of words with their tags, or an
-            answer for each text, N.
+        values: A label's name, a number, a list of names, a list of words with their tags, a vector
+            as a list, or an answer for each text, N. To a question about a context it is a mapping
+            with ``answer``, ``score``, ``start`` and ``end``, of several answers a list of them; to
+            one with choices a mapping with ``answer``, ``index``, ``score`` and ``scores``.
         probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
             (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
@@ -41,6 +45,7 @@ def predict(
     texts: Sequence[Text],
     batch_tokens: int = BATCH_TOKENS,
     max_new_tokens: int | None = None,
+    answers: int = 1,
 ) -> Predictions:
     """Predict texts, or pairs of texts as tuples, in their order.
 
@@ -48,9 +53,11 @@ def predict(
 
     Args:
         module: A fine-tuned module, or one that answers prompts.
-        texts: N texts; where words are tagged, texts or lists of words.
+        texts: N texts; where words are tagged, texts or lists of words; where answers are marked,
+            pairs of a question and a context; where one is chosen, of a question and choices.
         batch_tokens: The most padded tokens of a batch; a longer text has a batch of its own.
         max_new_tokens: The most tokens of a written answer; 256 if not given.
+        answers: The number of answers to each question about a context, the best first.
 
     Raises:
         ValueError: If the module has no head for a task, or the texts do not fit it.
@@ -62,13 +69,17 @@ def predict(
         empty = np.zeros((0, len(labels_of(module))), np.float32)
         return Predictions([], empty if labels_of(module) else None, [])
     if writes_targets(module):
-        return _written(module, texts, batch_tokens, max_new_tokens)
+        return Predictions(*write_targets(module, texts, batch_tokens, max_new_tokens))
     if writes_answers(module):
         longest = max_tokens(module, tokenizer_of(module))
         tokens = min(NEW_TOKENS, longest // 2) if max_new_tokens is None else max_new_tokens
         return _answers(module, texts, batch_tokens, tokens)
     if module.task.label_kind == "tags":
         return _tagged(module, texts, batch_tokens)
+    if module.task.label_kind == "span":
+        return Predictions(*answered(module, texts, batch_tokens, answers))
+    if module.task.label_kind == "choice":
+        return Predictions(*choose(module, texts, batch_tokens))
     rows = encode(module, texts)
     if fills_masks(module):
         return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
@@ -97,14 +108,8 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
         ``index``, the places of the rows in their split, where the batch holds them.
     """
     check_predicts(module)
-    if (
-        isinstance(batch, Mapping)
-        and "source" in batch.get("columns", ())
-        and writes_targets(module)
-    ):
-        with evaluating(module):
-            said = writing.write(module.task, module.model, batch["columns"]["source"])
-        return {"index": batch["index"].cpu(), "prediction": said}
+    if writes_targets(module, batch):
+        return write_batch(module, batch)
     if not (isinstance(batch, Mapping) and "input_ids" in batch):
         if isinstance(batch, Mapping):
             batch = [batch["text"], batch["pair"]] if "pair" in batch else batch["text"]
@@ -123,6 +128,11 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
             raise ValueError("LanguageModeling: an encoder fills masks of texts, by predict(texts)")
         rows = torch.arange(len(batch["input_ids"]))
         logits = module.predict_logits({"index": rows, **batch}).float().cpu()
+    if module.task.label_kind == "span":
+        said = window_answers(module.task, logits, batch)
+        return {**known, "prediction": said, "logits": logits}
+    if module.task.label_kind == "choice":
+        return {**known, "prediction": logits.argmax(-1).tolist(), "logits": logits}
     return {**known, "prediction": values(module, logits), "logits": logits}
 
 
@@ -146,12 +156,8 @@ def fills_masks(module: Any) -> bool:
 
 def writes_answers(module: Any) -> bool:
     """Tell whether the module's predictions are texts that it writes."""
-    return module.task.label_kind == "none" and not fills_masks(module)
-
-
-def writes_targets(module: Any) -> bool:
-    """Tell whether the module writes a text for each text as its task encodes and decodes it."""
-    return hasattr(module.task, "decoding")
+    kind, vectors = module.task.label_kind, module.task.vectors
+    return kind == "none" and not vectors and not fills_masks(module)
 
 
 def labels_of(module: Any) -> list[str]:
@@ -167,6 +173,8 @@ def values(module: Any, logits: Tensor) -> list[Any]:
     """
     if not logits.isfinite().all():
         raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+    if module.task.vectors:
+        return logits.tolist()
     if module.task.label_kind == "number":
         return logits.reshape(len(logits)).tolist()
     names = labels_of(module)
@@ -195,22 +203,6 @@ def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int)
             for row, answer in zip(chosen, found, strict=True):
                 said[row] = answer
     return Predictions(said, None, rows.truncated)
-
-
-def _written(
-    module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int | None
-) -> Predictions:
-    task, columns = module.task, columns_of(module.task, texts)["text"]
-    tokens = task.decoding.max_new_tokens if tokens is None else tokens
-    ids, truncated = task.encoding.sources(columns, room=tokens)
-    said = [""] * len(texts)
-    with evaluating(module):
-        costs = np.array([len(row) + tokens for row in ids]) * task.decoding.num_beams
-        for chosen in token_batches(costs, batch_tokens):
-            found = writing.write(task, module.model, [columns[row] for row in chosen], tokens)
-            for row, text in zip(chosen, found, strict=True):
-                said[row] = text
-    return Predictions(said, None, truncated)
 
 
 def _tagged(module: Any, texts: Sequence[Any], batch_tokens: int) -> Predictions:

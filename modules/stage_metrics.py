@@ -35,7 +35,7 @@ class StageMetrics(nn.Module):
         loss: Tensor,
         count: Tensor | int,
         logits: Tensor,
-        labels: Tensor,
+        labels: Any,
         **more: Any,
     ) -> None:
         """Update the metrics with a batch, and log them by ``module``.
@@ -46,7 +46,7 @@ class StageMetrics(nn.Module):
             loss: The mean over ``count`` targets, a scalar.
             count: Rows or tokens.
             logits: What the task's metrics take first.
-            labels: What they take next.
+            labels: What they take next, ``targets`` of the task.
             more: What they take by name, of the task's ``evaluation``.
         """
         metrics = self.metrics[f"{stage}_metrics"]

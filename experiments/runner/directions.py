@@ -1,26 +1,15 @@
 """The direction of a metric, where the user names the metric alone."""
 
-import re
 from typing import Any
 
 import yaml
 
 from datamodules.spelling import did_you_mean
+from experiments.common.metrics import declared, direction
 from experiments.runner.given_flags import Given
-from experiments.tracking.keys import LOWER_IS_BETTER
 from modules.stage_metrics import StageMetrics
 
-HIGHER_IS_BETTER = re.compile(
-    r"(accuracy|precision|recall|f1|f1_\w+|exact_match|pearson|spearman|auroc|bleu|rouge\w*)$"
-)
 _FLAG = "--trainer.callbacks"
-
-
-def direction(metric: str) -> str | None:
-    """``min`` or ``max``, whichever is better for a metric; None for an unknown metric."""
-    if LOWER_IS_BETTER.search(metric):
-        return "min"
-    return "max" if HIGHER_IS_BETTER.search(metric) else None
 
 
 def choose(model: Any, wanted: str | None) -> None:
@@ -42,10 +31,9 @@ def choose(model: Any, wanted: str | None) -> None:
         )
     known: dict[str, str | None] = {"val/loss": "min", model.monitor: model.mode}
     if isinstance(measured := getattr(model, "metrics", None), StageMetrics):
-        for name, metric in measured.metrics["val_metrics"].items():
-            higher = metric.higher_is_better
-            told = direction(name) if higher is None else "max" if higher else "min"
-            known.setdefault(f"val/{name}", told)
+        own = declared(model)
+        for name in measured.metrics["val_metrics"]:
+            known.setdefault(f"val/{name}", direction(name, own))
     if known.get(wanted) is None:
         hint = did_you_mean(wanted, known)
         there = ", ".join(name for name, mode in known.items() if mode)

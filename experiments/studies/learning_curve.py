@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
+from experiments.common.metrics import lower_is_better
 from experiments.common.redaction import redact
 from experiments.reporting import figures, significance, tables
 from experiments.reporting.results import conditions, main_metric, measured
-from experiments.tracking.keys import LOWER_IS_BETTER
 
 LEVEL = 0.95
 Results = dict[float, dict[int, dict[str, Any]]]  # result.json by share and seed
@@ -70,8 +70,9 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
         points.append(Point(share, rows, values, mean, half))
     about = conditions([{"seeds": len(point.values)} for point in points], runs)
     curve = Curve(name, metric, points, _verdict(metric, *points[-2:]), about)
-    report = runs[0].get("report", {}).get("test", {})
-    curve.baseline = (report.get("baseline") or {}).get(metric.removeprefix("test/"))
+    lead, _, measure = metric.partition("/")
+    report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
+    curve.baseline = (report.get("baseline") or {}).get(measure)
     if metric.startswith("test/"):
         curve.notes.append("all shares were tested on the same rows; intervals are over seeds")
     curve.notes.append("a smaller share trains for as many epochs, and so for fewer steps")
@@ -93,7 +94,7 @@ def _verdict(metric: str, before: Point, last: Point) -> str:
     change += f" ({100 * LEVEL:g} % interval {low:+.4f} to {high:+.4f}, paired by seed)"
     if low <= 0 <= high:
         return f"{change}; no verdict on more labels: the interval holds 0"
-    sign = -1 if LOWER_IS_BETTER.search(metric) else 1
+    sign = -1 if lower_is_better(metric) else 1
     if sign * found.mean < 0:
         return f"{change}: more labels of this kind made it worse"
     each = found.mean / doublings

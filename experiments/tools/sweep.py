@@ -22,8 +22,9 @@ from typing import Any
 from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
+from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name, program
-from experiments.reporting import tables
+from experiments.reporting import screen, tables
 from experiments.reporting.results import main_metric, measured
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
@@ -32,7 +33,6 @@ from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
 from experiments.studies.sweep.sweep_file import SweepFile, flag, read
-from experiments.tracking.keys import LOWER_IS_BETTER
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
             metric = main_metric(next(iter(trials.values())), plan.metric)[0]
             where = _write(plan, root, trials, metric, parsed.config["tracking"])
         rows = _rows(plan, trials, metric)
-        print(f"\n{trial_table.text(plan, rows, metric, len(failed))}\n")
+        print(f"\n{screen.shown(trial_table.text(plan, rows, metric, len(failed)))}\n")
         for job, reason in failed.items():
             print(f"failed: {job.row.name}: {reason}")
         print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")
@@ -160,7 +160,7 @@ def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[st
         {"trial": int(job.row.name.split()[1]), **result["given"], **measured(result)}
         for job, result in trials.items()
     ]
-    maximize = plan.maximize if plan.metric else not LOWER_IS_BETTER.search(metric)
+    maximize = plan.maximize if plan.metric else not lower_is_better(metric)
     return trial_table.ranked(rows, metric, maximize)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from datamodules.optional import require
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
+from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name
-from experiments.tracking.keys import LOWER_IS_BETTER, STEP
+from experiments.tracking.keys import STEP
 
 _COSTS = {
     "seconds": "time, s",
@@ -101,9 +102,7 @@ def workspace(entity: str, project: str, asked: argparse.Namespace) -> Any:
     """The panels as a saved view, with runs in groups and the best first."""
     import wandb_workspaces.workspaces as ws
 
-    best = ws.Ordering(
-        ws.Summary(asked.metric), ascending=bool(LOWER_IS_BETTER.search(asked.metric))
-    )
+    best = ws.Ordering(ws.Summary(asked.metric), ascending=lower_is_better(asked.metric))
     return ws.Workspace(
         entity=entity,
         project=project,

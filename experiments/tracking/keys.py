@@ -1,12 +1,10 @@
 """Names and rules that all readers and writers of tracked runs share."""
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
 STEP = "trainer/global_step"
-LOWER_IS_BETTER = re.compile(r"(loss|perplexity|error|mae|mse|bits_per_\w+)$")
 STATES = ("interrupted", "failed")  # the tags that finish() writes
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

@@ -17,16 +17,11 @@ from typing import Any, Literal
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
+from experiments.common.metrics import lower_is_better
 from experiments.common.redaction import redact, redact_argv
 from experiments.common.shell import git_commit
 from experiments.tracking.artifacts import publish
-from experiments.tracking.keys import (
-    LOWER_IS_BETTER,
-    STATES,
-    STEP,
-    merge_summary,
-    run_folders,
-)
+from experiments.tracking.keys import STATES, STEP, merge_summary, run_folders
 from experiments.tracking.locations import address, upload, where
 from experiments.tracking.run_reader import read_run
 from experiments.tracking.settings import Tracking, resolve_mode
@@ -58,6 +53,7 @@ class RunLogger(WandbLogger):
         super().__init__(**kwargs)
         self.closed = False
         self.earlier: dict[str, Any] = {}  # summary of the parts before a resume
+        self.metric_facts: dict[str, Any] = {}  # those that the classes of the run declare
         self._tail: deque[tuple[float, dict[str, Any]]] = deque()
         self._best: dict[str, dict[str, float]] = {}
 
@@ -69,7 +65,7 @@ class RunLogger(WandbLogger):
         """Logs metrics; the summary keeps the best value of each `val/` metric, not the last."""
         numbers = {k: float(v) for k, v in metrics.items() if isinstance(v, (int, float))}
         for key in [k for k in numbers if k.startswith("val/")]:
-            kind = "min" if LOWER_IS_BETTER.search(key) else "max"
+            kind = "min" if lower_is_better(key, self.metric_facts) else "max"
             if key not in self._best:
                 # Without step_metric the definition would drop Lightning's step axis.
                 self.experiment.define_metric(key, step_metric=STEP, summary=kind)
@@ -101,10 +97,22 @@ def start_logger(
     config: Any,
     extra_tags: list[str],
     resume: bool,
+    name: str = "",
 ) -> RunLogger:
-    """Opens the run in `run_dir/wandb` on rank 0; other ranks get a logger that logs nothing."""
+    """Opens the run in `run_dir/wandb` on rank 0; other ranks get a logger that logs nothing.
+
+    Args:
+        tracking: The flags of the record; their name, or WANDB_NAME, comes before ``name``.
+        run_dir: The folder of the run.
+        run_id: The id of the run.
+        config: The complete config.
+        extra_tags: Tags beside those of the flags.
+        resume: Whether the run goes on.
+        name: The name of the run.
+    """
     mode, _ = resolve_mode(tracking)
     run_dir = Path(run_dir).resolve()  # wandb stores staged paths, and sync may run elsewhere
+    name = tracking.name or os.environ.get("WANDB_NAME") or name
     run, earlier = None, {}
     if rank_zero_only.rank == 0:
         if resume and mode != "disabled" and run_folders(run_dir):
@@ -112,9 +120,9 @@ def start_logger(
                 earlier = read_run(run_dir).summary
             except ValueError as error:
                 rank_zero_warn(f"{error}: the best values of the earlier part are not counted")
-        run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume)
+        run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume, name)
     logger = RunLogger(experiment=run, project=tracking.project, id=run_id, save_dir=run_dir)
-    logger.earlier = earlier
+    logger.earlier, logger.metric_facts = earlier, config.get("metric_facts", {})
     return logger
 
 
@@ -126,6 +134,7 @@ def _open_run(
     config: Any,
     extra_tags: list[str],
     resume: bool,
+    name: str,
 ) -> Any:
     import wandb
 
@@ -172,7 +181,7 @@ def _open_run(
                 config=redact(config),
                 project=tracking.project,
                 group=redact(tracking.group),
-                name=redact(tracking.name),
+                name=redact(name) or None,
                 job_type=redact(tracking.job_type),
                 tags=[tag[:64] for tag in dict.fromkeys(redact([*tags, *extra_tags]))],  # its limit
                 settings=settings,

@@ -4,10 +4,11 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.common.metrics import lower_is_better
 from experiments.reporting import significance
 from experiments.reporting.results import conditions, cost, headline, main_metric
 from experiments.studies.ablation.grid import Combination
-from experiments.tracking.keys import LOWER_IS_BETTER
+from experiments.studies.ablation.settings import Settings
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
 # Less is better, except for tokens_per_second.
@@ -96,6 +97,7 @@ class Report:
     notes: list[str]
     about: str
     curves: dict[str, dict[str, dict[str, list]]] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def baseline(self) -> Line:
@@ -117,7 +119,7 @@ def analyse(asked: Question, results: Results) -> Report:
     for run in runs:
         main_metric(run, metric)
     others = [name for name in shown if name != metric and all(name in r["metrics"] for r in runs)]
-    higher = not LOWER_IS_BETTER.search(metric)
+    higher = not lower_is_better(metric)
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}
     _mark_fronts(list(lines.values()), 1 if higher else -1)
     _compare(lines, asked, 1 if higher else -1)

@@ -16,6 +16,7 @@ from callbacks import (
     LayerwiseUnfreezing,
     ThroughputMonitor,
 )
+from experiments.common import metrics
 from modules import Classification, FullFineTuning, MaskedLM, ReplacedTokenDetection
 from modules.exporting import export
 from modules.pretraining.base import PretrainingModule
@@ -53,6 +54,18 @@ def fitted_to_one_batch(objective, path, steps: int) -> tuple[dict[str, float], 
         out["loss"].backward()
         optimizer.step()
     return first, {name: out[name].item() for name in first}
+
+
+def test_all_that_it_logs_has_a_direction(objective, path):
+    data = stories.corpus(path, objective, batch_size=4, row_tokens=16)
+    module = stories.make(objective, path, row_tokens=16)
+    logged = {*module._step(next(iter(data.train_dataloader())), 1)[0]}
+    if "causal_loss" in logged:
+        logged |= {"perplexity", "bits_per_byte"}
+    for name in logged:
+        known = metrics.facts(f"val/{name}")
+        assert known.higher is not None, name
+        assert {"objective", "task"} & {*known.same}, name
 
 
 def test_the_losses_of_64_rows_fall(objective, path):

@@ -1,0 +1,122 @@
+"""What is known of each metric: direction, range, and which values of it compare."""
+
+import math
+
+import pytest
+import torch
+from torchmetrics import MeanSquaredError, MetricCollection
+
+import modules
+from experiments.common.metrics import ASPECTS, declared, direction, facts, from_flat
+from modules.pretraining.base import PretrainingModule
+from modules.registry import registered
+from modules.stage_metrics import StageMetrics
+from modules.tasks import Task
+from tests.modules.cells import TASKS
+
+SHARES = "accuracy precision recall f1 f1_macro macro_f1 entity_f1 exact_match recall@10 mrr"
+SHARES += " rouge1 rouge2 rougeL rougeLsum rouge1_fmeasure rougeL_precision bleu chrf sacrebleu"
+SHARES += " reward_accuracy sop_accuracy token_accuracy recall_at_5 auroc ndcg@10 accuracy_top5"
+ERRORS = "mse mae rmse error mean_squared_error wer cer ece val_error_rate"
+
+
+@pytest.mark.parametrize(
+    ("names", "higher", "low", "high"),
+    [
+        (SHARES, True, 0, 1),
+        ("pearson spearman matthews mcc pearson_r cohen_kappa", True, -1, 1),
+        ("r2", True, -math.inf, 1),
+        ("margin reward_margin margins", True, -math.inf, math.inf),
+        (ERRORS, False, 0, math.inf),
+        ("loss mlm_loss accuracy_loss f1/loss nll", False, -math.inf, math.inf),
+        ("perplexity", False, 1, math.inf),
+        ("bits_per_byte bits_per_character", False, 0, math.inf),
+        # a name that only begins like one, and names that nobody knows
+        ("depth accuracy_gap f1_drop losses_seen sst2", None, -math.inf, math.inf),
+    ],
+)
+@pytest.mark.parametrize("stage", ["", "test/", "val/"])
+def test_a_name_tells_direction_and_range(names, higher, low, high, stage):
+    for name in names.split():
+        found = facts(stage + name)
+        assert (name, found.higher, found.low, found.high) == (name, higher, low, high)
+
+
+def test_a_share_may_be_logged_as_a_percentage():
+    assert facts("bleu").bounds([0.31, 0.4]) == (0, 1)
+    assert facts("bleu").bounds([31, 40]) == facts("chrf").bounds([0.5, 55]) == (0, 100)
+    assert facts("accuracy").bounds([-3, 0.5]) == (-math.inf, math.inf)
+    assert facts("spearman").bounds([-0.4]) == (-1, 1)
+    assert facts("loss").bounds([math.nan]) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_facts_agree_with_every_task_of_the_registry(name):
+    task = TASKS[name]()
+    assert {type(make()) for make in TASKS.values()} == set(registered(Task).values())
+    holder = torch.nn.Module()
+    holder.task, holder.metrics = task, StageMetrics(task, "val", "test")
+    own = declared(holder)
+    assert not own  # the names say all
+    for metric in task.metrics("val"):
+        known = facts(metric)
+        assert known.higher is not None, metric
+        told = task.metrics("val")[metric].higher_is_better
+        assert told is None or told is known.higher
+        assert set(known.same) <= set(ASPECTS)
+        assert known.low < known.high
+    assert direction(task.monitor) == task.mode
+
+
+@pytest.mark.parametrize("name", registered(PretrainingModule))
+def test_an_objective_is_chosen_by_a_metric_in_its_direction(name):
+    objective = getattr(modules, name)
+    assert direction(objective.monitor) == objective.mode
+    assert "objective" in facts(objective.monitor).same
+    if objective.main_loss:
+        assert direction(objective.main_loss) == "min"
+
+
+class Gap(MeanSquaredError):
+    higher_is_better, plot_lower_bound, plot_upper_bound = False, 0.0, 0.5
+
+
+class Own(torch.nn.Module):
+    def __init__(self, **named):
+        super().__init__()
+        made = MetricCollection({name: Gap() for name in named})
+        self.metrics = torch.nn.Module()
+        self.metrics.metrics = torch.nn.ModuleDict({"val_metrics": made})
+        self.metric_facts = {name: told for name, told in named.items() if told}
+
+
+def test_a_class_of_torchmetrics_says_what_its_name_does_not():
+    own = declared(Own(gap=None, accuracy=None))
+    assert own["gap"] == own["accuracy"] == {"higher": False, "low": 0.0, "high": 0.5}
+    assert facts("val/accuracy", own).high == 0.5
+
+
+def test_a_module_declares_a_metric_of_its_own():
+    own = declared(Own(gap={"higher": True, "high": math.inf, "same": ["data"]}))
+    assert own == {"gap": {"higher": True, "low": 0.0, "same": ["data"]}}
+    assert facts("test/gap", own).higher is True
+    assert facts("test/gap", own).same == ("data",)
+    assert direction("val/gap") is None
+    kept = {f"metric_facts.gap.{key}": value for key, value in own["gap"].items()}
+    assert from_flat({**kept, "model": "LoRA"}) == own
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"better": 1},
+            r"Own.metric_facts: gap: unknown better; there are higher, low, high",
+        ),
+        ({"same": ["size"]}, r"gap: same: unknown size; there are objective, task, tokenizer"),
+        ({"low": 1, "high": 0}, r"gap: low 1 is not below high 0"),
+    ],
+)
+def test_a_declaration_that_says_nothing_known_is_refused(told, said):
+    with pytest.raises(ValueError, match=said):
+        declared(Own(gap=told))
