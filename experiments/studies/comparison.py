@@ -11,7 +11,7 @@ from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import this_command
-from experiments.reporting import figures
+from experiments.reporting import figures, screen
 from experiments.reporting.results import main_metric, markdown, runs_csv, summaries
 from experiments.studies.jobs import Comparison, Job, Row
 
@@ -103,7 +103,7 @@ def _report(
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
     made = (write or _quality)(root, finished)
-    print(f"\n{(root / made[0]).read_text(encoding='utf-8')}")
+    print(f"\n{screen.shown((root / made[0]).read_text(encoding='utf-8'))}\n")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
     print(f"done   {root} ({', '.join(made)}, runs/)")
