@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datamodules.preferences import Preferences
     from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
-    from datamodules.tagging import WNUT, TaggedFiles
+    from datamodules.tagging import WNUT, PeoplesDaily, TaggedFiles
 
 __all__ = [
     "SNLI",
@@ -29,6 +29,7 @@ __all__ = [
     "Glue",
     "IMDb",
     "Instructions",
+    "PeoplesDaily",
     "Preferences",
     "QuestionFiles",
     "RottenTomatoes",
@@ -41,6 +42,7 @@ _HOMES = {
     "ChoiceFiles": "questions",
     "Corpus": "corpus",
     "Instructions": "instructions",
+    "PeoplesDaily": "tagging",
     "Preferences": "preferences",
     "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",

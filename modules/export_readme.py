@@ -83,7 +83,7 @@ def readme(
         kind: The format of the folder.
         tokenizer: The tokenizer in it.
         base: Its folder of the backbone, if it has one.
-        facts: Of the run: data, metrics, report, training and others; empty outside a run.
+        facts: Of the run: name, data, metrics, report, training and others; empty outside a run.
     """
     import peft
 
@@ -134,7 +134,7 @@ def readme(
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
     strategy = re.split(r"[.:]", getattr(module, "strategy", type(module).__name__))[-1]
-    title = f"{strategy}: {type(task).__name__}"
+    title = facts.get("name") or f"{strategy}: {type(task).__name__}"
     began = _began_from(module)
     rest += card.results(facts) + card.data(facts)
     rest += card.training(_told(module, strategy, began), facts)
