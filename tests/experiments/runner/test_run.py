@@ -16,7 +16,7 @@ from tests.experiments.running import ROOT, config, finished, result
 
 KEYS = [
     *("metrics", "config", "data", "inputs", "outputs", "parameters", "found", "profiles"),
-    *("tokens", "tokens_per_second", "mfu", "origins", "metric_facts"),
+    *("tokens", "tokens_per_second", "mfu", "origins"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
 ]
