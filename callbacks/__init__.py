@@ -1,5 +1,6 @@
 """Every callback by name: ``from callbacks import StepSeed``."""
 
+from callbacks.curves import Curves
 from callbacks.discriminative_lr import DiscriminativeLearningRates
 from callbacks.generation_samples import GenerationSamples
 from callbacks.last_checkpoint import LastCheckpoint
@@ -14,6 +15,7 @@ from callbacks.throughput import ThroughputMonitor
 from callbacks.unseen_tasks import UnseenTasks
 
 __all__ = [
+    "Curves",
     "DiscriminativeLearningRates",
     "GenerationSamples",
     "LastCheckpoint",

@@ -78,6 +78,17 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         """The remarks on the data that the user should read, a line each. Needs ``setup``."""
         raise NotImplementedError
 
+    def warnings(self) -> list[str]:
+        """Lines on what looks wrong with the data, each with its rule and a remedy.
+
+        Needs ``setup``. Large data are sampled: it takes no more time than small ones do.
+        """
+        return []
+
+    def suggested_epochs(self) -> int | None:
+        """The epochs of a run that sets no length of its own; None to leave it. Needs ``setup``."""
+        return None
+
     def max_row_length(self) -> int:
         """The number of tokens of the longest row of all splits. Needs ``setup``."""
         return max(int(rows.lengths.max()) for rows in self._rows.values())

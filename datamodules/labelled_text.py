@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
-from datamodules import sources
+from datamodules import sources, unknown
 from datamodules.argument_names import in_arguments
 from datamodules.augmentation import augment_dataset
 from datamodules.base import RowDataModule
@@ -194,6 +194,10 @@ class LabelledText(RowDataModule):
     def preflight(self, colour: bool) -> str:
         """A table of the labels, and what looks wrong with them; empty without labels."""
         return label_preflight.preflight(self.dataset, colour)
+
+    def warnings(self) -> list[str]:
+        texts = {split: rows.texts for split, rows in self.dataset.splits.items()}
+        return unknown.lines_of(load_tokenizer(self.tokenizer), self.tokenizer, texts)
 
     def notes(self) -> list[str]:
         truncated = [r.note(name) for name, r in self._rows.items() if r.truncated.any()]

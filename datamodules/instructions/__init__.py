@@ -14,7 +14,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
-from datamodules.instructions import chat, labelled_tasks, preflight, sources
+from datamodules.instructions import chat, labelled_tasks, lengths, preflight, sources
 from datamodules.instructions.conversations import Conversation, Message, question, to_plain
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, tokenize_conversations
@@ -40,7 +40,8 @@ class Instructions(RowDataModule):
         batch_tokens: Number of padded tokens per batch and device; rows of like length share a
             batch.
         max_length: Number of tokens to which a record is truncated.
-        train_rows: Largest number of training records, drawn by the seed; all by default.
+        train_rows: Largest number of training records, drawn by the seed; all by default. auto is
+            2,000 of the bundled records, and all of others.
         eval_rows: Largest number of records for validation, and for the test; the same records in
             every run.
         bad_rows: What happens to a record that cannot be read or used: stop with an error, or skip
@@ -51,7 +52,7 @@ class Instructions(RowDataModule):
             out.
         encoding: Encoding of text files, such as utf-8, cp1252 or gb18030; auto finds it.
         tasks: Labelled tasks that are taught as well, in words, joined by commas: rotten_tomatoes,
-            imdb, bbc; or none.
+            imdb, bbc; or none. auto is rotten_tomatoes beside the bundled records, else none.
         task_rows: Number of training rows of each of these tasks.
         unseen: Labelled tasks that are not taught, to test what carries over to them; or none.
         unseen_rows: Number of test rows of each unseen task.
@@ -71,7 +72,7 @@ class Instructions(RowDataModule):
         packing: bool = False,
         batch_tokens: PositiveInt = 2048,
         max_length: PositiveInt = 512,
-        train_rows: PositiveInt | None = None,
+        train_rows: PositiveInt | Literal["auto"] | None = None,
         eval_rows: PositiveInt | None = None,
         bad_rows: BadRows = "stop",
         delimiter: str = "auto",
@@ -88,8 +89,10 @@ class Instructions(RowDataModule):
         self._rows = {}
         self.source, self.tokenizer, self.template = source, tokenizer, template
         self.loss_on, self.packing, self.max_length = loss, packing, int(max_length)
-        self.train_rows, self.eval_rows = train_rows, eval_rows
+        bundled = source in ("auto", "bundled")
+        self.train_rows, self.eval_rows = lengths.most(train_rows, bundled), eval_rows
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
+        tasks = lengths.taught(tasks, bundled)
         self.tasks, self.task_rows = labelled_tasks.parse_tasks(tasks, "tasks"), task_rows
         self.unseen, self.unseen_rows = labelled_tasks.parse_tasks(unseen, "unseen"), unseen_rows
         if both := {*self.tasks} & {*self.unseen}:
@@ -168,6 +171,9 @@ class Instructions(RowDataModule):
         some = len(useful) < len(found.sizes)
         return replace(found, packs=[[n] for n in useful.tolist()]) if some else found
 
+    def suggested_epochs(self) -> int | None:
+        return lengths.epochs_for(len(self.loaded.splits["train"]))
+
     def texts_of(self, split: str) -> dict[str, list[Conversation]]:
         """The conversations of a split, under the name that tasks read."""
         return {"messages": self.loaded.splits[split]}
@@ -205,6 +211,9 @@ class Instructions(RowDataModule):
         """A table of what will be learned, and a record as the model sees it. Needs ``setup``."""
         shown = preflight.sample(self._rows["train"], self.chat_tokenizer, colour)
         return f"{preflight.table(self._rows, self.loaded)}\n\n{shown}"
+
+    def warnings(self) -> list[str]:
+        return preflight.warnings(self.chat_tokenizer, self.tokenizer, self.loaded.splits)
 
     def notes(self) -> list[str]:
         conversations = chain.from_iterable(self.loaded.splits.values())

@@ -11,7 +11,15 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import RowDataModule
-from experiments.runner import construction, directions, lengths, run_folder, tuned_flags
+from experiments.runner import (
+    construction,
+    directions,
+    lengths,
+    naming,
+    run_flags,
+    run_folder,
+    tuned_flags,
+)
 from experiments.runner.defaults import defaults_of
 from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
@@ -44,7 +52,8 @@ class CommandLine(LightningCLI):
         self.name, self.classes, self.defaults = name, {"model": model, "data": data}, defaults
         args = sys.argv[1:]
         output, wanted = _value_of("--output", args) or "outputs", _value_of("--resume", args)
-        self.resumed, passed_over = run_folder.find(output, name, wanted)
+        tests = (_value_of("--hold_out_test", args) or "").lower() == "false"
+        self.resumed, passed_over = run_folder.find(output, name, wanted, tests)
         self.notes = [passed_over] if passed_over else []
         if self.resumed:
             args = ["--config", str(self.resumed / "config.yaml"), *args]
@@ -93,6 +102,7 @@ class CommandLine(LightningCLI):
             default=False,
             help="Whether to validate before the first step, too",
         )
+        run_flags.add(parser)
         parser.add_class_arguments(Tracking, "tracking")
         if issubclass(_base(self.classes["model"], PretuneModule), FineTuningModule):
             parser.add_argument(
@@ -135,6 +145,7 @@ class CommandLine(LightningCLI):
         super().parse_arguments(parser, args)
         construction.replace_enumerations(self.config)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)
+        naming.check(self.config["name"])
         if reason := lengths.out_of_range(self.config["trainer"]):
             parser.error(reason)
         self.trains = getattr(parser.chosen.get("model"), "trains", True)
@@ -213,15 +224,18 @@ def _is(callback: Any, kind: type) -> bool:
 
 def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
-    name = task if isinstance(task, str) else task["class_path"]
+    name, given = (task, {}) if isinstance(task, str) else (task["class_path"], task)
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    arguments = {} if isinstance(task, str) else task.get("init_args") or {}
     read = getattr(found, "labels_read", lambda _: getattr(found, "label_kind", "class"))
-    kind = read(arguments)
-    if kind == "tags":
-        name = getattr(found, "__name__", "")
-        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
-        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    kind = read(given.get("init_args") or {})
+    others = {
+        "tags": "a tag for each word; ner_wnut.py reads such data: --data TaggedFiles",
+        "span": "answers in contexts; squad.py reads such data: --data QuestionFiles",
+        "choice": "choices; social_iqa.py reads such data: --data ChoiceFiles",
+    }
+    if kind in others:
+        lead = f"--model.task {getattr(found, '__name__', '')}"
+        raise ValueError(f"{lead}: needs {others[kind]} --data.source PATH")
     return kind
 
 

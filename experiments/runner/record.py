@@ -6,7 +6,8 @@ from typing import Any
 from experiments.common import files
 from experiments.common.redaction import redact
 from experiments.common.runs import read_origins
-from experiments.runner import predictions, profiling
+from experiments.reporting import run_curves
+from experiments.runner import ending, held_out, predictions, profiling
 from experiments.runner.run import Run
 from experiments.runner.summary import closing
 from experiments.tracking import artifacts, provenance
@@ -24,18 +25,25 @@ def best(run: Run) -> dict[str, Any]:
 
 def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     """Writes result.json, closes the run as finished, and prints the last screen."""
-    costs = _costs(run)
+    costs, chosen = _costs(run), best(run)
+    if not run.earlier:
+        _draw(run, chosen)
     file = run.folder / "result.json"
     model = run.outputs.get("model") or run.inputs["backbone"]
     name = f"{run.title}-evaluation"
     run.outputs["evaluation"] = provenance.evaluation(name, metrics, model, run.data, file)
     searches = run.folder / "search.json"
     result = {
+        "name": run.name,
+        "held_out": run.config["hold_out_test"],
         "metrics": metrics,
         "metric_facts": run.metric_facts,
         "before": predictions.before(run),
-        "best": best(run),
+        "best": chosen,
         "ended": run.ended,
+        "warnings": run.warnings,
+        "left_out": ending.left_out(run),
+        "notes": run.datamodule.notes(),
         "report": run.report,
         "found": json.loads(searches.read_text(encoding="utf-8")) if searches.is_file() else {},
         "profiles": [
@@ -51,12 +59,23 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "git_commit": run.commit,
         "wandb": address(run.logger),
     }
+    result |= held_out.kept(run.earlier)
     files.write_json(file, result)
     artifacts.declare(run.logger, {}, run.outputs)
     shown = where(run.logger)
     tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
     run.close("finished", **tested, **costs)
     print(closing(run, result, notes, shown), flush=True)
+
+
+def _draw(run: Run, chosen: dict[str, Any]) -> None:
+    """Draws the curves of the run, with the validation before the first step if there was one."""
+    validation = {name: list(curve) for name, curve in run.curves.validation.items()}
+    for name, value in predictions.before(run).items():
+        validation[name] = [(0, value), *validation.get(name, [])]
+    file = run.folder / run_curves.FILE
+    known = run.curves.training, validation, run.model.monitor, chosen, file
+    run_curves.draw(*known, run.metric_facts)
 
 
 def _costs(run: Run) -> dict[str, Any]:

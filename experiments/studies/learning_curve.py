@@ -70,8 +70,9 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
         points.append(Point(share, rows, values, mean, half))
     about = conditions([{"seeds": len(point.values)} for point in points], runs)
     curve = Curve(name, metric, points, _verdict(metric, *points[-2:]), about)
-    report = runs[0].get("report", {}).get("test", {})
-    curve.baseline = (report.get("baseline") or {}).get(metric.removeprefix("test/"))
+    lead, _, measure = metric.partition("/")
+    report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
+    curve.baseline = (report.get("baseline") or {}).get(measure)
     if metric.startswith("test/"):
         curve.notes.append("all shares were tested on the same rows; intervals are over seeds")
     curve.notes.append("a smaller share trains for as many epochs, and so for fewer steps")

@@ -22,6 +22,7 @@ from pathlib import Path
 from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
+from experiments.reporting import screen
 from experiments.reporting.results import main_metric
 from experiments.studies.ablation import grid, report, text
 from experiments.studies.ablation.analysis import Question
@@ -62,7 +63,7 @@ def main() -> None:
             )
             said = report.make(question, jobs, found, asked.jobs)
             where = report.write(said, root, jobs, found, parsed.config["tracking"], asked)
-        print(f"\n{text.markdown(said)}")
+        print(f"\n{screen.shown(text.markdown(said), lead=(len(keys), 1))}\n")
         for job, reason in comparison.failed.items():
             print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
         files = "report.html, report.png, table.md, summary.csv, runs.csv, report.json, runs/"

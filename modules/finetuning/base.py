@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
@@ -54,7 +54,7 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     default_task = "Classification"
     links = (Link("model.backbone", "data.tokenizer"),)
-    tuned = (
+    tuned: ClassVar[tuple[Tuned, ...]] = (
         Tuned("model.task.pooling", "native", _LAST_TOKEN, backbone="decoder"),
         Tuned("trainer.max_epochs", 10, _NER, task="TokenClassification"),
         Tuned("trainer.max_epochs", 1, _INSTRUCTIONS, task="InstructionFollowing"),
@@ -131,7 +131,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         batch = self.task.prepare(batch, stage == "train")
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        self.metrics.log(self, stage, loss, size, logits, batch["labels"])
+        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch))
         return {"loss": loss, "logits": logits.detach(), "size": size}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -53,7 +53,9 @@ class PretrainingModule(PretuneModule, abstract=True):
         Link("data.tokenizer", "model.tokenizer", built=True),
         Link("data.bytes_per_token", "model.bytes_per_token", built=True),
     )
-    tuned = (Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),)
+    tuned: ClassVar[tuple[Tuned, ...]] = (
+        Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),
+    )
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"

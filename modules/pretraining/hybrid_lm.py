@@ -82,7 +82,7 @@ class HybridLM(PretrainingModule):
 
     def losses(self, example: HybridExample) -> dict[str, Tensor]:
         outputs = run_at(self.model, example["target_mask"], **example["inputs"])
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, chosen_N in (("causal", example["causal"]), ("mlm", ~example["causal"])):
             total, right = outputs.part(chosen_N).nll(example["targets"][chosen_N])
             count = chosen_N.sum().clamp(min=1)

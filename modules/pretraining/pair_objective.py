@@ -14,7 +14,7 @@ from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
-from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy
+from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy, with_pooler
 from modules.tuning import Tuned
 
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
@@ -55,6 +55,9 @@ class PairObjective(PretrainingModule, abstract=True):
         deviation = getattr(model.config, "initializer_range", 0.02)  # BERT's where it has none
         self.pair_head = PairHead(model.config.hidden_size, deviation)
         return model
+
+    def export_model(self) -> PreTrainedModel:
+        return with_pooler(self.model, self.pair_head)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> PairExample:
         inputs, labels_B = make_pairs(batch, self.tokenizer, generator, self.swap)
