@@ -124,10 +124,13 @@ class Instructions(RowDataModule):
         return replace(found, splits=splits)
 
     @cached_property
+    def split_fingerprints(self) -> dict[str, str]:
+        """A digest of the conversations of each split."""
+        return {name: _digest([split]) for name, split in self.loaded.splits.items()}
+
+    @cached_property
     def fingerprint(self) -> str:
-        splits = [self.loaded.splits[name] for name in sorted(self.loaded.splits)]
-        whole = json.dumps([[to_plain(one) for one in split] for split in splits])
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+        return _digest([self.loaded.splits[name] for name in sorted(self.loaded.splits)])
 
     @property
     def origin(self) -> str:
@@ -220,6 +223,7 @@ class Instructions(RowDataModule):
             "source": self.loaded.kind,
             "origin": self.loaded.origin,
             "fingerprint": self.fingerprint,
+            "split_fingerprints": self.split_fingerprints,
             **self.loaded.facts(),
             "rows": {name: len(split.sizes) for name, split in rows.items()},
             "packed": self.packing,
@@ -230,6 +234,11 @@ class Instructions(RowDataModule):
             "cut_to_max_length": {name: int(split.truncated.sum()) for name, split in rows.items()},
             "test_split": self.test_split,
         }
+
+
+def _digest(splits: list) -> str:
+    whole = json.dumps([[to_plain(one) for one in split] for split in splits])
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def _sample(rows: list, count: int | None, seed: int) -> list:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common.arguments import FlagParser
-from experiments.common.metrics import lower_is_better
-from experiments.reporting import tables
+from experiments.common.metrics import facts, from_flat, lower_is_better
+from experiments.reporting import comparable, tables
 from experiments.tracking import online_runs, run_reader
 from experiments.tracking.run_reader import RunRecord, as_row
 
@@ -78,7 +78,8 @@ def differing(runs: list[RunRecord]) -> list[str]:
 
 def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     """The runs with the best first and those without the metric last."""
-    sign = 1 if lower_is_better(metric) else -1
+    own = from_flat(runs[0].config) if runs else {}
+    sign = -facts(metric, own).sign()
 
     def place(run: RunRecord) -> float:
         value = run.metrics.get(metric, math.nan)
@@ -94,23 +95,65 @@ def table(runs: list[RunRecord], metrics: list[str], by: str) -> str:
     settings = [key for key in differing(measured or runs) if key != by]
     shown, hidden = settings[:_COLUMNS], settings[_COLUMNS:]
     states = ["state"] if len({run.state for run in runs}) > 1 else []
-    best: set[str] = set()
+    stars, unlike = _stars(runs, metrics[0], by) if metrics else (set(), "")
     cells = [["", "run", *([by] if by else []), *shown, *states, *metrics]]
     for run in runs:
         row = as_row(run)
-        group = str(row.get(by, ""))
-        leads = bool(metrics) and group not in best and metrics[0] in run.metrics
-        best |= {group} if leads else set()
         values = [row.get(key) for key in [*([by] if by else []), *shown, *states]]
         numbers = [_number(run.metrics.get(metric)) for metric in metrics]
-        cells.append(["*" * leads, run.id, *map(_cell, values), *numbers])
+        cells.append(["*" * (run.id in stars), run.id, *map(_cell, values), *numbers])
     lines = [tables.aligned(cells)]
-    if metrics and runs:
+    if stars:
         of = f" for each {by}" if by else ""
         lines.append(f"* the best {metrics[0]}{of}")
+    if unlike:
+        lines.append(f"note: no star where the values do not compare: {unlike}")
     if hidden:
         lines.append(f"also differ (--csv has all): {', '.join(hidden)}")
     return "\n".join(lines)
+
+
+def _stars(runs: list[RunRecord], metric: str, by: str) -> tuple[set[str], str]:
+    """The runs that are the best of their group, and why some groups have none.
+
+    A group has a star where it has a worse run, where its values mean the same, and where the
+    metric's direction is known.
+
+    Args:
+        runs: The runs, the best first.
+        metric: The metric.
+        by: The setting that makes the groups; empty for one group.
+    """
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if not math.isnan(run.metrics.get(metric, math.nan)):
+            groups.setdefault(str(as_row(run).get(by, "")), []).append(run)
+    stars, unlike = set(), ""
+    for group in groups.values():
+        found = [_nested(run) for run in group]
+        if why := comparable.mismatch(found, metric):
+            unlike = unlike or why
+        elif facts(metric, from_flat(group[0].config)).higher is not None:
+            best = group[0].metrics[metric]
+            leading = [run.id for run in group if run.metrics[metric] == best]
+            stars |= set(leading) if len(leading) < len(group) else set()
+    return stars, unlike
+
+
+def _nested(run: RunRecord) -> dict[str, Any]:
+    """The conditions of a run's metrics, out of its flat config."""
+    found: dict[str, Any] = {"data": {}, "meaning": {}, "metric_facts": from_flat(run.config)}
+    for key, value in run.config.items():
+        first, _, rest = key.partition(".")
+        if first == "meaning":
+            found["meaning"][rest] = value
+        elif first == "dataset":
+            name, _, split = rest.partition(".")
+            if name in ("rows", "split_fingerprints"):
+                found["data"].setdefault(name, {})[split] = value
+            elif name == "test_split":
+                found["data"][name] = value
+    return found
 
 
 def _cell(value: Any) -> str:

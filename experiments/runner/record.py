@@ -32,6 +32,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     result = {
         "metrics": metrics,
         "metric_facts": run.metric_facts,
+        "meaning": run.meaning,
         "before": predictions.before(run),
         "best": best(run),
         "ended": run.ended,

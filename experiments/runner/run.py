@@ -26,6 +26,7 @@ from experiments.common import files, metrics, signals
 from experiments.common.shell import relative, this_command
 from experiments.runner import predictions, run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
+from experiments.runner.meaning import meaning
 from experiments.runner.summary import by_flag_names, colours, opening
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
@@ -65,7 +66,7 @@ class Run:
         folder = resumed or Path(config.output) / name / run_folder.new_id()
         self.shown, self.folder = relative(folder.absolute()), folder.absolute()
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
-        self.metric_facts = metrics.declared(model)
+        self.metric_facts, self.meaning = metrics.declared(model), meaning(model, datamodule)
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -141,6 +142,7 @@ class Run:
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
                     "metric_facts": self.metric_facts,
+                    "meaning": self.meaning,
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,

@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,12 +82,27 @@ def test_table_has_what_differs_sorted_with_the_best_of_each_group():
     head, _, *rows = rows_of(text)
     assert head[:3] == ["", "run", "group"] and head[-2:] == ["state", "test/accuracy"]
     assert head[3:-2] == ["model"]  # of the runs that have the metric
-    assert [row[:3] for row in rows] == [["*", "c", "h"], ["*", "a", "g"], ["", "b", "g"]]
+    # Each group has one run with the metric, which a star would tell from no other.
+    assert [row[:3] for row in rows] == [["", "c", "h"], ["", "a", "g"], ["", "b", "g"]]
+    assert "* the best" not in text
     assert [row[-1] for row in rows] == ["0.9000", "0.8000", ""]
     text = run_table.table(RUNS, ["val/loss"], "")
     assert rows_of(text)[0][2:4] == ["model", "model.rank"]
     assert [row[:2] for row in rows_of(text)[2:]] == [["*", "b"], ["", "a"], ["", "c"]]
     assert "* the best val/loss" in text
+    text = run_table.table([replace(run, config={}) for run in RUNS], ["test/accuracy"], "")
+    assert [row[:2] for row in rows_of(text)[2:]] == [["*", "c"], ["", "a"], ["", "b"]]
+
+
+def test_values_that_mean_something_else_have_no_star():
+    told = {"dataset.rows.test": 800, "dataset.test_split": "test"}
+    runs = [replace(run, config=run.config | told) for run in RUNS]
+    runs[2].config["dataset.rows.test"] = 17
+    text = run_table.table(runs, ["test/accuracy"], "")
+    assert not any(row[0] for row in rows_of(text)[2:])
+    assert "no star where the values do not compare: test/accuracy is on different numbers" in text
+    runs[2].config["dataset.rows.test"] = 800
+    assert rows_of(run_table.table(runs, ["test/accuracy"], ""))[2][0] == "*"
 
 
 def test_sparklines_share_their_scale():
