@@ -1,10 +1,12 @@
 """Every callback by name: ``from callbacks import StepSeed``."""
 
+from callbacks.curves import Curves
 from callbacks.discriminative_lr import DiscriminativeLearningRates
 from callbacks.generation_samples import GenerationSamples
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.layerwise_unfreezing import LayerwiseUnfreezing
 from callbacks.mfu import MFUMonitor
+from callbacks.objective_examples import ObjectiveExamples
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
 from callbacks.step_seed import StepSeed
@@ -13,11 +15,13 @@ from callbacks.throughput import ThroughputMonitor
 from callbacks.unseen_tasks import UnseenTasks
 
 __all__ = [
+    "Curves",
     "DiscriminativeLearningRates",
     "GenerationSamples",
     "LastCheckpoint",
     "LayerwiseUnfreezing",
     "MFUMonitor",
+    "ObjectiveExamples",
     "Predictions",
     "Progress",
     "StepSeed",

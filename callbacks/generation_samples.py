@@ -31,7 +31,8 @@ class GenerationSamples(BeforeAndAfter):
     answers go into a table of the run and into answers.json in its folder.
 
     Args:
-        prompts: Fixed prompts; eight general ones if not given.
+        prompts: Fixed prompts. By default eight general ones beside bundled records, and none
+            beside your own, which are asked themselves.
         references: Number of test records to answer.
         max_new_tokens: Tokens after which an answer is cut, and its reference with it.
     """
@@ -47,7 +48,13 @@ class GenerationSamples(BeforeAndAfter):
     ) -> None:
         super().__init__()
         self.prompts = list(PROMPTS if prompts is None else prompts)
+        self._by_data = prompts is None
         self.references, self.max_new_tokens = int(references), int(max_new_tokens)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if self._by_data and trainer.datamodule.facts()["source"] not in ("bundled", "hub"):
+            self.prompts = []
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         data = trainer.datamodule
@@ -91,7 +98,7 @@ class GenerationSamples(BeforeAndAfter):
         (folder / "answers.json").write_text(
             json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        print("\n" + _shown(held[: len(self.prompts)]))
+        print("\n" + _shown(held[: len(self.prompts) or len(PROMPTS)]))
 
 
 @torch.no_grad()
@@ -112,11 +119,15 @@ def _shown(rows: list[dict[str, str]], width: int = 100) -> str:
         text = " ".join(text.split())
         return text if len(text) <= width else text[: width - 1] + "…"
 
-    return "\n".join(
-        f"  {short(row['prompt'])}\n    before  {short(row['before'])}\n"
-        f"    after   {short(row['after'])}"
-        for row in rows
-    )
+    lines = []
+    for row in rows:
+        lines.append(f"  {short(row['prompt'])}")
+        lines += [
+            f"    {name:8}{short(row[key])}"
+            for name, key in (("wanted", "reference"), ("before", "before"), ("after", "after"))
+            if row[key] or key != "reference"
+        ]
+    return "\n".join(lines)
 
 
 def _words(text: str) -> list[str]:

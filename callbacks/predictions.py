@@ -54,7 +54,8 @@ class Predictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        kind = getattr(getattr(pl_module, "task", None), "label_kind", None)
+        task = getattr(pl_module, "task", None)
+        kind = None if getattr(task, "vectors", False) else getattr(task, "label_kind", None)
         known = isinstance(batch, Mapping) and "labels" in batch and "index" in batch
         if kind in KINDS and known and dataloader_idx == 0:
             columns = columns_of(kind, batch["labels"], outputs["logits"])

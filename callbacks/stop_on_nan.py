@@ -41,7 +41,7 @@ class StopOnNaN(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        if (loss := _loss(outputs)) is None:  # a batch that the module left out
+        if (loss := loss_of(outputs)) is None:  # a batch that the module left out
             return
         self._note(loss, trainer.global_step)
         if (
@@ -59,7 +59,7 @@ class StopOnNaN(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if trainer.state.fn == "fit" and (loss := _loss(outputs)) is not None:
+        if trainer.state.fn == "fit" and (loss := loss_of(outputs)) is not None:
             self._note(loss, trainer.global_step)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -98,7 +98,7 @@ class StopOnNaN(Callback):
             )
 
 
-def _loss(outputs: Any) -> torch.Tensor | None:
+def loss_of(outputs: Any) -> torch.Tensor | None:
     """The loss that a step has returned, alone or by name; None without one."""
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
     return loss.detach().mean() if isinstance(loss, torch.Tensor) else None

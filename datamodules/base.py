@@ -1,6 +1,6 @@
 """The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -78,6 +78,17 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         """The remarks on the data that the user should read, a line each. Needs ``setup``."""
         raise NotImplementedError
 
+    def warnings(self) -> list[str]:
+        """Lines on what looks wrong with the data, each with its rule and a remedy.
+
+        Needs ``setup``. Large data are sampled: it takes no more time than small ones do.
+        """
+        return []
+
+    def suggested_epochs(self) -> int | None:
+        """The epochs of a run that sets no length of its own; None to leave it. Needs ``setup``."""
+        return None
+
     def max_row_length(self) -> int:
         """The number of tokens of the longest row of all splits. Needs ``setup``."""
         return max(int(rows.lengths.max()) for rows in self._rows.values())
@@ -124,6 +135,16 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         if split not in self._rows:
             raise ValueError(f"predict_split {split}: the data has {', '.join(self._rows)}")
         return PlainBatches(self._loader(split, shuffle=False))
+
+    def spread_batches(self, split: str, most: int) -> Iterator[Mapping[str, Any]]:
+        """Yield batches of at most so many rows, spread evenly over a split; rows of like length
+        share a batch.
+        """
+        rows = self._rows[split]
+        chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+        chosen = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
+        for start in range(0, len(chosen), 64):
+            yield rows.__getitems__(chosen[start : start + 64].tolist())
 
     def unsharded_test_dataloader(self) -> ResumableLoader:
         """A loader of all test rows, also where several devices share the test."""

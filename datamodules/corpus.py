@@ -6,11 +6,14 @@ from typing import Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+from datamodules import corpus_checks
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.corpus_rows import CorpusRows, RowKind
+from datamodules.packaged import load_tokenizer
 from datamodules.sampling import LengthBatchSampler, ResumableLoader
 from datamodules.shards import open_stream, read_manifest
+from datamodules.unknown import unknown_lines
 
 
 class EpochBatchSampler(LengthBatchSampler):
@@ -149,6 +152,13 @@ class Corpus(RowDataModule):
         alone = int((rows.sentences() < 2).sum()) if self.kind == "pairs" else 0
         note = f"{alone:,} of {len(rows):,} rows have one sentence: no pair is made of them"
         return [note] if alone else []
+
+    def warnings(self) -> list[str]:
+        name, tokenizer = self.manifest["tokenizer"]["name"], load_tokenizer(self.tokenizer)
+        cure = "prepare the corpus with another --tokenizer, such as bpe, which is trained on it"
+        samples = {"the corpus": corpus_checks.sample(self.folder)}
+        lines = unknown_lines(tokenizer, name, samples, cure)
+        return [*corpus_checks.warnings(self.manifest), *lines]
 
     def facts(self) -> dict[str, Any]:
         return {

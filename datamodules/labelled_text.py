@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
-from datamodules import sources
+from datamodules import sources, unknown
 from datamodules.argument_names import in_arguments
 from datamodules.augmentation import augment_dataset
 from datamodules.base import RowDataModule
@@ -13,7 +13,7 @@ from datamodules.files import BadRows, ReadOptions
 from datamodules.labels import LabelKind, LabelOptions
 from datamodules.labels import preflight as label_preflight
 from datamodules.packaged import load_tokenizer
-from datamodules.text_splits import Dataset, subsample, take_share
+from datamodules.text_splits import Dataset, subsample, take_per_class, take_share
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenize_texts
 
 
@@ -51,6 +51,8 @@ class LabelledText(RowDataModule):
             and list it.
         train_rows: Number of training rows to draw by the seed; all by default.
         train_share: Share of the training rows to draw by the seed, the same of each class.
+        rows_per_class: Number of training rows of each class to draw by the seed, instead of
+            train_rows or a share.
         augment: Methods that change copies of training texts, joined by commas: synonyms, deletion,
             swap, sentence_shuffle, recombination, back_translation; or none.
         copies: Number of copies of each training text that augmentation adds.
@@ -85,6 +87,7 @@ class LabelledText(RowDataModule):
         bad_rows: BadRows = "stop",
         train_rows: PositiveInt | None = None,
         train_share: ClosedUnitInterval = 1.0,
+        rows_per_class: PositiveInt | None = None,
         augment: str = "none",
         copies: PositiveInt = 1,
         seed: NonNegativeInt = 0,
@@ -97,6 +100,10 @@ class LabelledText(RowDataModule):
         self.label_options = LabelOptions(label_delimiter, unlabelled, drop_shared)
         self.label_options.check(labels)
         self.train_rows, self.train_share = train_rows, train_share
+        self.rows_per_class = rows_per_class
+        if rows_per_class and (train_rows or train_share < 1):
+            other = f"train_rows {train_rows}" if train_rows else f"train_share {train_share:g}"
+            raise ValueError(f"--data.rows_per_class {rows_per_class}: not with --data.{other}")
         self.augment, self.copies = augment, copies
         self.source_kind, self._origin = "", ""  # known when the data are read
         self._dataset: Dataset | None = None
@@ -118,6 +125,8 @@ class LabelledText(RowDataModule):
                 dataset = subsample(dataset, self.train_rows, self.seed)
             if self.train_share < 1:
                 dataset = take_share(dataset, self.train_share, self.seed)
+            if self.rows_per_class:
+                dataset = take_per_class(dataset, self.rows_per_class, self.seed)
             if self.augment != "none":
                 dataset = augment_dataset(dataset, self.augment, self.copies, self.seed)
             self._dataset = dataset
@@ -185,6 +194,10 @@ class LabelledText(RowDataModule):
     def preflight(self, colour: bool) -> str:
         """A table of the labels, and what looks wrong with them; empty without labels."""
         return label_preflight.preflight(self.dataset, colour)
+
+    def warnings(self) -> list[str]:
+        texts = {split: rows.texts for split, rows in self.dataset.splits.items()}
+        return unknown.lines_of(load_tokenizer(self.tokenizer), self.tokenizer, texts)
 
     def notes(self) -> list[str]:
         truncated = [r.note(name) for name, r in self._rows.items() if r.truncated.any()]

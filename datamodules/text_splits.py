@@ -123,6 +123,29 @@ def take_share(dataset: Dataset, share: float, seed: int) -> Dataset:
     return replace(dataset, splits=dataset.splits | {"train": train.take(rows)})
 
 
+def take_per_class(dataset: Dataset, rows: int, seed: int) -> Dataset:
+    """Draw so many training rows of each class by the seed.
+
+    Of one seed, the rows of a smaller number are among those of a larger one.
+
+    Raises:
+        ValueError: If the labels are no classes, or a class has fewer rows.
+    """
+    flag, train = f"--data.rows_per_class {rows}", dataset.splits["train"]
+    if dataset.kind != "class" or train.labels is None:
+        raise ValueError(f"{flag}: the labels are no classes; give --data.train_rows")
+    labels = np.asarray(train.labels)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    kept = []
+    for number, name in enumerate(dataset.label_names):
+        members = order[labels[order] == number]
+        if len(members) < rows:
+            raise ValueError(f"{flag}: {name!r} has {len(members):,} training rows; give fewer")
+        kept.append(members[:rows])
+    chosen = np.sort(np.concatenate(kept)).tolist()
+    return replace(dataset, splits=dataset.splits | {"train": train.take(chosen)})
+
+
 def drop_duplicates(split: TextSplit) -> TextSplit:
     """Keep each text (or pair) once; where copies disagree on the label, the first one counts."""
     return split.take(first_of_each(split))

@@ -1,4 +1,4 @@
-"""What does a network learn from clean text, by one of seven objectives?
+"""What does a network learn from clean text, by one of eight objectives?
 
     python experiments/pretrain.py --data.path data/imdb --model MaskedLM --model.size mini
 

@@ -41,7 +41,7 @@ def resolve(backbone: str) -> str:
     if backbone in packaged.BACKBONES:
         return packaged.locate(backbone)
     folder = Path(backbone).expanduser()
-    if folder.is_dir():
+    if folder.exists():
         if reason := no_backbone(folder):
             raise ValueError(f"--model.backbone {backbone}: {reason}")
         return str(folder)

@@ -185,10 +185,15 @@ def limits(facts: Mapping[str, Any], longest: int | None) -> str:
         longest: The most tokens of a text that the model reads.
     """
     known = facts.get("data", {})
-    lines = [
-        "It was tested on rows of the same source alone; other texts, other languages and "
-        "later ones may be read worse."
-    ]
+    if facts.get("held_out"):
+        lines = [
+            "It was not tested: the test rows are held out, and all figures are of validation."
+        ]
+    else:
+        lines = [
+            "It was tested on rows of the same source alone; other texts, other languages and "
+            "later ones may be read worse."
+        ]
     if longest:
         lines.append(f"Longer texts than {longest:,} tokens are cut.")
     cut, count = known.get("cut_to_max_length", {}).get("train"), known.get("rows", {}).get("train")

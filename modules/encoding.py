@@ -37,7 +37,7 @@ def encode(module: Any, texts: Sequence[Text], room: int = 0) -> Rows:
             other way round.
     """
     tokenizer, task = tokenizer_of(module), module.task
-    columns = _columns(task, texts)
+    columns = pair_columns(task, texts)
     limit = max_tokens(module, tokenizer) - room
     if limit < 1:
         raise ValueError(f"an answer of {room} tokens leaves no room for a text")
@@ -79,7 +79,7 @@ def prompts(batch: Mapping[str, Any]) -> list[list[int]]:
     return [ids[:end] for ids, end in rows]
 
 
-def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
+def pair_columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
     pairs = bool(len(texts)) and not isinstance(texts[0], str)
     for place, text in enumerate(texts):
         parts = text if pairs else (text,)
@@ -94,7 +94,7 @@ def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
     kind, wants = type(task).__name__, reads_pairs(task)
     if wants and not pairs:
         raise ValueError(f"{kind} reads pairs of texts: give tuples of two")
-    if pairs and task.label_kind == "none":
+    if pairs and (task.label_kind == "none" or task.vectors):
         raise ValueError(f"{kind} reads one text at a time, and these are pairs")
     if not pairs:
         return {"text": [str(text) for text in texts]}

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import peft
 import transformers
 
 from modules.loading import MODULE_FILE, load
@@ -15,6 +14,8 @@ def check_complete(folder: Path) -> None:
     Raises:
         ValueError: If something is missing, cut off or broken.
     """
+    import peft
+
     if (folder / MODULE_FILE).is_file():
         load(folder)
         return

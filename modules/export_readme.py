@@ -4,14 +4,13 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import peft
-
 from datamodules import packaged
 from datamodules.spelling import listed
 from modules import card
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
+from modules.tasks.vector_export import how_to_pool
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -38,6 +37,9 @@ model = {peft_class}.from_pretrained(".")"""
 _ADAPTER_ON_BASE = """from peft import PeftModel
 from transformers import {auto_class}
 model = PeftModel.from_pretrained({auto_class}.from_pretrained("base"), ".")"""
+# transformers 5 has no pipeline for these.
+_OPENED = """from transformers import {auto_class}, AutoTokenizer
+model, tokenizer = (c.from_pretrained(".") for c in ({auto_class}, AutoTokenizer))"""
 _ALONE = """
 # One text at a time: behind a prompt, transformers reads the last place, padding or not."""
 _ENCODER = """
@@ -81,11 +83,15 @@ def readme(
         kind: The format of the folder.
         tokenizer: The tokenizer in it.
         base: Its folder of the backbone, if it has one.
-        facts: Of the run: data, metrics, report, training and others; empty outside a run.
+        facts: Of the run: name, data, metrics, report, training and others; empty outside a run.
     """
+    import peft
+
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
-    text = "a gripping film"
+    text, other = "a gripping film", "a moving one"
+    if task.label_kind == "span":
+        text, other = "What is gripping?", "a gripping film"
     if task.pipeline == "fill-mask":
         text = f"a gripping {tokenizer.mask_token}"
     how = _OWN
@@ -96,14 +102,15 @@ def readme(
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":
-        how = _FULL
+        how = _OPENED if task.label_kind in ("span", "choice") else _FULL
+        how = how_to_pool(task.vector_pooling) if task.vectors else how
     paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,
         auto_class=task.auto_class,
         peft_class=peft_class,
-        example=f"({text!r}, 'a moving one')" if paired else repr(text),
-        asked=str({"text": text, "text_pair": "a moving one"}) if paired else repr(text),
+        example=f"({text!r}, {other!r})" if paired else repr(text),
+        asked=str({"text": text, "text_pair": other}) if paired else repr(text),
     )
     rest = ""
     if asked := task.prompt_description():
@@ -114,7 +121,7 @@ def readme(
     if kind == "adapter" and model.active_peft_config.modules_to_save:
         rest += _HEAD
     if not kind.startswith("own"):
-        example = f"({text!r}, 'a moving one')" if paired else repr(text)
+        example = f"({text!r}, {other!r})" if paired else repr(text)
         rest += _PRETUNE.format(example=example)
     if kind == "own with encoder":
         rest += _ENCODER_AND_HEAD
@@ -126,7 +133,7 @@ def readme(
         size = sum(file.stat().st_size for file in base.iterdir()) / 1e6
         rest += _BASE.format(size=size)
     strategy = re.split(r"[.:]", getattr(module, "strategy", type(module).__name__))[-1]
-    title = f"{strategy}: {type(task).__name__}"
+    title = facts.get("name") or f"{strategy}: {type(task).__name__}"
     began = _began_from(module)
     rest += card.results(facts) + card.data(facts)
     rest += card.training(_told(module, strategy, began), facts)

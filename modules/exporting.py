@@ -6,9 +6,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import peft
 import safetensors.torch
 from transformers import PreTrainedModel
 
@@ -23,6 +22,9 @@ from modules.pretraining.base import PretrainingModule
 from modules.pretraining.model_card import save_pretrained
 from modules.tasks import to_dict
 from modules.user_classes import reference
+
+if TYPE_CHECKING:
+    import peft
 
 
 @in_arguments
@@ -94,6 +96,7 @@ def write_ordinary(
     facts = facts or {}
     if module.task.pooling == "native":
         model.save_pretrained(scratch)
+        module.task.write_beside(scratch)
         _describe(module, model, "full", ".", scratch, facts)
         return
     encoder: Any = model.base_model
@@ -106,11 +109,15 @@ def write_ordinary(
 
 
 def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> None:
+    import peft
+
     module, task = module.in_full_precision(), module.task
     # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
     model = getattr(module, "peft_for_export", lambda: module.model)()
     adapted = isinstance(model, peft.PeftModel)
-    own = hasattr(module, "own_format") or (adapted and task.pooling != "native")
+    # peft would build the base by transformers, which leaves a network read apart random.
+    apart = task.pooling != "native" or getattr(backbones.unwrap(model), "read_apart", False)
+    own = hasattr(module, "own_format") or (adapted and apart)
     if own or (not adapted and _trains_head_alone(module)):
         trained = module.trainable
         weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in trained}
@@ -166,7 +173,7 @@ def _describe(
     (scratch / "README.md").write_text(text, encoding="utf-8")
 
 
-def _save_adapter(model: peft.PeftModel, backbone: str, scratch: Path) -> None:
+def _save_adapter(model: "peft.PeftModel", backbone: str, scratch: Path) -> None:
     # peft builds the base from this path, so its config must carry the labels. It is relative to
     # the working folder, as peft knows no other: an absolute one would not outlive a move.
     for config in model.peft_config.values():

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import peft
 import torch
 import transformers
 from torch import Tensor
@@ -37,6 +36,8 @@ def merge_adapter(adapter: Path, folder: Path) -> str:
     Raises:
         ValueError: If the adapter is incomplete, its base cannot be found, or it cannot be merged.
     """
+    import peft
+
     try:
         config: Any = peft.PeftConfig.from_pretrained(str(adapter))
         held = peft.load_peft_weights(str(adapter), device="cpu")

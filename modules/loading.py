@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import peft
 import safetensors.torch
 import torch
 from transformers.utils import logging
@@ -18,6 +17,7 @@ from modules.tasks import from_dict, to_dict
 from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
+from modules.tasks.question_answering import QuestionAnswering
 from modules.tasks.regression import Regression
 from modules.tasks.token_classification import TokenClassification
 from modules.user_classes import names_file
@@ -49,6 +49,8 @@ class Exported(FineTuningModule, abstract=True):
         Raises:
             ValueError: If the folder lacks weights.
         """
+        import peft
+
         if not (self._place / _ADAPTER).is_file():
             new = {n: p for n, p in model.named_parameters() if n in model.new_parameters}
             file = self._place / HEAD_WEIGHTS
@@ -227,6 +229,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = Classification(labels or None)
     elif kind.endswith("ForTokenClassification"):
         task = TokenClassification(labels)
+    elif kind.endswith("ForQuestionAnswering"):
+        task = QuestionAnswering()
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:

@@ -2,11 +2,9 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import peft
 import torch
-from peft.utils.other import ModulesToSaveWrapper
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -18,6 +16,9 @@ from modules.loading import load
 from modules.tasks.pooled_network import LinearHead
 from modules.text_rows import batch_of
 
+if TYPE_CHECKING:
+    import peft
+
 _PROBES = ("a first text", "and another text, which is longer than the first", "a")
 _NOT_MERGED = (NotImplementedError, ValueError, RuntimeError, AttributeError)  # by peft
 _CURE = "the export with the adapter is the one that travels, and modules.load opens it"
@@ -26,6 +27,8 @@ _TOLERANCE = 1e-3  # of the largest logit: rounding is a hundred times less, a w
 
 def obstacle(module: FineTuningModule) -> str:
     """Return the reason for which a module cannot be merged, and what to do; empty if it can."""
+    import peft
+
     name = getattr(module, "strategy", "") or type(module).__name__
     if isinstance(net := unwrap(module.model), LinearHead):
         kind = net.config.model_type
@@ -45,7 +48,7 @@ def obstacle(module: FineTuningModule) -> str:
     return ""
 
 
-def refused(config: peft.PeftConfig) -> str:
+def refused(config: "peft.PeftConfig") -> str:
     """Return the reason for which a kind of adapter cannot be merged; empty if it may be."""
     if not config.is_prompt_learning:
         return ""
@@ -54,6 +57,8 @@ def refused(config: peft.PeftConfig) -> str:
 
 def is_ordinary(module: FineTuningModule) -> bool:
     """Tell whether the module's model is one of transformers, into which nothing is merged."""
+    import peft
+
     return not isinstance(module.model, peft.PeftModel) and not hasattr(module, "own_format")
 
 
@@ -95,12 +100,14 @@ def merge(module: FineTuningModule, folder: Path, facts: dict[str, Any] | None =
     return Path(folder).absolute()
 
 
-def merged_peft(model: peft.PeftModel) -> PreTrainedModel:
+def merged_peft(model: "peft.PeftModel") -> PreTrainedModel:
     """Return the model of transformers with the update in its weights; the peft model is used up.
 
     Raises:
         ValueError: If peft does not merge this kind of adapter.
     """
+    from peft.utils.other import ModulesToSaveWrapper
+
     # peft unwraps such a head only if it is a single layer with a weight, unlike RoBERTa's.
     for name, part in list(model.named_modules()):
         if isinstance(part, ModulesToSaveWrapper):
@@ -134,13 +141,15 @@ def merged(module: FineTuningModule) -> PreTrainedModel:
     Raises:
         ValueError: If peft does not merge this kind of adapter.
     """
+    import peft
+
     model = getattr(module, "peft_for_export", lambda: module.model)()
     if not isinstance(model, peft.PeftModel):
         return model
     return merged_peft(copy.deepcopy(model) if model is module.model else model)
 
 
-def _not_merged(model: peft.PeftModel, error: Exception) -> str:
+def _not_merged(model: "peft.PeftModel", error: Exception) -> str:
     kind = type(model.active_peft_config).__name__
     reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
     return f"peft does not merge {kind} ({reason or type(error).__name__}); {_CURE}"
@@ -153,7 +162,7 @@ def _logits(module: Any) -> Tensor:
     texts: list[Text] = [*(pairs if reads_pairs(module.task) else _PROBES)]
     rows = encode(module, texts)
     batch = batch_of(module, rows, list(range(len(texts))))
-    if module.task.label_kind not in ("none", "tags"):
+    if module.task.vectors or module.task.label_kind not in ("none", "tags"):
         return module.predict_logits(batch).float()
     names = ("input_ids", "attention_mask")
     held = module.model(**{name: batch[name] for name in names}).logits.float()

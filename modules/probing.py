@@ -34,7 +34,10 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
     columns = {"text": short, "pair": short[::-1]}
     batch = {"input_ids": ids_BT, "attention_mask": mask_BT, "index": torch.arange(2)}
     if task.label_kind == "none":
-        return {**batch, "columns": columns, "supervised": mask_BT.bool() & _behind_first(mask_BT)}
+        answers = {"supervised": mask_BT.bool() & _behind_first(mask_BT)}
+        return {**batch, "columns": columns, **answers, "desirable": torch.tensor([[1], [0]])}
+    if task.label_kind == "choice":  # one question with two choices
+        batch |= {"choices": torch.tensor([2]), "choice_mask": mask_BT.bool()}
     return {**batch, "columns": columns, "labels": _labels(task, mask_BT)}
 
 
@@ -53,8 +56,12 @@ def _behind_first(mask_BT: Tensor) -> Tensor:
 def _labels(task: Any, mask_BT: Tensor) -> Tensor:
     if task.label_kind == "tags":
         return torch.where(mask_BT.bool(), 0, NO_TAG)
+    if task.vectors and task.label_kind == "class":
+        return torch.zeros(2, dtype=torch.int64)  # a text needs another of its label
     if task.label_kind == "number":
         return torch.tensor([0.5, -0.5])
     if task.label_kind == "several":
         return torch.eye(2, len(task.labels), dtype=torch.int64)
-    return torch.arange(2)
+    if task.label_kind == "span":
+        return torch.tensor([[0, 1], [1, 1]])
+    return torch.tensor([1]) if task.label_kind == "choice" else torch.arange(2)

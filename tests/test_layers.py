@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 # What each may import beside itself. What modules and data modules must agree on lies in leaves.
 LEAVES = {"datamodules.argument_names", "datamodules.batches", "datamodules.packaged"}
 LEAVES |= {"datamodules.reachability", "datamodules.segmentation", "datamodules.spelling"}
-LEAVES |= {"datamodules.words"}
+LEAVES |= {"datamodules.words", "datamodules.answers", "datamodules.windows"}
+LEAVES |= {"datamodules.choices"}
 PACKAGES = {
     "datamodules": set(),
     "modules": LEAVES,
@@ -18,6 +19,9 @@ PACKAGES = {
 }
 # Each of these may import those that stand before it.
 FOLDERS = ["common", "tracking", "reporting", "runner", "studies", "tools"]
+# What only some modules need: it costs time, and is imported where it is used.
+HEAVY = {"accelerate", "datasets", "matplotlib", "onnx", "onnxruntime", "pandas", "peft", "scipy"}
+HEAVY |= {"sklearn", "trl", "wandb"}
 SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 
@@ -31,6 +35,16 @@ def imports(path: Path) -> list[str]:
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
     return [name for name in found if name.split(".")[0] in PACKAGES]
+
+
+@pytest.mark.parametrize("package", ["modules", "datamodules", "callbacks"])
+def test_importing_a_package_imports_no_heavy_library(package):
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:  # not inside of functions or of conditions
+            names = [alias.name for alias in getattr(node, "names", [])]
+            names = [node.module] if isinstance(node, ast.ImportFrom) else names
+            found = {name.partition(".")[0] for name in names} & HEAVY
+            assert not found, f"{path.relative_to(ROOT)} imports {found} at its top"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -14,11 +14,11 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
-from datamodules.instructions import chat, labelled_tasks, preflight, sources
-from datamodules.instructions.conversations import Conversation, Message, question, to_plain
+from datamodules.instructions import chat, labelled_tasks, lengths, preflight, sources
+from datamodules.instructions.conversations import Conversation, Message, digest, question, to_plain
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, tokenize_conversations
-from datamodules.packaged import load_tokenizer, pad_id
+from datamodules.packaged import pad_id
 from datamodules.token_cache import cached_tensors
 from datamodules.tokens import max_positions
 
@@ -40,7 +40,8 @@ class Instructions(RowDataModule):
         batch_tokens: Number of padded tokens per batch and device; rows of like length share a
             batch.
         max_length: Number of tokens to which a record is truncated.
-        train_rows: Largest number of training records, drawn by the seed; all by default.
+        train_rows: Largest number of training records, drawn by the seed; all by default. auto is
+            2,000 of the bundled records, and all of others.
         eval_rows: Largest number of records for validation, and for the test; the same records in
             every run.
         bad_rows: What happens to a record that cannot be read or used: stop with an error, or skip
@@ -51,7 +52,7 @@ class Instructions(RowDataModule):
             out.
         encoding: Encoding of text files, such as utf-8, cp1252 or gb18030; auto finds it.
         tasks: Labelled tasks that are taught as well, in words, joined by commas: rotten_tomatoes,
-            imdb, bbc; or none.
+            imdb, bbc; or none. auto is rotten_tomatoes beside the bundled records, else none.
         task_rows: Number of training rows of each of these tasks.
         unseen: Labelled tasks that are not taught, to test what carries over to them; or none.
         unseen_rows: Number of test rows of each unseen task.
@@ -71,7 +72,7 @@ class Instructions(RowDataModule):
         packing: bool = False,
         batch_tokens: PositiveInt = 2048,
         max_length: PositiveInt = 512,
-        train_rows: PositiveInt | None = None,
+        train_rows: PositiveInt | Literal["auto"] | None = None,
         eval_rows: PositiveInt | None = None,
         bad_rows: BadRows = "stop",
         delimiter: str = "auto",
@@ -88,8 +89,10 @@ class Instructions(RowDataModule):
         self._rows = {}
         self.source, self.tokenizer, self.template = source, tokenizer, template
         self.loss_on, self.packing, self.max_length = loss, packing, int(max_length)
-        self.train_rows, self.eval_rows = train_rows, eval_rows
+        bundled = source in ("auto", "bundled")
+        self.train_rows, self.eval_rows = lengths.most(train_rows, bundled), eval_rows
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
+        tasks = lengths.taught(tasks, bundled)
         self.tasks, self.task_rows = labelled_tasks.parse_tasks(tasks, "tasks"), task_rows
         self.unseen, self.unseen_rows = labelled_tasks.parse_tasks(unseen, "unseen"), unseen_rows
         if both := {*self.tasks} & {*self.unseen}:
@@ -100,11 +103,7 @@ class Instructions(RowDataModule):
     @cached_property
     def chat_tokenizer(self):
         """The backbone's tokenizer with the chat template in use."""
-        tokenizer = load_tokenizer(self.tokenizer)
-        if not tokenizer.is_fast:
-            raise ValueError(f"--model.backbone {self.tokenizer}: has no fast tokenizer")
-        chat.set_chat_template(tokenizer, self.template)
-        return tokenizer
+        return chat.load_chat_tokenizer(self.tokenizer, self.template)
 
     @property
     def chat_template(self) -> str:
@@ -115,8 +114,8 @@ class Instructions(RowDataModule):
     def loaded(self) -> sources.ConversationSplits:
         """The conversations of all splits, read at the first use."""
         found = sources.read(self.source, self.read_options)
-        splits = {name: _sample(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
-        splits["train"] = _sample(found.splits["train"], self.train_rows, self.seed)
+        splits = {name: sample_rows(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
+        splits["train"] = sample_rows(found.splits["train"], self.train_rows, self.seed)
         for name in self.tasks:
             made = labelled_tasks.training_conversations(name, self.task_rows, self.seed)
             splits["train"] = [*splits["train"], *made]
@@ -126,11 +125,11 @@ class Instructions(RowDataModule):
     @cached_property
     def split_fingerprints(self) -> dict[str, str]:
         """A digest of the conversations of each split."""
-        return {name: _digest([split]) for name, split in self.loaded.splits.items()}
+        return {name: digest([split]) for name, split in self.loaded.splits.items()}
 
     @cached_property
     def fingerprint(self) -> str:
-        return _digest([self.loaded.splits[name] for name in sorted(self.loaded.splits)])
+        return digest([self.loaded.splits[name] for name in sorted(self.loaded.splits)])
 
     @property
     def origin(self) -> str:
@@ -152,8 +151,8 @@ class Instructions(RowDataModule):
         tokenizer = self.chat_tokenizer
         made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
         made += [tokenizer.chat_template, [to_plain(one) for one in conversations]]
-        digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
-        key = json.dumps(["chat", _FORMAT, digest, self.loss_on, self.max_length])
+        whole = hashlib.sha256(json.dumps(made).encode()).hexdigest()
+        key = json.dumps(["chat", _FORMAT, whole, self.loss_on, self.max_length])
         rows = cached_tensors(
             key,
             lambda: tokenize_conversations(
@@ -174,6 +173,9 @@ class Instructions(RowDataModule):
             return replace(found, packs=[useful[p].tolist() for p in packs], packed=True)
         some = len(useful) < len(found.sizes)
         return replace(found, packs=[[n] for n in useful.tolist()]) if some else found
+
+    def suggested_epochs(self) -> int | None:
+        return lengths.epochs_for(len(self.loaded.splits["train"]))
 
     def texts_of(self, split: str) -> dict[str, list[Conversation]]:
         """The conversations of a split, under the name that tasks read."""
@@ -213,6 +215,9 @@ class Instructions(RowDataModule):
         shown = preflight.sample(self._rows["train"], self.chat_tokenizer, colour)
         return f"{preflight.table(self._rows, self.loaded)}\n\n{shown}"
 
+    def warnings(self) -> list[str]:
+        return preflight.warnings(self.chat_tokenizer, self.tokenizer, self.loaded.splits)
+
     def notes(self) -> list[str]:
         conversations = chain.from_iterable(self.loaded.splits.values())
         return [*self.loaded.notes, *preflight.notes(self.chat_tokenizer, conversations)]
@@ -236,12 +241,7 @@ class Instructions(RowDataModule):
         }
 
 
-def _digest(splits: list) -> str:
-    whole = json.dumps([[to_plain(one) for one in split] for split in splits])
-    return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-
-def _sample(rows: list, count: int | None, seed: int) -> list:
+def sample_rows(rows: list, count: int | None, seed: int) -> list:
     """Draw at most ``count`` rows by the seed; a larger count only adds rows."""
     if count is None or count >= len(rows):
         return rows

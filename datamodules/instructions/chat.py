@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from datamodules.instructions.conversations import Conversation
 from datamodules.instructions.rendering import check_written, render
 from datamodules.instructions.spans import Span, find_spans
+from datamodules.packaged import load_tokenizer
 
 LossTokens = Literal["responses", "all"]
 
@@ -45,6 +46,19 @@ def set_chat_template(tokenizer, template: str, flag: str = "--data.template") -
             f"{flag} tokenizer: this tokenizer has no chat template; take ours with "
             f"{flag} plain, or name a file of Jinja"
         )
+
+
+def load_chat_tokenizer(name: str, template: str) -> Any:
+    """Load the tokenizer of a bundled name, a hub id or a folder, with a chat template.
+
+    Raises:
+        ValueError: If it is not a fast one, or has no such template.
+    """
+    tokenizer = load_tokenizer(name)
+    if not tokenizer.is_fast:
+        raise ValueError(f"--model.backbone {name}: has no fast tokenizer")
+    set_chat_template(tokenizer, template)
+    return tokenizer
 
 
 def render_prompt(tokenizer, conversation: Conversation) -> str:

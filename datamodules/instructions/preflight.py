@@ -1,8 +1,8 @@
 """A check of the tokens to learn before the first step, and a table of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from datamodules import text_tables
+from datamodules import text_tables, unknown
 from datamodules.instructions.conversations import Conversation, fields_of, responses
 from datamodules.instructions.rendering import unwritten
 from datamodules.instructions.rows import ConversationRows
@@ -51,6 +51,15 @@ def notes(tokenizer, conversations: Iterable[Conversation]) -> list[str]:
                     found.setdefault(message.role, number in dropped)
     named = " and ".join(role for role, dropped in found.items() if dropped)
     return [f"the chat template does not write `name` of messages of {named}"] if named else []
+
+
+def warnings(tokenizer, name: str, splits: Mapping[str, Sequence[Conversation]]) -> list[str]:
+    """Say how much of a sample of the conversations the tokenizer does not know."""
+    texts: dict[str, list[str]] = {}
+    for split, found in splits.items():
+        places = range(0, len(found), max(1, len(found) // unknown.TEXTS))
+        texts[split] = [" ".join(message.content for message in found[n]) for n in places]
+    return unknown.lines_of(tokenizer, name, texts)
 
 
 def table(rows_of: dict[str, ConversationRows], loaded: ConversationSplits) -> str:

@@ -1,9 +1,10 @@
 """The sources of conversations: the bundled set, a hub data set, or files."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from datamodules import hub
 from datamodules.copies import normalized
@@ -14,6 +15,8 @@ from datamodules.instructions.conversations import Conversation, question
 from datamodules.instructions.reading import Reading, read_conversations
 from datamodules.instructions.records import KNOWN
 from datamodules.splitting import hash_of, hash_split
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,18 @@ def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
         kind, origin, tables_of = "files", str(path), read_splits(path, options)
     else:
         data = hub.load(source)
-        kind, origin, tables_of = "hub", hub.source(source, None, data), _tables(data)
+        kind, origin, tables_of = "hub", hub.source(source, None, data), hub_tables(data, "sft")
     readings = {s: read_conversations(table, options.bad_rows) for s, table in tables_of.items()}
     notes = [note for reading in readings.values() for note in reading.notes()]
     splits = {split: reading.conversations for split, reading in readings.items()}
     return replace(_complete(kind, origin, splits, notes), readings=readings)
 
 
-def _tables(found) -> dict[str, Table]:
+def hub_tables(found, kind: str) -> dict[str, Table]:
+    """The table of each split of a hub data set, by its usual names, or with a kind behind them."""
     tables_of = {}
     for split, names in hub.SPLITS.items():
-        for name in [n for n in (*names, f"{split}_sft") if n in found][:1]:
+        for name in [n for n in (*names, f"{split}_{kind}") if n in found][:1]:
             rows = found[name]
             columns = {column: rows[column][:] for column in rows.column_names}
             numbers = range(1, len(rows) + 1)
@@ -92,43 +96,53 @@ def _tables(found) -> dict[str, Table]:
 def _complete(
     kind: str, origin: str, splits: dict[str, list[Conversation]], notes: list[str]
 ) -> ConversationSplits:
-    """Make missing validation and test splits by a hash of the first message of the user.
+    name = Path(origin).name if kind == "files" else origin
+    return ConversationSplits(kind, origin, complete(name, splits, notes, question), notes)
+
+
+def complete(
+    name: str, splits: dict[str, list[T]], notes: list[str], asked: Callable[[T], str]
+) -> dict[str, list[T]]:
+    """Leave out duplicates, and make missing splits by a hash of the first message of the user.
 
     So a question is in one split only, however often and with whatever answers it comes.
+
+    Args:
+        name: The name of the data, for remarks and errors.
+        splits: The records of each split that there is.
+        notes: A list to which remarks are added.
+        asked: Returns the question of a record.
     """
-    name = Path(origin).name if kind == "files" else origin
     unique = {split: list(dict.fromkeys(rows)) for split, rows in splits.items()}
     if dropped := sum(map(len, splits.values())) - sum(map(len, unique.values())):
         notes.append(f"{name}: {dropped:,} duplicate records were left out")
     given = set(unique)
     if "validation" not in unique:
-        unique |= _split(unique["train"], 0.0 if "test" in unique else 0.1, name)
+        unique |= _split(unique["train"], 0.0 if "test" in unique else 0.1, name, asked)
         sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in unique.items())
         notes.append(f"{name} was split by a hash of the questions: {sizes}")
-    asked = {_key(one) for one in unique["train"]}
+    questions = {normalized(asked(one)) for one in unique["train"]}
     for split in sorted(given - {"train"}):
-        shared = sum(_key(one) in asked for one in unique[split])
+        shared = sum(normalized(asked(one)) in questions for one in unique[split])
         notes += [f"{name}: {shared:,} {split} records ask a question of train"] * bool(shared)
-    return ConversationSplits(kind, origin, {s: rows for s, rows in unique.items() if rows}, notes)
+    return {split: rows for split, rows in unique.items() if rows}
 
 
-def _split(records: list[Conversation], test: float, name: str) -> dict[str, list[Conversation]]:
-    found: dict[str, list[Conversation]] = {"train": [], "validation": []}
+def _split(
+    records: list[T], test: float, name: str, asked: Callable[[T], str]
+) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {"train": [], "validation": []}
     for one in records:
-        found.setdefault(hash_split(question(one), 0.1, test), []).append(one)
+        found.setdefault(hash_split(asked(one), 0.1, test), []).append(one)
     if found["train"] and found["validation"]:
         return found
     # A few records, for a first try: one question is for validation.
-    last = min(map(_key, records), key=hash_of)
-    found = {"train": [one for one in records if _key(one) != last]}
+    last = min((normalized(asked(one)) for one in records), key=hash_of)
+    found = {"train": [one for one in records if normalized(asked(one)) != last]}
     if not found["train"]:
         raise ValueError(
             f"--data.source: {name}: its records ({len(records):,} without duplicates) all ask one "
             "question, so that there is none for validation: add some, or give a folder of "
             "train and validation"
         )
-    return found | {"validation": [one for one in records if _key(one) == last]}
-
-
-def _key(conversation: Conversation) -> str:
-    return normalized(question(conversation))
+    return found | {"validation": [one for one in records if normalized(asked(one)) == last]}

@@ -83,7 +83,7 @@ def preflight(dataset: Dataset, colour: bool) -> str:
         warnings += suspicious.name_warnings(
             dataset.label_names, counts["train"], rows["train"], dataset.kind == "several"
         )
-        warnings += _rare(dataset.label_names, counts)
+        warnings += rare_lines(dataset.label_names, counts)
     lines = [f"{_YELLOW}{line}{_PLAIN}" if colour else line for line in warnings]
     return "\n".join([*shown, *lines])
 
@@ -155,15 +155,29 @@ def _baseline_of_numbers(dataset: Dataset) -> str:
     return f"baseline: always the mean, {mean:.4g}, has a mean squared error of {errors}"
 
 
-def _rare(names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
-    """Lines on classes with few training rows, and on classes that a split lacks."""
+def rare_lines(
+    names: Sequence[str], counts: Mapping[str, Sequence[int]], unit: str = "rows"
+) -> list[str]:
+    """Lines on classes with few training rows, and on classes that a split lacks.
+
+    Args:
+        names: The names of the classes.
+        counts: The rows of each by split, (classes,).
+        unit: The name of what is counted.
+    """
     lines = []
     few = [n for n in range(len(names)) if counts["train"][n] < _RARE]
     if few:
         named = listed([f"{names[n]!r} ({counts['train'][n]:,})" for n in few])
-        lines.append(f"rare: {len(few):,} with less than {_RARE} training rows: {named}")
+        lines.append(
+            f"rare: {len(few):,} with less than {_RARE} training {unit}: {named}; merge them with "
+            f"others, or add {unit}"
+        )
     for split, found in counts.items():
         absent = [repr(name) for name, count in zip(names, found, strict=True) if not count]
         if absent and split != "train":
-            lines.append(f"rare: {len(absent):,} without a {split} row: {listed(absent)}")
+            lines.append(
+                f"rare: {len(absent):,} without {unit} in {split}: {listed(absent)}; nothing is "
+                f"measured of them"
+            )
     return lines

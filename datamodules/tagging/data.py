@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from datamodules import hub, packaged
+from datamodules import hub, packaged, unknown
 from datamodules.base import RowDataModule
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions
+from datamodules.labels.preflight import rare_lines
+from datamodules.packaged import load_tokenizer
 from datamodules.tagging.files import TagColumns, read_file, read_tagged
 from datamodules.tagging.rows import TaggedRows, tokenize_tagged
 from datamodules.tagging.sentences import Sentences
@@ -137,6 +139,12 @@ class TaggedText(RowDataModule):
     def preflight(self, colour: bool) -> str:
         """A table of the tags, and what the most frequent tag of each word would score."""
         return self.dataset.preflight()
+
+    def warnings(self) -> list[str]:
+        texts = {split: rows.columns["text"] for split, rows in self._rows.items()}
+        lines = unknown.lines_of(load_tokenizer(self.tokenizer), self.tokenizer, texts)
+        unit = "entities" if self.dataset.entities else "words"
+        return [*rare_lines(self.dataset.counted(), self.dataset.counts(), unit), *lines]
 
     def notes(self) -> list[str]:
         cut = [rows.note(name) for name, rows in self._rows.items() if rows.truncated.any()]

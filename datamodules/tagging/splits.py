@@ -56,14 +56,15 @@ class TaggedDataset:
 
     def counts(self) -> dict[str, list[int]]:
         """The number of entities of each type, or of words with each tag, by split."""
-        names = self._counted()
+        names = self.counted()
         found = {}
         for split, part in self.splits.items():
             tags = Counter(tag for sentence in part.tags for tag in sentence)
             found[split] = [tags[f"B-{name}" if self.entities else name] for name in names]
         return found
 
-    def _counted(self) -> list[str]:
+    def counted(self) -> list[str]:
+        """The types of entities, or the tags, that ``counts`` counts, in its order."""
         return entity_types(self.label_names) if self.entities else self.label_names
 
     def baseline(self) -> dict[str, float]:
@@ -87,7 +88,7 @@ class TaggedDataset:
 
     def preflight(self) -> str:
         """A table of the tags, the baseline, and the rarest ones."""
-        names, counts = self._counted(), self.counts()
+        names, counts = self.counted(), self.counts()
         order = sorted(range(len(names)), key=lambda i: -counts["train"][i])
         shown = order[:12]
         rows = [[names[i], *(f"{counts[split][i]:,}" for split in counts)] for i in shown]

@@ -24,16 +24,21 @@ class RunFolder:
         started: When the run was first started, as UTC in ISO 8601; it orders runs.
         experiment: The experiment that made the run.
         job: The SLURM job and command line that made the run; empty outside SLURM.
+        name: The name of the run.
     """
 
     path: Path
     started: str
     experiment: str
     job: str = ""
+    name: str = ""
 
     @property
     def id(self) -> str:
         return self.path.name
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.name})" if self.name else self.id
 
     @property
     def finished(self) -> bool:
@@ -44,7 +49,9 @@ class RunFolder:
         return is_locked(self.path)
 
 
-def record_start(folder: Path, job: str = "") -> None:
+def record_start(
+    folder: Path, job: str = "", name: str = "", origins: dict[str, str] | None = None
+) -> None:
     """Records the time at which a run starts; a run that is resumed keeps its first time.
 
     Where the clock was set back, the time is a millisecond after that of the newest run beside it,
@@ -53,6 +60,8 @@ def record_start(folder: Path, job: str = "") -> None:
     Args:
         folder: The folder of the run.
         job: The SLURM job and command line that make the run; empty outside SLURM.
+        name: The name of the run.
+        origins: The origin of each setting that is not a default, by flag.
     """
     if (folder / _START).is_file():
         return
@@ -68,7 +77,23 @@ def record_start(folder: Path, job: str = "") -> None:
         "experiment": folder.parent.name,
         "started": started.isoformat(timespec="milliseconds"),
     }
-    write_json(folder / _START, known | ({"job": job} if job else {}))
+    more = {key: value for key, value in (("job", job), ("name", name)) if value}
+    write_json(folder / _START, known | more | ({"origins": origins} if origins else {}))
+
+
+def read_origins(folder: Path) -> dict[str, str]:
+    """The origin of each setting of a run that is not a default, by flag."""
+    found: dict[str, str] = json.loads((folder / _START).read_text("utf-8")).get("origins", {})
+    return found
+
+
+def record_end(folder: Path, state: str, reason: str) -> None:
+    """Records how a run ended, and why: also one that is interrupted or fails."""
+    try:
+        known = json.loads((folder / _START).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # of a run that was refused before it began
+        return
+    write_json(folder / _START, known | {"state": state, "ended": reason})
 
 
 def read_run_folder(folder: Path) -> RunFolder | None:
@@ -76,7 +101,8 @@ def read_run_folder(folder: Path) -> RunFolder | None:
     try:
         known = json.loads((folder / _START).read_text(encoding="utf-8"))
         experiment = known.get("experiment", folder.absolute().parent.name)
-        return RunFolder(folder, known["started"], experiment, known.get("job", ""))
+        more = known.get("job", ""), known.get("name", "")
+        return RunFolder(folder, known["started"], experiment, *more)
     except (OSError, ValueError, KeyError, AttributeError):
         return None
 
@@ -103,7 +129,7 @@ def find_run(
     """Finds the run that a command line asks for.
 
     Args:
-        wanted: ``last``, a run's id, or a run's folder.
+        wanted: ``last``, a run's id or folder, or a name, of whose runs it is the newest.
         root: The folder to search.
         unfit: The reason for which ``last`` may not be this run, to follow its id; empty if it may.
         kind: The name of such runs in the error, as "unfinished run".
@@ -126,9 +152,10 @@ def find_run(
             passed.append(f"{run.id} {reason}")
         reasons = f"; passed over: {'; '.join(shortened(passed))}" if passed else ""
         raise ValueError(f"{lead}: no {kind} in {root}{reasons}")
-    if same := [run for run in runs if run.id == wanted]:
-        return same[-1]
-    names = ", ".join(run.id for run in runs[-_SHOWN:]) or "none"
+    for key in ("id", "name"):
+        if same := [run for run in runs if getattr(run, key) == wanted]:
+            return same[-1]
+    names = ", ".join(map(str, runs[-_SHOWN:])) or "none"
     raise ValueError(f"{lead}: no such run in {root}; the latest there: {names}")
 
 

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
-from experiments.runner import directions, lengths, profiling, searches, unusable
+from experiments.runner import checks, directions, held_out, lengths, profiling, searches, unusable
 from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.run import Run
@@ -32,12 +32,14 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     found = searches.search(line)
     built = line.build()
     model, data = built.model, built.data
+    line.notes += _follow_data(line, data, built.trainer)
     _check_export(line.parsed.get("export"), model)
     directions.choose(model, line.config.monitor)
     if line.config.validate_before and not model.trains:
         raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
+    held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
-    run.found, run.notes = found, line.notes
+    run.found, run.notes, run.origins = found, line.notes, line.origins
     settings = dict(built.trainer)
     for key in ("callbacks", "logger", "plugins"):
         value = settings[key]
@@ -63,7 +65,21 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     _check_precision(trainer, settings["precision"])
     if trainer.world_size == 1 and (reason := lengths.too_short(trainer, model, data)):
         raise ValueError(reason)
+    if line.resumed is None:  # a run that goes on has said it before
+        run.warnings = checks.warnings(trainer, model, data, run.config)
     return run, trainer, loggers
+
+
+def _follow_data(line: CommandLine, data: Any, settings: Any) -> list[str]:
+    """Sets the epochs by the data, if nobody has set a length; returns a note on it."""
+    flags = {"trainer.max_epochs", "trainer.max_steps", "trainer.max_time"}
+    set_before = {given.flag.removeprefix("--") for given in line.parser.given} | {*line.defaults}
+    if line.resumed or flags & set_before or (epochs := data.suggested_epochs()) is None:
+        return []
+    for one in (settings, line.config["trainer"], line.parsed["trainer"]):
+        one["max_epochs"] = epochs
+    rows = data.facts()["rows"]["train"]
+    return [f"{epochs} epochs for {rows:,} records; --trainer.max_epochs sets another number"]
 
 
 def _check_export(form: str | None, model: Any) -> None:

@@ -29,8 +29,10 @@ def card_facts(run: "Run", metrics: dict[str, float]) -> dict[str, Any]:
     base = packaged.PACKAGES.get(backbone) if backbone in packaged.BACKBONES else None
     package = packaged.find_package(str(run.data.get("origin", "")))
     return {
+        "name": redact(run.name),
         "data": redact(run.data),
         "metrics": metrics,
+        "held_out": run.config["hold_out_test"],
         "report": run.report,
         "intervals": intervals(run.report),
         "tokens": run.throughput.tokens,

@@ -1,6 +1,8 @@
 """The reason for which a training ended: its length, early stopping, or a time limit."""
 
+import math
 from datetime import timedelta
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
@@ -29,6 +31,28 @@ def why_ended(trainer: Trainer) -> str:
         if isinstance(callback, EarlyStopping) and (reason := _early(callback)):
             return f"early in epoch {_epoch(trainer)}, after {steps}: {reason}"
     return f"a callback stopped it in epoch {_epoch(trainer)}, after {steps}"
+
+
+def left_out(run: Any) -> list[str]:
+    """The flags by which a run read less than all rows, each with its value."""
+    trainer, data = run.config["trainer"], run.config["data"]
+    flags = {f"--data.{name}": data.get(name) for name in ("train_rows", "eval_rows")}
+    if flags["--data.train_rows"] == "auto":
+        flags["--data.train_rows"] = run.datamodule.train_rows
+    if data.get("train_share", 1.0) < 1:
+        flags["--data.train_share"] = data["train_share"]
+    for name in ("train", "val", "test"):
+        # repr, because 1 is one batch and 1.0 is all of them
+        if repr(value := trainer[f"limit_{name}_batches"]) not in ("None", "1.0"):
+            flags[f"--trainer.limit_{name}_batches"] = value
+    for name in ("overfit_batches", "fast_dev_run"):
+        flags[f"--trainer.{name}"] = trainer[name] or None
+    found = [f"{flag} {value}" for flag, value in flags.items() if value is not None]
+    steps, batches = run.trainer.global_step, run.trainer.num_training_batches
+    read = steps * run.trainer.accumulate_grad_batches
+    if run.model.trains and 0 < read < batches < math.inf:
+        found.append(f"{batches - read:,} of {batches:,} training batches were never read")
+    return found
 
 
 def expired(trainer: Trainer) -> Timer | None:

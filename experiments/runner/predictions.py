@@ -53,14 +53,17 @@ def conclude(run: "Run") -> dict[str, Any]:
     """
     found: dict[str, Predicted] = {}
     kept = of_best(run)
+    whole = run.folder / table.FILE
     if kept.is_file():
         found |= table.read(kept)
+    elif whole.is_file():  # of a run that is tested later
+        found |= table.read(whole)
     if run.predictions.test is not None and (dataset := _texts(run)) is not None:
         found["test"] = _joined(run, run.predictions.test, dataset.test_split)
     if found:
-        table.write(run.folder / table.FILE, found)
+        table.write(whole, found)
     kept.unlink(missing_ok=True)
-    tested = found.get("test")
+    tested = found.get("test", found.get("validation"))  # the test may be held out
     if tested is not None and tested.kind == "class" and len(tested):
         pictures.confusion(tested, run.folder / CONFUSION)
     labels = found and _texts(run).splits["train"].labels

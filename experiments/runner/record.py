@@ -5,7 +5,9 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.redaction import redact
-from experiments.runner import predictions, profiling
+from experiments.common.runs import read_origins
+from experiments.reporting import run_curves
+from experiments.runner import ending, held_out, predictions, profiling
 from experiments.runner.run import Run
 from experiments.runner.summary import closing
 from experiments.tracking import artifacts, provenance
@@ -23,19 +25,26 @@ def best(run: Run) -> dict[str, Any]:
 
 def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     """Writes result.json, closes the run as finished, and prints the last screen."""
-    costs = _costs(run)
+    costs, chosen = _costs(run), best(run)
+    if not run.earlier:
+        _draw(run, chosen)
     file = run.folder / "result.json"
     model = run.outputs.get("model") or run.inputs["backbone"]
     name = f"{run.title}-evaluation"
     run.outputs["evaluation"] = provenance.evaluation(name, metrics, model, run.data, file)
     searches = run.folder / "search.json"
     result = {
+        "name": run.name,
+        "held_out": run.config["hold_out_test"],
         "metrics": metrics,
         "metric_facts": run.metric_facts,
         "meaning": run.meaning,
         "before": predictions.before(run),
-        "best": best(run),
+        "best": chosen,
         "ended": run.ended,
+        "warnings": run.warnings,
+        "left_out": ending.left_out(run),
+        "notes": run.datamodule.notes(),
         "report": run.report,
         "found": json.loads(searches.read_text(encoding="utf-8")) if searches.is_file() else {},
         "profiles": [
@@ -43,6 +52,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
             for path in profiling.reports(run.trainer.profiler)
         ],
         "config": redact(run.config),
+        "origins": read_origins(run.folder),
         "data": redact(run.data),
         "inputs": redact(run.inputs),
         "outputs": redact(provenance.for_config(run.outputs)),
@@ -50,12 +60,23 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "git_commit": run.commit,
         "wandb": address(run.logger),
     }
+    result |= held_out.kept(run.earlier)
     files.write_json(file, result)
     artifacts.declare(run.logger, {}, run.outputs)
     shown = where(run.logger)
     tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
     run.close("finished", **tested, **costs)
     print(closing(run, result, notes, shown), flush=True)
+
+
+def _draw(run: Run, chosen: dict[str, Any]) -> None:
+    """Draws the curves of the run, with the validation before the first step if there was one."""
+    validation = {name: list(curve) for name, curve in run.curves.validation.items()}
+    for name, value in predictions.before(run).items():
+        validation[name] = [(0, value), *validation.get(name, [])]
+    file = run.folder / run_curves.FILE
+    known = run.curves.training, validation, run.model.monitor, chosen, file
+    run_curves.draw(*known, run.metric_facts)
 
 
 def _costs(run: Run) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from callbacks import (
+    Curves,
     LastCheckpoint,
     MFUMonitor,
     Predictions,
@@ -23,11 +24,12 @@ from callbacks import (
 )
 from callbacks.throughput import parameter_counts
 from experiments.common import files, metrics, signals
+from experiments.common.runs import record_end
 from experiments.common.shell import relative, this_command
-from experiments.runner import predictions, run_folder
+from experiments.runner import held_out, naming, predictions, run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
 from experiments.runner.meaning import meaning
-from experiments.runner.summary import by_flag_names, colours, opening
+from experiments.runner.summary import by_flag_names, colours, opening, warned
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
 from experiments.tracking.log_tail import LogTail
@@ -37,6 +39,8 @@ class Run:
     """One run and its folder, ``<output>/<experiment>/<run id>/``; ``open`` makes it.
 
     Attributes:
+        name: The name of the run, which all screens and records show.
+        experiment: The name of the experiment's file, and so of the folder above the run's.
         folder: The absolute path of the run's folder: a callback may change the working directory.
         shown: The folder as a user would type it where the run began.
         last: The newest checkpoint.
@@ -45,8 +49,11 @@ class Run:
         outputs: The model and evaluation that the run makes, with digests; only on rank 0.
         ended: The reason for which the training ended; empty before that.
         notes: Remarks for the first screen.
+        warnings: Lines on what looks wrong before training; a run that goes on has none.
         found: The values that searches before the run have found, by the name of the finder.
+        origins: The origin of each setting that is not a default, by flag.
         report: The measures of the predictions by split.
+        earlier: The result of a finished run that is only to be tested; else empty.
         resume_flags: Further flags that resuming the run needs.
         requeued: A sentence about the scheduler's job that goes on with the run; else empty.
         checkpoint_io: Reads and writes the checkpoints.
@@ -61,11 +68,13 @@ class Run:
         model: LightningModule,
         resumed: Path | None,
     ) -> None:
-        self.name, self.datamodule, self.model = name, datamodule, model
+        self.experiment, self.datamodule, self.model = name, datamodule, model
         self.resumed, self.flags, self.parsed = resumed, config.tracking, parsed
         folder = resumed or Path(config.output) / name / run_folder.new_id()
         self.shown, self.folder = relative(folder.absolute()), folder.absolute()
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
+        self.name = naming.name_of(config.name, self.data, type(model).__name__)
+        self.config["name"] = self.name
         self.metric_facts, self.meaning = metrics.declared(model), meaning(model, datamodule)
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
@@ -75,15 +84,18 @@ class Run:
         self.trainer: Trainer | None = None
         self.ended = ""
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self.found: dict[str, dict[str, Any]] = {}
+        self.origins: dict[str, str] = {}
         self.resume_flags: tuple[str, ...] = ()
         self.requeued = ""
         self.checkpoint_io = AtomicCheckpointIO(self.folder)
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
         self.not_finite = StopOnNaN()
-        self.predictions = Predictions()
+        self.predictions, self.curves = Predictions(), Curves()
         self.report: dict[str, Any] = {}
+        self.earlier: dict[str, Any] = held_out.earlier(self)
         self.best = Best(
             self.last.parent,
             "best",
@@ -100,6 +112,7 @@ class Run:
             self.mfu,
             self.not_finite,
             self.predictions,
+            self.curves,
             LearningRateMonitor("step"),
             Progress(),
             self.best,
@@ -123,13 +136,14 @@ class Run:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
-                run_folder.make(self.folder, self.parsed)
+                run_folder.make(self.folder, self.parsed, self.name, self.origins)
                 if self.found:
                     files.write_json(self.folder / "search.json", self.found)
                 print(opening(self, notes, line), flush=True)
                 preflight = getattr(self.datamodule, "preflight", lambda colour: "")
-                if shown := preflight(colours()):
-                    print(f"\n{shown}\n", flush=True)
+                shown = [preflight(colours()), *warned(self.warnings, colours())]
+                if any(shown):
+                    print("\n" + "\n".join(filter(None, shown)) + "\n", flush=True)
             self.logger = tracking.start_logger(
                 self.flags,
                 self.folder,
@@ -138,7 +152,7 @@ class Run:
                     **self.config,
                     "dataset": self.data,
                     "parameters": parameter_counts(self.model),
-                    "experiment": self.name,
+                    "experiment": self.experiment,
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
                     "metric_facts": self.metric_facts,
@@ -146,6 +160,7 @@ class Run:
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,
+                name=self.name,
             )
             artifacts.declare(self.logger, self.inputs, {})
         except BaseException:
@@ -163,6 +178,8 @@ class Run:
     def _check_resume(self) -> str:
         """Checks the checkpoint to resume from, before anything is opened; returns a note on it."""
         run_folder.check_same(self.folder, self.parsed)
+        if self.earlier:
+            return f"{self.folder.name}: testing the rows that were held out"
         if not self.last.exists():
             return f"{self.folder.name} has no checkpoint yet: starting from the beginning"
         lead = f"--resume {self.folder.name}: "
@@ -206,4 +223,6 @@ class Run:
         if self.logger is not None:
             summary = {**summary, "error": error} if error else summary
             tracking.finish(self.logger, state, summary)
+        if rank_zero_only.rank == 0 and self.folder.is_dir():
+            record_end(self.folder, state, error or self.ended)
         run_folder.release(self.folder)

@@ -1,5 +1,6 @@
 """Makes and finds the folder of a run, ``outputs/<experiment>/<run id>/``."""
 
+import json
 import os
 import secrets
 import time
@@ -30,13 +31,16 @@ def _id() -> str:
     return given or f"{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
-def find(output: str, experiment: str, wanted: str | None) -> tuple[Path | None, str]:
+def find(
+    output: str, experiment: str, wanted: str | None, tests: bool = False
+) -> tuple[Path | None, str]:
     """Finds the run to resume and locks it, on rank 0 for all processes.
 
     Args:
         output: The folder in which all runs are kept.
         experiment: The name of the experiment.
         wanted: ``last``, a run's id, or a run's folder; None for the run of a requeued SLURM job.
+        tests: Whether a finished run is wanted, too, whose test rows were held out.
 
     Returns:
         The folder, or None for a new run; and a note on newer runs that ``last`` is not.
@@ -52,7 +56,7 @@ def find(output: str, experiment: str, wanted: str | None) -> tuple[Path | None,
         nonlocal note
         if wanted is None:
             return str(_of_job(Path(output) / experiment) or "")
-        run, note = _find(Path(output) / experiment, experiment, wanted)
+        run, note = _find(Path(output) / experiment, experiment, wanted, tests)
         return str(run)
 
     chosen = distributed.decide_once("RESUMED", decide)
@@ -67,12 +71,15 @@ def _of_job(root: Path) -> Path | None:
     return None
 
 
-def _find(root: Path, experiment: str, wanted: str) -> tuple[Path, str]:
+def _find(root: Path, experiment: str, wanted: str, tests: bool) -> tuple[Path, str]:
     passed: list[str] = []
 
     def unfit(run: RunFolder) -> str:
         try:
-            return _obstacle(run) or ("" if _try_lock(run.path) else "is still going on")
+            ends = tests and run.finished and held_out(run.path)
+            return ("" if ends else _obstacle(run)) or (
+                "" if _try_lock(run.path) else "is still going on"
+            )
         except PermissionError:
             return "belongs to another user"
 
@@ -81,8 +88,9 @@ def _find(root: Path, experiment: str, wanted: str) -> tuple[Path, str]:
         over = "; ".join(shortened(passed))
         return run.path, f"--resume last passed over newer runs: {over}" if over else ""
     lead = f"--resume {wanted}"
-    if run.finished:
-        raise ValueError(f"{lead}: that run is finished, see {run.path}")
+    if run.finished and not (tests and held_out(run.path)):
+        more = "; --hold_out_test false tests it" if held_out(run.path) else ""
+        raise ValueError(f"{lead}: that run is finished, see {run.path}{more}")
     if run.experiment != experiment:
         raise ValueError(
             f"{lead}: that run is of {run.experiment}.py, which resumes it, and this is "
@@ -93,6 +101,14 @@ def _find(root: Path, experiment: str, wanted: str) -> tuple[Path, str]:
     if not _try_lock(run.path):
         raise ValueError(f"{lead}: that run is still going on in {run.path}")
     return run.path, ""
+
+
+def held_out(folder: Path) -> bool:
+    """Whether a run is finished without a test, because its test rows were held out."""
+    try:
+        return bool(json.loads((folder / "result.json").read_text("utf-8")).get("held_out"))
+    except (OSError, ValueError):
+        return False
 
 
 def _obstacle(run: RunFolder) -> str:
@@ -116,10 +132,20 @@ def _try_lock(folder: Path) -> bool:
     return True
 
 
-def make(folder: Path, settings: dict[str, Any]) -> None:
+def make(
+    folder: Path,
+    settings: dict[str, Any],
+    name: str = "",
+    origins: dict[str, str] | None = None,
+) -> None:
     """Makes and locks a run's folder, with checkpoints/, run.json, and config.yaml without secrets.
 
     Nothing is written before the lock is held.
+
+    Args:
+        folder: The run's folder.
+        settings: The settings of the run.
+        origins: The origin of each setting that is not a default; run.json holds it.
 
     Raises:
         ValueError: If the folder cannot be written, or if another process has the run.
@@ -131,7 +157,7 @@ def make(folder: Path, settings: dict[str, Any]) -> None:
             raise ValueError(f"{lead}: {folder.name} is still going on there")
         (folder / "checkpoints").mkdir(exist_ok=True)
         files.write_yaml(folder / "config.yaml", redact(settings))
-        record_start(folder, slurm.job())
+        record_start(folder, slurm.job(), name, origins)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise ValueError(f"{lead}: cannot be written ({error.strerror})") from error
 
@@ -160,8 +186,11 @@ def check_same(folder: Path, settings: dict[str, Any]) -> None:
     """
     before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     settings = redact(settings)  # as those on disk are
-    for key in ("model", "data", "seed_everything", "monitor"):
-        kept = "the metric of its checkpoints" if key == "monitor" else "its model, data and seed"
+    kept_of = {"monitor": "the metric of its checkpoints", "name": "its name"}
+    for key in ("model", "data", "seed_everything", "monitor", "tuned", "name"):
+        if key == "tuned" and key not in before:  # a run of before there was the flag
+            continue
+        kept = kept_of.get(key, "its model, data and seed")
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(
                 f"--resume {folder.name}: {flag} was {was} and is {now}; a resumed run keeps {kept}"

@@ -10,9 +10,11 @@ from typing import Any
 
 from callbacks.throughput import parameter_counts
 from datamodules import text_tables
+from experiments.reporting import run_curves
 from experiments.reporting.intervals import within
 from experiments.reporting.predicted import screen
 from experiments.reporting.predicted.table import FILE
+from experiments.runner import held_out
 
 
 def by_flag_names(parsed: Any) -> Any:
@@ -38,7 +40,7 @@ def opening(run, notes: list[str], tracking_line: str) -> str:
             f"precision {settings['precision']}",
             *([f"asks   {asked}"] if (asked := run.model.prompt_description()) else []),
             *(f"found  {found(name, one)}" for name, one in run.found.items()),
-            f"run    {run.shown}",
+            f"run    {run.shown} ({run.name})",
             f"track  {tracking_line}",
         ]
     )
@@ -53,6 +55,11 @@ def found(finder: str, search: dict[str, Any]) -> str:
 def colours() -> bool:
     """Tells whether to print in colour: on a terminal, unless NO_COLOR is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def warned(lines: list[str], colour: bool) -> list[str]:
+    """The warnings before training, in yellow on a terminal that has colours."""
+    return [f"\033[33m{line}\033[0m" if colour else line for line in lines]
 
 
 def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
@@ -83,7 +90,8 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             lines.append((name, f"{value:.4f} ({said})"))
         else:
             lines.append((name, f"{value:.4f}"))
-    report = result["report"].get("test", {})
+    held = result["held_out"]
+    report = result["report"].get("validation" if held else "test", {})
     lines += [("baseline", said)] if (said := screen.baseline(report)) else []
     seconds, spent = result["seconds"], result["training_seconds"]
     work = "training" if count["trainable"] else "scoring"
@@ -96,9 +104,11 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             "before",
             "" if first is None else f"{first:.4f} {run.model.monitor} before the first step",
         ),
+        ("test", "held out; all figures are of the validation rows" if held else ""),
         ("best", screen.best(result["best"])),
         ("ended", run.ended),
         ("cut", screen.cut(run.data)),
+        ("left out", text_tables.fitted(", ".join(result["left_out"]), 200)),
         ("confused", screen.confused(report)),
     )
     lines += [
@@ -117,15 +127,25 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         notes.append(
             "no labelled test rows: test/* is measured on the validation rows, as usual on GLUE"
         )
-    chosen = "best" if run.model.monitor in metrics else "first" if untrained else "last"
-    weights = f"the {chosen} weights" if count["trainable"] else run.model.origin
+    weights = f"the {_chosen(run, result)} weights" if count["trainable"] else run.model.origin
     heading = f"{run.name}: {weights} on {run.data['origin']}"
     made = ", checkpoints/, export/" if count["trainable"] else ""
     made += f", {FILE}" * bool(result["report"])
     made += ", confusion.png" * (report.get("kind") == "class")
+    made += f", {run_curves.FILE}" * (run.folder / run_curves.FILE).is_file()
     made += "".join(f", {name}" for name in result["profiles"])
     files = f"done   {run.shown} (result.json, config.yaml{made})"
-    return "\n".join(["", heading, table, *(f"  note: {note}" for note in notes), "", files, where])
+    more = [f"test   {held_out.how_to_test(run)}"] if held else []
+    noted = [f"  note: {note}" for note in notes]
+    return "\n".join(["", heading, table, *noted, "", files, *more, where])
+
+
+def _chosen(run, result: dict[str, Any]) -> str:
+    """Which weights the run ends with, to stand before the word."""
+    if not result["best"]:
+        return "last" if run.trainer.global_step else "first"
+    known = run.curves.validation.get(result["best"]["metric"], ())
+    return "only validated" if len(known) == 1 else "best"
 
 
 def _of_peak(mfu: float | None) -> str:

@@ -23,18 +23,20 @@ def train(run: Run) -> None:
     """
     trainer, model, notes = run.trainer, run.model, []
     checkpoint = run.last if run.last.exists() else None
+    if run.earlier:
+        trainer.limit_train_batches = 0  # the training is over: fit only reads its state
     with signals.saved_first(any(isinstance(c, LastCheckpoint) for c in trainer.callbacks)):
-        if run.config["validate_before"] and checkpoint is None:
+        if run.config["validate_before"] and checkpoint is None and not run.earlier:
             predictions.keep_before(run, trainer.validate(model, run.datamodule, verbose=False))
         trainer.fit(model, run.datamodule, ckpt_path=checkpoint, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
-    if timer := ending.expired(trainer):
+    if not run.earlier and (timer := ending.expired(trainer)):
         if run.config["trainer"]["max_time"]:
             longer = ending.as_flag(2 * ending.limit_of(timer))
             run.resume_flags = ("--trainer.max_time", longer)
         raise TimeLimitError(ending.time_limit(trainer, timer))
-    run.ended = ending.why_ended(trainer)
+    run.ended = run.earlier.get("ended") or ending.why_ended(trainer)
     best = run.last.with_name("best.ckpt")
     if best.exists():
         with one_line_if_unreadable(best):
@@ -43,8 +45,9 @@ def train(run: Run) -> None:
         kind = "last" if trainer.global_step else "first"
         notes.append(f"no validation chose a checkpoint: these are the {kind} weights")
     measure = trainer.test if model.final_split == "test" else trainer.validate
-    metrics = _first(measure(model, run.datamodule, verbose=False))
-    if not metrics:
+    held = run.config["hold_out_test"]
+    metrics = {} if held else _first(measure(model, run.datamodule, verbose=False))
+    if not (metrics or held):
         flag = f"--trainer.limit_{model.final_split}_batches"
         notes.append(f"nothing was tested: {flag} is 0")
     if run.best.best_model_score is not None:
@@ -84,7 +87,8 @@ def _export(run: Run, model: Any, facts: dict[str, Any], notes: list[str]) -> pr
 def evaluate(run: Run) -> None:
     """Tests and validates a module that does not train, and records the run."""
     shown: dict[str, float] = {}
-    for measure in (run.trainer.test, run.trainer.validate):
+    tests = [] if run.config["hold_out_test"] else [run.trainer.test]
+    for measure in (*tests, run.trainer.validate):
         shown |= _first(measure(run.model, run.datamodule, verbose=False))
     chosen = {name: value for name, value in shown.items() if name.startswith("test/")}
     if run.model.monitor in shown:  # the first of its kind is the one that chooses

@@ -79,8 +79,9 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
     verdict = _verdict(metric, *points[-2:], *list(results.values())[-2:])
     verdict = f"no verdict on more labels: {why}" if why else verdict
     curve = Curve(name, metric, points, verdict, about)
-    report = runs[0].get("report", {}).get("test", {})
-    curve.baseline = (report.get("baseline") or {}).get(metric.removeprefix("test/"))
+    lead, _, measure = metric.partition("/")
+    report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
+    curve.baseline = (report.get("baseline") or {}).get(measure)
     curve.notes += comparable.cautions(runs, metric)
     if held := sorted({point.errors for point in points if point.errors}):
         same = "all shares were tested on the same rows; " * (metric[:5] == "test/" and not why)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.reporting import figures, tables
+from experiments.reporting import figures, screen, tables
 from experiments.reporting.intervals import of_runs
 from experiments.reporting.results import dirty_suffix
 from experiments.reporting.significance import interval
@@ -25,6 +25,11 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         made: The results of the pre-training runs by (name, seed).
         tuned: The results of the fine-tuning runs by (name, labels, seed).
     """
+    if held := [result["run"] for result in tuned.values() if result.get("held_out")]:
+        raise ValueError(
+            f"--hold_out_test true: this report is of test rows, and {len(held):,} runs hold them "
+            f"out, such as {held[0]}: test them with --resume RUN --hold_out_test false"
+        )
     accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
     seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}
@@ -50,7 +55,8 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     _over_labels(origins, labels, accuracy, root / "labels.svg")
     of_size = [line for line in lines if line["size"] == size]
     _over_tokens(origins, labels, of_size, root / "tokens.svg")
-    print(f"\n{text}\ndone   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
+    print(f"\n{screen.shown(text)}\n")
+    print(f"done   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
 
 
 def _of(accuracy: dict, name: str, labels: Any) -> dict[int, float]:

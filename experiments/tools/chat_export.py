@@ -18,7 +18,7 @@ from modules import load
 from modules.loading import MODULE_FILE, OWN_WEIGHTS
 
 _ADAPTER = "adapter_config.json"
-_WRITERS = ("InstructionFollowing", "LanguageModeling")
+_WRITERS = ("InstructionFollowing", "LanguageModeling", "Preference")
 
 
 def find(wanted: str, output: str, needs_template: bool) -> Path:

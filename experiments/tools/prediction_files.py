@@ -1,4 +1,4 @@
-"""Writes predicted rows as CSV, JSON lines or Parquet; never a part of a row."""
+"""Writes predicted rows as CSV, JSON lines, Parquet or NumPy; never a part of a row."""
 
 import csv
 import json
@@ -107,7 +107,32 @@ class Parquet:
             self.writer.close()
 
 
-FORMATS: dict[str, Any] = {".csv": Csv, ".jsonl": JsonLines, ".parquet": Parquet}
+class Npy:
+    """A NumPy file of the predicted vectors alone, (rows, columns) float32."""
+
+    def __init__(self, path: Path, source: Any) -> None:
+        self.path, self.parts = path, []
+
+    def write(self, rows: Rows) -> None:
+        import numpy as np
+
+        found = [next(v for k, v in reversed(row.items()) if "prediction" in k) for row in rows]
+        if not isinstance(found[0], list) or not isinstance(found[0][0], float):
+            raise ValueError(
+                f"--output {self.path.with_suffix('')}: .npy holds vectors, and the "
+                f"model predicts none; write a .parquet file"
+            )
+        self.parts.append(np.array(found, np.float32))
+
+    def close(self) -> None:
+        import numpy as np
+
+        if self.parts:
+            with self.path.open("wb") as file:
+                np.save(file, np.concatenate(self.parts))
+
+
+FORMATS: dict[str, Any] = {".csv": Csv, ".jsonl": JsonLines, ".parquet": Parquet, ".npy": Npy}
 
 
 def check(output: str | None, file: Path | Literal["-"]) -> Path | None:

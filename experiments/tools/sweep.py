@@ -24,7 +24,7 @@ from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name, program
-from experiments.reporting import tables
+from experiments.reporting import screen, tables
 from experiments.reporting.results import main_metric, measured, on_validation
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
@@ -66,7 +66,8 @@ def main() -> None:
             where = _write(plan, root, trials, metric, parsed.config["tracking"])
         rows = _rows(plan, trials, metric)
         tested = _tested(trials, rows[0]["trial"])
-        print(f"\n{trial_table.text(plan, rows, metric, len(failed), tested)}\n")
+        said = trial_table.text(plan, rows, metric, len(failed), tested)
+        print(f"\n{screen.shown(said)}\n")
         for job, reason in failed.items():
             print(f"failed: {job.row.name}: {reason}")
         print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")

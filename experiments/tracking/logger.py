@@ -97,10 +97,22 @@ def start_logger(
     config: Any,
     extra_tags: list[str],
     resume: bool,
+    name: str = "",
 ) -> RunLogger:
-    """Opens the run in `run_dir/wandb` on rank 0; other ranks get a logger that logs nothing."""
+    """Opens the run in `run_dir/wandb` on rank 0; other ranks get a logger that logs nothing.
+
+    Args:
+        tracking: The flags of the record; their name, or WANDB_NAME, comes before ``name``.
+        run_dir: The folder of the run.
+        run_id: The id of the run.
+        config: The complete config.
+        extra_tags: Tags beside those of the flags.
+        resume: Whether the run goes on.
+        name: The name of the run.
+    """
     mode, _ = resolve_mode(tracking)
     run_dir = Path(run_dir).resolve()  # wandb stores staged paths, and sync may run elsewhere
+    name = tracking.name or os.environ.get("WANDB_NAME") or name
     run, earlier = None, {}
     if rank_zero_only.rank == 0:
         if resume and mode != "disabled" and run_folders(run_dir):
@@ -108,7 +120,7 @@ def start_logger(
                 earlier = read_run(run_dir).summary
             except ValueError as error:
                 rank_zero_warn(f"{error}: the best values of the earlier part are not counted")
-        run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume)
+        run = _open_run(tracking, mode, run_dir, run_id, config, extra_tags, resume, name)
     logger = RunLogger(experiment=run, project=tracking.project, id=run_id, save_dir=run_dir)
     logger.earlier, logger.metric_facts = earlier, config.get("metric_facts", {})
     return logger
@@ -122,6 +134,7 @@ def _open_run(
     config: Any,
     extra_tags: list[str],
     resume: bool,
+    name: str,
 ) -> Any:
     import wandb
 
@@ -168,7 +181,7 @@ def _open_run(
                 config=redact(config),
                 project=tracking.project,
                 group=redact(tracking.group),
-                name=redact(tracking.name),
+                name=redact(name) or None,
                 job_type=redact(tracking.job_type),
                 tags=[tag[:64] for tag in dict.fromkeys(redact([*tags, *extra_tags]))],  # its limit
                 settings=settings,

@@ -225,4 +225,4 @@ def _cached_curves(memory: Path) -> Curves:
 def as_row(run: RunRecord) -> dict[str, Any]:
     """Facts, config and metrics of a run as one flat line of a table."""
     facts = {key: getattr(run, key) for key in (*_FIELDS[:7], "place")}
-    return facts | run.config | run.metrics
+    return run.config | facts | run.metrics  # a run's name in W&B may be another than its own

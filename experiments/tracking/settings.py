@@ -21,7 +21,7 @@ class Tracking:
             the host is configured, else offline.
         group: Common name of runs that belong together.
         tags: Labels by which runs can be filtered.
-        name: Display name of the run; W&B invents one online.
+        name: Display name of the run in W&B; that of the run (--name) by default.
         job_type: Kind of run within its group.
     """
 

@@ -1,11 +1,10 @@
 """Any other method of peft."""
 
 import dataclasses
+from functools import cache
 from typing import Any
 
-import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
-from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -13,7 +12,6 @@ from datamodules.spelling import did_you_mean
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules, linear_layers, norm_layers, transposed
 
-CONFIGS = {config.__name__: config for config in PEFT_TYPE_TO_CONFIG_MAPPING.values()}
 # Those that act on something else than linear layers find it by peft's own tables.
 _OTHER_TARGETS = {"BeftConfig", "IA3Config", "LNTuningConfig", "ShadowConfig"}
 UNSUPPORTED = {
@@ -25,6 +23,14 @@ UNSUPPORTED = {
     "PromptEncoderConfig": "is --model PTuning",
     "PromptTuningConfig": "is --model PromptTuning",
 }
+
+
+@cache
+def configs() -> dict[str, Any]:
+    """Return the config classes of peft by name."""
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    return {config.__name__: config for config in PEFT_TYPE_TO_CONFIG_MAPPING.values()}
 
 
 class Peft(FineTuningModule):
@@ -51,11 +57,13 @@ class Peft(FineTuningModule):
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
-        name, flag = self._config, f"--model.config {self._config}"
-        if name not in CONFIGS:
-            hint = did_you_mean(f"{name}", CONFIGS) or f"; it has {', '.join(CONFIGS)}"
+        import peft
+
+        name, flag, classes = self._config, f"--model.config {self._config}", configs()
+        if name not in classes:
+            hint = did_you_mean(name, classes) or f"; it has {', '.join(classes)}"
             raise ValueError(f"{flag}: peft has no such class{hint}")
-        fields = {field.name for field in dataclasses.fields(CONFIGS[name])}
+        fields = {field.name for field in dataclasses.fields(classes[name])}
         if name in UNSUPPORTED or "modules_to_save" not in fields:
             reason = UNSUPPORTED.get(name, "the head of a task would not train")
             raise ValueError(f"{flag}: {reason}")
@@ -74,6 +82,6 @@ class Peft(FineTuningModule):
             if "fan_in_fan_out" in fields:
                 settings["fan_in_fan_out"] = transposed(model, settings["target_modules"])
         try:
-            return peft.get_peft_model(model, CONFIGS[name](**{**settings, **self._settings}))
+            return peft.get_peft_model(model, classes[name](**{**settings, **self._settings}))
         except Exception as error:  # peft's checks are of many types
             raise ValueError(f"{flag}: {' '.join(str(error).split())}") from error

@@ -159,7 +159,9 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
     if isinstance(model, LinearHead):
         module.own_format = True  # transformers has no class that would load it: see exporting.py
     try:
-        return freeze_unreached(module.adapt(model))
+        made = freeze_unreached(module.adapt(model))
+        module.task.read_model(made)
+        return made
     except Exception as error:
         if not self_check.from_library(error):
             raise

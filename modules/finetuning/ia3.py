@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import peft
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
 from torch import nn
 from transformers import PreTrainedModel
@@ -15,6 +14,9 @@ from modules.finetuning.targets import (
     linear_layers,
     transposed,
 )
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.817, with native pooling 0.800"
 
 
 class IA3(FineTuningModule):
@@ -34,6 +36,13 @@ class IA3(FineTuningModule):
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.817 ± 0.001"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
+
     def __init__(
         self,
         targets: str | list[str] | None = None,
@@ -48,6 +57,8 @@ class IA3(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         outputs = self._named(model, "targets", self._targets, key_value_layers)
         inputs = self._named(model, "feedforward", self._feedforward, feedforward_outputs)
         config = peft.IA3Config(

@@ -1,7 +1,5 @@
 """Where LoRA goes of itself, and where it does not, which it says."""
 
-import peft
-from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
 from torch.nn.modules.conv import _ConvNd
 from transformers import PreTrainedModel
 
@@ -15,6 +13,9 @@ def known_to_work(model: PreTrainedModel, names: list[str], rank: int) -> list[s
 
     peft refuses layers whose weight a fused kernel reads, past its update.
     """
+    import peft
+    from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
+
     config, wide = peft.LoraConfig(), model.config.get_text_config().hidden_size
     kept: list[str] = []
     narrow: list[str] = []

@@ -2,7 +2,6 @@
 
 from typing import Any, Literal, cast
 
-import peft
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
 from transformers import PreTrainedModel
@@ -11,6 +10,9 @@ from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
 from modules.protocols import TextData
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.774, with native pooling 0.696"
 
 
 class PTuning(FineTuningModule):
@@ -28,6 +30,13 @@ class PTuning(FineTuningModule):
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.775 ± 0.013"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
+
     def __init__(
         self,
         tokens: PositiveInt = 20,
@@ -41,6 +50,8 @@ class PTuning(FineTuningModule):
         super().__init__(learning_rate=learning_rate, backbone_dropout=backbone_dropout, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         columns = cast(nn.Embedding, model.get_input_embeddings()).embedding_dim
         config = peft.PromptEncoderConfig(
             task_type=self.task.peft_type,

@@ -3,7 +3,6 @@
 import inspect
 from typing import Any
 
-import peft
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
@@ -16,6 +15,9 @@ from modules.finetuning.targets import head_modules
 from modules.prompting.prefix_cache import cached_layers
 from modules.protocols import TextData
 from modules.tasks.heads import trunk
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.816, with native pooling 0.810"
 
 
 class PrefixTuning(FineTuningModule):
@@ -34,6 +36,13 @@ class PrefixTuning(FineTuningModule):
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.809 ± 0.007"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
+
     def __init__(
         self,
         tokens: PositiveInt = 20,
@@ -49,6 +58,8 @@ class PrefixTuning(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
+        import peft
+
         kind = model.config.model_type
         if "past_key_values" not in inspect.signature(trunk(model).forward).parameters:
             raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")

@@ -1,14 +1,16 @@
 """Soft prompts: attaching one to a model, and the room that it leaves for a text."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import peft
 import torch
 from torch import Tensor, nn
 
 from modules.backbones import context_length
 from modules.finetuning.base import FineTuningModule
 from modules.protocols import TextData
+
+if TYPE_CHECKING:
+    import peft
 
 
 def max_text_tokens(model: Any) -> int | None:
@@ -20,12 +22,14 @@ def max_text_tokens(model: Any) -> int | None:
     return positions - config.num_virtual_tokens
 
 
-def attach_soft_prompt(model: Any, config: Any, flag: str) -> peft.PeftModel:
+def attach_soft_prompt(model: Any, config: Any, flag: str) -> "peft.PeftModel":
     """Return a peft model with a soft prompt, which refuses texts that do not fit behind it.
 
     Raises:
         ValueError: If the prompt fills the context.
     """
+    import peft
+
     tokens, positions = config.num_virtual_tokens, context_length(model)
     if positions is not None and tokens >= positions:
         kind = model.config.model_type
@@ -63,7 +67,7 @@ def check_texts_fit(module: FineTuningModule, data: TextData) -> None:
         )
 
 
-def embedding(model: peft.PeftModel) -> nn.Parameter:
+def embedding(model: "peft.PeftModel") -> nn.Parameter:
     """Return the parameter of the prompt that :func:`attach_soft_prompt` attached."""
     return model.get_parameter("prompt_encoder.default.embedding.weight")
 

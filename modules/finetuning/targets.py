@@ -30,6 +30,8 @@ def head_modules(model: PreTrainedModel) -> list[str]:
 
 def _outside(model: PreTrainedModel) -> list[str]:
     """Return the names of top-level parts with parameters, other than the backbone."""
+    if model.base_model is model:  # a network without a head
+        return []
     prefix, parts = model.base_model_prefix, model.named_children()
     return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
 

@@ -17,11 +17,14 @@ from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.finetuning.targets import trained_layers, with_head
 from modules.linking import Link
-from modules.pretraining import architectures, network_checks
+from modules.pretraining import architectures, example_views, network_checks
 from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
 from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
 from modules.tasks import to_builtin
+from modules.tuning import Tuned
+
+_CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"
 
 
 class PretrainingModule(PretuneModule, abstract=True):
@@ -50,8 +53,10 @@ class PretrainingModule(PretuneModule, abstract=True):
         Link("data.tokenizer", "model.tokenizer", built=True),
         Link("data.bytes_per_token", "model.bytes_per_token", built=True),
     )
+    tuned: ClassVar[tuple[Tuned, ...]] = (
+        Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),
+    )
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
-    small_budget: ClassVar[dict[str, Any]] = {}  # arguments that suit a few million tokens
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"
     required_tokens: ClassVar[tuple[str, ...]] = ()  # as the tokenizer names them: mask_token
@@ -151,6 +156,9 @@ class PretrainingModule(PretuneModule, abstract=True):
     def setup(self, stage: str) -> None:
         if stage == "fit":
             self.trainable -= {*freeze_unused(self)}
+
+    # For the callback that prints rows.
+    show_examples, show_guesses = example_views.show_examples, example_views.guesses
 
     def layers(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters that train by depth; those beside the network count as head."""

@@ -1,7 +1,7 @@
 """The output layer of a language model, run only on the tokens that count in the loss."""
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -52,6 +52,12 @@ class Outputs:
     given_NH: Tensor | None
     logits_NV: Tensor | None
     layer: Any
+
+    def part(self, chosen_N: Tensor) -> "Outputs":
+        """Return the outputs of some of the tokens, by a mask or their numbers."""
+        given_NH = None if self.given_NH is None else self.given_NH[chosen_N]
+        logits_NV = None if self.logits_NV is None else self.logits_NV[chosen_N]
+        return replace(self, given_NH=given_NH, logits_NV=logits_NV)
 
     def nll(self, targets_N: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed negative log-likelihood of the targets, and how many argmax chooses."""

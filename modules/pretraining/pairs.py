@@ -3,11 +3,15 @@
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.rows import join_segments
+
+_MOST_CUT = 8  # tokens
 
 
 def split_segments(batch: CorpusBatch, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,16 +51,20 @@ def make_pairs(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Make pairs of segments, half of them wrong.
 
+    A label must not be told by anything but the texts. Swapped segments are as long as before. A
+    segment of another document is not: each row draws one before its label, and whichever of the
+    two it takes is cut to the shorter one, and a little more: both end inside of a sentence.
+
     Args:
         batch: Rows with their ``boundary``.
         tokenizer: The rows' tokenizer.
         generator: The generator of the draws, on the rows' device.
-        swap: Make a wrong pair by swapping its segments (ALBERT); otherwise by a second segment of
-            another document (BERT), truncated to the row's length.
+        swap: Make a wrong pair by swapping its segments (ALBERT); otherwise by the second segment
+            of another document (BERT).
 
     Returns:
         The model's inputs, and the labels, (B,) int64: 0 for a pair as it was, 1 for a wrong one,
-        -100 for a row without a pair.
+        -100 for a row without a pair: of one sentence, or with no other document beside it.
     """
     ids_BT = batch["input_ids"]
     ends = [t for t in (tokenizer.eos_token_id, tokenizer.sep_token_id) if t is not None]
@@ -68,14 +76,18 @@ def make_pairs(
         wrong = (second_BT, second_B, ids_BT, first_B)
     else:
         other_B = sample_negatives(batch["document_ids"][:, 0], pair_B, generator)
-        false_B &= other_B >= 0
+        pair_B &= other_B >= 0
+        false_B &= pair_B
         other_B = other_B.clamp(min=0)
-        wrong = (ids_BT, first_B, second_BT[other_B], second_B[other_B])
+        common_B = second_B.minimum(second_B[other_B])
+        most_B = (common_B // 4).clamp(1, _MOST_CUT)
+        cut_B = 1 + (torch.rand(draw_B.shape, generator=generator, device=draw_B.device) * most_B)
+        second_B = torch.where(pair_B, (common_B - cut_B.long()).clamp(min=1), second_B)
+        wrong = (ids_BT, first_B, second_BT[other_B], second_B)
     parts = [
         torch.where(false_B[:, None] if no.ndim == 2 else false_B, no, yes)
         for no, yes in zip(wrong, (ids_BT, first_B, second_BT, second_B), strict=True)
     ]
-    parts[3] = parts[3].minimum(ids_BT.shape[1] - parts[1])
     first, first_B, second, second_B = parts
     ids, mask, types = join_segments(first, first_B, second, second_B, tokenizer)
     inputs = {"input_ids": ids, "attention_mask": mask.long(), "token_type_ids": types}
@@ -95,6 +107,32 @@ class PairHead(nn.Module):
     def forward(self, hidden_BTH: Tensor) -> Tensor:
         """Return the logits of both classes, (B, 2)."""
         return self.classifier(torch.tanh(self.dense(hidden_BTH[:, 0])))
+
+
+# The names of both layers in the families that have a network for such pairs.
+_POOLERS = {
+    "bert": ("bert.pooler.dense", "cls.seq_relationship"),
+    "albert": ("albert.pooler", "sop_classifier.classifier"),
+}
+
+
+def with_pooler(model: PreTrainedModel, head: PairHead) -> PreTrainedModel:
+    """Return the network with the head's pooler, which BERT's and ALBERT's classifiers begin from.
+
+    Other families have no pooler of this form: they are returned as they are.
+    """
+    names = _POOLERS.get(model.config.model_type)
+    if names is None:
+        return model
+    whole = transformers.AutoModelForPreTraining.from_config(model.config).to(model.device)
+    layers = zip(names, (head.dense, head.classifier), strict=True)
+    held = {
+        f"{name}.{part}": value
+        for name, layer in layers
+        for part, value in layer.state_dict().items()
+    }
+    whole.load_state_dict(model.state_dict() | held)
+    return whole.train(model.training)
 
 
 def pair_cross_entropy(logits_B2: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:

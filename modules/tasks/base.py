@@ -1,6 +1,7 @@
 """The base of every task: a head, a loss and metrics, which a strategy takes as an argument."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -12,7 +13,7 @@ from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
 Lengths = TypeVar("Lengths", np.ndarray, Tensor)  # (rows,)
-LabelKind = Literal["class", "number", "several", "tags", "none"]
+LabelKind = Literal["class", "number", "several", "tags", "span", "choice", "none"]
 
 
 # A TypedDict of datamodules/batches.py.
@@ -30,8 +31,9 @@ class Task(Registered, Generic[Batch], abstract=True):
         mode: Whether more (max) or less (min) of it is better.
         metric_facts: As a module's. Classes of torchmetrics tell direction and bounds themselves.
         label_kind: The label of a row of the data: a class, a number, several names, a tag for each
-            word, or none.
+            word, a span of a context, one of its own choices, or none.
         pairs: Whether a row has two texts.
+        vectors: Whether a prediction is a vector.
         batch_keys: The entries that a batch must have.
         head: The new head; a task without one overrides the methods that read it.
         pooling: native or mean, as the head's.
@@ -44,8 +46,9 @@ class Task(Registered, Generic[Batch], abstract=True):
     monitor: str
     mode: Literal["min", "max"]
     metric_facts: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
-    label_kind: ClassVar[LabelKind] = "class"
+    label_kind: LabelKind = "class"
     pairs: ClassVar[bool] = False
+    vectors: ClassVar[bool] = False
     batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask", "labels")
     head: Head
     pooling: Pooling = "native"
@@ -54,6 +57,11 @@ class Task(Registered, Generic[Batch], abstract=True):
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that rebuild this task, for checkpoints: plain values only."""
         return self.head.arguments()
+
+    @classmethod
+    def labels_read(cls, arguments: Mapping[str, Any]) -> LabelKind:
+        """Return the ``label_kind`` of a task with these arguments."""
+        return cls.label_kind
 
     def build(self, backbone: str, dropout: float | None = None) -> Any:
         """Load the backbone with the task's head on it.
@@ -91,6 +99,12 @@ class Task(Registered, Generic[Batch], abstract=True):
     def read_data(self, data: Any) -> None:
         """Take from the data module what the loss needs, such as counts; nothing by default."""
 
+    def read_model(self, model: Any) -> None:
+        """Take from the adapted model what the loss needs; nothing by default."""
+
+    def write_beside(self, folder: Path) -> None:
+        """Write into an export what else its readers need; nothing by default."""
+
     def num_input_tokens(self, lengths: Lengths) -> Lengths:
         """Return the tokens that the model reads for rows of these lengths."""
         return lengths
@@ -106,6 +120,10 @@ class Task(Registered, Generic[Batch], abstract=True):
     def num_targets(self, batch: Batch) -> Tensor | int:
         """Return the number of rows, or tokens, that ``loss`` is the mean of."""
         return len(batch["labels"])
+
+    def targets(self, batch: Batch) -> Any:
+        """Return what the metrics take beside the logits: the labels, or more of the batch."""
+        return batch["labels"]
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         """Return the metrics of a stage: of one batch in training, of all rows otherwise."""

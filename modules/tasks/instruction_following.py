@@ -33,13 +33,7 @@ class InstructionFollowing(Task[InstructionBatch]):
         return {"chat_template": self.chat_template}
 
     def build(self, backbone: str, dropout: float | None = None) -> Any:
-        model, masked = pretrained_lm.build(self, backbone, dropout)
-        if masked:
-            raise ValueError(
-                f"--model.task InstructionFollowing: {backbone} is an encoder; it takes a decoder, "
-                f"such as --model.backbone smollm2"
-            )
-        return model
+        return pretrained_lm.build_decoder(self, backbone, dropout)
 
     def check_columns(self, columns: list[str]) -> None:
         if "messages" not in columns:

@@ -45,3 +45,18 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
         )
     selection(model)  # while the weights are float32
     return model, masked
+
+
+def build_decoder(task: Task, backbone: str, dropout: float | None) -> Any:
+    """Load a model that predicts next tokens.
+
+    Raises:
+        ValueError: As :func:`build` does, and if it is an encoder.
+    """
+    model, masked = build(task, backbone, dropout)
+    if masked:
+        raise ValueError(
+            f"--model.task {type(task).__name__}: {backbone} is an encoder; it takes a decoder, "
+            f"such as --model.backbone smollm2"
+        )
+    return model

@@ -53,7 +53,7 @@ def test_several_labels_a_row():
     assert (
         lines[3] == "labels a row: 1.00 (train), 1.00 (test); rows with none: 10 (train), 0 (test)"
     )
-    assert lines[4] == "rare: 1 without a test row: 'b'"
+    assert lines[4] == "rare: 1 without rows in test: 'b'; nothing is measured of them"
     assert preflight.facts(data)["label_counts"] == {"train": [20, 10], "test": [1, 0]}
 
 
@@ -66,7 +66,8 @@ def test_many_classes_are_shortened_and_rare_ones_named():
     assert lines[9].startswith("32 more")
     assert lines[9].endswith("each with 1 to 32 training rows")
     assert "rare: 9 with less than 10 training rows: 'intent 0' (1)" in lines[-2]
-    assert "rare: 39 without a validation row" in lines[-1]
+    assert lines[-2].endswith("; merge them with others, or add rows")
+    assert "rare: 39 without rows in validation" in lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,9 @@ def test_a_run_shows_what_it_learns_and_what_changed(call, speaker, records, fil
     named = {"rouge_l", "exact_match", "imdb", "loss"}
     assert {f"{when}/{name}" for when in ("before", "test") for name in named} <= metrics.keys()
     held = json.loads((ended.run / "answers.json").read_text())
-    assert held[0]["prompt"] == "What is the capital of France?" and held[0]["reference"] == ""
-    assert held[-1]["reference"]
-    assert len(held) == len(GenerationSamples().prompts) + 6  # rows of the test
+    assert len(held) == 6 and all(row["reference"] for row in held)  # rows of the test alone
+    shown = ended.out.partition(held[0]["prompt"])[2].splitlines()[1:4]
+    assert [line.split()[0] for line in shown] == ["wanted", "before", "after"]
     assert "imdb, not taught: zero-shot accuracy" in ended.out
     data = running.result(ended.run)["data"]
     assert data["learned"]["train"] and data["source"] == "files" and not data["packed"]

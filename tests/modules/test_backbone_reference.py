@@ -1,9 +1,11 @@
 """Exports that name their backbone: found again by name, checked, and one line where it is not."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -116,14 +118,41 @@ def test_the_fingerprint_is_that_of_the_weights_alone(bert, tmp_path):
 
 
 def test_an_adapter_is_no_backbone_and_is_to_be_merged(bert, tmp_path):
-    for strategy, said in ((modules.LoRA, "an adapter of"), (modules.Adapter, "an adapter of")):
-        folder = export(tiny.make(strategy, bert), tmp_path / strategy.__name__)
-        with pytest.raises(ValueError, match=f"{said} .*, and no whole network") as error:
-            tiny.make(modules.LoRA, str(folder))
-        assert f"`pretune merge {folder}`" in str(error.value)
-    (tmp_path / "run" / "export").mkdir(parents=True)
-    with pytest.raises(ValueError, match="a run; give its export"):
-        tiny.make(modules.LoRA, str(tmp_path / "run"))
+    name = Path(bert).name
+    for strategy, cure in (
+        (modules.LoRA, "merge them: `pretune merge {}`"),
+        (modules.Adapter, f"it cannot be merged .*: give {name} itself"),
+        (modules.PromptTuning, f"it cannot be merged .*: give {name} itself"),
+    ):
+        folder = export(tiny.make(strategy, bert), tmp_path / strategy.__name__ / "export")
+        file = next(folder.glob("*.safetensors"))
+        for given in (folder, folder.parent, file):
+            with pytest.raises(ValueError, match=f"an adapter of {name}, and no whole") as error:
+                tiny.make(modules.LoRA, str(given))
+            assert re.search(f"{cure.format(folder)}$", str(error.value)), error.value
+            assert ("a run, whose export is" in str(error.value)) == (given == folder.parent)
+            assert ("a file, and not a folder" in str(error.value)) == (given == file)
+
+
+def test_a_run_or_its_checkpoint_is_no_backbone_and_its_network_is_named(bert, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(bert, run / "export")
+    (run / "checkpoints").mkdir()
+    (run / "run.json").write_text("{}")
+    (run / "checkpoints" / "best.ckpt").write_text("")
+    for given in (run, run / "checkpoints", run / "checkpoints" / "best.ckpt"):
+        with pytest.raises(ValueError, match=f"give its export, {run / 'export'}$"):
+            tiny.make(modules.LoRA, str(given))
+    weights = next((run / "export").glob("*.safetensors"))
+    with pytest.raises(ValueError, match=f"give its folder, {run / 'export'}$"):
+        tiny.make(modules.LoRA, str(weights))
+    shutil.copytree(bert, run / "merged")
+    with pytest.raises(ValueError, match=f"give its merged network, {run / 'merged'}$"):
+        tiny.make(modules.LoRA, str(run))
+    shutil.rmtree(run / "merged")
+    shutil.rmtree(run / "export")
+    with pytest.raises(ValueError, match="a run without an export: it has not finished"):
+        tiny.make(modules.LoRA, str(run))
 
 
 @pytest.mark.slow

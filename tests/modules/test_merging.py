@@ -12,7 +12,7 @@ import transformers
 import modules
 from modules import merging
 from modules.exporting import export
-from modules.finetuning.any_peft import CONFIGS, UNSUPPORTED
+from modules.finetuning.any_peft import UNSUPPORTED, configs
 from modules.merging import merge, obstacle
 from tests import tiny
 from tests.modules import cells
@@ -83,7 +83,7 @@ def test_variants_of_lora_merge(settings, bert, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", sorted(CONFIGS.keys() - UNSUPPORTED))
+@pytest.mark.parametrize("config", sorted(configs().keys() - UNSUPPORTED))
 def test_each_config_of_peft_merges_or_says_why_not(config, backbone, tmp_path):
     try:
         module = cells.stirred(modules.Peft, backbone, cells.TASKS["class"](), config=config)

@@ -10,6 +10,7 @@ from experiments.reporting.quality import change, quality
 from experiments.reporting.results import conditions, cost, headline, main_metric
 from experiments.studies.ablation.cautions import cautions
 from experiments.studies.ablation.grid import Combination
+from experiments.studies.ablation.settings import Settings
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
 # Less is better, except for tokens_per_second.
@@ -126,6 +127,7 @@ class Report:
     notes: list[str]
     about: str
     curves: dict[str, dict[str, dict[str, list]]] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def baseline(self) -> Line:

@@ -13,6 +13,7 @@ RESERVED = {  # flags of every run that this command sets itself
     "resume": "runs that have not finished are resumed without it",
     "config": "give it after --, for every run",
     "tracking.group": "the group is --name",
+    "name": "every run is named after its combination",
     "tracking.name": "every run is named after its combination",
 }
 

@@ -40,7 +40,31 @@ def test_the_last_screen_says_why_the_training_ended(experiment, words, reason):
     assert ended.code == 0, ended.err
     assert re.search(rf"^  ended +{reason}$", ended.out, re.M), ended.out
     nothing = "nothing" in reason
+    assert (ended.run / "curves.png").is_file() != nothing
+    known = json.loads((ended.run / "run.json").read_text())
+    assert known["state"] == "finished" and re.fullmatch(reason, known["ended"])
     assert ("no validation chose a checkpoint: these are the first weights" in ended.out) == nothing
+
+
+@pytest.mark.parametrize(
+    ("words", "weights", "left_out"),
+    [
+        ("--trainer.max_epochs 1", "only validated", []),
+        ("--trainer.limit_val_batches 0", "last", ["--trainer.limit_val_batches 0"]),
+        (
+            "--trainer.max_steps 1 --trainer.val_check_interval 1 --data.train_rows 50",
+            "only validated",
+            ["--data.train_rows 50", "2 of 3 training batches were never read"],
+        ),
+    ],
+)
+def test_weights_are_the_best_only_where_some_were_chosen(experiment, words, weights, left_out):
+    ended = experiment(*words.split())
+    assert ended.code == 0, ended.err
+    assert f"my-lora: the {weights} weights on" in ended.out
+    assert result(ended.run)["left_out"] == left_out
+    assert all(reason in ended.out.split("my-lora: ")[1] for reason in left_out)
+    assert ("best" in ended.out.split("my-lora: ")[1]) == bool(result(ended.run)["best"])
 
 
 @pytest.mark.slow
@@ -50,6 +74,8 @@ def test_a_time_limit_interrupts_a_run_that_can_go_on(experiment, words):
     ended = experiment(*words, "--trainer.max_time", "00:00:00:01")
     assert ended.code == 124, ended
     assert not (ended.run / "result.json").exists() and "done" not in ended.out
+    known = json.loads((ended.run / "run.json").read_text())
+    assert known["state"] == "interrupted" and "the time limit of 0:00:01" in known["ended"]
     line = ended.err.splitlines()[-1]
     assert re.match(
         r"lora_sst2.py: interrupted: the time limit of 0:00:01 was reached after \d steps, in "
@@ -101,7 +127,7 @@ def test_result_json_holds_all_validation_metrics_of_the_best_checkpoint(experim
     ended = experiment()
     names = [name for name in result(ended.run)["metrics"] if name.startswith("val/")]
     assert names[0] == "val/accuracy" and sorted(names) == ["val/accuracy", "val/f1", "val/loss"]
-    assert "val/f1" not in ended.out.split("done")[0].split("lora_sst2: ")[-1]
+    assert "val/f1" not in ended.out.split("done")[0].split("my-lora: ")[-1]
 
 
 @pytest.mark.parametrize(

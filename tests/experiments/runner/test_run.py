@@ -16,9 +16,10 @@ from tests.experiments.running import ROOT, config, finished, result
 
 KEYS = [
     *("metrics", "config", "data", "inputs", "outputs", "parameters", "found", "profiles"),
-    *("tokens", "tokens_per_second", "mfu"),
+    *("tokens", "tokens_per_second", "mfu", "origins"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
+    *("name", "held_out", "warnings", "left_out", "notes", "metric_facts"),
 ]
 
 
@@ -28,11 +29,11 @@ def test_folder_result_and_screens(experiment):
     files = {str(path.relative_to(run)) for path in run.iterdir()}
     folders = {"checkpoints", "export", "wandb"}
     kept = {"config.yaml", "run.json", "result.json", "predictions.parquet", "confusion.png"}
-    assert files == kept | folders
+    assert files == kept | folders | {"curves.png"}
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert sorted(found) == sorted(KEYS)
     assert {"val/accuracy", "test/accuracy", "test/loss"} <= set(found["metrics"])
-    assert found["config"]["model"]["rank"] == 4 and "resume" not in found["config"]
+    assert found["config"]["model"]["rank"] == 5 and "resume" not in found["config"]
     assert found["data"]["source"] == "files" and len(found["data"]["fingerprint"]) == 16
     assert found["parameters"]["trainable"] < found["parameters"]["total"]
     assert 0 < found["seconds_to_first_step"] < found["seconds"]
@@ -47,11 +48,11 @@ def test_folder_result_and_screens(experiment):
     first = ended.out.splitlines()[:5]
     assert first[0].startswith("note   my.csv was split by text hash: ")
     assert first[1].startswith("data   files: my.csv (") and first[2].startswith("model  LoRA on ")
-    assert first[3] == f"run    {run.relative_to(Path.cwd())}"
+    assert first[3] == f"run    {run.relative_to(Path.cwd())} (my-lora)"
     assert first[4].startswith("track  W&B offline")
     last = ended.out.splitlines()[5:]
     assert last[1].split() == ["class", "train", "validation", "test", "example"]
-    assert len(last) <= 29 and str(Path.cwd()) not in "".join(last)
+    assert len(last) <= 29 + len(found["warnings"]) and str(Path.cwd()) not in "".join(last)
     assert f"test/accuracy  {found['metrics']['test/accuracy']:.4f} (95 % interval " in ended.out
     lines = ended.err.splitlines()  # a note on the new head, once a process, and the progress
     lines = [line for line in lines if "its files do not hold classifier" not in line]

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from modules import Peft
 from modules.exporting import export
-from modules.finetuning.any_peft import CONFIGS
+from modules.finetuning.any_peft import configs
 from tests import tiny
 
 # What the defaults, made for thousands of columns, have to be for 16.
@@ -49,7 +49,7 @@ def make(bert, config, **kwargs):
 
 
 @pytest.mark.quick_if(lambda case: case["precision"] == "32-true" and case["config"] in QUICK)
-@pytest.mark.parametrize("config", sorted(CONFIGS.keys() - REFUSED.keys()))
+@pytest.mark.parametrize("config", sorted(configs().keys() - REFUSED.keys()))
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_it_trains_and_comes_back_from_its_checkpoint(
     config, precision, bert, reviews, tmp_path, monkeypatch

@@ -201,15 +201,39 @@ def test_pairs_are_what_their_labels_say(path, objective):
             assert types == [0] * (stops[0] + 1) + [1] * (len(ids) - stops[0] - 1)
             if label == 1 and swap:
                 assert [second, first] == rows[row]
-            elif label == 1:
-                assert first == rows[row][0]
-                assert second
+                continue
+            assert first == rows[row][0]
+            if label == 1:
                 documents = batch["document_ids"][:, 0]
                 others = [rows[r][1] for r in rows if documents[r] != documents[row]]
                 assert any(other[: len(second)] == second for other in others)
+            elif label == 0 and not swap:
+                assert second == rows[row][1][: len(second)]
             else:
-                assert [first, second] == rows[row]
-                assert bool(second) == (label == 0)
+                assert second == rows[row][1]
+            assert second or label == -100
     assert seen[0] > 10
     assert seen[1] > 10
     assert seen[-100] > 0
+
+
+def test_length_of_a_pair_does_not_tell_its_label(path):
+    """A table of lengths, made of one half of 19,200 rows, guesses the other half's labels."""
+    tokenizer, generator = stories.make(NextSentencePrediction, path).tokenizer, draw()
+    told = torch.zeros(2, 65, 2)
+    for number in range(300):
+        lengths = torch.randint(8, 65, (64,), generator=generator)
+        mask = torch.arange(64) < lengths[:, None]
+        batch = {
+            "input_ids": torch.full((64, 64), 9).where(mask, 0),
+            "attention_mask": mask.long(),
+            "document_ids": torch.arange(64)[:, None].expand(64, 64),
+            "boundary": (torch.rand(64, generator=generator) * (lengths - 2)).long() + 1,
+        }
+        inputs, labels = make_pairs(batch, tokenizer, draw(number), swap=False)
+        assert (labels >= 0).all()
+        size = inputs["attention_mask"].sum(1) - 3
+        told[number % 2].index_put_((size, labels), torch.ones(64), accumulate=True)
+    guesses = told[0].argmax(1)
+    right = told[1].gather(1, guesses[:, None]).sum() / told[1].sum()
+    assert abs(right - 0.5) < 0.02, right

@@ -12,13 +12,17 @@ from datamodules import Instructions
 from modules import (
     Adapter,
     Classification,
+    Embedding,
     FullFineTuning,
     InstructionFollowing,
     LanguageModeling,
     LoRA,
     MultiLabel,
+    MultipleChoice,
     PairClassification,
+    Preference,
     PromptedClassification,
+    QuestionAnswering,
     Regression,
     TokenClassification,
     load,
@@ -28,11 +32,12 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import tagged, tiny
+from tests import asked, preferred, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
-TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
-TOKENS += ("TokenClassification",)
+TOKENS = """LanguageModeling PromptedClassification InstructionFollowing TokenClassification
+    QuestionAnswering Preference Embedding""".split()
+DECODERS = (InstructionFollowing, Preference)
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -63,9 +68,12 @@ def data_for(kind, backbone, scored, reviews):
         data = Instructions(str(file.parent), backbone, template="plain", max_length=44)
         data.setup("fit")
         return data
-    if kind is TokenClassification:
-        return tagged.read(scored.parent / "tagged", backbone)
-    if kind in (Classification, PairClassification, PromptedClassification):
+    if kind is Preference:
+        return preferred.read(scored.parent / "pairs.jsonl", backbone)
+    others = {TokenClassification: tagged.read, QuestionAnswering: asked.read}
+    if read := {**others, MultipleChoice: asked.read_choices}.get(kind):
+        return read(scored.parent / kind.__name__, backbone)
+    if kind in (Classification, Embedding, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
     column = {Regression: "score", MultiLabel: "names"}.get(kind, "score")
@@ -81,7 +89,7 @@ def task_for(kind, data):
 @pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("strategy", tiny.STRATEGIES)
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
-    if kind is InstructionFollowing and "bert" in backbone:
+    if kind in DECODERS and "bert" in backbone:
         with pytest.raises(ValueError, match=f"^--model.task {kind.__name__}: .* is an encoder"):
             tiny.make(strategy, backbone, task=kind())
         return

@@ -1,0 +1,125 @@
+"""The sources of preferences: the bundled pairs, a hub data set, or files."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from datamodules import hub
+from datamodules.files import ReadOptions, Table, read_splits
+from datamodules.instructions.conversations import Conversation, question
+from datamodules.instructions.keys import normalize, without_nulls
+from datamodules.instructions.sources import complete, hub_tables
+from datamodules.preferences.bundled import SETS
+from datamodules.preferences.records import FORMATS, KNOWN, Example, read_example
+
+
+@dataclass(frozen=True)
+class PreferenceSplits:
+    """The examples of each split, with their source and remarks for the user.
+
+    Attributes:
+        kind: bundled, hub or files.
+        origin: The source, in words.
+        splits: The examples of each split.
+        notes: Remarks for the user, a line each.
+        places: The file and row of each conversation that was read from one.
+    """
+
+    kind: str
+    origin: str
+    splits: dict[str, list[Example]]
+    notes: list[str]
+    places: dict[Conversation, str] = field(default_factory=dict)
+
+    @property
+    def couples(self) -> bool:
+        """Whether an example is a chosen and a rejected answer, rather than one with a label."""
+        return self.splits["train"][0].rejected is not None
+
+    def place(self, conversation: Conversation) -> str:
+        """The file and row of a conversation, for errors; where none is known, its question."""
+        known = self.places.get(conversation)
+        return known or f"the record that asks {question(conversation)!r:.60}"
+
+
+def read(source: str, options: ReadOptions) -> PreferenceSplits:
+    """Read the examples of ``--data.source``; train is split by hash if it stands alone.
+
+    Raises:
+        ValueError: For a record that cannot be read, with its file and row.
+    """
+    options = replace(options, columns=("prompt", *sorted(KNOWN)))
+    if source == "auto" or source in SETS:
+        made, name, notes = SETS["bundled" if source == "auto" else source]()
+        splits = complete(name, made, notes, _question)
+        return PreferenceSplits("bundled", name, splits, notes)
+    path = Path(source).expanduser()
+    if path.exists() or path.suffix or source.count("/") != 1:
+        kind, origin, tables = "files", str(path), read_splits(path, options)
+    else:
+        data = hub.load(source)
+        kind, origin, tables = "hub", hub.source(source, None, data), hub_tables(data, "prefs")
+    notes, places = [], {}
+    read = {split: _examples(table, options, notes, places) for split, table in tables.items()}
+    _check_one_kind(tables, read)
+    name = path.name if kind == "files" else origin
+    return PreferenceSplits(kind, origin, complete(name, read, notes, _question), notes, places)
+
+
+def _question(example: Example) -> str:
+    return question(example.answer)
+
+
+def _examples(
+    table: Table, options: ReadOptions, notes: list[str], places: dict[Conversation, str]
+) -> list[Example]:
+    columns = table.columns
+    if not KNOWN & {normalize(name) for name in columns}:
+        there = ", ".join(repr(name)[:40] for name in columns)
+        message = f"no preferences (columns {there}): a record has {FORMATS}"
+        raise table.fault(message + table.hint, "source")
+    found: list[Example] = []
+    reasons: dict[int, str] = {}
+    unread: Counter[str] = Counter()
+    for row in range(len(table.rows)):
+        record = {name: column[row] for name, column in columns.items()}
+        try:
+            example = read_example(without_nulls(record), unread)
+            if found and (found[0].rejected is None) != (example.rejected is None):
+                kinds = ("a couple of answers", "one answer with a label")
+                one, other = kinds if example.rejected is not None else kinds[::-1]
+                raise ValueError(f"has {one}, and the rows before {other}: give them a file each")
+        except ValueError as error:
+            if options.bad_rows == "stop":
+                more = "; or leave such records out with --data.bad_rows skip"
+                raise table.fault(f"{error}{more}", "source", row) from None
+            reasons[row] = str(error)
+            continue
+        for one in filter(None, (example.answer, example.rejected)):
+            places.setdefault(one, f"{table.name}, row {table.rows[row]}")
+        found.append(example)
+    if not found:
+        raise table.fault(f"all records were left out; row {table.rows[0]}: {reasons[0]}", "source")
+    notes += table.without(reasons).remarks()
+    if unread:
+        counts = ", ".join(f"`{key}` ({count:,})" for key, count in unread.most_common())
+        notes.append(f"{table.name.rsplit('/', 1)[-1]}: not read: {counts}")
+    return found
+
+
+def _check_one_kind(tables: Mapping[str, Table], found: dict[str, list[Example]]) -> None:
+    """Refuse splits of which one has couples and the other single answers.
+
+    Raises:
+        ValueError: If there are such, with the file.
+    """
+    couples = {split: rows[0].rejected is not None for split, rows in found.items()}
+    other = [split for split in found if couples[split] != couples["train"]]
+    if other:
+        names = ("single answers with a label", "couples of answers")
+        one, two = names[couples[other[0]]], names[couples["train"]]
+        raise tables[other[0]].fault(f"has {one}, and train has {two}: give one kind", "source")
+    if not couples["train"] and len({row.good for row in found["train"]}) < 2:
+        said = "good" if found["train"][0].good else "bad"
+        raise tables["train"].fault(f"all answers are {said}: add some of the other kind", "source")

@@ -1,0 +1,27 @@
+"""Does a model learn which of two answers is the better one? Trains LoRA by DPO.
+
+    python experiments/dpo.py
+    python experiments/dpo.py --model.task.loss sft
+    python experiments/dpo.py --data.source my.jsonl
+
+Fine-tunes SmolLM2 (134.5 M parameters) on 400 couples of answers: the bundled record's own, and
+that of another record with a question alike.
+"""
+
+from experiments.runner.cli import main
+from datamodules import Preferences
+from modules import LoRA
+
+if __name__ == "__main__":
+    defaults = {
+        "model.backbone": "smollm2",
+        "model.task": "Preference",
+        "model.rank": 8,
+        "model.learning_rate": 5e-4,
+        "trainer.max_epochs": 1,
+        "data.train_rows": 160,
+        "data.eval_rows": 80,
+        "data.max_length": 112,
+        "data.batch_tokens": 1024,
+    }
+    main(__file__, __doc__, LoRA, Preferences, defaults)

@@ -1,0 +1,20 @@
+"""The flags of a run itself: its name, and whether its test rows wait."""
+
+from typing import Any
+
+
+def add(parser: Any) -> None:
+    """Adds the flags to a parser."""
+    parser.add_argument(
+        "--name",
+        type=str | None,
+        help="Name of the run on screens, in tables, in W&B and on the model card. By default its "
+        "data and its model, such as tickets-lora",
+    )
+    parser.add_argument(
+        "--hold_out_test",
+        type=bool,
+        default=False,
+        help="Whether the test rows wait until you ask for them, with --resume RUN "
+        "--hold_out_test false; choices are then made by validation alone",
+    )

@@ -1,0 +1,90 @@
+"""Causal and masked language modeling in one network."""
+
+from typing import Any
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from datamodules.batches import CorpusBatch
+from modules.pretraining.attention_masks import attention_mask, check_attention
+from modules.pretraining.base import PretrainingModule
+from modules.pretraining.examples import Example
+from modules.pretraining.mask_sampler import MaskSampler, Unit
+from modules.pretraining.output_layer import run_at
+from modules.pretraining.rows import add_cls_and_sep
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
+
+
+class HybridExample(Example):
+    """An example of rows that are read in two ways."""
+
+    causal: Tensor  # (N,) bool, the targets of the rows that are read from left to right
+
+
+class HybridLM(PretrainingModule):
+    """Predicts the next token in some rows and masked tokens in the others (GPT-BERT).
+
+    Charpentier & Samuel 2024, arXiv:2410.24159: a masked token is predicted one place before it,
+    as the next token is, so that both are one task for the output layer; rows differ in what
+    attention may see. The network is an encoder, and is fine-tuned as one.
+
+    Args:
+        causal_share: The share of the rows that are read from left to right, and the weight of
+            their loss; the masked rows have the rest of both.
+        probability: The share of the tokens of the other rows that is predicted.
+        unit: What is masked as one: token | word | span, as in ``MaskedLM``.
+    """
+
+    required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
+    tuned = (
+        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
+        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+    )
+
+    def __init__(
+        self,
+        causal_share: ClosedUnitInterval = 0.5,
+        probability: ClosedUnitInterval = 0.15,
+        unit: Unit = "token",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        share = self._share = float(causal_share)
+        self.loss_weights = {"causal_loss": share, "mlm_loss": 1 - share}
+        self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
+
+    def build(self) -> PreTrainedModel:
+        model = super().build()
+        check_attention(model, self.hparams, type(self).__name__)
+        return model
+
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> HybridExample:
+        ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
+        causal_B1 = torch.rand(len(ids_BT), 1, generator=generator, device=ids_BT.device)
+        causal_B1 = causal_B1 < self._share
+        seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
+        seen_BT = torch.where(causal_B1, ids_BT, seen_BT)
+        predicted_BT = torch.where(causal_B1, mask_BT, chosen_BT)
+        before_BT = functional.pad(predicted_BT[:, 1:], (0, 1))  # one place before each
+        mask_B1TT = attention_mask(self.model, mask_BT, causal_B1[:, 0])
+        next_BT = functional.pad(ids_BT[:, 1:], (0, 1))
+        return {
+            "inputs": {"input_ids": seen_BT, "attention_mask": mask_B1TT},
+            "target_mask": before_BT,
+            "targets": next_BT[before_BT],
+            "causal": causal_B1.expand_as(before_BT)[before_BT],
+        }
+
+    def losses(self, example: HybridExample) -> dict[str, Tensor]:
+        outputs = run_at(self.model, example["target_mask"], **example["inputs"])
+        found: dict[str, Tensor] = {}
+        for name, chosen_N in (("causal", example["causal"]), ("mlm", ~example["causal"])):
+            total, right = outputs.part(chosen_N).nll(example["targets"][chosen_N])
+            count = chosen_N.sum().clamp(min=1)
+            found |= {f"{name}_loss": total / count, f"{name}_accuracy": right / count}
+        return found
