@@ -46,7 +46,7 @@ def mismatch(runs: Sequence[Mapping[str, Any]], metric: str) -> str:
     said = []
     for name in _WORDS:
         values = list(dict.fromkeys(one[name] for one in known if one.get(name) is not None))
-        if len(values) > 1:
+        if len(values) > 1 and not (name == "task" and said):  # a part of the objective
             # A digest says nothing to a reader.
             shown = "" if name in ("tokenizer", "text", "data") else f" ({_listed(values)})"
             if name == "data" and any(str(value).endswith(" (validation)") for value in values):

@@ -39,7 +39,7 @@ def _own_settings(model: Any) -> dict[str, Any]:
         if kind in (PretrainingModule, object) or not issubclass(kind, PretrainingModule):
             break
         if "__init__" in vars(kind):
-            names += [name for name in inspect.signature(kind).parameters if name != "kwargs"]
+            names += inspect.signature(kind).parameters
     return {name: model.hparams[name] for name in dict.fromkeys(names) if name in model.hparams}
 
 
