@@ -15,28 +15,39 @@ if TYPE_CHECKING:
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
     from datamodules.preferences import Preferences
+    from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
-    from datamodules.tagging import WNUT, TaggedFiles
+    from datamodules.tagging import WNUT, PeoplesDaily, TaggedFiles
 
 __all__ = [
     "SNLI",
     "SST2",
     "WNUT",
     "ChineseReviews",
+    "ChoiceFiles",
     "Corpus",
     "Glue",
     "IMDb",
     "Instructions",
+    "PeoplesDaily",
     "Preferences",
+    "QuestionFiles",
     "RottenTomatoes",
+    "SQuAD",
+    "SocialIQA",
     "TaggedFiles",
     "TextFiles",
 ]
 _HOMES = {
+    "ChoiceFiles": "questions",
     "Corpus": "corpus",
     "Instructions": "instructions",
+    "PeoplesDaily": "tagging",
     "Preferences": "preferences",
+    "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",
+    "SQuAD": "questions",
+    "SocialIQA": "questions",
     "TaggedFiles": "tagging",
     "WNUT": "tagging",
 }

@@ -49,6 +49,43 @@ class LabelledBatch(TypedDict):
     token_type_ids: NotRequired[Tensor]  # (B, T) int64
 
 
+class QuestionBatch(TypedDict):
+    """B windows of questions and their contexts, padded on the right to T.
+
+    ``labels`` are the first and the last token of the answer; both are the place of the token that
+    stands for no answer where the window has none. ``offsets`` are the start and the end of each
+    token in the context, -1 outside of it, and -2 at that token. ``sources`` are the places of the
+    questions in the split. ``columns`` are text (the question), pair (the context) and answers, a
+    list for each window of all that are right.
+    """
+
+    input_ids: Tensor  # (B, T) int64
+    attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
+    index: Tensor  # (B,) int64, of the window
+    labels: Tensor  # (B, 2) int64
+    offsets: Tensor  # (B, T, 2) int64
+    sources: Tensor  # (B,) int64
+    columns: dict[str, list[Any]]
+    token_type_ids: NotRequired[Tensor]  # (B, T) int64
+
+
+class ChoiceBatch(TypedDict):
+    """B questions with choices, a row of tokens for each choice: R in all, padded right to T.
+
+    ``choices`` are the numbers of choices of the questions, whose rows stand behind one another.
+    ``choice_mask`` marks the tokens of the choice itself. ``labels`` are the places of the right
+    choices among those of their question.
+    """
+
+    input_ids: Tensor  # (R, T) int64
+    attention_mask: Tensor  # (R, T) int64, 1 for a token and 0 for padding
+    choice_mask: Tensor  # (R, T) bool
+    choices: Tensor  # (B,) int64
+    index: Tensor  # (B,) int64
+    labels: NotRequired[Tensor]  # (B,) int64
+    token_type_ids: NotRequired[Tensor]  # (R, T) int64
+
+
 class CorpusBatch(TypedDict):
     """B rows of clean text, padded on the right to T, without tokens for an objective's own use.
 

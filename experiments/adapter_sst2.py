@@ -11,5 +11,4 @@ from datamodules import SST2
 from modules import Adapter
 
 if __name__ == "__main__":
-    defaults = {"trainer.max_epochs": 2, "model.reduction_factor": 4, "model.task.pooling": "mean"}
-    main(__file__, __doc__, Adapter, SST2, defaults)
+    main(__file__, __doc__, Adapter, SST2)

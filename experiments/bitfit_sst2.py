@@ -10,5 +10,4 @@ from datamodules import SST2
 from modules import BitFit
 
 if __name__ == "__main__":
-    defaults = {"trainer.max_epochs": 3, "model.task.pooling": "mean"}
-    main(__file__, __doc__, BitFit, SST2, defaults)
+    main(__file__, __doc__, BitFit, SST2)

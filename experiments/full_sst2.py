@@ -10,4 +10,4 @@ from datamodules import SST2
 from modules import FullFineTuning
 
 if __name__ == "__main__":
-    main(__file__, __doc__, FullFineTuning, SST2, {"trainer.max_epochs": 2})
+    main(__file__, __doc__, FullFineTuning, SST2)

@@ -12,10 +12,4 @@ from modules import FullFineTuning
 
 if __name__ == "__main__":
     unfreezing = {"class_path": "callbacks.LayerwiseUnfreezing", "init_args": {"every_steps": 30}}
-    main(
-        __file__,
-        __doc__,
-        FullFineTuning,
-        SST2,
-        {"trainer.max_epochs": 2, "trainer.callbacks": [unfreezing]},
-    )
+    main(__file__, __doc__, FullFineTuning, SST2, {"trainer.callbacks": [unfreezing]})

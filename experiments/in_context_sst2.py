@@ -13,4 +13,4 @@ from datamodules import SST2
 from modules import InContext
 
 if __name__ == "__main__":
-    main(__file__, __doc__, InContext, SST2, {"data.batch_tokens": 8192})
+    main(__file__, __doc__, InContext, SST2)

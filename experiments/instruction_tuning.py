@@ -19,8 +19,6 @@ if __name__ == "__main__":
     defaults = {
         "model.backbone": "smollm2",
         "model.task": "InstructionFollowing",
-        "model.rank": 8,
-        "model.learning_rate": 5e-4,
         "trainer.callbacks": ["GenerationSamples", "UnseenTasks"],
         "data.train_rows": "auto",
         "data.eval_rows": 256,

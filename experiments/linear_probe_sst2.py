@@ -10,5 +10,4 @@ from datamodules import SST2
 from modules import LinearProbe
 
 if __name__ == "__main__":
-    defaults = {"trainer.max_epochs": 20, "model.task.pooling": "mean", "data.batch_tokens": 4096}
-    main(__file__, __doc__, LinearProbe, SST2, defaults)
+    main(__file__, __doc__, LinearProbe, SST2)

@@ -11,5 +11,4 @@ from datamodules import SST2
 from modules import LoRA
 
 if __name__ == "__main__":
-    defaults = {"trainer.max_epochs": 2, "model.rank": 5, "data.batch_tokens": 512}
-    main(__file__, __doc__, LoRA, SST2, defaults)
+    main(__file__, __doc__, LoRA, SST2)

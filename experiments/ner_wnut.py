@@ -12,9 +12,4 @@ from datamodules import WNUT
 from modules import FullFineTuning
 
 if __name__ == "__main__":
-    defaults = {
-        "trainer.max_epochs": 10,
-        "model.task": "TokenClassification",
-        "model.learning_rate": 2e-4,
-    }
-    main(__file__, __doc__, FullFineTuning, WNUT, defaults)
+    main(__file__, __doc__, FullFineTuning, WNUT, {"model.task": "TokenClassification"})

@@ -11,10 +11,5 @@ from datamodules import SNLI
 from modules import LoRA
 
 if __name__ == "__main__":
-    defaults = {
-        "trainer.max_epochs": 3,
-        "model.task": "PairClassification",
-        "data.train_rows": 20_000,
-        "data.batch_tokens": 2048,
-    }
+    defaults = {"model.task": "PairClassification", "data.train_rows": 20_000}
     main(__file__, __doc__, LoRA, SNLI, defaults)

@@ -11,4 +11,4 @@ from datamodules import SST2
 from modules import PartialFreezing
 
 if __name__ == "__main__":
-    main(__file__, __doc__, PartialFreezing, SST2, {"trainer.max_epochs": 2})
+    main(__file__, __doc__, PartialFreezing, SST2)

@@ -11,5 +11,4 @@ from datamodules import SST2
 from modules import PromptTuning
 
 if __name__ == "__main__":
-    defaults = {"trainer.max_epochs": 4, "model.task.pooling": "mean"}
-    main(__file__, __doc__, PromptTuning, SST2, defaults)
+    main(__file__, __doc__, PromptTuning, SST2)

@@ -13,21 +13,19 @@ _ASKED = "--model.task=PromptedClassification"
 _CALIBRATED = "--model.calibration=texts"
 _INSTRUCTED = "--model.task.template=instruction"
 _TRAINED = ("--model.backbone=smollm2", "--data.train_rows=1000", "--trainer.max_epochs=2")
-_LORA = (*_TRAINED, "--model.learning_rate=5e-4")
 _SOFT = (
     *_TRAINED,
     _ASKED,
     "--model.initialization=text",
     "--model.text=Decide whether this sentence from a film review is negative or positive.",
-    "--model.learning_rate=1e-2",
 )
 
 ROWS = [
     Row("question", "zero_shot_sst2", seeds=1),
     Row("instruction", "zero_shot_sst2", (_INSTRUCTED,), seeds=1),
     Row("instruction, calibrated", "zero_shot_sst2", (_INSTRUCTED, _CALIBRATED), seeds=1),
-    Row("LoRA, prompted", "lora_sst2", (*_LORA, _ASKED), seeds=1),
-    Row("LoRA", "lora_sst2", _LORA, seeds=1),
+    Row("LoRA, prompted", "lora_sst2", (*_TRAINED, _ASKED), seeds=1),
+    Row("LoRA", "lora_sst2", _TRAINED, seeds=1),
     Row("soft prompt", "prompt_tuning_sst2", _SOFT, seeds=1),
     Row("4 shots", "in_context_sst2", seeds=5),
     Row("4 shots, calibrated", "in_context_sst2", (_CALIBRATED,), seeds=5),

@@ -4,7 +4,7 @@
     python experiments/strategies.py --seeds 5 --only lora adapter --jobs 2
     python experiments/strategies.py -- --model.backbone smollm2
 
-Every strategy runs with the defaults of its experiment file. The results are a table and a plot of
+Every strategy runs with the settings that are tuned for it. The results are a table and a plot of
 accuracy against trained parameters. The same command continues a study that was stopped.
 """
 

@@ -14,4 +14,4 @@ from datamodules import SST2
 from modules import ZeroShot
 
 if __name__ == "__main__":
-    main(__file__, __doc__, ZeroShot, SST2, {"data.batch_tokens": 4096})
+    main(__file__, __doc__, ZeroShot, SST2)

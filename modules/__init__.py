@@ -12,6 +12,7 @@ from modules.loading import load
 from modules.pretraining.base import PretrainingModule
 from modules.prompting.base import PromptingModule
 from modules.registry import import_submodules, registered
+from modules.tuning import Tuned, tuned_settings
 
 for _package in (tasks, pretraining, finetuning, prompting):
     import_submodules(_package)
@@ -21,8 +22,10 @@ __all__ = [
     *registered(FineTuningModule),
     *registered(PromptingModule),
     *registered(tasks.Task),
+    "Tuned",
     "export",
     "load",
+    "tuned_settings",
 ]
 
 

@@ -13,6 +13,7 @@ from modules import data_checks, inference, label_checks
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
+from modules.tuning import Tuned
 
 
 class PretuneModule(Registered, LightningModule, abstract=True):
@@ -27,6 +28,8 @@ class PretuneModule(Registered, LightningModule, abstract=True):
             (whether more is better), low and high (the range), and same (what two values must have
             in common to mean the same, out of objective, task, tokenizer, text, data and rows).
         links: Flags that follow the data's flags, or the other way round.
+        tuned: Settings that suit the class, beside the defaults of its arguments; those of its
+            bases hold too.
         monitor: The validation metric that chooses the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
         origin: The network before the training, in words.
@@ -39,6 +42,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask")
     metric_facts: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     links: ClassVar[tuple[Link, ...]] = ()
+    tuned: ClassVar[tuple[Tuned, ...]] = ()
     monitor: str
     mode: Literal["min", "max"]
     origin: str

@@ -37,7 +37,7 @@ def encode(module: Any, texts: Sequence[Text], room: int = 0) -> Rows:
             other way round.
     """
     tokenizer, task = tokenizer_of(module), module.task
-    columns = _columns(task, texts)
+    columns = pair_columns(task, texts)
     limit = max_tokens(module, tokenizer) - room
     if limit < 1:
         raise ValueError(f"an answer of {room} tokens leaves no room for a text")
@@ -79,7 +79,7 @@ def prompts(batch: Mapping[str, Any]) -> list[list[int]]:
     return [ids[:end] for ids, end in rows]
 
 
-def _columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
+def pair_columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
     pairs = bool(len(texts)) and not isinstance(texts[0], str)
     for place, text in enumerate(texts):
         parts = text if pairs else (text,)

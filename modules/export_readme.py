@@ -37,6 +37,9 @@ model = {peft_class}.from_pretrained(".")"""
 _ADAPTER_ON_BASE = """from peft import PeftModel
 from transformers import {auto_class}
 model = PeftModel.from_pretrained({auto_class}.from_pretrained("base"), ".")"""
+# transformers 5 has no pipeline for these.
+_OPENED = """from transformers import {auto_class}, AutoTokenizer
+model, tokenizer = (c.from_pretrained(".") for c in ({auto_class}, AutoTokenizer))"""
 _ALONE = """
 # One text at a time: behind a prompt, transformers reads the last place, padding or not."""
 _ENCODER = """
@@ -86,7 +89,9 @@ def readme(
 
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
-    text = "a gripping film"
+    text, other = "a gripping film", "a moving one"
+    if task.label_kind == "span":
+        text, other = "What is gripping?", "a gripping film"
     if task.pipeline == "fill-mask":
         text = f"a gripping {tokenizer.mask_token}"
     how = _OWN
@@ -97,14 +102,15 @@ def readme(
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":
-        how = _FULL if not task.vectors else how_to_pool(task.vector_pooling)
+        how = _OPENED if task.label_kind in ("span", "choice") else _FULL
+        how = how_to_pool(task.vector_pooling) if task.vectors else how
     paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,
         auto_class=task.auto_class,
         peft_class=peft_class,
-        example=f"({text!r}, 'a moving one')" if paired else repr(text),
-        asked=str({"text": text, "text_pair": "a moving one"}) if paired else repr(text),
+        example=f"({text!r}, {other!r})" if paired else repr(text),
+        asked=str({"text": text, "text_pair": other}) if paired else repr(text),
     )
     rest = ""
     if asked := task.prompt_description():
@@ -115,7 +121,7 @@ def readme(
     if kind == "adapter" and model.active_peft_config.modules_to_save:
         rest += _HEAD
     if not kind.startswith("own"):
-        example = f"({text!r}, 'a moving one')" if paired else repr(text)
+        example = f"({text!r}, {other!r})" if paired else repr(text)
         rest += _PRETUNE.format(example=example)
     if kind == "own with encoder":
         rest += _ENCODER_AND_HEAD

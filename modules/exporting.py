@@ -115,7 +115,9 @@ def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> No
     # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
     model = getattr(module, "peft_for_export", lambda: module.model)()
     adapted = isinstance(model, peft.PeftModel)
-    own = hasattr(module, "own_format") or (adapted and task.pooling != "native")
+    # peft would build the base by transformers, which leaves a network read apart random.
+    apart = task.pooling != "native" or getattr(backbones.unwrap(model), "read_apart", False)
+    own = hasattr(module, "own_format") or (adapted and apart)
     if own or (not adapted and _trains_head_alone(module)):
         trained = module.trainable
         weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in trained}

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from modules import generation
+from modules.answered_inference import answered, window_answers
+from modules.chosen_inference import choose
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.heads import model_inputs
@@ -24,7 +26,9 @@ class Predictions:
 
     Attributes:
         values: A label's name, a number, a list of names, a list of words with their tags, a vector
-            as a list, or an answer for each text, N.
+            as a list, or an answer for each text, N. To a question about a context it is a mapping
+            with ``answer``, ``score``, ``start`` and ``end``, of several answers a list of them; to
+            one with choices a mapping with ``answer``, ``index``, ``score`` and ``scores``.
         probabilities: The probabilities of the labels, (N, labels) float32; of tags an array,
             (words, tags), for each text; None without labels.
         truncated: Whether the text was longer than the model reads, N.
@@ -40,6 +44,7 @@ def predict(
     texts: Sequence[Text],
     batch_tokens: int = BATCH_TOKENS,
     max_new_tokens: int | None = None,
+    answers: int = 1,
 ) -> Predictions:
     """Predict texts, or pairs of texts as tuples, in their order.
 
@@ -47,9 +52,11 @@ def predict(
 
     Args:
         module: A fine-tuned module, or one that answers prompts.
-        texts: N texts; where words are tagged, texts or lists of words.
+        texts: N texts; where words are tagged, texts or lists of words; where answers are marked,
+            pairs of a question and a context; where one is chosen, of a question and choices.
         batch_tokens: The most padded tokens of a batch; a longer text has a batch of its own.
         max_new_tokens: The most tokens of a written answer; 256 if not given.
+        answers: The number of answers to each question about a context, the best first.
 
     Raises:
         ValueError: If the module has no head for a task, or the texts do not fit it.
@@ -66,6 +73,10 @@ def predict(
         return _answers(module, texts, batch_tokens, tokens)
     if module.task.label_kind == "tags":
         return _tagged(module, texts, batch_tokens)
+    if module.task.label_kind == "span":
+        return Predictions(*answered(module, texts, batch_tokens, answers))
+    if module.task.label_kind == "choice":
+        return Predictions(*choose(module, texts, batch_tokens))
     rows = encode(module, texts)
     if fills_masks(module):
         return Predictions(_filled(module, texts, rows, batch_tokens), None, rows.truncated)
@@ -112,6 +123,11 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
             raise ValueError("LanguageModeling: an encoder fills masks of texts, by predict(texts)")
         rows = torch.arange(len(batch["input_ids"]))
         logits = module.predict_logits({"index": rows, **batch}).float().cpu()
+    if module.task.label_kind == "span":
+        said = window_answers(module.task, logits, batch)
+        return {**known, "prediction": said, "logits": logits}
+    if module.task.label_kind == "choice":
+        return {**known, "prediction": logits.argmax(-1).tolist(), "logits": logits}
     return {**known, "prediction": values(module, logits), "logits": logits}
 
 

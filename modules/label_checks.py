@@ -13,6 +13,14 @@ _KINDS = {
     "number": "a number",
     "several": "several classes",
     "tags": "a tag for each word",
+    "span": "an answer in a context",
+    "choice": "choices of its own",
+}
+# The task and the data module of each kind that no flag turns into another.
+_ALONE = {
+    "tags": ("TokenClassification", "TaggedFiles"),
+    "span": ("QuestionAnswering", "QuestionFiles"),
+    "choice": ("MultipleChoice", "ChoiceFiles"),
 }
 
 
@@ -28,8 +36,9 @@ def check_data(task: Task, data: Any) -> None:
     if kind not in _KINDS or wanted not in _KINDS:
         return
     name = type(task).__name__
-    if kind != wanted and "tags" in (kind, wanted):
-        cure = "--model.task TokenClassification" if kind == "tags" else "data of TaggedFiles"
+    if kind != wanted and not _ALONE.keys().isdisjoint((kind, wanted)):
+        cure = f"data of {_ALONE[wanted][1]}" if wanted in _ALONE else ""
+        cure = f"--model.task {_ALONE[kind][0]}" if kind in _ALONE else cure
         raise ValueError(
             f"--model.task {name}: needs {_KINDS[wanted]} for a row, and the data has "
             f"{_KINDS[kind]}; give {cure}"
@@ -39,6 +48,8 @@ def check_data(task: Task, data: Any) -> None:
             f"--data.labels {kind}: a row of the data has {_KINDS[kind]} as its label, and {name} "
             f"needs {_KINDS[wanted]}; give --data.labels {wanted} or another task"
         )
+    if kind in ("span", "choice"):  # no names that rows share
+        return
     ours, theirs = list(getattr(task, "labels", [])), list(data.label_names)
     if len(theirs) > len(ours) > 0:
         raise ValueError(
@@ -78,6 +89,9 @@ def check_batch(task: Task, batch: Any) -> None:
                 f"{_remedy(task, None)}"
             )
         return
+    if task.label_kind in ("span", "choice"):
+        _check_places(name, task.label_kind, labels, batch)
+        return
     tags = task.label_kind == "tags"
     if not whole or labels.ndim != 1 + tags:
         wanted = (
@@ -96,6 +110,21 @@ def check_batch(task: Task, batch: Any) -> None:
             f"--model.task {name}: made for {count} classes, 0 to {count - 1}, and a row has the "
             f"label {found}; {_remedy(task, found + 1 if found >= count else None)}"
         )
+
+
+def _check_places(name: str, kind: str, labels: Tensor, batch: Mapping[str, Any]) -> None:
+    """Refuse answers outside of a window, or choices that a question has not."""
+    wanted = "the first and the last token of each answer, int64 of shape (rows, 2)"
+    if kind == "choice":
+        wanted = "the place of the right choice of each question, int64 of shape (questions,)"
+    if labels.is_floating_point() or labels.shape[1:] != ((2,) if kind == "span" else ()):
+        raise ValueError(
+            f"--model.task {name}: needs {wanted}, and the labels are {_described(labels)}"
+        )
+    most = batch["choices"] if kind == "choice" else batch["input_ids"].shape[1]
+    outside = labels[(labels < 0) | (labels >= most)]
+    if len(outside):
+        raise ValueError(f"--model.task {name}: needs {wanted}, and one is {int(outside[0])}")
 
 
 def _remedy(task: Task, count: int | None) -> str:

@@ -17,6 +17,7 @@ from modules.tasks import from_dict, to_dict
 from modules.tasks.classification import Classification
 from modules.tasks.instruction_following import InstructionFollowing
 from modules.tasks.multilabel import MultiLabel
+from modules.tasks.question_answering import QuestionAnswering
 from modules.tasks.regression import Regression
 from modules.tasks.token_classification import TokenClassification
 from modules.user_classes import names_file
@@ -228,6 +229,8 @@ def _of_transformers(folder: Path) -> FineTuningModule:
             task = Classification(labels or None)
     elif kind.endswith("ForTokenClassification"):
         task = TokenClassification(labels)
+    elif kind.endswith("ForQuestionAnswering"):
+        task = QuestionAnswering()
     elif kind.endswith("ForCausalLM") and chats:
         task = InstructionFollowing()
     else:

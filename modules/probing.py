@@ -36,6 +36,8 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
     if task.label_kind == "none":
         answers = {"supervised": mask_BT.bool() & _behind_first(mask_BT)}
         return {**batch, "columns": columns, **answers, "desirable": torch.tensor([[1], [0]])}
+    if task.label_kind == "choice":  # one question with two choices
+        batch |= {"choices": torch.tensor([2]), "choice_mask": mask_BT.bool()}
     return {**batch, "columns": columns, "labels": _labels(task, mask_BT)}
 
 
@@ -60,4 +62,6 @@ def _labels(task: Any, mask_BT: Tensor) -> Tensor:
         return torch.tensor([0.5, -0.5])
     if task.label_kind == "several":
         return torch.eye(2, len(task.labels), dtype=torch.int64)
-    return torch.arange(2)
+    if task.label_kind == "span":
+        return torch.tensor([[0, 1], [1, 1]])
+    return torch.tensor([1]) if task.label_kind == "choice" else torch.arange(2)

@@ -1,6 +1,6 @@
 """Metrics and mean loss of training, validation and test."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -35,7 +35,7 @@ class StageMetrics(nn.Module):
         loss: Tensor,
         count: Tensor | int,
         logits: Tensor,
-        labels: Tensor,
+        labels: Any,
     ) -> None:
         """Update the metrics with a batch, and log them by ``module``.
 
@@ -45,7 +45,7 @@ class StageMetrics(nn.Module):
             loss: The mean over ``count`` targets, a scalar.
             count: Rows or tokens.
             logits: What the task's metrics take first.
-            labels: What they take next.
+            labels: What they take next, ``targets`` of the task.
         """
         metrics = self.metrics[f"{stage}_metrics"]
         assert isinstance(metrics, MetricCollection)

@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from datamodules.spelling import did_you_mean
+from experiments.common.help_text import HelpFormatter
 from experiments.common.shell import command_name
 
 
@@ -24,7 +25,7 @@ class FlagParser(argparse.ArgumentParser):
             name,
             usage and f"{name} {usage}",
             doc,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
 

@@ -58,8 +58,9 @@ def record_start(folder: Path, **more: Any) -> None:
 
     Args:
         folder: The folder of the run.
-        more: Further entries: ``name``, ``warnings``, and ``job``, the SLURM job and command line
-            that make the run. Those that are empty are left out.
+        more: Further entries: ``name``, ``warnings``, ``origins`` (the origin of each setting that
+            is not a default, by flag), and ``job``, the SLURM job and command line that make the
+            run. Those that are empty are left out.
     """
     if (folder / _START).is_file():
         return
@@ -84,6 +85,12 @@ def warnings_of(folder: Path) -> list[str]:
         return json.loads((folder / _START).read_text(encoding="utf-8")).get("warnings", [])
     except (OSError, ValueError):
         return []
+
+
+def read_origins(folder: Path) -> dict[str, str]:
+    """The origin of each setting of a run that is not a default, by flag."""
+    found: dict[str, str] = json.loads((folder / _START).read_text("utf-8")).get("origins", {})
+    return found
 
 
 def record_end(folder: Path, state: str, reason: str) -> None:

@@ -3,22 +3,26 @@
 import argparse
 import math
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datamodules import text_tables
 from experiments.common.arguments import FlagParser
 from experiments.common.metrics import lower_is_better
-from experiments.reporting import tables
+from experiments.reporting import screen
 from experiments.tracking import online_runs, run_reader
 from experiments.tracking.run_reader import RunRecord, as_row
 
 # Entries of a config that describe the run's place or results, not its settings.
-_ASIDE = ("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output")
-_ASIDE += ("metric_facts.", "meaning.")
+_ASIDE = (
+    *("tracking.", "inputs.", "outputs.", "dataset.", "parameters.", "versions.", "output"),
+    *("metric_facts.", "meaning."),
+)
 _ALSO = ("git_commit", "checkpoint_seconds", "experiment", "name")
-_FIRST = ("model", "data", "seed_everything")
-_COLUMNS = 7  # of settings that differ; a wider table is not read
-_WIDTH = 32  # characters of a cell
+_FIRST, _SEED = ("model", "data"), "seed_everything"
+_WIDTH = 24  # columns of a setting on the screen
+_COSTS = {"seconds": "s", "parameters.trainable": "trained"}
 
 
 def parse(doc: str | None, more: Any) -> argparse.Namespace:
@@ -72,8 +76,8 @@ def differing(runs: list[RunRecord]) -> list[str]:
     values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
     found = [key for key in kept if len(set(values[key])) > 1]
 
-    def place(key: str) -> tuple[bool, bool]:
-        return len(values[key]) < len(runs), not key.startswith(_FIRST)
+    def place(key: str) -> tuple[bool, bool, bool]:
+        return len(values[key]) < len(runs), key == _SEED, not key.startswith(_FIRST)
 
     return sorted(found, key=place)
 
@@ -89,37 +93,100 @@ def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     return sorted(runs, key=place)
 
 
-def table(runs: list[RunRecord], metrics: list[str], by: str) -> str:
-    """A line for each run: settings that differ, metrics, and a star at each group's best run."""
+@dataclass
+class Shown:
+    """A table of runs: all columns, and those among them that the screen has room for.
+
+    Attributes:
+        cells: The header and a row for each run, with whole names.
+        chosen: The numbers of the columns on the screen.
+        notes: Sentences below the table.
+    """
+
+    cells: list[list[str]]
+    chosen: list[int]
+    notes: list[str]
+
+    def on_screen(self) -> str:
+        """The table as text for the screen."""
+        cells = [[text_tables.cut(row[at], _WIDTH) for at in self.chosen] for row in self.cells]
+        for short, row in zip(cells, self.cells, strict=True):
+            short[1] = row[1]  # an id is needed whole
+        lines = [line for note in self.notes for line in screen.text_lines(note)]
+        return "\n".join([screen.table(cells, lead=2), *lines])
+
+
+def table(
+    runs: list[RunRecord], metrics: list[str], by: str, columns: list[str] | None = None
+) -> Shown:
+    """A line for each run: settings that differ, metrics and costs, and the best run of each group.
+
+    Args:
+        runs: The runs, which were tested on the same rows.
+        metrics: The metrics; the first one sorts.
+        by: The setting that makes groups, each with a best run; empty for one group.
+        columns: The settings to show; by default those that differ, as many as there is room for.
+    """
     runs = ordered(runs, metrics[0]) if metrics else runs
     measured = [run for run in runs if metrics and metrics[0] in run.metrics]
-    settings = [key for key in differing(measured or runs) if key != by]
-    shown, hidden = settings[:_COLUMNS], settings[_COLUMNS:]
-    states = ["state"] if len({run.state for run in runs}) > 1 else []
-    best: set[str] = set()
-    cells = [["", "run", *([by] if by else []), *shown, *states, *metrics]]
-    for run in runs:
-        row = as_row(run)
-        group = str(row.get(by, ""))
-        leads = bool(metrics) and group not in best and metrics[0] in run.metrics
-        best |= {group} if leads else set()
-        values = [row.get(key) for key in [*([by] if by else []), *shown, *states]]
+    rows = [as_row(run) for run in runs]
+    several = {key for key in (by, "state") if key and len(values_of(runs, key)) > 1}
+    first = [by] if by in several and by not in (columns or ()) else []
+    states = ["state"] if "state" in several - {*first, *(columns or ())} else []
+    keys = columns or [key for key in differing(measured or runs) if key != by]
+    costs = [key for key in _COSTS if len(values_of(runs, key) - {""}) > 0 and key not in keys]
+    best = _best(runs, metrics[0], by) if metrics else set()
+    names = ["seed" if key == _SEED else key for key in keys]
+    head = ["", "run", *first, *names, *states, *metrics, *(_COSTS[key] for key in costs)]
+    cells = [head]
+    for run, row in zip(runs, rows, strict=True):
+        values = [_cell(row.get(key)) for key in [*first, *keys, *states]]
         numbers = [_number(run.metrics.get(metric)) for metric in metrics]
-        cells.append(["*" * leads, run.id, *map(_cell, values), *numbers])
-    lines = [tables.aligned(cells)]
-    if metrics and runs:
-        of = f" for each {by}" if by else ""
-        lines.append(f"* the best {metrics[0]}{of}")
-    if hidden:
-        lines.append(f"also differ (--csv has all): {', '.join(hidden)}")
-    return "\n".join(lines)
+        spent = ["" if row.get(key) is None else f"{row[key]:,.0f}" for key in costs]
+        cells.append(["*" * (run.id in best), run.id, *values, *numbers, *spent])
+    settings = range(2 + len(first), 2 + len(first) + len(keys))
+    chosen = list(range(len(head))) if columns else _room(cells, settings, costs)
+    notes = [f"* the best {metrics[0]}{f' for each {by}' if by in several else ''}"] * bool(best)
+    if hidden := [keys[at - settings[0]] for at in settings if at not in chosen]:
+        lead = "also differ" if len(hidden) < len(keys) else "differ"
+        notes.append(f"{lead} (--columns shows them): {', '.join(hidden)}")
+    return Shown(cells, chosen, notes)
+
+
+def _best(runs: list[RunRecord], metric: str, by: str) -> set[str]:
+    """The ids of the best runs of each group of several; none where that would be every run."""
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if not math.isnan(run.metrics.get(metric, math.nan)):
+            groups.setdefault(str(as_row(run).get(by, "")), []).append(run)
+    found = set()
+    for group in groups.values():
+        top = {run.id for run in group if run.metrics[metric] == group[0].metrics[metric]}
+        found |= top if len(top) < len(group) else set()
+    return found
+
+
+def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int]:
+    """The columns that fit on the screen: metrics and time, then settings, then other costs."""
+    short = [
+        [text_tables.cut(cell, _WIDTH) if at > 1 else cell for at, cell in enumerate(row)]
+        for row in cells
+    ]
+    count = len(cells[0])
+    spare = [*settings, *range(count - len(costs) + 1, count)]
+    chosen = [at for at in range(count) if at not in spare]
+    for at in spare:
+        more = sorted([*chosen, at])
+        if screen.least_width([[row[one] for one in more] for row in short]) <= screen.columns():
+            chosen = more
+    return chosen
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     text = "" if value is None else str(value)
-    return text if len(text) <= _WIDTH else f"…{text[1 - _WIDTH :]}"  # of a path, its end
+    return text_tables.one_line(text)
 
 
 def _number(value: float | None) -> str:
@@ -128,4 +195,7 @@ def _number(value: float | None) -> str:
 
 def label(run: RunRecord, keys: list[str]) -> str:
     """A label of a run: its values of the settings that differ."""
-    return ", ".join(f"{key.rpartition('.')[2]} {_cell(run.config.get(key))}" for key in keys)
+    return ", ".join(
+        f"{key.rpartition('.')[2]} {text_tables.cut(_cell(run.config.get(key)), _WIDTH)}"
+        for key in keys
+    )

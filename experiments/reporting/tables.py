@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from datamodules.text_tables import padded
+from datamodules.text_tables import one_line, padded
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> str:
     """A Markdown table with columns of even width; the first row is the header."""
-    first, *rest = padded(cells)
+    first, *rest = padded([[one_line(cell).replace("|", r"\|") for cell in row] for row in cells])
     rule = ["-" * len(cell) for cell in first]
     return "\n".join(f"| {' | '.join(row)} |" for row in [first, rule, *rest])
 

@@ -39,7 +39,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
         raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
-    run.found, run.notes = found, line.notes
+    run.found, run.notes, run.origins = found, line.notes, line.origins
     settings = dict(built.trainer)
     for key in ("callbacks", "logger", "plugins"):
         value = settings[key]

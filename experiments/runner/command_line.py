@@ -11,22 +11,22 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 from datamodules.base import RowDataModule
-from experiments.runner import construction, directions, lengths, naming, run_flags, run_folder
+from experiments.runner import (
+    construction,
+    directions,
+    lengths,
+    naming,
+    run_flags,
+    run_folder,
+    tuned_flags,
+)
+from experiments.runner.defaults import defaults_of
 from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
-from modules.backbones import native_bf16
 from modules.base import PretuneModule
 from modules.finetuning.base import FineTuningModule
 from modules.registry import registered
 from modules.tasks import Task
-
-TRAINER_DEFAULTS = {
-    "trainer.gradient_clip_val": 1.0,
-    "trainer.log_every_n_steps": 10,
-    "trainer.num_sanity_val_steps": 0,
-    "trainer.enable_model_summary": False,
-    "trainer.use_distributed_sampler": False,  # our sampler shares the rows out
-}
 
 
 class CommandLine(LightningCLI):
@@ -38,6 +38,7 @@ class CommandLine(LightningCLI):
         resumed: The folder of the run to resume; None for a new run.
         trains: Whether the module has something to train.
         notes: Remarks for the first screen.
+        origins: The origin of each setting that is not a default, by flag.
     """
 
     def __init__(
@@ -113,7 +114,15 @@ class CommandLine(LightningCLI):
                 "writes the second into merged/",
             )
         self._link(parser)
-        for key, value in self._defaults().items():
+        parser.add_argument(
+            "--tuned",
+            type=bool,
+            default=True,
+            help="Whether what is tuned for the class of --model holds where neither you nor the "
+            "experiment set it. false leaves the same defaults to all classes",
+        )
+        parser.stated = frozenset(self.defaults)
+        for key, value in defaults_of(self.classes, self.defaults).items():
             parser.set_defaults({key: value})
 
     def _link(self, parser: Parser) -> None:
@@ -132,21 +141,6 @@ class CommandLine(LightningCLI):
             task = f"model.init_args.task.init_args.{target}"
             parser.link_arguments(f"data.{source}", task, apply_on="instantiate")
 
-    def _defaults(self) -> dict[str, Any]:
-        """The experiment's defaults: classes with their arguments, and the Trainer's flags."""
-        precision = "bf16-mixed" if native_bf16() else "32-true"
-        given = {"trainer.precision": precision, **TRAINER_DEFAULTS, **self.defaults}
-        found = {key: value for key, value in given.items() if key.startswith("trainer.")}
-        for key, chosen in self.classes.items():
-            own = _below(key, given)
-            if key == "model" and chosen.default_task is not None:
-                task, kind = _below("task", own), own.get("task", chosen.default_task)
-                own = {k: v for k, v in own.items() if k.partition(".")[0] != "task"}
-                own["task"] = {"class_path": f"modules.{kind}", "init_args": task}
-            path = f"{chosen.__module__}.{chosen.__qualname__}"
-            found[key] = {"class_path": path, "init_args": own}
-        return found
-
     def parse_arguments(self, parser: Parser, args: Any) -> None:
         super().parse_arguments(parser, args)
         construction.replace_enumerations(self.config)
@@ -160,6 +154,10 @@ class CommandLine(LightningCLI):
         dumped = parser.dump(self.config, skip_unset=False, skip_link_targets=True)
         self.parsed = yaml.safe_load(dumped)
         del self.parsed["resume"]
+        self.origins = tuned_flags.origins(parser.given, parser.stated, parser.tuned)
+        chosen = parser.chosen.get("model", self.classes["model"])
+        if chosen is not self.classes["model"] and not self.resumed:
+            self.notes += tuned_flags.note(chosen, self.origins, parser.tuned)
 
     def instantiate_classes(self) -> None:
         """Does nothing: ``assembly`` builds the parts."""
@@ -224,22 +222,20 @@ def _is(callback: Any, kind: type) -> bool:
     return isinstance(found, type) and issubclass(found, kind)
 
 
-def _below(key: str, settings: dict[str, Any]) -> dict[str, Any]:
-    lead = f"{key}."
-    return {k.removeprefix(lead): v for k, v in settings.items() if k.startswith(lead)}
-
-
 def _label_kind(task: Any) -> str:
     """The kind of label that the task needs from the data."""
-    name = task if isinstance(task, str) else task["class_path"]
+    name, given = (task, {}) if isinstance(task, str) else (task["class_path"], task)
     found = registered(Task).get(name.rpartition(".")[2]) or pydoc.locate(name)
-    arguments = {} if isinstance(task, str) else task.get("init_args") or {}
     read = getattr(found, "labels_read", lambda _: getattr(found, "label_kind", "class"))
-    kind = read(arguments)
-    if kind == "tags":
-        name = getattr(found, "__name__", "")
-        other = "ner_wnut.py reads such data: --data TaggedFiles --data.source PATH"
-        raise ValueError(f"--model.task {name}: needs a tag for each word; {other}")
+    kind = read(given.get("init_args") or {})
+    others = {
+        "tags": "a tag for each word; ner_wnut.py reads such data: --data TaggedFiles",
+        "span": "answers in contexts; squad.py reads such data: --data QuestionFiles",
+        "choice": "choices; social_iqa.py reads such data: --data ChoiceFiles",
+    }
+    if kind in others:
+        lead = f"--model.task {getattr(found, '__name__', '')}"
+        raise ValueError(f"{lead}: needs {others[kind]} --data.source PATH")
     return kind
 
 

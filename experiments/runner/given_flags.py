@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,21 @@ def lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:
             else [Given(below, [value], [], file)]
         )
     return lines
+
+
+def by_flag(given: list[Given]) -> dict[str, Given]:
+    """The last setting of each flag; a class given as a mapping sets a flag with each entry."""
+    found: dict[str, Given] = {}
+    for one in given:
+        text = one.values[-1] if one.values else None
+        if not one.file and re.match("--(model|data)", one.flag) and str(text).startswith("{"):
+            with suppress(yaml.YAMLError):
+                if "class_path" in (held := yaml.safe_load(str(text))):
+                    lines = lines_of({one.flag[2:]: held}, "")
+                    found |= {line.flag: line for line in lines}
+                    continue
+        found[one.flag] = one
+    return found
 
 
 def read_config(name: str) -> dict[str, Any]:

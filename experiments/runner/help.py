@@ -2,11 +2,11 @@
 
 import inspect
 import re
-import shutil
-import textwrap
 from argparse import SUPPRESS
 from typing import Any
 
+from datamodules import text_tables
+from experiments.common.help_text import refilled, text_columns
 from experiments.runner.messages import as_typed, base_class, class_flags, expected, type_of
 from experiments.runner.part_flags import choices
 from modules.user_classes import HOW
@@ -26,26 +26,29 @@ TEXTS = {  # shorter than Lightning's, which are paragraphs; the Trainer's flags
     "--trainer.limit_train_batches": "Training batches of an epoch, as a number or a share",
 }
 
-
-def width() -> int:
-    """The columns of the terminal, at most 100; 80 where there is none."""
-    return max(60, min(100, shutil.get_terminal_size((80, 24)).columns))
+# Sphinx's links, of which Lightning's texts are full, as :paramref:`~lightning.Trainer.logger`.
+_ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]+\.)?(\w+)`")
 
 
 def row(flag: str, action: Any, default: Any, full: bool = False, text: str = "") -> str:
     """The help of a flag with its default: one line, or the full text with the type."""
-    text = text or " ".join((action.help or "").split())
+    text = text or _ROLE.sub(r"\1", " ".join((action.help or "").split()))
     takes = expected(action) if type_of(action) else ""
     head = f"  {flag} {'(required)' if action.required else as_typed(default)}"
     if full:
         text += f" ({takes})" * bool(takes)
-        return "\n".join([head, *(" " * 8 + line for line in textwrap.wrap(text, width() - 8))])
-    line = f"{head:<{min(40, width() // 2 - 4)}}  {text.split('. ')[0].rstrip('.') or takes}"
+        return "\n".join([head, *text_tables.wrapped(text, text_columns(), " " * 8)])
+    line = f"{head:<{min(40, text_columns() // 2 - 4)}}  {text.split('. ')[0].rstrip('.') or takes}"
     return _shortened(line.rstrip())
 
 
 def _shortened(line: str) -> str:
-    return line if len(line) <= width() else line[: width() - 4].rstrip() + " ..."
+    most = text_columns()
+    if text_tables.width(line) <= most:
+        return line
+    while text_tables.width(line) > most - 4:
+        line = line[:-1]
+    return f"{line.rstrip()} ..."
 
 
 def below(key: str, flags: Any) -> list[str]:
@@ -58,7 +61,7 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
 
     A command without model and data shows all of its flags with their full texts.
     """
-    about = inspect.cleandoc(description or "").split("\n\n")[0].splitlines()[:4]
+    about = refilled(inspect.cleandoc(description or "").split("\n\n")[0], text_columns())[:4]
     keys = [key for key in ("model", "data") if key in chosen]
     parts = {
         f"--{key} {chosen[key].__name__}": [f for f in below(key, known) if f.count(".") < 2]
@@ -95,8 +98,7 @@ def screen(description: str | None, known: dict, shown: dict, chosen: dict) -> s
 
 
 def _wrapped(text: str) -> list[str]:
-    settings: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
-    return textwrap.wrap(text, width(), subsequent_indent="  ", **settings)
+    return text_tables.wrapped(text, text_columns(), "  ", "")
 
 
 def names(action: Any) -> str:
@@ -127,13 +129,17 @@ def _about(cls: type) -> str:
     return re.split(r"\n\s*Args:|\bArgs:", inspect.getdoc(cls) or "")[0].rstrip()
 
 
-def page(key: str, known: dict, shown: dict, chosen: dict) -> str:
+def page(key: str, known: dict, shown: dict, chosen: dict, tuned: dict) -> str:
     """All flags of the chosen model or data, or of the Trainer, with their full texts."""
     about = []
     if cls := chosen.get(key):
         listed = names(known[f"--{key}"])
         for part in (f"--{key} is one of {listed}, or of your own: {HOW}", "", described(cls)):
             about += _wrapped(part) or [""]
+        if key == "model" and tuned:
+            about += ["", "Tuned for it (--tuned false leaves that out):"]
+        for one in tuned.values() if key == "model" else ():
+            about += _wrapped(f"  {one.flag} {as_typed(one.value)} ({one.source})")
     return "\n".join(
         about
         + [

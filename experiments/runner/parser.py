@@ -14,8 +14,15 @@ from typing import Any, NoReturn
 from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.spelling import nearest
-from experiments.runner import help, messages, parser_errors, part_flags, peer_flags
-from experiments.runner.given_flags import Given, ordered, short_flag
+from experiments.runner import (
+    help,
+    messages,
+    parser_errors,
+    part_flags,
+    peer_flags,
+    tuned_flags,
+)
+from experiments.runner.given_flags import Given, by_flag, ordered, short_flag
 from experiments.runner.messages import (
     as_typed,
     base_class,
@@ -25,6 +32,7 @@ from experiments.runner.messages import (
     type_of,
 )
 from experiments.runner.user_flags import UserClasses
+from modules.tuning import Tuned
 
 
 class Parser(LightningArgumentParser):
@@ -32,7 +40,8 @@ class Parser(LightningArgumentParser):
 
     A flag overrides a configuration file, and a class is chosen before its flags are set, in any
     order on the command line. If the user chooses another class, the experiment's defaults hold for
-    the flags that this class inherits; flags that it declares itself keep their own defaults.
+    the flags that this class inherits; flags that it declares itself keep their own defaults. What
+    is tuned for a class holds where the experiment sets nothing.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -42,6 +51,8 @@ class Parser(LightningArgumentParser):
         self.known: dict[str, Any] = {}  # every flag of the run and of the chosen classes
         self.shown: dict[str, Any] = {}  # their defaults
         self.chosen: dict[str, type] = {}  # the class for model, data, model.task ...
+        self.stated: frozenset[str] = frozenset()  # the flags that the experiment sets
+        self.tuned: dict[str, Tuned] = {}  # what is tuned for the chosen model, by flag
         self.user_classes = UserClasses()
 
     def link_arguments(self, source: Any, target: str, *args: Any, **kwargs: Any) -> None:
@@ -85,24 +96,30 @@ class Parser(LightningArgumentParser):
 
     def _choose(self, extra: list[Given]) -> None:
         """Finds the chosen classes, their flags, and the defaults of these flags."""
-        last = {given.flag: given for given in self.given + extra}
-        self.known, self.shown, self.chosen = {}, {}, {}
+        last = by_flag(self.given + extra)
+        self.known, self.shown, self.chosen, self.tuned = {}, {}, {}, {}
         for key in ("model", "data"):
             action = self._option_string_actions.get(f"--{key}")
             if base_class(action):
                 default = self.get_default(key) or {}
                 kept, cls = self._expand(key, action, default, last), self.chosen.get(key)
-                if cls and cls is not self._default_class(action, default):
+                other = cls is not self._default_class(action, default)
+                if cls and (other or any(flag.startswith(f"--{key}.") for flag in self.tuned)):
                     path = f"{cls.__module__}.{cls.__qualname__}"
                     self.set_defaults({key: {"class_path": path, "init_args": kept}})
+        for flag, one in self.tuned.items():
+            if flag.startswith("--trainer.") and one.flag not in self.stated:
+                self.set_defaults({one.flag: one.value})
         for flag, action in self._option_string_actions.items():
             self.known.setdefault(flag, action)
             self.shown.setdefault(flag, action.default)
+        held = {flag: one for flag, one in self.tuned.items() if self.shown.get(flag) == one.value}
+        self.tuned = held
         for flag in self.links:
             self.known.pop(flag, None)
 
     def _expand(self, key: str, action: Any, default: Any, last: dict[str, Given]) -> dict:
-        """Notes the class chosen for `--key` and its flags; returns the defaults that stay."""
+        """Notes the class chosen for `--key` and its flags; returns its defaults."""
         default = default if hasattr(default, "get") else {}
         given = last.get(f"--{key}")
         name = given.values[0] if given and given.values else default.get("class_path")
@@ -114,11 +131,21 @@ class Parser(LightningArgumentParser):
         if cls is not self._default_class(action, default):
             own = inspect.signature(cls.__init__).parameters if "__init__" in vars(cls) else {}
             kept = {k: v for k, v in kept.items() if f"--{key}.{k}" in flags and k not in own}
+        if key == "model" and tuned_flags.wanted(last):
+            self.tuned = tuned_flags.find(cls, last, kept, flags)
+        kept = tuned_flags.below(key, self.tuned, flags) | kept
         for flag, sub in flags.items():
-            self.known[flag] = sub
-            self.shown[flag] = kept.get(flag.rsplit(".", 1)[-1], sub.default)
+            self.known[flag], arg = sub, flag.rsplit(".", 1)[-1]
+            self.shown[flag] = kept.get(arg, sub.default)
             if base_class(sub):
-                self._expand(flag[2:], sub, self.shown[flag], last)
+                held = self.shown[flag]
+                inner = self._expand(flag[2:], sub, held, last)
+                if tuned_flags.below(flag[2:], self.tuned, self.known):
+                    part, held = self.chosen[flag[2:]], held if hasattr(held, "get") else {}
+                    path = f"{part.__module__}.{part.__qualname__}"
+                    if part is self._default_class(sub, held):
+                        path = held["class_path"]
+                    kept[arg] = {"class_path": path, "init_args": inner}
         return kept
 
     @staticmethod
@@ -138,7 +165,9 @@ class Parser(LightningArgumentParser):
             found = [part_flags.find(f"--help.{key} {n}", n, action) for n in page.values]
             text = help.callbacks(found[0] if found else None, action)
         else:
-            text = help.page(key, *flags) if key else help.screen(self.description, *flags)
+            text = (
+                help.page(key, *flags, self.tuned) if key else help.screen(self.description, *flags)
+            )
         self._print_message(text + "\n", sys.stdout)
         self.exit()
 

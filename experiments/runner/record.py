@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.common.redaction import redact
+from experiments.common.runs import read_origins
 from experiments.reporting import run_curves
 from experiments.runner import ending, held_out, predictions, profiling
 from experiments.runner.run import Run
@@ -50,6 +51,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
             for path in profiling.reports(run.trainer.profiler)
         ],
         "config": redact(run.config),
+        "origins": read_origins(run.folder),
         "data": redact(run.data),
         "inputs": redact(run.inputs),
         "outputs": redact(provenance.for_config(run.outputs)),

@@ -50,6 +50,7 @@ class Run:
         notes: Remarks for the first screen.
         warnings: Lines on what looked wrong before the training.
         found: The values that searches before the run have found, by the name of the finder.
+        origins: The origin of each setting that is not a default, by flag.
         report: The measures of the predictions by split.
         earlier: The result of a finished run that is only to be tested; else empty.
         resume_flags: Further flags that resuming the run needs.
@@ -84,6 +85,7 @@ class Run:
         self.notes: list[str] = []
         self.warnings: list[str] = warnings_of(resumed) if resumed else []
         self.found: dict[str, dict[str, Any]] = {}
+        self.origins: dict[str, str] = {}
         self.resume_flags: tuple[str, ...] = ()
         self.requeued = ""
         self.checkpoint_io = AtomicCheckpointIO(self.folder)
@@ -133,7 +135,7 @@ class Run:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
-                known = {"name": self.name, "warnings": self.warnings}
+                known = {"name": self.name, "warnings": self.warnings, "origins": self.origins}
                 run_folder.make(self.folder, self.parsed, **known)
                 if self.found:
                     files.write_json(self.folder / "search.json", self.found)

@@ -182,7 +182,9 @@ def check_same(folder: Path, settings: dict[str, Any]) -> None:
     before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     settings = redact(settings)  # as those on disk are
     kept_of = {"monitor": "the metric of its checkpoints", "name": "its name"}
-    for key in ("model", "data", "seed_everything", "monitor", "name"):
+    for key in ("model", "data", "seed_everything", "monitor", "tuned", "name"):
+        if key == "tuned" and key not in before:  # a run of before there was the flag
+            continue
         kept = kept_of.get(key, "its model, data and seed")
         for flag, was, now in _differences(f"--{key}", before.get(key), settings.get(key)):
             raise ValueError(

@@ -2,16 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import this_command
-from experiments.reporting import figures
-from experiments.reporting.results import markdown, runs_csv, summaries
+from experiments.reporting import figures, screen
+from experiments.reporting.results import main_metric, markdown, runs_csv, summaries
 from experiments.studies.jobs import Comparison, Job, Row
 
 
@@ -27,13 +28,25 @@ def resume_hint() -> Iterator[None]:
         raise
 
 
-def main(file: str, doc: str, rows: list[Row]) -> None:
+Writer = Callable[[Path, dict[Job, dict[str, Any]]], list[str]]
+
+
+def main(
+    file: str,
+    doc: str,
+    rows: list[Row],
+    write: Writer | None = None,
+    measure: Callable[[dict[str, Any]], tuple[str, float]] = main_metric,
+) -> None:
     """Runs a comparison from the command line: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
 
     Args:
         file: The comparison's file; its name is the comparison's name.
         doc: The text of ``--help`` above the flags.
         rows: The rows of the table, in their order.
+        write: Writes the files of the finished runs into a folder, and returns their names, that
+            of the table first. By default a table and a plot of quality against cost.
+        measure: Returns the name and the value of the metric that a run's line shows.
     """
     name = Path(file).stem
     with guarded(f"{name}.py"):
@@ -46,11 +59,11 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
             for row in wanted
             if seed < (asked.seeds or row.seeds)
         ]
-        comparison = Comparison(jobs, asked.jobs)
+        comparison = Comparison(jobs, asked.jobs, measure)
         with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
-        _report(name, root, wanted, finished, comparison.failed)
+        _report(root, finished, comparison.failed, write)
 
 
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
@@ -81,11 +94,28 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
     return asked
 
 
-def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict) -> None:
+def _report(
+    root: Path,
+    finished: dict[Job, dict[str, Any]],
+    failed: dict[Job, str],
+    write: Writer | None,
+) -> None:
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
-    results = {row.name: [r for job, r in finished.items() if job.row is row] for row in rows}
-    lines = summaries({key: value for key, value in results.items() if value})
+    made = (write or _quality)(root, finished)
+    print(f"\n{screen.shown((root / made[0]).read_text(encoding='utf-8'))}\n")
+    for job, reason in failed.items():
+        print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
+    print(f"done   {root} ({', '.join(made)}, runs/)")
+    if failed:
+        raise SystemExit(1)
+
+
+def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
+    results: dict[str, list[dict[str, Any]]] = {}
+    for job, result in finished.items():
+        results.setdefault(job.row.name, []).append(result)
+    lines = summaries(results)
     with files.atomic_write(root / "table.md") as scratch:
         scratch.write_text(markdown(lines, finished.values()), encoding="utf-8")
     with files.atomic_write(root / "runs.csv") as scratch:
@@ -93,9 +123,4 @@ def _report(name: str, root: Path, rows: list[Row], finished: dict, failed: dict
             runs_csv((job.row.name, job.seed, r) for job, r in finished.items()), encoding="utf-8"
         )
     figures.plot_quality(lines, root / "plot.svg")
-    print(f"\n{(root / 'table.md').read_text(encoding='utf-8')}")
-    for job, reason in failed.items():
-        print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
-    print(f"done   {root} (table.md, runs.csv, plot.svg, runs/)")
-    if failed:
-        raise SystemExit(1)
+    return ["table.md", "runs.csv", "plot.svg"]

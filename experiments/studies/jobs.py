@@ -84,7 +84,8 @@ class Job:
         """The script and its flags; a run that was stopped is resumed."""
         words = [str(self.row.file), "--output", str(self.folder)]
         begun = list(self.folder.glob("*/*/checkpoints/last.ckpt"))
-        record = ["--tracking.group", self.root.name, *self.row.tracking]
+        record = ["--tracking.group", self.root.name, "--tracking.job_type", "comparison-run"]
+        record += self.row.tracking
         return words + (
             ["--resume", "last"]
             if begun

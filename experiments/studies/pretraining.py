@@ -70,8 +70,7 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
 def with_others(origins: list[Origin]) -> list[Origin]:
     """Adds the registered objectives that the list does not name, each with a new network.
 
-    An objective gives its name, rows and flags by ``short_name``, ``row_kind`` and
-    ``small_budget``.
+    An objective gives its name and rows by ``short_name`` and ``row_kind``.
     """
     from modules.pretraining.base import PretrainingModule
     from modules.registry import registered
@@ -89,9 +88,8 @@ def with_others(origins: list[Origin]) -> list[Origin]:
         if before is None:
             before = Origin(f"new {family[name]}", chosen, None, share=0)
             found.append(before)
-        flags = tuple(f"--model.{key}={value}" for key, value in objective.small_budget.items())
         rows = objective.row_kind or "document"
-        found.append(Origin(objective.short_name or name, chosen, before.name, flags, rows))
+        found.append(Origin(objective.short_name or name, chosen, before.name, rows=rows))
     return found
 
 

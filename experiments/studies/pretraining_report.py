@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.reporting import figures, tables
+from experiments.reporting import figures, screen, tables
 from experiments.reporting.results import dirty_suffix
 from experiments.reporting.significance import interval
 
@@ -53,7 +53,8 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     _over_labels(origins, labels, accuracy, root / "labels.svg")
     of_size = [line for line in lines if line["size"] == size]
     _over_tokens(origins, labels, of_size, root / "tokens.svg")
-    print(f"\n{text}\ndone   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
+    print(f"\n{screen.shown(text)}\n")
+    print(f"done   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
 
 
 def _of(accuracy: dict, name: str, labels: Any) -> dict[int, float]:

@@ -6,7 +6,8 @@
 
 Every combination is parsed before the first run. A flag that the chosen class does not have, such
 as the rank of an Adapter, is left out, and combinations that are then equal run once. The same
-command continues an ablation that was stopped. The report holds a table with intervals, differences
+command continues an ablation that was stopped. Each class of --model has what is tuned for it;
+`-- --tuned false` gives all the same. The report holds a table with intervals, differences
 from the baseline (paired by seed and corrected for their number), the Pareto fronts of cost and
 quality, learning curves, and warnings of conclusions that the runs do not allow. It is printed and
 saved as one HTML page, as a figure, as CSV, and as a tracked run.
@@ -21,6 +22,7 @@ from pathlib import Path
 from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
+from experiments.reporting import screen
 from experiments.reporting.results import main_metric
 from experiments.studies.ablation import grid, report, text
 from experiments.studies.ablation.analysis import Question
@@ -61,7 +63,7 @@ def main() -> None:
             )
             said = report.make(question, jobs, found, asked.jobs)
             where = report.write(said, root, jobs, found, parsed.config["tracking"], asked)
-        print(f"\n{text.markdown(said)}")
+        print(f"\n{screen.shown(text.markdown(said), lead=(len(keys), 1))}\n")
         for job, reason in comparison.failed.items():
             print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
         files = "report.html, report.png, table.md, summary.csv, runs.csv, report.json, runs/"

@@ -12,12 +12,12 @@ from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
-from datamodules import text_tables, token_cache
+from datamodules import token_cache
 from datamodules.packaged import cache_folder
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
-from experiments.reporting import tables
+from experiments.reporting import screen, tables
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def usage_table(folder: Path) -> str:
         rows.append((name, f"{len(files):,}", tables.size(sum(size for size, _ in files)), day))
     total = sum(size for files in found.values() for size, _ in files)
     rows.append(("total", f"{sum(map(len, found.values())):,}", tables.size(total), ""))
-    return text_tables.columns(rows, right=(1, 2))
+    return screen.table(rows)
 
 
 def cleared() -> str:

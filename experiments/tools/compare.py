@@ -16,7 +16,7 @@ from typing import Any
 from experiments.common import files
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, relative
-from experiments.reporting import tables
+from experiments.reporting import run_groups, screen, tables
 from experiments.reporting.run_table import (
     differing,
     label,
@@ -36,15 +36,33 @@ def main() -> None:
     with guarded(command_name()):
         asked = parse(__doc__, _flags)
         every = runs_of(asked)
-        runs = filters.select(every, filters.parse(asked.filters))
-        metrics = asked.metric.split(",") if asked.metric else usual_metrics(runs)
+        wanted = filters.parse(asked.filters)
+        runs, hidden = filters.select(every, wanted), ""
+        if not asked.studies and not run_groups.asks_for_some([one.key for one in wanted]):
+            runs, hidden = run_groups.without_studies(runs)
+        metrics = asked.metric.split(",") if asked.metric else []
         for metric in metrics:
             filters.check_known(metric, {m for run in runs for m in run.metrics}, "--metric ")
+        known = {key for run in runs for key in as_row(run)}
         if asked.by is None:
             asked.by = next((k for k in ("group", "experiment") if len(values_of(runs, k)) > 1), "")
         elif asked.by:
-            filters.check_known(asked.by, {k for run in runs for k in as_row(run)}, "--by ")
-        print(table(runs, metrics, asked.by))
+            filters.check_known(asked.by, known, "--by ")
+        settings = asked.columns.split(",") if asked.columns else None
+        for key in settings or ():
+            filters.check_known(key, known, "--columns ")
+        sections = run_groups.by_data(runs)
+        for title, part in sections.items():
+            shown = table(part, metrics or usual_metrics(part), asked.by, settings)
+            print(
+                "\n".join(
+                    [*screen.text_lines(f"{title}:"), shown.on_screen(), ""]
+                    if len(sections) > 1
+                    else [shown.on_screen()]
+                )
+            )
+        for line in screen.text_lines(hidden) if hidden else ():
+            print(line)
         made = _curves(asked, runs) if asked.curves else []
         if asked.csv:
             write_csv(runs, Path(asked.csv))
@@ -60,6 +78,12 @@ def _flags(add: Any) -> None:
         "--metric",
         help="Metric to sort by; after it others to show, with commas (test/, then val/)",
     )
+    add(
+        "--columns",
+        metavar="NAMES",
+        help="Settings or facts to show, with commas (those that differ, as the screen has room)",
+    )
+    add("--studies", action="store_true", help="Show the runs of sweeps and other studies as well")
     add("--by", help="Setting that makes the groups with a best run each (group, else experiment)")
     add(
         "--curves",

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from datamodules.spelling import did_you_mean
+from datamodules.text_tables import wrapped
 from experiments.common.exits import guarded
+from experiments.common.help_text import text_columns
 
 TOOLS = (
     *("compare", "ablate", "sweep", "errors", "learning_curve", "dashboard", "lineage"),
@@ -33,9 +35,14 @@ def main() -> None:
 
 def _overview() -> str:
     width = max(map(len, TOOLS))
-    lines = [f"  {name.ljust(width)}  {_question(name)}" for name in TOOLS]
-    head = "Tools for runs and data. `pretune TOOL --help` describes one of them.\n"
-    return "\n".join(["usage: pretune TOOL ...", "", head, *lines])
+    most, gap = text_columns(), " " * (width + 4)
+    lines = [
+        line
+        for name in TOOLS
+        for line in wrapped(_question(name), most, gap, f"  {name.ljust(width)}  ")
+    ]
+    head = wrapped("Tools for runs and data. `pretune TOOL --help` describes one of them.", most)
+    return "\n".join(["usage: pretune TOOL ...", "", *head, "", *lines])
 
 
 def _question(name: str) -> str:

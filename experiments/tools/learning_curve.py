@@ -19,6 +19,7 @@ from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.redaction import redact_argv
 from experiments.common.shell import command_name
+from experiments.reporting import screen
 from experiments.reporting.results import main_metric
 from experiments.studies import learning_curve, tracked
 from experiments.studies.comparison import resume_hint
@@ -52,7 +53,7 @@ def main() -> None:
             curve = learning_curve.analyse(title, results, asked.metric)
             said = learning_curve.write(curve, results, root)
             where = _track(curve, said, root, parsed.config["tracking"], asked)
-        print(f"\n{learning_curve.markdown(curve)}")
+        print(f"\n{screen.shown(learning_curve.markdown(curve))}")
         print(f"\ndone   {root} (table.md, curve.png, runs.csv, report.json, runs/)\n{where}")
         if comparison.failed:
             raise SystemExit(1)

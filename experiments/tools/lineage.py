@@ -11,15 +11,17 @@ the commit that made it, and its place now. Notes name everything that has chang
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from datamodules import packaged, shards, text_tables
+from datamodules import packaged, shards
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
 from experiments.common.runs import RunFolder, find_run
 from experiments.common.shell import command_name, relative
+from experiments.reporting import screen
 from experiments.tracking import provenance
 from experiments.tracking.keys import run_folders
 from experiments.tracking.provenance import LINEAGE_FILE, Node
@@ -185,9 +187,15 @@ class Index:
 def tree(root: Node, notes: list[str]) -> str:
     """The chain as text: a line for each node below the headings, then the notes."""
     rows = [("", "digest", "run", "date", "commit", "where"), *_rows(root, "", "", set())]
-    return "\n".join(
-        [text_tables.columns(rows), *(f"note   {note}" for note in dict.fromkeys(notes))]
-    )
+    # A pipe gets whole paths, which its reader may need.
+    seen_by_user = sys.stdout.isatty() or "COLUMNS" in os.environ
+    most = screen.columns() if seen_by_user else 10_000
+    if screen.least_width(rows) > most:
+        rows = [(*row[:3], *row[4:]) for row in rows]  # the run's id begins with its date
+    table, said = screen.table(rows, most=most), [f"note   {note}" for note in dict.fromkeys(notes)]
+    if any(row[-1] not in table for row in rows):
+        said.append("note   --json has whole paths, which the terminal has no room for")
+    return "\n".join([table, *(line for note in said for line in screen.text_lines(note))])
 
 
 def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[str, ...]]:

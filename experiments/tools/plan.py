@@ -11,10 +11,12 @@ give it as --mfu.
 
 import argparse
 
+from datamodules import text_tables
 from datamodules.spelling import did_you_mean
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
+from experiments.reporting import screen
 from experiments.tools import cost_model
 from experiments.tools.cost_model import NAMES
 
@@ -129,7 +131,9 @@ def plan(asked: argparse.Namespace) -> str:
         "autocast, without recomputation; not the data, nor the network between devices"
     )
     lines["for scale"] = "GPT-2 124M " + "; ".join(_published(PEAKS))
-    return "\n".join(f"{name:<11}{text}" for name, text in lines.items())
+    most = screen.columns()
+    wrapped = [text_tables.wrapped(t, most, " " * 11, f"{name:<11}") for name, t in lines.items()]
+    return "\n".join(line for part in wrapped for line in part)
 
 
 def _published(peaks: dict[str, float]) -> list[str]:

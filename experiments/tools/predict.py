@@ -5,11 +5,14 @@
     python experiments/tools/predict.py RUN new.csv --output vectors.npy
     python experiments/tools/predict.py outputs/lora_sst2/RUN/export pairs.tsv --pair_column other
     echo "a gripping film" | python experiments/tools/predict.py RUN
+    python experiments/tools/predict.py QA_RUN asked.jsonl --answers 3   # question and context
 
 The columns of the file are kept, in its order, and joined by `prediction`, `confidence` and the
 probabilities of the labels. Of several labels at once, the confidence is that of the least sure
-one. A text that is longer than the model reads is cut; such rows, and those left out, are listed
-at the end.
+one. A model that marks answers reads the columns `question` and `context`, or lines of JSON with
+both in a pipe, and adds the place of the answer: `start` and `end`. A model that chooses reads
+`question` (and `context`) with `choices`, or with a column for each such as `choice0`. A text that
+is longer than the model reads is cut; such rows, and those left out, are listed at the end.
 """
 
 import argparse
@@ -61,6 +64,7 @@ def _parse() -> argparse.Namespace:
     add("--column", help="Column of the text (sentence or text, or the only one)")
     add("--pair_column", help="Column of the second text, for a model of pairs")
     add("--top", type=int, help="Number of likeliest labels to write, with their probabilities")
+    add("--answers", type=int, help="Number of answers to list for a question about a context (1)")
     add("--batch_tokens", type=int, help="Most padded tokens of a batch (2048)")
     add(
         "--max_new_tokens", type=int, help="Most tokens of an answer, for a model that writes (256)"
@@ -74,7 +78,7 @@ def _parse() -> argparse.Namespace:
     add("--backbone", help="Folder of the export's backbone, if it is not found by its name")
     add("--runs", default="outputs", help="Folder in which all runs are kept (outputs)")
     asked: Any = parser.parse_args()
-    at_least_one(asked, "top", "batch_tokens", "max_new_tokens")
+    at_least_one(asked, "top", "answers", "batch_tokens", "max_new_tokens")
     asked.file = "-" if asked.file == "-" else Path(asked.file).expanduser()
     if asked.file == "-" and (asked.column or asked.pair_column):
         flag = "column" if asked.column else "pair_column"

@@ -12,8 +12,9 @@ import numpy as np
 
 from datamodules import text_tables
 from experiments.common.shell import relative
+from experiments.tools.prediction_choices import as_question, columns_of
 from experiments.tools.prediction_files import Output
-from experiments.tools.prediction_rows import Row, named, windows
+from experiments.tools.prediction_rows import Row, answer_columns, check_rows, named, windows
 from modules import inference
 from modules.encoding import reads_pairs
 
@@ -55,10 +56,12 @@ class Prediction:
         self.labels, self.task = module.label_names, type(module.task).__name__
         self.several = module.task.label_kind == "several"
         self.tags = module.task.label_kind == "tags"
+        self.marks = module.task.label_kind == "span"
+        self.chooses = module.task.label_kind == "choice"
         self.path, self.names = output, {}  # of our columns, where the input has them too
         self.settings: dict[str, Any] = {}
         self._check()
-        self.seen = self.truncated = self.bad = 0
+        self.seen = self.truncated = self.bad = self.silent = 0
         self.listed: dict[str, list[str]] = {"truncated": [], "bad": []}
         self.counts: Counter[str] = Counter()
         self.sums = np.zeros(1)  # of the confidences, or of the numbers
@@ -72,9 +75,17 @@ class Prediction:
             raise ValueError(f"--top {top}: {self.task} {has}")
         if top and top > len(self.labels):
             raise ValueError(f"--top {top}: the model has {len(self.labels)} labels")
-        if pairs and not self.asked.pair_column:
+        if self.asked.answers:
+            if not self.marks:
+                raise ValueError(f"--answers {self.asked.answers}: {self.task} marks no answers")
+            self.settings["answers"] = self.asked.answers
+        if pairs and not self.asked.pair_column and not (self.marks or self.chooses):
             where = "" if self.asked.file != "-" else " of a FILE"
             raise ValueError(f"--pair_column: {self.task} reads pairs; name the second text{where}")
+        if self.chooses and (self.asked.column or self.asked.pair_column):
+            flag = "column" if self.asked.column else "pair_column"
+            cure = "name the columns question, context and choices"
+            raise ValueError(f"--{flag}: {self.task} reads several columns; {cure}")
         if self.asked.pair_column and self.module.task.label_kind == "none":
             raise ValueError(
                 f"--pair_column {self.asked.pair_column}: {self.task} reads one text at a time"
@@ -110,6 +121,7 @@ class Prediction:
         usable = []
         for row in window:
             self.seen += 1
+            row = as_question(row) if self.chooses else row
             if row.text is not None:
                 usable.append(row)
             elif self.asked.bad_rows == "stop":
@@ -119,6 +131,8 @@ class Prediction:
             else:
                 self.bad += 1
                 self._list("bad", f"row {row.number}: {row.reason}")
+        if not (self.asked.pair_column or self.chooses):
+            check_rows(self.asked.file, usable, self.marks, self.task)
         found = inference.predict(self.module, [row.text for row in usable], **self.settings)
         made = []
         for place, row in enumerate(usable):
@@ -131,6 +145,14 @@ class Prediction:
         return self._joined(made)
 
     def _columns(self, value: Any, chances: np.ndarray | None) -> dict[str, Any]:
+        if self.marks:
+            best, added = answer_columns(value)
+            self.sums += best["score"]
+            self.silent += not best["answer"]
+            return added
+        if self.chooses:
+            self.sums += value["score"]
+            return columns_of(value)
         if chances is None:
             number = isinstance(value, float)
             if number:
@@ -200,6 +222,9 @@ class Prediction:
             cells.sort(key=lambda row: -self.counts[row[0]])
             lines += text_tables.columns(cells[:20]).splitlines()
             lines += [f"and {len(cells) - 20} more labels"] * (len(cells) > 20)
+            lines.append(f"mean confidence {self.sums[0] / rows:.4f}")
+        elif self.marks or self.chooses:
+            lines += [f"{self.silent:,} without an answer"] * self.marks
             lines.append(f"mean confidence {self.sums[0] / rows:.4f}")
         elif self.module.task.label_kind == "number":
             lines.append(f"mean prediction {self.sums[0] / rows:.4f}")

@@ -1,6 +1,7 @@
 """The rows of a file to predict: read one by one, and served in windows of bounded size."""
 
 import io
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from datamodules.files import BadRow, ReadOptions, records
 from datamodules.files.columns import find_column, no_column
 
 _USUAL = ("sentence", "text")
+_ASKED = ("question", "context")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CHARACTERS = 8_000_000  # of a window's texts
 
@@ -21,7 +23,8 @@ class Row(NamedTuple):
     Attributes:
         number: Its number in the file, or its name.
         fields: Its columns.
-        text: The text, or the pair of texts; None where it cannot be used.
+        text: The text, the pair of texts, or the question with its context; None where it cannot be
+            used.
         reason: The reason for which it cannot be used.
     """
 
@@ -41,10 +44,13 @@ def read(
 ) -> Iterator[Row]:
     """Reads the rows of a file, or lines of standard input.
 
+    A line of standard input is a text, or JSON with ``question`` and ``context`` or ``choices``. A
+    file with such columns has questions, too, unless others are given.
+
     Args:
         file: The file.
         column: The column of the text, by name or number; None finds it.
-        pair: The column of the second text; None reads single texts.
+        pair: The column of the second text; None reads single texts, or questions with contexts.
         notes: A list to which remarks about the reading are added.
 
     Raises:
@@ -55,7 +61,9 @@ def read(
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         for number, line in enumerate(sys.stdin, 1):
             if line := line.rstrip("\r\n"):
-                yield _row(number, {"text": line}, ["text"])
+                fields = _asked(line)
+                names = [name for name in _ASKED if name in fields] if fields else ["text"]
+                yield _row(number, fields or {"text": line}, names)
         return
     if file.is_dir():
         raise ValueError(f"{file}: is a folder; give one of its files")
@@ -65,11 +73,36 @@ def read(
         if isinstance(fields, BadRow):
             yield Row(number, {}, None, fields.reason)
             continue
+        if not names and not wanted:
+            names = _usual_names(fields)
         if not names:
             names.append(_column(fields, column, "column", file))
             if pair:
                 names.append(_column(fields, pair, "pair_column", file))
         yield _row(number, fields, names)
+
+
+def _usual_names(fields: dict[str, Any]) -> list[str]:
+    """The columns of questions with contexts or choices; none where there is a text."""
+    if set(_ASKED) <= fields.keys():
+        return list(_ASKED)
+    if "question" not in fields or set(_USUAL) & fields.keys():
+        return []
+    from datamodules.questions.choice_records import choice_columns  # torch, which most spare
+
+    return ["question"] if choice_columns(fields) else []
+
+
+def _asked(line: str) -> dict[str, Any] | None:
+    """The fields of a line of JSON with a question and context or choices; None of another line."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    asks = isinstance(found, dict) and "question" in found
+    return found if asks and found.keys() & {"context", "choices"} else None
 
 
 def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -> str:
@@ -110,3 +143,35 @@ def windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
             part, size = [], 0
     if part:
         yield part
+
+
+def check_rows(file: Path | Literal["-"], rows: Iterable[Row], marks: bool, task: str) -> None:
+    """Refuses questions with contexts for a model of texts, and texts for one that marks answers.
+
+    Raises:
+        ValueError: For the first such row.
+    """
+    for row in rows:
+        if isinstance(row.text, tuple) == marks:
+            continue
+        wanted, cure = "one text", "name its column with --column"
+        if marks:
+            wanted = "a question and its context"
+            cure = "name the columns with --column and --pair_column"
+        if file == "-":
+            cure = "write a line of JSON with question and context" if marks else "write texts"
+        raise ValueError(f"{named(file)}, row {row.number}: {task} reads {wanted}: {cure}")
+
+
+def answer_columns(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The best of the answers to a question, and the columns of all; a list if several are wanted.
+
+    Args:
+        value: An answer, score, start and end, or a list of such mappings.
+    """
+    found = value if isinstance(value, list) else [value]
+    rounded = [{**one, "score": round(one["score"], 6)} for one in found]
+    best = rounded[0]
+    added = {"prediction": best["answer"], "confidence": best["score"]}
+    added |= {"start": best["start"], "end": best["end"]}
+    return found[0], added | ({"answers": rounded} if isinstance(value, list) else {})

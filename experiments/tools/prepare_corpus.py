@@ -18,9 +18,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from datamodules import corpus_checks, text_tables
+from datamodules import corpus_checks
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, git_commit, this_command
+from experiments.reporting import screen
 from experiments.runner.run_folder import new_id
 from experiments.tracking.settings import Tracking, resolve_mode
 
@@ -171,7 +172,7 @@ def funnel_table(manifest: dict[str, Any]) -> str:
         best = next((r for s, _, r in rules if s == stage), "")
         numbers = [f"{row[f'{unit}_out']:,}" for unit in ("documents", "words", "bytes")]
         rows.append((stage, *numbers, f"{taken:,}" if taken else "", best))
-    lines = [text_tables.columns(rows, right=range(1, 5))]
+    lines = [screen.table(rows)]
     if count := manifest["unreadable"]["count"]:
         lines.append(
             f"note   {count} could not be read: {'; '.join(manifest['unreadable']['first'][:3])}"
@@ -180,7 +181,9 @@ def funnel_table(manifest: dict[str, Any]) -> str:
     lines += audit(manifest)
     if edits := {kind: n for kind, n in manifest["edits"].items() if n}:
         lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items()))
-    return "\n".join(lines)
+    return "\n".join(
+        part for line in lines for part in ([line] if "\n" in line else screen.text_lines(line))
+    )
 
 
 def audit(manifest: dict[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name, program
-from experiments.reporting import tables
+from experiments.reporting import screen, tables
 from experiments.reporting.results import main_metric, measured
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
@@ -60,7 +60,7 @@ def main() -> None:
             metric = main_metric(next(iter(trials.values())), plan.metric)[0]
             where = _write(plan, root, trials, metric, parsed.config["tracking"])
         rows = _rows(plan, trials, metric)
-        print(f"\n{trial_table.text(plan, rows, metric, len(failed))}\n")
+        print(f"\n{screen.shown(trial_table.text(plan, rows, metric, len(failed)))}\n")
         for job, reason in failed.items():
             print(f"failed: {job.row.name}: {reason}")
         print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")

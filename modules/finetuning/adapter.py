@@ -9,6 +9,9 @@ from transformers import PreTrainedModel
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.bottleneck import Bottleneck, attach_parallel, sublayers
 from modules.finetuning.freezing import train_only
+from modules.tuning import Tuned
+
+_CHOSEN = "docs/results.md, mean pooling and reduction 4: validation accuracy 0.830, 0.828, 0.828"
 
 
 class Adapter(FineTuningModule):
@@ -31,6 +34,14 @@ class Adapter(FineTuningModule):
         learning_rate: Highest learning rate of the schedule.
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 2, "experiments/strategies.py: validation accuracy 0.829 ± 0.001"
+        ),
+        Tuned("model.reduction_factor", 4, _CHOSEN),
+        Tuned("model.task.pooling", "mean", _CHOSEN),
+    )
 
     own_format = True  # no other library knows these layers: see exporting.py
 

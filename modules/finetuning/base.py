@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
@@ -23,6 +23,14 @@ from modules.stage_metrics import Stage, StageMetrics
 from modules.tasks import Task, from_dict, to_builtin, to_dict
 from modules.tasks.base import Lengths
 from modules.tasks.classification import Classification
+from modules.tuning import Tuned
+
+_LAST_TOKEN = (
+    "experiments/linear_probe_sst2.py, SmolLM2 on 2,000 sentences: validation accuracy 0.795, "
+    "with mean pooling 0.761"
+)
+_NER = "experiments/ner_wnut.py, FullFineTuning on 1,837 tweets: test F1 0.55"
+_INSTRUCTIONS = "experiments/instruction_tuning.py, LoRA on 2,200 records: test loss 1.97 to 1.80"
 
 
 class FineTuningModule(PretuneModule, abstract=True):
@@ -46,6 +54,11 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     default_task = "Classification"
     links = (Link("model.backbone", "data.tokenizer"),)
+    tuned: ClassVar[tuple[Tuned, ...]] = (
+        Tuned("model.task.pooling", "native", _LAST_TOKEN, backbone="decoder"),
+        Tuned("trainer.max_epochs", 10, _NER, task="TokenClassification"),
+        Tuned("trainer.max_epochs", 1, _INSTRUCTIONS, task="InstructionFollowing"),
+    )
     model: Any  # of transformers, or a peft model, which hands its attributes on
 
     def __init__(
@@ -118,7 +131,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         batch = self.task.prepare(batch, stage == "train")
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        self.metrics.log(self, stage, loss, size, logits, batch["labels"])
+        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch))
         return {"loss": loss, "logits": logits.detach(), "size": size}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

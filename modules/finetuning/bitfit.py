@@ -8,6 +8,9 @@ from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.freezing import train_only
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.809, with native pooling 0.801"
 
 
 class BitFit(FineTuningModule):
@@ -20,6 +23,13 @@ class BitFit(FineTuningModule):
         learning_rate: Highest learning rate of the schedule.
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.808 ± 0.004"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
 
     def __init__(
         self,

@@ -14,6 +14,9 @@ from modules.finetuning.targets import (
     linear_layers,
     transposed,
 )
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.817, with native pooling 0.800"
 
 
 class IA3(FineTuningModule):
@@ -32,6 +35,13 @@ class IA3(FineTuningModule):
         weight_decay: Decay of the factors: 0, as it would pull them from 1 to 0.
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.817 ± 0.001"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
 
     def __init__(
         self,

@@ -21,6 +21,9 @@ from modules.finetuning.features import (
 )
 from modules.finetuning.freezing import train_only
 from modules.tasks.heads import align, trunk
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.757, with native pooling 0.698"
 
 
 class LinearProbe(FineTuningModule):
@@ -35,6 +38,14 @@ class LinearProbe(FineTuningModule):
         learning_rate: Highest learning rate of the schedule.
         backbone_dropout: Dropout rate in place of the architecture's own, which BERT's head shares.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 20, "experiments/strategies.py: validation accuracy 0.756 ± 0.001"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+        Tuned("data.batch_tokens", 4096, "experiments/strategies.py: 32 s for 20 epochs"),
+    )
 
     def __init__(
         self,

@@ -10,6 +10,9 @@ from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
 from modules.protocols import TextData
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.774, with native pooling 0.696"
 
 
 class PTuning(FineTuningModule):
@@ -26,6 +29,13 @@ class PTuning(FineTuningModule):
         learning_rate: Highest learning rate of the schedule.
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.775 ± 0.013"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
 
     def __init__(
         self,

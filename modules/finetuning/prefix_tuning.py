@@ -15,6 +15,9 @@ from modules.finetuning.targets import head_modules
 from modules.prompting.prefix_cache import cached_layers
 from modules.protocols import TextData
 from modules.tasks.heads import trunk
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.816, with native pooling 0.810"
 
 
 class PrefixTuning(FineTuningModule):
@@ -32,6 +35,13 @@ class PrefixTuning(FineTuningModule):
         weight_decay: Decay of keys and values: 0, as it would pull them from those of words.
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 3, "experiments/strategies.py: validation accuracy 0.809 ± 0.007"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+    )
 
     def __init__(
         self,

@@ -12,6 +12,9 @@ from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
 from modules.protocols import TextData
+from modules.tuning import Tuned
+
+_POOLING = "docs/results.md, mean pooling: validation accuracy 0.804, with native pooling 0.775"
 
 
 class PromptTuning(FineTuningModule):
@@ -28,6 +31,20 @@ class PromptTuning(FineTuningModule):
         weight_decay: Decay of the vectors: 0, as it would pull them from those of words.
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
+
+    tuned = (
+        Tuned(
+            "trainer.max_epochs", 4, "experiments/strategies.py: validation accuracy 0.801 ± 0.007"
+        ),
+        Tuned("model.task.pooling", "mean", _POOLING),
+        Tuned(
+            "model.learning_rate",
+            1e-2,
+            "experiments/prompting_sst2.py, a soft prompt of SmolLM2: validation accuracy 0.838",
+            backbone="decoder",
+            task="PromptedClassification",
+        ),
+    )
 
     def __init__(
         self,

@@ -22,6 +22,9 @@ from modules.pretraining.examples import Example, from_nll, num_targets, sum_los
 from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
 from modules.tasks import to_builtin
+from modules.tuning import Tuned
+
+_CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"
 
 
 class PretrainingModule(PretuneModule, abstract=True):
@@ -50,8 +53,10 @@ class PretrainingModule(PretuneModule, abstract=True):
         Link("data.tokenizer", "model.tokenizer", built=True),
         Link("data.bytes_per_token", "model.bytes_per_token", built=True),
     )
+    tuned: ClassVar[tuple[Tuned, ...]] = (
+        Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),
+    )
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
-    small_budget: ClassVar[dict[str, Any]] = {}  # arguments that suit a few million tokens
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"
     required_tokens: ClassVar[tuple[str, ...]] = ()  # as the tokenizer names them: mask_token

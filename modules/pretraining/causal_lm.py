@@ -12,6 +12,9 @@ from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: MaskedLM's; +3.3 points at 500 labels"
 
 
 def next_token_targets(
@@ -53,6 +56,10 @@ class CausalLM(PretrainingModule):
 
     default_family, auto_class = "modernbert-decoder", "AutoModelForCausalLM"
     add_special_tokens, main_loss = False, "causal_loss"
+    tuned = (
+        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
+        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+    )
 
     def __init__(self, document_masking: bool = False, **kwargs: Any) -> None:
         self._document_masking = document_masking

@@ -15,6 +15,9 @@ from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.output_layer import run_at
 from modules.pretraining.rows import add_cls_and_sep
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
 
 
 class HybridExample(Example):
@@ -38,6 +41,10 @@ class HybridLM(PretrainingModule):
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
+    tuned = (
+        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
+        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+    )
 
     def __init__(
         self,
@@ -75,7 +82,7 @@ class HybridLM(PretrainingModule):
 
     def losses(self, example: HybridExample) -> dict[str, Tensor]:
         outputs = run_at(self.model, example["target_mask"], **example["inputs"])
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, chosen_N in (("causal", example["causal"]), ("mlm", ~example["causal"])):
             total, right = outputs.part(chosen_N).nll(example["targets"][chosen_N])
             count = chosen_N.sum().clamp(min=1)

@@ -12,6 +12,9 @@ from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.rows import add_cls_and_sep
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: the best for a probe with 500 labels"
 
 
 class MaskedLM(PretrainingModule):
@@ -25,6 +28,10 @@ class MaskedLM(PretrainingModule):
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
+    tuned = (
+        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
+        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+    )
 
     def __init__(
         self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any

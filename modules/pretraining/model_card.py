@@ -77,12 +77,19 @@ def _name(origin: str) -> str:
 def _framing_tokenizer(module: PretrainingModule) -> Any:
     """Return the tokenizer, which puts around a text what stood around the rows in training."""
     tokenizer = module.tokenizer
-    if module.add_special_tokens and not tokenizer.num_special_tokens_to_add():
+    if tokenizer.num_special_tokens_to_add():
+        return tokenizer
+    if module.add_special_tokens:
         first, last = tokenizer.cls_token, tokenizer.sep_token
-        ids = [(token, tokenizer.convert_tokens_to_ids(token)) for token in (first, last)]
-        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-            single=f"{first} $A {last}",
-            pair=f"{first} $A {last} $B:1 {last}:1",
-            special_tokens=ids,
-        )
+        single, pair = f"{first} $A {last}", f"{first} $A {last} $B:1 {last}:1"
+    elif module.model.config.is_encoder_decoder:  # whose rows all ended so
+        first = last = tokenizer.eos_token
+        single, pair = f"$A {last}", f"$A {last} $B {last}"
+    else:
+        return tokenizer
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=single,
+        pair=pair,
+        special_tokens=[(t, tokenizer.convert_tokens_to_ids(t)) for t in (first, last)],
+    )
     return tokenizer

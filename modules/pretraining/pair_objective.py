@@ -14,7 +14,10 @@ from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
-from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy
+from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy, with_pooler
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
 
 
 class PairExample(Example):
@@ -36,6 +39,10 @@ class PairObjective(PretrainingModule, abstract=True):
     batch_keys = ("input_ids", "attention_mask", "boundary", "document_ids")
     swap: ClassVar[bool]  # a wrong pair is swapped, or else has a segment of another document
     name: ClassVar[str]  # of the pairs' loss
+    tuned = (
+        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
+        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+    )
 
     def __init__(
         self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
@@ -48,6 +55,9 @@ class PairObjective(PretrainingModule, abstract=True):
         deviation = getattr(model.config, "initializer_range", 0.02)  # BERT's where it has none
         self.pair_head = PairHead(model.config.hidden_size, deviation)
         return model
+
+    def export_model(self) -> PreTrainedModel:
+        return with_pooler(self.model, self.pair_head)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> PairExample:
         inputs, labels_B = make_pairs(batch, self.tokenizer, generator, self.swap)

@@ -3,8 +3,10 @@
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.pretraining.rows import join_segments
@@ -105,6 +107,32 @@ class PairHead(nn.Module):
     def forward(self, hidden_BTH: Tensor) -> Tensor:
         """Return the logits of both classes, (B, 2)."""
         return self.classifier(torch.tanh(self.dense(hidden_BTH[:, 0])))
+
+
+# The names of both layers in the families that have a network for such pairs.
+_POOLERS = {
+    "bert": ("bert.pooler.dense", "cls.seq_relationship"),
+    "albert": ("albert.pooler", "sop_classifier.classifier"),
+}
+
+
+def with_pooler(model: PreTrainedModel, head: PairHead) -> PreTrainedModel:
+    """Return the network with the head's pooler, which BERT's and ALBERT's classifiers begin from.
+
+    Other families have no pooler of this form: they are returned as they are.
+    """
+    names = _POOLERS.get(model.config.model_type)
+    if names is None:
+        return model
+    whole = transformers.AutoModelForPreTraining.from_config(model.config).to(model.device)
+    layers = zip(names, (head.dense, head.classifier), strict=True)
+    held = {
+        f"{name}.{part}": value
+        for name, layer in layers
+        for part, value in layer.state_dict().items()
+    }
+    whole.load_state_dict(model.state_dict() | held)
+    return whole.train(model.training)
 
 
 def pair_cross_entropy(logits_B2: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,9 @@ from modules.pretraining.network_checks import network_flag
 from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.permutations import permutation_mask, target_mapping
 from modules.pretraining.rows import add_cls_and_sep
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: it learned more slowly"
 
 
 class PermutationLM(PretrainingModule):
@@ -32,6 +35,7 @@ class PermutationLM(PretrainingModule):
 
     default_family, auto_class = "xlnet", "AutoModelForCausalLM"
     required_tokens, main_loss = ("cls_token", "sep_token"), "permutation_loss"
+    tuned = (Tuned("model.learning_rate", 2e-3, _STUDY, backbone="new"),)
 
     special: Tensor
 

@@ -15,6 +15,9 @@ from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler
 from modules.pretraining.output_layer import run_at, sample_tokens, selection
 from modules.pretraining.rows import add_cls_and_sep
+from modules.tuning import Tuned
+
+_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: it learned more slowly"
 
 
 class DetectionExample(Example):
@@ -41,6 +44,7 @@ class ReplacedTokenDetection(PretrainingModule):
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "generator_loss"
+    tuned = (Tuned("model.learning_rate", 1e-3, _STUDY, backbone="new"),)
 
     def __init__(
         self, probability: ClosedUnitInterval = 0.15, weight: NonNegativeFloat = 50.0, **kwargs: Any

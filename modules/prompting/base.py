@@ -125,7 +125,7 @@ class PromptingModule(PretuneModule, abstract=True):
     def _step(self, batch: LabelledBatch, stage: Stage) -> dict[str, Any]:
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        self.metrics.log(self, stage, loss, size, logits, batch["labels"])
+        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch))
         return {"loss": loss, "logits": logits, "size": size}
 
     @torch.no_grad()

@@ -13,7 +13,7 @@ from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
 Lengths = TypeVar("Lengths", np.ndarray, Tensor)  # (rows,)
-LabelKind = Literal["class", "number", "several", "tags", "none"]
+LabelKind = Literal["class", "number", "several", "tags", "span", "choice", "none"]
 
 
 # A TypedDict of datamodules/batches.py.
@@ -31,7 +31,7 @@ class Task(Registered, Generic[Batch], abstract=True):
         mode: Whether more (max) or less (min) of it is better.
         metric_facts: As a module's. Classes of torchmetrics tell direction and bounds themselves.
         label_kind: The label of a row of the data: a class, a number, several names, a tag for each
-            word, or none.
+            word, a span of a context, one of its own choices, or none.
         pairs: Whether a row has two texts.
         vectors: Whether a prediction is a vector.
         batch_keys: The entries that a batch must have.
@@ -120,6 +120,10 @@ class Task(Registered, Generic[Batch], abstract=True):
     def num_targets(self, batch: Batch) -> Tensor | int:
         """Return the number of rows, or tokens, that ``loss`` is the mean of."""
         return len(batch["labels"])
+
+    def targets(self, batch: Batch) -> Any:
+        """Return what the metrics take beside the logits: the labels, or more of the batch."""
+        return batch["labels"]
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         """Return the metrics of a stage: of one batch in training, of all rows otherwise."""

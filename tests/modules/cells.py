@@ -19,6 +19,7 @@ TASKS = {
     "several": lambda: modules.MultiLabel(labels=LABELS),
     "tags": lambda: modules.TokenClassification(labels=["O", "B-film", "I-film"]),
     "text": modules.LanguageModeling,
+    "vector": modules.Embedding,
     "words": lambda: modules.PromptedClassification(
         "{{ text }} it is {{ mask }}", {"negative": "stupid", "positive": "clever"}
     ),

@@ -8,6 +8,7 @@ from experiments.common.metrics import lower_is_better
 from experiments.reporting import significance
 from experiments.reporting.results import conditions, cost, headline, main_metric
 from experiments.studies.ablation.grid import Combination
+from experiments.studies.ablation.settings import Settings
 
 Results = dict[Combination, dict[int, dict[str, Any]]]  # result.json by combination and seed
 # Less is better, except for tokens_per_second.
@@ -96,6 +97,7 @@ class Report:
     notes: list[str]
     about: str
     curves: dict[str, dict[str, dict[str, list]]] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def baseline(self) -> Line:

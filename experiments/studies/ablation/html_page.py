@@ -39,6 +39,7 @@ def page(report: Report, command: str) -> str:
         ],
         qualities=(*text.qualities(report), places),
         differences=(*text.differences(report), compared),
+        settings=(*text.settings(report), places) if report.settings.head else None,
         about=text.explanation(report),
         command=command,
         data=_data(report),

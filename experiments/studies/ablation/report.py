@@ -13,7 +13,7 @@ from experiments.common.shell import this_command
 from experiments.reporting import tables
 from experiments.reporting.results import measured
 from experiments.studies import tracked
-from experiments.studies.ablation import curves, figure, text
+from experiments.studies.ablation import curves, figure, settings, text
 from experiments.studies.ablation.analysis import Question, Report, analyse
 from experiments.studies.ablation.grid import Combination
 from experiments.studies.ablation.html_page import page
@@ -28,6 +28,8 @@ def make(
     for job, result in found.items():
         results[jobs[job]][job.seed] = result
     report = analyse(question, results)
+    report.settings = settings.compare(results, question.keys)
+    report.notes += report.settings.notes
     print(f"reading the curves of {len(found)} runs", flush=True)
     of_jobs = curves.of_jobs(found)
     if untracked := sum(not curve for curve in of_jobs.values()):

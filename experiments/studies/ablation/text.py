@@ -80,6 +80,13 @@ def differences(report: Report) -> tuple[list[str], list[list[Cell]]]:
     return head, rows
 
 
+def settings(report: Report) -> tuple[list[str], list[list[Cell]]]:
+    """Headings and a row for each combination, of the settings that differ beside the varied."""
+    head = [", ".join(report.keys), *report.settings.head]
+    rows = report.settings.rows
+    return head, [[(text, text) for text in (name, *cells)] for name, cells in rows.items()]
+
+
 def _setting(line: Line, key: str) -> Cell:
     value = line.settings.get(key, "–")
     try:
@@ -98,6 +105,11 @@ def markdown(report: Report) -> str:
     for head, rows in (qualities(report), differences(report)):
         if rows:
             parts.append(tables.aligned([head, *([text for text, _ in row] for row in rows)]))
+    if report.settings.about:
+        parts.append(report.settings.about)
+    if report.settings.head:
+        head, rows = settings(report)
+        parts.append(tables.aligned([head, *([text for text, _ in row] for row in rows)]))
     parts.append(explanation(report))
     if report.notes:
         parts.append("\n".join(f"note: {note}" for note in report.notes))

@@ -22,7 +22,7 @@ def test_resume_refuses_what_does_not_fit(experiment):
     assert f"--resume {name}: that run is finished, see outputs/" in said("--resume", name)
     (done.run / "result.json").unlink()
     line = said("--resume", name, "--model.rank", 8)
-    assert f"error: --resume {name}: --model.rank was 4 and is 8" in line
+    assert f"error: --resume {name}: --model.rank was 5 and is 8" in line
     assert "LoRA" in said("--resume", name, "--model", "FullFineTuning")
     assert f"--resume {name}: --model.learning_rate was 0.001 and is 0.1" in said(
         "--resume", name, "--model.learning_rate", 0.1

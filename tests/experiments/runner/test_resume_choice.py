@@ -151,7 +151,7 @@ def test_sharded_checkpoint_is_compared_as_a_plain_one(experiment, monkeypatch):
 
     shard(run)
     assert "--seed_everything was 0 and is 7" in said("--seed_everything", 7)
-    assert "--model.rank was 4 and is 8" in said("--model.rank", 8)
+    assert "--model.rank was 5 and is 8" in said("--model.rank", 8)
     text = Path("my.csv").read_text()
     Path("my.csv").write_text(text + "another row,positive\n" * 9)
     plain = said()

@@ -16,7 +16,7 @@ from tests.experiments.running import ROOT, config, finished, result
 
 KEYS = [
     *("metrics", "config", "data", "inputs", "outputs", "parameters", "found", "profiles"),
-    *("tokens", "tokens_per_second", "mfu"),
+    *("tokens", "tokens_per_second", "mfu", "origins"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
     *("name", "held_out", "warnings", "left_out", "notes", "metric_facts"),
@@ -33,7 +33,7 @@ def test_folder_result_and_screens(experiment):
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert sorted(found) == sorted(KEYS)
     assert {"val/accuracy", "test/accuracy", "test/loss"} <= set(found["metrics"])
-    assert found["config"]["model"]["rank"] == 4 and "resume" not in found["config"]
+    assert found["config"]["model"]["rank"] == 5 and "resume" not in found["config"]
     assert found["data"]["source"] == "files" and len(found["data"]["fingerprint"]) == 16
     assert found["parameters"]["trainable"] < found["parameters"]["total"]
     assert 0 < found["seconds_to_first_step"] < found["seconds"]

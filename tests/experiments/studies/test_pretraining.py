@@ -105,15 +105,13 @@ def test_every_objective_is_compared_with_the_same_network_as_it_was():
 
 def test_an_objective_that_is_not_named_is_run_all_the_same(monkeypatch):
     monkeypatch.setattr(registry, "_CLASSES", dict(registry._CLASSES))
-    values = {"short_name": "Mine", "small_budget": {"probability": 0.4}, "row_kind": "pairs"}
+    values = {"short_name": "Mine", "row_kind": "pairs"}
     values |= {"__module__": "own", "__qualname__": "OwnObjective"}
     type("OwnObjective", (modules.MaskedLM,), values)
     type("Plain", (modules.CausalLM,), {"__module__": "own", "default_family": "gpt2"})
     *listed, mine, before, plain = pretraining.with_others(pretrain_then_finetune.ORIGINS)
     assert listed == pretrain_then_finetune.ORIGINS
-    assert mine == pretraining.Origin(
-        "Mine", "own.OwnObjective", "new encoder", ("--model.probability=0.4",), rows="pairs"
-    )
+    assert mine == pretraining.Origin("Mine", "own.OwnObjective", "new encoder", rows="pairs")
     assert before == pretraining.Origin("new gpt2", "own.Plain", None, share=0)
     assert plain == pretraining.Origin("Plain", "own.Plain", "new gpt2")
 

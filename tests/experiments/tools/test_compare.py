@@ -71,22 +71,23 @@ def test_bad_filters_say_what_there_is(words, line):
 
 
 def rows_of(text):
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    """The cells of each line of the table on the screen, without the star."""
+    lines = [line.replace("*  ", "   ") for line in text.partition("\n*")[0].splitlines()]
+    return [re.split(r"  +", line.strip()) for line in lines]
 
 
 def test_table_has_what_differs_sorted_with_the_best_of_each_group():
     assert run_table.usual_metrics(RUNS) == ["test/accuracy"]
-    text = run_table.table(RUNS, ["test/accuracy"], "group")
-    head, _, *rows = rows_of(text)
-    assert head[:3] == ["", "run", "group"] and head[-2:] == ["state", "test/accuracy"]
-    assert head[3:-2] == ["model"]  # of the runs that have the metric
-    assert [row[:3] for row in rows] == [["*", "c", "h"], ["*", "a", "g"], ["", "b", "g"]]
-    assert [row[-1] for row in rows] == ["0.9000", "0.8000", ""]
-    text = run_table.table(RUNS, ["val/loss"], "")
-    assert rows_of(text)[0][2:4] == ["model", "model.rank"]
-    assert [row[:2] for row in rows_of(text)[2:]] == [["*", "b"], ["", "a"], ["", "c"]]
-    assert "* the best val/loss" in text
+    shown = run_table.table(RUNS, ["test/accuracy"], "group")
+    head, *rows = shown.cells
+    # of the runs that have the metric
+    assert head == ["", "run", "group", "model", "state", "test/accuracy"]
+    assert [row[:3] for row in rows] == [["", "c", "h"], ["", "a", "g"], ["", "b", "g"]]
+    assert [row[-1] for row in rows] == ["0.9000", "0.8000", ""]  # alone in its group: no star
+    shown = run_table.table(RUNS, ["val/loss"], "")
+    assert shown.cells[0][2:4] == ["model", "model.rank"]
+    assert [row[:2] for row in shown.cells[1:]] == [["*", "b"], ["", "a"], ["", "c"]]
+    assert "* the best val/loss" in shown.on_screen()
 
 
 def test_sparklines_share_their_scale():
@@ -119,10 +120,8 @@ def test_the_command(folder, monkeypatch, capsys):
     )  # fmt: skip
     assert code == 0, err
     rows = rows_of(out)
-    assert rows[0][:3] == ["", "run", "model.rank"] and rows[0][-2:] == [
-        "test/accuracy", "val/accuracy",
-    ]  # fmt: skip
-    assert [row[2] for row in rows[2:]] == ["8", "4"] and rows[2][0] == "*"
+    assert rows[0] == ["run", "model.rank", "seed", "test/accuracy", "val/accuracy", "s"]
+    assert [row[1] for row in rows[1:3]] == ["8", "4"]
     assert "done   2 of 6 runs in outputs (outputs/curves-val-loss.png, all.csv)" in out
     assert (folder / "outputs" / "curves-val-loss.png").read_bytes()[:4] == b"\x89PNG"
     sparks = [line for line in out.splitlines() if "▁" in line or "█" in line]

@@ -8,6 +8,8 @@ import transformers
 
 from modules import (
     CausalLM,
+    Classification,
+    FullFineTuning,
     LanguageModeling,
     MaskedLM,
     NextSentencePrediction,
@@ -150,6 +152,30 @@ def test_a_config_that_makes_no_network_is_refused_in_one_line(path, tmp_path):
     size = config_file(tmp_path, path, "bert", num_attention_heads=3)
     with pytest.raises(ValueError, match=r"^--model.size .*: transformers refuses it \(.*\)$"):
         stories.make(MaskedLM, path, size=size)
+
+
+def test_span_corruptions_tokenizer_ends_texts_as_its_rows_ended(path, tmp_path):
+    module = stories.make(SpanCorruption, path)
+    folder = export(module, tmp_path / "export", {})
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    end, dog = tokenizer.eos_token_id, tokenizer("a dog", add_special_tokens=False)["input_ids"]
+    assert tokenizer("a dog")["input_ids"] == [*dog, end]
+    assert tokenizer("a dog", "a dog")["input_ids"] == [*dog, end, *dog, end]
+    task = Classification(labels=["no", "yes"])  # native: T5 reads the state of the last </s>
+    tuned = FullFineTuning(backbone=str(folder), task=task).eval()
+    batch = {k: torch.tensor(v) for k, v in tokenizer(["a dog saw"] * 2).items()}
+    assert torch.isfinite(task.logits(tuned.model, batch)).all()
+
+
+@pytest.mark.parametrize("family", ["bert", "albert"])
+def test_pooler_of_pairs_is_the_classifiers(path, tmp_path, family):
+    module = stories.make(NextSentencePrediction, path, family=family)
+    folder = export(module, tmp_path / "export", {})
+    loaded = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
+    pooler = loaded.base_model.pooler
+    dense = pooler if isinstance(pooler, torch.nn.Linear) else pooler.dense
+    assert torch.equal(dense.weight, module.pair_head.dense.weight)
+    assert torch.equal(dense.bias, module.pair_head.dense.bias)
 
 
 def test_span_corruption_goes_on_from_its_export(path, tmp_path):

@@ -18,9 +18,11 @@ from modules import (
     LanguageModeling,
     LoRA,
     MultiLabel,
+    MultipleChoice,
     PairClassification,
     Preference,
     PromptedClassification,
+    QuestionAnswering,
     Regression,
     TokenClassification,
     load,
@@ -30,11 +32,11 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import preferred, tagged, tiny
+from tests import asked, preferred, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
-TOKENS = ("LanguageModeling", "PromptedClassification", "InstructionFollowing")
-TOKENS += ("TokenClassification", "Preference", "Embedding")
+TOKENS = """LanguageModeling PromptedClassification InstructionFollowing TokenClassification
+    QuestionAnswering Preference Embedding""".split()
 DECODERS = (InstructionFollowing, Preference)
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
@@ -68,8 +70,9 @@ def data_for(kind, backbone, scored, reviews):
         return data
     if kind is Preference:
         return preferred.read(scored.parent / "pairs.jsonl", backbone)
-    if kind is TokenClassification:
-        return tagged.read(scored.parent / "tagged", backbone)
+    others = {TokenClassification: tagged.read, QuestionAnswering: asked.read}
+    if read := {**others, MultipleChoice: asked.read_choices}.get(kind):
+        return read(scored.parent / kind.__name__, backbone)
     if kind in (Classification, Embedding, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)

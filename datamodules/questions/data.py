@@ -1,0 +1,231 @@
+"""Questions whose answers stand in a context: read, tokenised once, served in batches."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+from datamodules import hub, packaged
+from datamodules.argument_names import in_arguments
+from datamodules.base import RowDataModule
+from datamodules.classification import bundled_name
+from datamodules.files import BadRows, ReadOptions, Table
+from datamodules.files.folders import SPLITS
+from datamodules.questions.files import Columns, of_squad, of_table, read_questions
+from datamodules.questions.records import Questions
+from datamodules.questions.rows import WindowRows, tokenize_questions
+from datamodules.questions.splits import QuestionDataset, question_dataset
+from datamodules.text_splits import drawn_rows
+from datamodules.tokens import lengths
+from datamodules.windows import STRIDE
+
+
+class QuestionText(RowDataModule):
+    """Questions with contexts and answers. A subclass says where they come from.
+
+    Args:
+        source: The data to read: auto | hub | bundled, or a file or folder. docs/formats.md lists
+            the formats.
+        tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
+        batch_tokens: Number of padded tokens per batch and device.
+        batch_size: Number of windows per batch and device, instead of a token budget.
+        max_length: Number of tokens of a window; 384, or the model's limit if that is less.
+        stride: Number of tokens that two windows of a long context share.
+        question_column: Column of a file that holds the questions, by name or by number from 1.
+        context_column: Column of the contexts, by name or by number from 1.
+        answer_column: Column of the answers, by name or by number from 1.
+        start_column: Column of the place in the context at which the answer begins, from 0.
+        delimiter: As in TextFiles.
+        header: As in TextFiles.
+        encoding: Encoding of text files, such as utf-8 or gb18030; auto finds it.
+        bad_rows: What happens to a question that cannot be read: stop with an error, or skip it
+            and list it.
+        train_rows: Number of training questions to draw by the seed; all by default.
+        test_rows: Number of test questions to draw by the seed; all by default.
+        seed: Seed of the order of the rows; the run's seed by default.
+        workers: Number of processes that assemble batches; 0 uses the training process.
+    """
+
+    task_links = (("unanswerable", "unanswerable"),)
+    labels: Literal["span"] = "span"
+    hub_repo: str | None = None
+    _rows: dict[str, WindowRows]
+
+    def __init__(
+        self,
+        source: str = "auto",
+        tokenizer: str = "minilm",
+        batch_tokens: PositiveInt = 3072,
+        batch_size: PositiveInt | None = None,
+        max_length: PositiveInt | None = None,
+        stride: NonNegativeInt = STRIDE,
+        question_column: str | None = None,
+        context_column: str | None = None,
+        answer_column: str | None = None,
+        start_column: str | None = None,
+        delimiter: str = "auto",
+        header: bool | Literal["auto"] = "auto",
+        encoding: str = "auto",
+        bad_rows: BadRows = "stop",
+        train_rows: PositiveInt | None = None,
+        test_rows: PositiveInt | None = None,
+        seed: NonNegativeInt = 0,
+        workers: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(seed, batch_tokens, batch_size, workers)
+        self.source, self.tokenizer = source, tokenizer
+        self.max_length, self.stride = max_length, stride
+        self.columns = Columns(question_column, context_column, answer_column, start_column)
+        self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
+        self.train_rows, self.test_rows = train_rows, test_rows
+        self._dataset: QuestionDataset | None = None
+        self._rows = {}
+        self.source_kind, self._origin = "", ""
+
+    def bundled(self) -> tuple[dict[str, Questions], str]:
+        """Read the bundled questions, and name them. A subclass overrides it if there are some."""
+        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
+
+    @property
+    def dataset(self) -> QuestionDataset:
+        """The questions of all splits, read at the first use."""
+        if self._dataset is None:
+            dataset = question_dataset(self._read(), self._origin)
+            splits = dict(dataset.splits)
+            for split, rows in (("train", self.train_rows), (self._tested(splits), self.test_rows)):
+                if rows:
+                    count = len(splits[split])
+                    if rows > count and split != "train":
+                        raise ValueError(f"--data.test_rows {rows}: there are {count:,} test rows")
+                    splits[split] = splits[split].take(drawn_rows(count, rows, self.seed))
+            self._dataset = replace(dataset, splits=splits)
+        return self._dataset
+
+    @staticmethod
+    def _tested(splits: dict[str, Any]) -> str:
+        return "test" if "test" in splits else "validation"
+
+    def _read(self) -> dict[str, Questions]:
+        if self.source not in ("auto", "hub", "bundled"):
+            path = Path(self.source).expanduser()
+            self.source_kind, self._origin = "files", str(path)
+            return read_questions(path, self.columns, self.read_options)
+        if self.source == "bundled":
+            self.source_kind = "bundled"
+            found, self._origin = self.bundled()
+            return found
+        if self.hub_repo is None:
+            raise ValueError(f"--data.source {self.source}: this data module has no hub data set")
+        try:
+            held = hub.load(self.hub_repo)
+        except ValueError as error:
+            if self.source == "hub":
+                raise
+            reason = str(error).removeprefix("--data.source hub: ").partition(": check")[0]
+            raise ValueError(f"--data.source auto: {reason}: give {self.elsewhere}") from error
+        self.source_kind, self._origin = "hub", hub.source(self.hub_repo, None, held)
+        return self._of_hub(held)
+
+    elsewhere = "--data.source PATH"
+
+    def _of_hub(self, held: Any) -> dict[str, Questions]:
+        found = {}
+        for split, names in SPLITS.items():
+            for name in [n for n in names if n in held][:1]:
+                rows = held[name]
+                columns = {column: rows[column][:] for column in rows.column_names}
+                table = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
+                found[split] = of_table(table, self.columns, self.read_options)
+        return found
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint
+
+    @property
+    def test_split(self) -> str:
+        return self._tested(self.dataset.splits)
+
+    @property
+    def unanswerable(self) -> bool:
+        """Whether there are questions without an answer."""
+        return self.dataset.unanswerable
+
+    def texts_of(self, split: str) -> dict[str, list]:
+        """The questions (text), contexts (pair) and answers of each window. Needs ``setup``."""
+        rows = self._rows[split]
+        return {**rows.columns, "answers": [rows.answers[i] for i in rows.sources.tolist()]}
+
+    @in_arguments
+    def prepare_data(self) -> None:
+        """Tokenise into the cache: one process tokenises while the others wait."""
+        for split, part in self.dataset.splits.items():
+            if split not in self._rows:
+                args = (self.tokenizer, part, self.max_length, self.stride)
+                self._rows[split] = tokenize_questions(*args)
+
+    def preflight(self, colour: bool) -> str:
+        """A table of the questions, and what a simple answer would score."""
+        return self.dataset.preflight()
+
+    def notes(self) -> list[str]:
+        said = [rows.note(name) for name, rows in self._rows.items() if rows.truncated.any()]
+        for name, rows in self._rows.items():
+            if rows.long_questions:
+                said.append(
+                    f"{rows.long_questions:,} questions of {name} were cut to half a window"
+                )
+            if rows.unplaced:
+                said.append(
+                    f"{rows.unplaced:,} answers of {name} are in no window as a whole: "
+                    f"--data.stride {2 * self.stride or STRIDE} has longer overlaps"
+                )
+        return [*self.dataset.notes, *said]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "source": self.source_kind,
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "rows": {name: len(part) for name, part in self.dataset.splits.items()},
+            **lengths(dict(self._rows)),
+            "test_split": self.test_split,
+            **self.dataset.facts(),
+        }
+
+
+class QuestionFiles(QuestionText):
+    """Your own questions: ``--data.source`` is a folder or a file."""
+
+    def __init__(self, source: str = "", **kwargs: Any) -> None:
+        if source in ("", "auto", "hub", "bundled"):
+            raise ValueError("--data QuestionFiles needs --data.source PATH: a folder or a file")
+        super().__init__(source=source, **kwargs)
+
+
+class SQuAD(QuestionText):
+    """Stanford Question Answering Dataset 1.1 (Rajpurkar et al. 2016, arXiv:1606.05250).
+
+    ``--data.source bundled`` trains on the 7,936 questions that Miller et al. (2020,
+    arXiv:2004.14444) wrote to other articles of the encyclopaedia in SQuAD's way, and tests on
+    SQuAD's own 10,565 of its development set. Their archive of 358 MB, BIG-bench, is fetched for
+    that name alone. Version 2.0 is read from its files by ``--data.source PATH``.
+    """
+
+    hub_repo = "rajpurkar/squad"
+    elsewhere = "--data.source bundled (an archive of 358 MB, once) or --data.source PATH"
+
+    def bundled(self) -> tuple[dict[str, Questions], str]:
+        folder, options = packaged.fetch("bigbench"), ReadOptions(bad_rows="skip")
+        found = {}
+        for split, name in (("train", "new_wiki_v1.0"), ("test", "squaddev_v1.1")):
+            file = folder / f"squad_shifts-{name}.json"
+            articles = json.loads(file.read_text(encoding="utf-8"))["data"]
+            found[split] = of_squad(file, articles, options)
+        return found, bundled_name("SQuAD's form", "bigbench")

@@ -1,0 +1,222 @@
+"""Files of questions: SQuAD's JSON, and tables with a question, a context and an answer a row."""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from datamodules.files import ReadOptions, Table, fault, read_splits
+from datamodules.files.containers import content
+from datamodules.files.folders import SPLITS
+from datamodules.questions.records import Questions
+
+_QUESTION = ("question", "query")
+_CONTEXT = ("context", "passage", "paragraph", "text")
+_ANSWER = ("answers", "answer", "answer_text", "label")
+_START = ("answer_start", "start", "answer_offset")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that the user gave, by name or by number from 1; None for the usual ones."""
+
+    question: str | None = None
+    context: str | None = None
+    answer: str | None = None
+    start: str | None = None
+
+    def given(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.question, self.context, self.answer, self.start)))
+
+
+Row = tuple[int | str, Any, Any, Sequence[Any] | ValueError]
+
+
+def read_questions(path: Path, columns: Columns, options: ReadOptions) -> dict[str, Questions]:
+    """Read the questions of each split of a folder, or of a file, which is "train".
+
+    Raises:
+        FileNotFoundError: If there is no such path, or no training file in it.
+        ValueError: For a question that cannot be read, unless such rows are skipped.
+    """
+    options = replace(options, columns=columns.given())
+    if files := _squad_files(path):
+        return {
+            split: of_squad(file, _paragraphs(file) or [], options) for split, file in files.items()
+        }
+    tables = read_splits(path, options)
+    return {split: of_table(table, columns, options) for split, table in tables.items()}
+
+
+def _squad_files(path: Path) -> dict[str, Path]:
+    """The files of a path that hold SQuAD's JSON, by split; none if another format is there."""
+    if path.is_file():
+        return {"train": path} if _paragraphs(path) is not None else {}
+    found: dict[str, Path] = {}
+    for split, names in SPLITS.items() if path.is_dir() else ():
+        for file in sorted(path.glob("*.json*")):
+            name = file.name.lower().split(".json")[0]
+            if name.startswith(names) and _paragraphs(file) is not None:
+                if split in found:
+                    message = (
+                        f"several files for {split} ({found[split].name}, {file.name}): keep one"
+                    )
+                    raise fault(path, message)
+                found[split] = file
+    return found if "train" in found else {}
+
+
+def _paragraphs(file: Path) -> list[Any] | None:
+    """The articles in a file of SQuAD's JSON; None if it is something else."""
+    try:
+        inside = content(file)
+        if inside.suffix != ".json":
+            return None
+        with inside.open() as data:
+            held = json.loads(data.read().decode("utf-8-sig"))
+    except ValueError:  # the reader of tables says what is wrong
+        return None
+    articles = held.get("data") if isinstance(held, dict) else None
+    known = isinstance(articles, list) and all(
+        isinstance(one, dict) and isinstance(one.get("paragraphs"), list) for one in articles
+    )
+    return articles if known else None
+
+
+def of_squad(file: Any, articles: Sequence[Mapping[str, Any]], options: ReadOptions) -> Questions:
+    """The questions of SQuAD's JSON, 1.1 or 2.0; a row is the number of a question in the file."""
+
+    def rows() -> Iterator[Row]:
+        number = 0
+        for article in articles:
+            for paragraph in article["paragraphs"]:
+                for asked in paragraph.get("qas") or []:
+                    number += 1
+                    none = bool(asked.get("is_impossible"))
+                    answers = [] if none else _answers(asked.get("answers"), None)
+                    if not none and not answers and "is_impossible" in asked:
+                        answers = ValueError("has no answers, and is_impossible is false")
+                    yield number, asked.get("question"), paragraph.get("context"), answers
+
+    return _collected(file, rows(), options)
+
+
+def of_table(table: Table, columns: Columns, options: ReadOptions) -> Questions:
+    """The questions of a table, a row each."""
+    question = table.column(columns.question or _there(table, _QUESTION), "question_column")
+    context = table.column(columns.context or _there(table, _CONTEXT), "context_column")
+    name = columns.answer or _there(table, _ANSWER)
+    answers = table.column(name, "answer_column")
+    place = columns.start or next((n for n in _START if n in table.columns), None)
+    starts = table.column(place, "start_column") if place else [None] * len(table.rows)
+    none = table.columns.get("is_impossible", [None] * len(table.rows))
+
+    def rows() -> Iterator[Row]:
+        for row, *fields, answer, start, impossible in zip(
+            table.rows, question, context, answers, starts, none, strict=True
+        ):
+            said = str(impossible).strip().lower() in ("true", "1", "1.0", "yes")
+            yield row, *fields, [] if said else _answers(answer, start)
+
+    found = _collected(table.name, rows(), options)
+    found.notes[:0] = table.remarks()
+    return found
+
+
+def _collected(file: Any, rows: Iterator[Row], options: ReadOptions) -> Questions:
+    found = Questions()
+    skipped: list[tuple[int | str, str]] = []
+    for row, question, context, answers in rows:
+        try:
+            if isinstance(answers, ValueError):
+                raise answers
+            found.add(question, context, answers, row)
+        except ValueError as error:
+            if options.bad_rows == "stop":
+                cure = ": mend it, or leave such rows out with --data.bad_rows skip"
+                raise fault(file, f"{error}{cure}", row=row) from error
+            skipped.append((row, str(error)))
+    name = Path(str(file)).name
+    if skipped:
+        row, reason = skipped[0]
+        more = "; ..." if len(skipped) > 1 else ""
+        found.notes.append(
+            f"{name}: {len(skipped):,} questions were left out: row {row}: {reason}{more}"
+        )
+    if found.repeated:
+        found.notes.append(
+            f"{name}: {found.repeated:,} answers without a start stand several times in their "
+            f"context: the first place is taken"
+        )
+    if not len(found):
+        raise fault(file, "has no questions: give another file")
+    return found
+
+
+def _answers(value: Any, start: Any) -> list[Any] | ValueError:
+    """Pairs of text and start of a cell: a text, texts, SQuAD's mappings, or the hub's lists."""
+    value = parsed(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    if isinstance(value, str):
+        return [(value, _whole(start))]
+    if isinstance(value, Mapping):
+        if "text" not in value:
+            return ValueError(f"an answer has no text ({value!r:.60})")
+        texts, starts = value["text"], value.get("answer_start", value.get("start"))
+        if isinstance(texts, str):
+            return [(texts, _whole(starts))]
+        texts = list(texts)
+        starts = [None] * len(texts) if starts is None else [_whole(one) for one in starts]
+        if len(starts) != len(texts):
+            return ValueError(f"{len(texts)} answers and {len(starts)} starts: give each one start")
+        return list(zip(texts, starts, strict=True))
+    if isinstance(value, list | tuple):
+        found: list[Any] = []
+        for one in value:
+            more = _answers(one, start if len(value) == 1 else None)
+            if isinstance(more, ValueError):
+                return more
+            found += more
+        return found
+    return (
+        [(str(value), _whole(start))]
+        if isinstance(value, int | float)
+        else ValueError(f"{value!r:.60} is not an answer: give a text, or a list of texts")
+    )
+
+
+def parsed(value: Any) -> Any:
+    """A cell of delimited text that holds a list or a mapping, as such; else the cell."""
+    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+        for read in (json.loads, ast.literal_eval):
+            try:
+                made = read(value.strip())
+            except (ValueError, SyntaxError):
+                continue
+            # "[1]" is an answer; a list of answers holds texts, or mappings with a text.
+            parts = made if isinstance(made, list) else [made]
+            if parts and all(
+                isinstance(p, str) or (isinstance(p, dict) and "text" in p) for p in parts
+            ):
+                return made
+    return value if not hasattr(value, "tolist") else value.tolist()
+
+
+def _whole(start: Any) -> Any:
+    """A start as a number where it is one in whatever spelling; None where there is none."""
+    if start is None or (isinstance(start, str) and not start.strip()):
+        return None
+    if isinstance(start, float) and start != start:  # an empty cell of a column of numbers
+        return None
+    try:
+        number = float(start)
+    except (TypeError, ValueError):
+        return start
+    return int(number) if number == int(number) else start
+
+
+def _there(table: Table, usual: tuple[str, ...]) -> str:
+    return next((name for name in usual if name in table.columns), usual[0])

@@ -1,0 +1,20 @@
+"""What would people feel, want or do? A decoder chooses by likelihood, and learns to.
+
+    python experiments/social_iqa.py --data.source bundled
+
+Of three answers it takes the one with the highest mean log-likelihood of its tokens.
+"""
+
+from experiments.runner.cli import main
+from datamodules import SocialIQA
+from modules import LoRA
+
+if __name__ == "__main__":
+    defaults = {
+        "trainer.max_epochs": 2,
+        "model.backbone": "smollm2",
+        "model.task": "MultipleChoice",
+        "model.task.scoring": "likelihood",
+        "model.learning_rate": 3e-4,
+    }
+    main(__file__, __doc__, LoRA, SocialIQA, defaults)

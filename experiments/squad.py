@@ -1,0 +1,19 @@
+"""Where in a text does the answer to a question stand?
+
+    python experiments/squad.py --data.source bundled --data.train_rows 3000 --data.test_rows 500
+
+Fine-tunes every weight of MiniLM on questions about articles of the encyclopaedia, and tests on
+SQuAD's own development set. Other data: --data QuestionFiles --data.source PATH.
+"""
+
+from experiments.runner.cli import main
+from datamodules import SQuAD
+from modules import FullFineTuning
+
+if __name__ == "__main__":
+    defaults = {
+        "trainer.max_epochs": 2,
+        "model.task": "QuestionAnswering",
+        "model.learning_rate": 3e-4,
+    }
+    main(__file__, __doc__, FullFineTuning, SQuAD, defaults)

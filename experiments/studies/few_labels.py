@@ -1,0 +1,137 @@
+"""Runs methods on few labels of each class, over seeds: a table and a picture with intervals."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.common import files
+from experiments.reporting import figures, significance, tables
+from experiments.reporting.results import conditions, main_metric, measured
+from experiments.studies import comparison
+from experiments.studies.jobs import Job, Row
+
+METRIC = "test/accuracy"
+LEVEL = 0.95
+_FLAG = "--data.rows_per_class="
+
+
+class Method(NamedTuple):
+    """A way to learn from few labels.
+
+    Attributes:
+        name: Its name in the table.
+        script: The name of a file in ``experiments/``.
+        flags: The flags that differ from the file's defaults.
+        seeds: The number of its runs for each number of labels; with another seed, other rows are
+            drawn.
+        labels: Whether it reads labels; if not, there is one point for all numbers.
+    """
+
+    name: str
+    script: str
+    flags: tuple[str, ...] = ()
+    seeds: int = 3
+    labels: bool = True
+
+
+Point = tuple[float, float | None, int]  # mean, half the interval, seeds
+Points = dict[str, dict[int, Point]]  # by method and number of labels of each class
+
+
+def rows(methods: list[Method], sizes: tuple[int, ...]) -> list[Row]:
+    """Returns a row for each method and number of labels of each class."""
+    made = []
+    for method in methods:
+        if not method.labels:
+            made.append(Row(method.name, method.script, method.flags, method.seeds))
+            continue
+        for size in sizes:
+            flags = (*method.flags, f"{_FLAG}{size}")
+            made.append(Row(f"{method.name}, {size}", method.script, flags, method.seeds))
+    return made
+
+
+def main(file: str, doc: str, rows: list[Row]) -> None:
+    """Runs a study from the command line, with the flags of a comparison.
+
+    Args:
+        file: The study's file; its name is the study's name.
+        doc: The text of ``--help`` above the flags.
+        rows: What :func:`rows` returns.
+    """
+    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC))
+
+
+def _place(row: Row) -> tuple[str, int]:
+    """Returns the method of a row and its number of labels, 0 where it reads none."""
+    sizes = [int(flag.removeprefix(_FLAG)) for flag in row.flags if flag.startswith(_FLAG)]
+    return (row.name.rpartition(", ")[0], sizes[0]) if sizes else (row.name, 0)
+
+
+def _report(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
+    """Writes the files of a study, and returns their names."""
+    values: dict[str, dict[int, list[float]]] = {}
+    lines = []
+    for job, run in finished.items():
+        name, size = _place(job.row)
+        values.setdefault(name, {}).setdefault(size, []).append(run["metrics"][METRIC])
+        lines.append({"method": name, "labels": size, "seed": job.seed, **measured(run)})
+    points: Points = {
+        name: {size: (*significance.interval(v, LEVEL), len(v)) for size, v in found.items()}
+        for name, found in values.items()
+    }
+    seeds = [{"seeds": count} for found in points.values() for _, _, count in found.values()]
+    about = conditions(seeds, list(finished.values()))
+    about = about.replace("standard deviation", f"{100 * LEVEL:g} % interval")
+    texts = {"table.md": f"{markdown(points)}\n\n{about}\n", "runs.csv": tables.csv_of(lines)}
+    for name, content in texts.items():
+        with files.atomic_write(root / name) as scratch:
+            scratch.write_text(content, encoding="utf-8")
+    draw(points, root / "plot.png")
+    return ["table.md", "runs.csv", "plot.png"]
+
+
+def markdown(points: Points) -> str:
+    """A table with a row for each method and a column for each number of labels."""
+    sizes = sorted({size for found in points.values() for size in found if size})
+    cells = [["labels of each class", *map(str, sizes)]]
+    for name, found in points.items():
+        everywhere = found.get(0)
+        row = [found.get(size, everywhere) for size in sizes] or [everywhere]
+        cells.append([name, *map(_cell, row)])
+    return tables.aligned(cells)
+
+
+def _cell(point: Point | None) -> str:
+    if point is None:
+        return "–"
+    mean, half, _ = point
+    return f"{mean:.4f}" if half is None else f"{mean:.4f} ± {half:.4f}"
+
+
+def draw(points: Points, file: Path) -> None:
+    """Draws a curve for each method; one that reads no labels is a level line."""
+    sizes = sorted({size for found in points.values() for size in found if size})
+    with figures.figure(file, 7, 4.5) as (_, ((axes,),)):
+        palette = figures.colours(len(points))
+        for number, (name, found) in enumerate(points.items()):
+            if 0 in found:
+                style: dict[str, Any] = {"linestyle": "--", "linewidth": 1}
+                axes.axhline(found[0][0], color=palette[number], label=name, **style)
+                continue
+            there = sorted(found)
+            axes.errorbar(
+                there,
+                [found[size][0] for size in there],
+                yerr=[found[size][1] or 0.0 for size in there],
+                marker="o",
+                capsize=3,
+                color=palette[number],
+                label=name,
+            )
+        if sizes:
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(sizes, [str(size) for size in sizes])
+            axes.minorticks_off()
+        axes.set_xlabel("labels of each class")
+        axes.set_ylabel(f"{METRIC}, mean and {100 * LEVEL:g} % interval over seeds")
+        axes.legend(fontsize=8)

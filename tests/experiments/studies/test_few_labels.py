@@ -1,0 +1,50 @@
+"""The study of few labels: its runs, its table with intervals, and its picture."""
+
+from experiments.studies import few_labels
+from experiments.studies.few_labels import Method
+from experiments.studies.jobs import Job
+
+ROWS = few_labels.rows(
+    [
+        Method("vectors", "full_sst2", ("--model.task=Embedding",)),
+        Method("asked, at once", "zero_shot_sst2", seeds=1, labels=False),
+    ],
+    (8, 16),
+)
+
+
+def result(value: float) -> dict:
+    costs = {"checkpoint_bytes": 1, "peak_memory_bytes": 1, "tokens_per_second": 1, "seconds": 1}
+    data = {"origin": "reviews", "rows": {"test": 853}, "test_split": "test"}
+    return {
+        "metrics": {"test/accuracy": value},
+        "parameters": {"trainable": 1},
+        "git_commit": "abcdefg",
+        "run": "run",
+        "data": data,
+        **costs,
+    }
+
+
+def test_a_row_for_each_method_and_number_of_labels():
+    assert [row.name for row in ROWS] == ["vectors, 8", "vectors, 16", "asked, at once"]
+    assert ROWS[1].flags == ("--model.task=Embedding", "--data.rows_per_class=16")
+    assert (ROWS[2].flags, ROWS[2].seeds) == ((), 1)
+
+
+def test_the_table_has_means_with_intervals_by_student(tmp_path):
+    finished = {
+        Job(row, seed, row.flags, tmp_path): result(value + 0.02 * seed)
+        for row, value in zip(ROWS[:2], (0.6, 0.7), strict=True)
+        for seed in range(3)
+    }
+    finished[Job(ROWS[2], 0, (), tmp_path)] = result(0.8)
+    assert few_labels._report(tmp_path, finished) == ["table.md", "runs.csv", "plot.png"]
+    table = (tmp_path / "table.md").read_text()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    # t of 2 degrees of freedom is 4.3027, and 0.02 / sqrt(3) the standard error
+    assert ["vectors", "0.6200 ± 0.0497", "0.7200 ± 0.0497"] in cells
+    assert ["asked, at once", "0.8000", "0.8000"] in cells
+    assert "95 % interval" in table
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 8
+    assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
