@@ -47,6 +47,20 @@ def main_metric(
     return found
 
 
+def on_validation(result: dict[str, Any], name: str, value: float) -> tuple[str, float]:
+    """A metric by its validation rows, where the run has them: what progress and choices show.
+
+    A look at test figures while settings are still chosen would make them a part of the choice.
+
+    Args:
+        result: The result of a run.
+        name: The metric.
+        value: Its value.
+    """
+    twin = name.replace("test/", "val/")
+    return (twin, result["metrics"][twin]) if twin in result["metrics"] else (name, value)
+
+
 def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """One dictionary per row: name, seeds, quality as (mean, deviation) and mean costs.
 

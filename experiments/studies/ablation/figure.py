@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.reporting import figures
 from experiments.studies.ablation import text
-from experiments.studies.ablation.analysis import Report
+from experiments.studies.ablation.analysis import Line, Report
 
 
 def draw(report: Report, file: Path, cost: str = "parameters") -> None:
@@ -32,7 +32,7 @@ def chosen_curve(report: Report) -> str | None:
 def _intervals(axes: Any, report: Report, colours: Any) -> None:
     for place, line in enumerate(report.lines):
         colour = colours[place % len(colours)]
-        axes.errorbar(line.mean, place, xerr=line.half, fmt="o", capsize=3, color=colour)
+        axes.errorbar(line.mean, place, xerr=_reach(line), fmt="o", capsize=3, color=colour)
         axes.plot(list(line.values.values()), [place] * len(line.values), "|", color=colour)
     names = [f"{n.name}{' (baseline)' * (n.difference is None)}" for n in report.lines]
     axes.set_yticks(range(len(names)), names, fontsize=8)
@@ -40,6 +40,13 @@ def _intervals(axes: Any, report: Report, colours: Any) -> None:
     axes.invert_yaxis()
     figures.within_range(axes, report.metric, _values(report), "x")
     axes.set_xlabel(f"{report.metric}: mean, {text.percent(report)} interval, seeds")
+
+
+def _reach(line: Line) -> list[list[float]] | None:
+    """The parts of the interval below and above the mean, (2, 1), as matplotlib takes them."""
+    if line.low is None or line.high is None:
+        return None
+    return [[max(0.0, line.mean - line.low)], [max(0.0, line.high - line.mean)]]
 
 
 def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
@@ -69,7 +76,7 @@ def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
         fill = {} if cost in line.fronts else {"markerfacecolor": "none"}
         colour = colours[place % len(colours)]
         axes.errorbar(
-            line.costs[cost], line.mean, yerr=line.half, fmt="o", capsize=3, color=colour, **fill
+            line.costs[cost], line.mean, yerr=_reach(line), fmt="o", capsize=3, color=colour, **fill
         )
     front = sorted((n for n in report.lines if cost in n.fronts), key=lambda n: n.costs[cost])
     axes.plot([n.costs[cost] for n in front], [n.mean for n in front], color="grey", linewidth=1)

@@ -20,6 +20,8 @@ _MEANINGS = {
     "worse": "worse",
     "not shown": "not shown to differ",
     "not tested": "not tested",
+    "different": "different, of unknown direction",
+    "not comparable": "not comparable",
 }
 
 

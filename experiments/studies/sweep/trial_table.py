@@ -26,7 +26,7 @@ def table(
 ) -> tuple[list[str], list[list[str]]]:
     """The headings and cells of ranked trials."""
     names = [parameter.name for parameter in plan.parameters if parameter.varies]
-    others = [name for name in rows[0] if name.startswith(("val/", "test/")) and name != metric]
+    others = [name for name in rows[0] if name.startswith("val/") and name != metric]
     head = ["trial", *names, metric, *others[:3], "s"]
     cells = []
     for row in rows:
@@ -40,19 +40,31 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def text(plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int) -> str:
-    """The text of the report: a table of ranked trials, the best one, and its command."""
+def text(
+    plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int, tested: dict[str, float]
+) -> str:
+    """The text of the report: a table of ranked trials, the best one, and its command.
+
+    Args:
+        plan: The sweep's file.
+        rows: The ranked trials.
+        metric: The metric that ranks them.
+        failed: The number of trials that failed.
+        tested: The test metrics of the best trial.
+    """
     head, cells = table(plan, rows, metric)
     more = f"\n… and {len(cells) - SHOWN} more in trials.csv" if len(cells) > SHOWN else ""
     best = rows[0]
     words = [flag(p.name, best[p.name]) for p in plan.parameters]
     again = shlex.join([str(plan.program), *plan.words, *words])
     usual = statistics.median(row[metric] for row in rows)
+    said = ", ".join(f"{name} {value:.4f}" for name, value in sorted(tested.items()))
+    measured = f"on the test rows: {said}\n" if tested and metric not in tested else ""
     lost = f"; {failed} failed" if failed else ""
     return (
         f"{tables.aligned([head, *cells[:SHOWN]])}{more}\n\n"
         f"best of {len(rows)} trials{lost}: trial {best['trial']}, {metric} {best[metric]:.4f} "
-        f"(median {usual:.4f})\n"
+        f"(median {usual:.4f})\n{measured}"
         f"again: {program('python')} {again}\n"
         "note: the best of many is partly luck; `pretune ablate` measures it against others over "
         "seeds"

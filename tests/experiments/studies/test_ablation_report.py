@@ -18,8 +18,8 @@ def test_table_is_aligned_and_says_all(report):
     tables = re.findall(r"(?:^\|.*\n)+", said, re.M)
     assert [len({len(line) for line in table.splitlines()}) for table in tables] == [1, 1]
     assert "lora-rank: test/accuracy (higher is better) of 3 combinations, 5 seeds" in said
-    assert "| 32         | 0.8514 ± 0.0069 | 0.8429 to 0.8599 |" in said
-    assert "3,000 *" in said and "62 *" in said and "commit: 0123456" in said
+    assert "| 32         | 0.8514 ± 0.0069 | 0.8427 to 0.8597 |" in said
+    assert "1,234 *" in said and "3,000 *" not in said and "commit: 0123456" in said
     assert "| rank=32" in said and "+0.0406" in said and "| better" in said
 
 
@@ -72,7 +72,7 @@ def test_page_in_a_browser(report, browser, tmp_path):
     assert "python <ablate.py>" in seen.text()
     seen.hover("#curves .area", across=0.98)
     tip = seen.evaluate("document.querySelector('#curves .tip').innerText")
-    assert tip.startswith("step 30") and re.search(r"0\.8514 ± \S+ +rank=32", tip), tip
+    assert tip.startswith("step 30") and re.search(r"0\.8514 \(\S+ to \S+\) +rank=32", tip), tip
     seen.click("#curves .legend button")
     assert seen.count("#curves path.curve") == 2
     seen.evaluate("document.querySelector('#curves select').value = 'train/loss'")

@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,17 @@ def test_table_has_what_differs_sorted_with_the_best_of_each_group():
     assert shown.cells[0][2:4] == ["model", "model.rank"]
     assert [row[:2] for row in shown.cells[1:]] == [["*", "b"], ["", "a"], ["", "c"]]
     assert "* the best val/loss" in shown.on_screen()
+
+
+def test_values_that_mean_something_else_have_no_star():
+    told = {"dataset.rows.test": 800, "dataset.test_split": "test"}
+    runs = [replace(run, config=run.config | told) for run in RUNS]
+    runs[2].config["dataset.rows.test"] = 17
+    shown = run_table.table(runs, ["test/accuracy"], "")
+    assert not any(row[0] for row in shown.cells[1:])
+    assert "no star where the values do not compare: test/accuracy is on diff" in shown.notes[0]
+    runs[2].config["dataset.rows.test"] = 800
+    assert run_table.table(runs, ["test/accuracy"], "").cells[1][0] == "*"
 
 
 def test_sparklines_share_their_scale():
