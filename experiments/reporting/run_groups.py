@@ -1,8 +1,12 @@
 """Which runs belong into one table: those that were tested on the same rows, without studies'."""
 
+import math
 from collections import Counter
+from typing import Any
 
-from experiments.tracking.run_reader import RunRecord
+from experiments.common.metrics import facts, from_flat
+from experiments.reporting import comparable
+from experiments.tracking.run_reader import RunRecord, as_row
 
 # Kinds of studies, in the words of job_type; a run of one has -run behind it.
 STUDIES = ("ablation", "sweep", "learning-curve", "comparison")
@@ -82,3 +86,46 @@ def _same_content(runs: list[RunRecord]) -> dict[str, list[RunRecord]]:
         parts.setdefault(mark, []).append(run)
     changed = any(len(marks - {""}) > 1 for marks in prints.values())
     return parts if changed else {"": runs}
+
+
+def stars(runs: list[RunRecord], metric: str, by: str) -> tuple[set[str], str]:
+    """The runs that are the best of their group, and why some groups have none.
+
+    A group has a star where it has a worse run, where its values mean the same, and where the
+    metric's direction is known.
+
+    Args:
+        runs: The runs, the best first.
+        metric: The metric.
+        by: The setting that makes the groups; empty for one group.
+    """
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if not math.isnan(run.metrics.get(metric, math.nan)):
+            groups.setdefault(str(as_row(run).get(by, "")), []).append(run)
+    found_best, unlike = set[str](), ""
+    for group in groups.values():
+        found = [_nested(run) for run in group]
+        if why := comparable.mismatch(found, metric):
+            unlike = unlike or why
+        elif facts(metric, from_flat(group[0].config)).higher is not None:
+            best = group[0].metrics[metric]
+            leading = [run.id for run in group if run.metrics[metric] == best]
+            found_best |= set(leading) if len(leading) < len(group) else set()
+    return found_best, unlike
+
+
+def _nested(run: RunRecord) -> dict[str, Any]:
+    """The conditions of a run's metrics, out of its flat config."""
+    found: dict[str, Any] = {"data": {}, "meaning": {}, "metric_facts": from_flat(run.config)}
+    for key, value in run.config.items():
+        first, _, rest = key.partition(".")
+        if first == "meaning":
+            found["meaning"][rest] = value
+        elif first == "dataset":
+            name, _, split = rest.partition(".")
+            if name in ("rows", "split_fingerprints"):
+                found["data"].setdefault(name, {})[split] = value
+            elif name == "test_split":
+                found["data"][name] = value
+    return found

@@ -10,7 +10,8 @@ from typing import Any
 from datamodules import text_tables
 from experiments.common.arguments import FlagParser
 from experiments.common.metrics import facts, from_flat, lower_is_better
-from experiments.reporting import comparable, screen
+from experiments.reporting import screen
+from experiments.reporting.run_groups import stars
 from experiments.tracking import online_runs, run_reader
 from experiments.tracking.run_reader import RunRecord, as_row
 
@@ -152,7 +153,7 @@ def table(
     states = ["state"] if "state" in several - {*first, *(columns or ())} else []
     keys = columns or [key for key in differing(measured or runs) if key != by]
     costs = [key for key in _COSTS if len(values_of(runs, key) - {""}) > 0 and key not in keys]
-    best, unlike = _stars(runs, metrics[0], by) if metrics else (set(), "")
+    best, unlike = stars(runs, metrics[0], by) if metrics else (set(), "")
     names = ["seed" if key == _SEED else key for key in keys]
     head = ["", "run", *first, *names, *states, *metrics, *(_COSTS[key] for key in costs)]
     cells = [head]
@@ -186,49 +187,6 @@ def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int
         if screen.least_width([[row[one] for one in more] for row in short]) <= screen.columns():
             chosen = more
     return chosen
-
-
-def _stars(runs: list[RunRecord], metric: str, by: str) -> tuple[set[str], str]:
-    """The runs that are the best of their group, and why some groups have none.
-
-    A group has a star where it has a worse run, where its values mean the same, and where the
-    metric's direction is known.
-
-    Args:
-        runs: The runs, the best first.
-        metric: The metric.
-        by: The setting that makes the groups; empty for one group.
-    """
-    groups: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        if not math.isnan(run.metrics.get(metric, math.nan)):
-            groups.setdefault(str(as_row(run).get(by, "")), []).append(run)
-    stars, unlike = set(), ""
-    for group in groups.values():
-        found = [_nested(run) for run in group]
-        if why := comparable.mismatch(found, metric):
-            unlike = unlike or why
-        elif facts(metric, from_flat(group[0].config)).higher is not None:
-            best = group[0].metrics[metric]
-            leading = [run.id for run in group if run.metrics[metric] == best]
-            stars |= set(leading) if len(leading) < len(group) else set()
-    return stars, unlike
-
-
-def _nested(run: RunRecord) -> dict[str, Any]:
-    """The conditions of a run's metrics, out of its flat config."""
-    found: dict[str, Any] = {"data": {}, "meaning": {}, "metric_facts": from_flat(run.config)}
-    for key, value in run.config.items():
-        first, _, rest = key.partition(".")
-        if first == "meaning":
-            found["meaning"][rest] = value
-        elif first == "dataset":
-            name, _, split = rest.partition(".")
-            if name in ("rows", "split_fingerprints"):
-                found["data"].setdefault(name, {})[split] = value
-            elif name == "test_split":
-                found["data"][name] = value
-    return found
 
 
 def _cell(value: Any) -> str:
