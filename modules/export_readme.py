@@ -31,6 +31,10 @@ module = load(".")
 print(module.predict([{example}]))"""
 _FULL = """from transformers import pipeline
 print(pipeline({pipeline!r}, ".")({asked}))"""
+_SEQ2SEQ = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+tokenizer, model = AutoTokenizer.from_pretrained("."), AutoModelForSeq2SeqLM.from_pretrained(".")
+ids = model.generate(**tokenizer({asked}, return_tensors="pt"))
+print(tokenizer.decode(ids[0], skip_special_tokens=True))"""
 _ADAPTER = """from peft import {peft_class}
 model = {peft_class}.from_pretrained(".")"""
 # Of masked language models peft has no class of its own.
@@ -104,6 +108,8 @@ def readme(
             how += _ALONE
     elif kind == "full":
         how = _OPENED if task.label_kind in ("span", "choice") else _FULL
+        # The library has no pipeline for an encoder-decoder any more.
+        how = _SEQ2SEQ if task.auto_class == "AutoModelForSeq2SeqLM" else how
         how = how_to_pool(task.vector_pooling) if task.vectors else how
     paired = task.pairs
     lines = how.format(
