@@ -60,7 +60,7 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
     else:
         data = hub.load(source)
         kind, origin, tables = "hub", hub.source(source, None, data), hub_tables(data, "prefs")
-    notes: list[str] = []
+    notes = []
     places: dict[Conversation, str] = {}
     read = {split: _examples(table, options, notes, places) for split, table in tables.items()}
     _check_one_kind(tables, read)
