@@ -10,7 +10,6 @@ from modules import card
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
-from modules.tasks.vector_export import how_to_pool
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -110,7 +109,7 @@ def readme(
         how = _OPENED if task.label_kind in ("span", "choice") else _FULL
         # The library has no pipeline for an encoder-decoder any more.
         how = _SEQ2SEQ if task.auto_class == "AutoModelForSeq2SeqLM" else how
-        how = how_to_pool(task.vector_pooling) if task.vectors else how
+        how = task.pooling_code() or how
     paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,

@@ -133,9 +133,18 @@ class Preferences(RowDataModule):
         made += [tokenizer.chat_template, [to_plain(one) for one in said]]
         digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
         key = json.dumps(["preferences", _FORMAT, digest, self.max_length])
-        args = (tokenizer, said, "responses", self.max_length, self.loaded.place)
-        rows = cached_tensors(key, lambda: tokenize_conversations(*args))
-        return ConversationRows(**rows, pad=pad_id(tokenizer))
+        limit, place = self.max_length, self.loaded.place
+        rows = cached_tensors(
+            key, lambda: tokenize_conversations(tokenizer, said, "responses", limit, place)
+        )
+        return ConversationRows(
+            ids=rows["ids"],
+            supervised=rows["supervised"],
+            starts=rows["starts"],
+            truncated=rows["truncated"],
+            ended=rows["ended"],
+            pad=pad_id(tokenizer),
+        )
 
     def texts_of(self, split: str) -> dict[str, list[Conversation]]:
         """The conversations of a split: chosen and rejected, or answer where they come alone."""

@@ -14,8 +14,10 @@ FORMATS = (
     "completion and label"
 )
 _CHOSEN = ("chosen", "chosen_response", "response_chosen", "preferred_output", "preferred")
-_REJECTED = ("rejected", "rejected_response", "response_rejected", "non_preferred_output")
-_REJECTED += ("rejected_messages", "dispreferred")
+_REJECTED = (
+    *("rejected", "rejected_response", "response_rejected", "non_preferred_output"),
+    *("rejected_messages", "dispreferred"),
+)
 _PROMPTS = ("prompt", "messages", "conversations", "question", "instruction", "input")
 _LABELS = ("label", "kto_tag", "desirable")
 KNOWN = {*_CHOSEN, *_REJECTED, *_LABELS}

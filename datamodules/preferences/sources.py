@@ -60,7 +60,8 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
     else:
         data = hub.load(source)
         kind, origin, tables = "hub", hub.source(source, None, data), hub_tables(data, "prefs")
-    notes, places = [], {}
+    notes = []
+    places: dict[Conversation, str] = {}
     read = {split: _examples(table, options, notes, places) for split, table in tables.items()}
     _check_one_kind(tables, read)
     name = path.name if kind == "files" else origin
@@ -96,8 +97,8 @@ def _examples(
                 raise table.fault(f"{error}{more}", "source", row) from None
             reasons[row] = str(error)
             continue
-        for one in filter(None, (example.answer, example.rejected)):
-            places.setdefault(one, f"{table.name}, row {table.rows[row]}")
+        for answered in filter(None, (example.answer, example.rejected)):
+            places.setdefault(answered, f"{table.name}, row {table.rows[row]}")
         found.append(example)
     if not found:
         raise table.fault(f"all records were left out; row {table.rows[0]}: {reasons[0]}", "source")

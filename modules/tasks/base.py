@@ -105,6 +105,12 @@ class Task(Registered, Generic[Batch], abstract=True):
     def write_beside(self, folder: Path) -> None:
         """Write into an export what else its readers need; nothing by default."""
 
+    def pooling_code(self) -> str:
+        """Return Python that makes vectors with an exported network; empty where it is not for
+        vectors.
+        """
+        return ""
+
     def num_input_tokens(self, lengths: Lengths) -> Lengths:
         """Return the tokens that the model reads for rows of these lengths."""
         return lengths

@@ -69,6 +69,9 @@ class Embedding(Task[LabelledBatch]):
     def write_beside(self, folder: Path) -> None:
         vector_export.write_pooling(folder, self.vector_pooling)
 
+    def pooling_code(self) -> str:
+        return vector_export.how_to_pool(self.vector_pooling)
+
     def read_data(self, data: Any) -> None:
         self._data = data
 

@@ -46,7 +46,7 @@ def keys_of(texts: Sequence[str], device: torch.device) -> Tensor:
     return torch.tensor([int.from_bytes(d, "big") >> 1 for d in digests], device=device)
 
 
-def both_texts(batch: Any, tokenizer: Any, limit: int) -> dict[str, Any]:
+def both_texts(batch: Any, tokenizer: Any, limit: int) -> Any:
     """Return the batch with a row for each text: the B first texts, and then the B second ones.
 
     Where the data have no ``labels``, these are the keys of the texts, (B, 2).
@@ -74,7 +74,7 @@ def both_texts(batch: Any, tokenizer: Any, limit: int) -> dict[str, Any]:
     return {**rest, "input_ids": ids, "attention_mask": mask, "labels": labels, "doubled": True}
 
 
-def twice(batch: Any, training: bool) -> dict[str, Any]:
+def twice(batch: Any, training: bool) -> Any:
     """Return the batch with each row again behind all rows, in training, and keys as ``labels``."""
     rows = batch.get("columns", {}).get("text")
     texts = rows or [str(ids) for ids in batch["input_ids"].tolist()]
