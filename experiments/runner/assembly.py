@@ -78,6 +78,7 @@ def _follow_data(line: CommandLine, data: Any, settings: Any) -> list[str]:
         return []
     for one in (settings, line.config["trainer"], line.parsed["trainer"]):
         one["max_epochs"] = epochs
+    line.origins["trainer.max_epochs"] = "number of records"
     rows = data.facts()["rows"]["train"]
     return [f"{epochs} epochs for {rows:,} records; --trainer.max_epochs sets another number"]
 

@@ -8,7 +8,7 @@ from experiments.runner.messages import as_typed, either
 from experiments.studies.ablation.grid import Combination
 
 # Of a run and its record, with no effect on what is learned.
-_OF_RUN = ("output", "checkpoint_seconds", "tracking", "seed_everything", "config")
+_OF_RUN = ("name", "output", "checkpoint_seconds", "tracking", "seed_everything", "config")
 
 
 @dataclass

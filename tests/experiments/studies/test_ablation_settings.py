@@ -27,7 +27,8 @@ def made(monkeypatch):
         for one in MODELS:
             monkeypatch.setattr(sys, "argv", ["lora_sst2.py", *one.flags, *flags])
             line = CommandLine("lora_sst2", "A question.", LoRA, SST2, {})
-            more = {"config": by_flag_names(line.parsed), "origins": line.origins}
+            config = by_flag_names(line.parsed) | {"name": f"data-{one.name}"}  # as a run is named
+            more = {"config": config, "origins": line.origins}
             found[one] = {seed: result(0.8 + seed / 100, **more) for seed in (0, 1)}
         return found
 
