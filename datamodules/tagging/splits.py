@@ -91,7 +91,10 @@ class TaggedDataset:
         names, counts = self.counted(), self.counts()
         order = sorted(range(len(names)), key=lambda i: -counts["train"][i])
         shown = order[:12]
-        rows = [[names[i], *(f"{counts[split][i]:,}" for split in counts)] for i in shown]
+        rows = [
+            [text_tables.cut(names[i], 32), *(f"{counts[split][i]:,}" for split in counts)]
+            for i in shown
+        ]
         title = "entities" if self.entities else "tag"
         table = text_tables.columns([[title, *counts], *rows], range(1, len(counts) + 1))
         more = f"\n… and {len(order) - len(shown):,} more" if len(order) > len(shown) else ""

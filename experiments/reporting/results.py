@@ -133,6 +133,18 @@ def measured(run: dict[str, Any]) -> dict[str, Any]:
     return {**run["metrics"], **costs, "git_commit": run["git_commit"], "run": run["run"]}
 
 
+def summaries_csv(lines: list[dict[str, Any]]) -> str:
+    """The rows of the table as CSV, with means and deviations in full."""
+    flat = []
+    for line in lines:
+        row: dict[str, Any] = {}
+        for name, value in line.items():
+            pair = value if isinstance(value, tuple) else (value,)
+            row |= dict(zip((name, f"{name} deviation"), pair, strict=False))
+        flat.append(row)
+    return csv_of(flat)
+
+
 def runs_csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:
     """All metrics and costs of the runs as CSV, a line for each run."""
     return csv_of([{"row": name, "seed": seed, **measured(run)} for name, seed, run in runs])

@@ -76,8 +76,9 @@ def differing(runs: list[RunRecord]) -> list[str]:
     values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
     found = [key for key in kept if len(set(values[key])) > 1]
 
-    def place(key: str) -> tuple[bool, bool, bool]:
-        return len(values[key]) < len(runs), key == _SEED, not key.startswith(_FIRST)
+    def place(key: str) -> tuple[bool, ...]:
+        missing = len(values[key]) < len(runs)
+        return missing, key == _SEED, key not in _FIRST, not key.startswith(_FIRST)
 
     return sorted(found, key=place)
 
@@ -102,11 +103,26 @@ class Shown:
         cells: The header and a row for each run, with whole names.
         chosen: The numbers of the columns on the screen.
         notes: Sentences below the table.
+        runs: The run of each row.
     """
 
     cells: list[list[str]]
     chosen: list[int]
     notes: list[str]
+    runs: list[RunRecord]
+
+    def lines(self, title: str) -> list[dict[str, Any]]:
+        """The rows by the names of the columns, with the figures in full, for CSV."""
+        head, *rows = self.cells
+        names = ["best", *head[1:]]
+        found: list[dict[str, Any]] = [
+            {"data": title} | dict(zip(names, row, strict=True)) for row in rows
+        ]
+        for line, run in zip(found, self.runs, strict=True):
+            line |= {name: run.metrics[name] for name in names if name in run.metrics}
+            row = as_row(run)
+            line |= {name: row[key] for key, name in _COSTS.items() if name in line and key in row}
+        return found
 
     def on_screen(self) -> str:
         """The table as text for the screen."""
@@ -153,7 +169,7 @@ def table(
     if hidden := [keys[at - settings[0]] for at in settings if at not in chosen]:
         lead = "also differ" if len(hidden) < len(keys) else "differ"
         notes.append(f"{lead} (--columns shows them): {', '.join(hidden)}")
-    return Shown(cells, chosen, notes)
+    return Shown(cells, chosen, notes, runs)
 
 
 def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int]:
@@ -232,3 +248,14 @@ def label(run: RunRecord, keys: list[str]) -> str:
         f"{key.rpartition('.')[2]} {text_tables.cut(_cell(run.config.get(key)), _WIDTH)}"
         for key in keys
     )
+
+
+def labels(runs: list[RunRecord]) -> list[str]:
+    """Labels that tell the runs apart: what differs, and the id where that is not enough."""
+    keys = differing(runs)[:3]
+    found = [label(run, keys) for run in runs]
+    counts = Counter(found)
+    return [
+        text if counts[text] == 1 else ", ".join(filter(None, (text, run.id)))
+        for text, run in zip(found, runs, strict=True)
+    ]

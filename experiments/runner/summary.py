@@ -53,8 +53,9 @@ def found(finder: str, search: dict[str, Any]) -> str:
 
 
 def colours() -> bool:
-    """Tells whether to print in colour: on a terminal, unless NO_COLOR is set."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    """Tells whether to print in colour: on a terminal that has them, unless NO_COLOR is set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 def warned(lines: list[str], colour: bool) -> list[str]:

@@ -129,6 +129,17 @@ def cells(curve: Curve) -> list[list[str]]:
     return [head, *rows]
 
 
+def csv(curve: Curve) -> str:
+    """The table of a curve as CSV, with the figures in full."""
+    return tables.csv_of(
+        [
+            {"share": point.share, "training_rows": point.rows, curve.metric: point.mean}
+            | {"half_interval": point.half, "seeds": len(point.values)}
+            for point in curve.points
+        ]
+    )
+
+
 def markdown(curve: Curve) -> str:
     """The curve in Markdown: table, verdict and notes."""
     notes = "\n".join(f"note: {note}" for note in curve.notes)
@@ -151,11 +162,12 @@ def write(curve: Curve, results: Results, root: Path) -> str:
     for name, content in texts.items():
         with files.atomic_write(root / name) as scratch:
             scratch.write_text(content, encoding="utf-8")
-    _draw(curve, root / "curve.png")
+    draw(curve, root / "curve.png")
     return said
 
 
-def _draw(curve: Curve, file: Path) -> None:
+def draw(curve: Curve, file: Path) -> None:
+    """Draws the metric over the training rows; the ending of the file chooses its format."""
     with figures.figure(file, 7, 4.5) as (_, ((axes,),)):
         rows = [point.rows for point in curve.points]
         reach = [
@@ -178,6 +190,8 @@ def _draw(curve: Curve, file: Path) -> None:
                 curve.baseline, color="grey", linestyle="--", linewidth=1, label="baseline"
             )
             axes.legend(fontsize=8)
+        every = [value for point in curve.points for value in point.values.values()]
+        figures.within_range(axes, curve.metric, every)
         axes.set_xscale("log")
         axes.set_xticks(rows, [f"{count:,}" for count in rows])
         axes.minorticks_off()

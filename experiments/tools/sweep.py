@@ -24,7 +24,7 @@ from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name, program
-from experiments.reporting import screen, tables
+from experiments.reporting import export, screen, tables
 from experiments.reporting.results import main_metric, measured, on_validation
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
@@ -70,7 +70,14 @@ def main() -> None:
         print(f"\n{screen.shown(said)}\n")
         for job, reason in failed.items():
             print(f"failed: {job.row.name}: {reason}")
-        print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")
+        head, cells = trial_table.table(plan, rows, metric)
+        files_ = ["trials.csv", "trials.png", "table.md", "runs/", *asked.plot]
+        files_ += export.write(
+            asked.export, lambda: tables.aligned([head, *cells]), lambda: tables.csv_of(rows)
+        )
+        for file in asked.plot:
+            trial_table.draw(plan, rows, metric, Path(file).expanduser())
+        print(f"done   {root} ({', '.join(files_)})\n{where}")
         sweep = f"{program('wandb')} sweep {asked.file}, then {program('wandb')} agent ID"
         print(f"with an account: {sweep}")
         if failed:
@@ -216,7 +223,11 @@ def _parse() -> argparse.Namespace:
     add("--jobs", type=int, default=1, help="Trials at the same time, which share the cores (1)")
     add("--seed", type=int, default=0, help="Seed of the search, not of the runs (0)")
     add("--output", default="outputs", help="Folder for runs and results (outputs)")
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
     asked = parser.parse_args(sys.argv[1:])
+    export.check(asked.export, "--export", export.TABLES)
+    export.check(asked.plot, "--plot", export.PICTURES)
     at_least_one(asked, "count", "jobs")
     return asked
 

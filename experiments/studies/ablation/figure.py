@@ -38,6 +38,7 @@ def _intervals(axes: Any, report: Report, colours: Any) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.axvline(report.baseline.mean, color="grey", linestyle="--", linewidth=1)
     axes.invert_yaxis()
+    figures.within_range(axes, report.metric, _values(report), "x")
     axes.set_xlabel(f"{report.metric}: mean, {text.percent(report)} interval, seeds")
 
 
@@ -54,11 +55,19 @@ def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
         if band is None:
             continue
         colour = colours[place % len(colours)]
-        axes.plot(band["steps"], band["mean"], color=colour, label=line.name, linewidth=1.5)
+        style = {"color": colour, "linewidth": 1.5}
+        style |= figures.points(band["mean"], place, len(report.lines))
+        axes.plot(band["steps"], band["mean"], label=line.name, **style)
         if band["low"]:
             axes.fill_between(band["steps"], band["low"], band["high"], color=colour, alpha=0.15)
+    figures.whole_steps(axes)
     axes.set_xlabel("step")
     axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
+    means = [mean for band in report.curves[metric].values() for mean in band["mean"]]
+    if figures.is_rate(metric):
+        figures.scale_axis(axes, metric, means)
+    else:
+        figures.within_range(axes, metric, means)
     axes.legend(fontsize=7)
 
 
@@ -76,3 +85,15 @@ def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
     axes.set_xlabel(f"{text.COSTS[cost][0]} (filled: Pareto front)")
     axes.set_ylabel(report.metric)
     axes.margins(x=0.12)
+    figures.within_range(axes, report.metric, _values(report))
+    points: dict[tuple[float, float], list[int]] = {}
+    for place, line in enumerate(report.lines, 1):
+        points.setdefault((line.costs[cost], line.mean), []).append(place)
+    for at, places in points.items():
+        if len(places) > 1:  # one covers the others
+            said = f"rows {', '.join(map(str, places))}"
+            axes.annotate(said, at, (7, 5), textcoords="offset points", fontsize=8)
+
+
+def _values(report: Report) -> list[float]:
+    return [value for line in report.lines for value in line.values.values()]

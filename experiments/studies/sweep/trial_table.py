@@ -3,6 +3,7 @@
 import math
 import shlex
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,15 @@ def draw(plan: SweepFile, rows: list[dict[str, Any]], metric: str, file: Path) -
             values = [row[parameter.name] for row in rows]
             numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
             places = values if numeric else [str(value) for value in values]
+            counts = Counter((row[parameter.name], row[metric]) for row in rows)
             panel.scatter(places, [row[metric] for row in rows], alpha=0.7)
+            for row, place in zip(rows, places, strict=True):
+                if (same := counts.pop((row[parameter.name], row[metric]), 1)) > 1:
+                    at = (place, row[metric])  # points that coincide are told by their number
+                    panel.annotate(f"{same}×", at, (6, 4), textcoords="offset points", fontsize=8)
             panel.scatter(places[:1], [rows[0][metric]], marker="*", s=160, color="C1")
-            if numeric and min(values) > 0 and max(values) > 20 * min(values):
-                panel.set_xscale("log")
+            if numeric:
+                figures.scale_axis(panel, parameter.name, values, "x")
+            figures.within_range(panel, metric, [row[metric] for row in rows])
             panel.set_xlabel(parameter.name)
         drawn.supylabel(metric)

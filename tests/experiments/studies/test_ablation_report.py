@@ -87,6 +87,15 @@ def test_page_in_a_browser(report, browser, tmp_path):
     colour = "getComputedStyle(document.body)"
     light = seen.evaluate(f"[{colour}.color, {colour}.backgroundColor]")
     seen.close()
+    wide, narrow = browser.open(file, width=1280), browser.open(file, width=420)
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 420  # tables scroll inside
+    # A unit of a chart is a pixel, so its text has one size in every window.
+    for page, width in ((wide, 1000), (narrow, 300)):
+        drawn = page.evaluate("document.querySelector('#curves svg').viewBox.baseVal.width")
+        shown = page.evaluate("document.querySelector('#curves svg').getBoundingClientRect().width")
+        assert abs(drawn - shown) <= 1 and shown > width, (drawn, shown)
+    sizes = "[...new Set([...document.querySelectorAll('p, li, td, th button, .legend, code')]"
+    assert narrow.evaluate(f"{sizes}.map((n) => getComputedStyle(n).fontSize))]") == ["15px"]
     dark = browser.open(file, dark=True)
     shown = dark.evaluate(f"[{colour}.color, {colour}.backgroundColor]")
     assert _contrast(*shown) > 7 < _contrast(*light) and shown != light

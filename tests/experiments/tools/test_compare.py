@@ -136,6 +136,7 @@ def test_the_command(folder, monkeypatch, capsys):
     assert [row[1] for row in rows[1:3]] == ["8", "4"]
     assert "done   2 of 6 runs in outputs (outputs/curves-val-loss.png, all.csv)" in out
     assert (folder / "outputs" / "curves-val-loss.png").read_bytes()[:4] == b"\x89PNG"
+    assert max(map(len, out.splitlines())) <= 80
     sparks = [line for line in out.splitlines() if "▁" in line or "█" in line]
     assert len(sparks) == 2 and "rank 8" in sparks[0]
     with open("all.csv") as file:
@@ -155,7 +156,10 @@ def test_the_command(folder, monkeypatch, capsys):
         ("--metric test/acuracy", "--metric test/acuracy: no run has that; did you mean test/acc"),
         ("--by modle", "--by modle: no run has that; did you mean model?"),
         ("--curves val/los", "--curves val/los: no run has that; did you mean val/loss?"),
-        ("--curves val/loss --plot a.gif", "--plot a.gif: give a .png or a .svg"),
+        (
+            "--curves val/loss --plot a.gif",
+            "--plot a.gif: give a file that ends in .png, .svg or .pdf",
+        ),
         ("--bye model", "unrecognized arguments: --bye"),
     ],
 )
