@@ -27,7 +27,7 @@ def meaning(run: Mapping[str, Any], metric: str) -> dict[str, Any]:
     split = data.get("test_split", "test") if stage == "test" else _SPLITS.get(stage, "")
     known = dict(run.get("meaning") or {})
     prints = data.get("split_fingerprints") or {}
-    known["data"] = prints.get(split)
+    known["data"] = prints.get(split) or data.get("origin")
     if stage == "test" and split == "validation":
         known["data"] = f"{known['data'] or ''} (validation)"
     measured = (run.get("report") or {}).get(_SPLITS.get(stage, ""), {})

@@ -9,7 +9,7 @@ from experiments.reporting import intervals, paired_rows, significance
 from experiments.reporting.predicted.row_values import row_values
 
 Runs = Mapping[int, dict[str, Any]]  # result.json by seed, with the folder as ``run``
-BOTH, ROWS, SEEDS = "seeds and test rows", "test rows", "seeds"
+BOTH, ROWS, SEEDS = "seeds and rows", "rows", "seeds"
 
 
 class Quality(NamedTuple):
@@ -59,8 +59,8 @@ class Change(NamedTuple):
 def quality(runs: Runs, metric: str, level: float = 0.95) -> Quality:
     """The mean of a metric over seeds, with an interval within the metric's range.
 
-    It holds the errors of seeds and of test rows where the runs keep their predictions, and else
-    that of seeds alone.
+    It holds the errors of seeds and of the measured rows where the runs keep their predictions, and
+    else that of seeds alone.
     """
     found = list(runs.values())
     values = [run["metrics"][metric] for run in found]

@@ -126,6 +126,6 @@ def _nested(run: RunRecord) -> dict[str, Any]:
             name, _, split = rest.partition(".")
             if name in ("rows", "split_fingerprints"):
                 found["data"].setdefault(name, {})[split] = value
-            elif name == "test_split":
+            elif name in ("test_split", "origin"):
                 found["data"][name] = value
     return found

@@ -27,7 +27,7 @@ class Point:
         values: The metric by seed.
         low: The lower end of the interval of the mean; None without one.
         high: The upper end.
-        errors: The errors that the interval holds: seeds, test rows or both.
+        errors: The errors that the interval holds: seeds, rows or both.
     """
 
     share: float
@@ -102,7 +102,7 @@ def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -
         why = "one seed has no interval" if len(shared) < 2 else "all seeds changed alike"
         return f"{said}; no verdict on more labels: {why} (--seeds 3 or more)"
     low, high = found.low, found.high
-    paired = "seed" if found.errors == SEEDS else "seed and test row"
+    paired = "seed" if found.errors == SEEDS else "seed and row"
     said += f" ({100 * LEVEL:g} % interval {low:+.4f} to {high:+.4f}, paired by {paired})"
     if low <= 0 <= high:
         return f"{said}; no verdict on more labels: the interval holds 0"

@@ -55,9 +55,9 @@ class Difference:
         p: The p that decides, with the errors that ``errors`` names.
         paired_t: The p of the paired t test over seeds.
         exact: The p of the sign-flip test over seeds.
-        mcnemar: The p of McNemar's test on the test rows of these runs.
-        bootstrap: The p of the paired bootstrap over the test rows of these runs.
-        errors: The errors that the interval and ``p`` hold: seeds, test rows or both.
+        mcnemar: The p of McNemar's test on the rows of these runs.
+        bootstrap: The p of the paired bootstrap over the rows of these runs.
+        errors: The errors that the interval and ``p`` hold: seeds, rows or both.
         holm: ``p``, corrected for all comparisons of the ablation.
         verdict: One of better, worse, not shown, not tested and not comparable.
         needed: The number of seeds that would show the observed difference in 80 % of cases.
@@ -93,7 +93,7 @@ class Line:
         deviation: The standard deviation over seeds, with n - 1; None for one seed.
         low: The lower end of the interval of the mean; None without one.
         high: The upper end.
-        errors: The errors that the interval holds: seeds, test rows or both.
+        errors: The errors that the interval holds: seeds, rows or both.
         others: Mean and deviation of the other metrics.
         fronts: The costs on whose Pareto front it is, if the front leaves out another.
     """

@@ -66,7 +66,7 @@ def _of_tests(lines: "list[Line]", tested: "list[Difference]", alpha: float) -> 
     if any(difference.errors != BOTH for difference in tested):
         said.append(
             "the runs keep no predictions from which this metric follows, so intervals and tests "
-            "hold the error of seeds alone, not that of the test rows"
+            "hold the error of seeds alone, not that of the rows"
         )
     if least > alpha:
         enough = significance.pairs_for_exact(alpha, count)

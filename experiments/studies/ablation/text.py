@@ -90,7 +90,7 @@ def _needed(found: Difference, alpha: float) -> str:
     if found.needed is not None:
         return f"about {found.needed}"
     by_rows = found.rows_p is not None and found.rows_p >= alpha
-    return "more test rows" if by_rows else "more than 1,000"
+    return "more rows" if by_rows else "more than 1,000"
 
 
 def settings(report: Report) -> tuple[list[str], list[list[Cell]]]:
@@ -138,9 +138,9 @@ def explanation(report: Report) -> str:
     rows = any(n.difference and n.difference.rows_p is not None for n in report.lines)
     if len(report.lines) > 1:
         said.append(
-            f"Differences are paired by seed, and by test row where predictions are kept. Verdicts "
+            f"Differences are paired by seed, and by row where predictions are kept. Verdicts "
             f"by p at {report.alpha:g} after Holm's correction for all of them. Uncorrected, for "
-            f"these test rows: the paired t and the sign-flip test (exact)"
+            f"these rows: the paired t and the sign-flip test (exact)"
             + ("; for these runs: McNemar's test and the paired bootstrap." if rows else ".")
         )
     if any(line.fronts for line in report.lines):

@@ -19,7 +19,7 @@ KEYS = [
     *("tokens", "tokens_per_second", "mfu", "origins"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
-    *("name", "held_out", "warnings", "left_out", "notes", "metric_facts"),
+    *("name", "held_out", "warnings", "left_out", "notes", "metric_facts", "meaning"),
 ]
 
 
