@@ -154,7 +154,8 @@ class Corpus(RowDataModule):
         return [note] if alone else []
 
     def warnings(self) -> list[str]:
-        name, tokenizer = self.manifest["tokenizer"]["name"], load_tokenizer(self.tokenizer)
+        name = self.manifest["tokenizer"].get("name", "the corpus")
+        tokenizer = load_tokenizer(self.tokenizer)
         cure = "prepare the corpus with another --tokenizer, such as bpe, which is trained on it"
         samples = {"the corpus": corpus_checks.sample(self.folder)}
         lines = unknown_lines(tokenizer, name, samples, cure)
@@ -165,6 +166,7 @@ class Corpus(RowDataModule):
             "source": "corpus",
             "origin": self.origin,
             "fingerprint": self.fingerprint,
+            "split_fingerprints": dict.fromkeys(self._rows, self.fingerprint),
             "rows": {name: len(rows) for name, rows in self._rows.items()},
             "tokens": {name: len(rows.stream) for name, rows in self._rows.items()},
             "tokenizer": self.manifest["tokenizer"],

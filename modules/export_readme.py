@@ -102,7 +102,8 @@ def readme(
     if kind == "own with encoder":
         how += _ENCODER
     elif kind == "adapter":
-        how = _ADAPTER if hasattr(peft, peft_class) else _ADAPTER_ON_BASE
+        whole = hasattr(peft, peft_class) and task.peft_type != "FEATURE_EXTRACTION"
+        how = _ADAPTER if whole else _ADAPTER_ON_BASE
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":

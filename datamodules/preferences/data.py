@@ -13,7 +13,7 @@ from datamodules import text_tables
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
-from datamodules.instructions import chat, sample_rows
+from datamodules.instructions import chat, preflight, sample_rows
 from datamodules.instructions.conversations import Conversation, to_plain
 from datamodules.instructions.rows import ConversationRows, tokenize_conversations
 from datamodules.packaged import pad_id
@@ -171,6 +171,12 @@ class Preferences(RowDataModule):
                 means = [f"{good:,}", f"{len(rows) - good:,}", *means]
             table.append([name, f"{len(rows):,}", *means])
         return text_tables.columns(table, range(1, len(head)))
+
+    def warnings(self) -> list[str]:
+        answers = {
+            name: [one.answer for one in found] for name, found in self.loaded.splits.items()
+        }
+        return preflight.warnings(self.chat_tokenizer, self.tokenizer, answers)
 
     def notes(self) -> list[str]:
         lost = {name: rows.total - len(rows) for name, rows in self._rows.items()}

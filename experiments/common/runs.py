@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from experiments.common.files import is_locked, write_json
 
@@ -49,9 +50,7 @@ class RunFolder:
         return is_locked(self.path)
 
 
-def record_start(
-    folder: Path, job: str = "", name: str = "", origins: dict[str, str] | None = None
-) -> None:
+def record_start(folder: Path, **more: Any) -> None:
     """Records the time at which a run starts; a run that is resumed keeps its first time.
 
     Where the clock was set back, the time is a millisecond after that of the newest run beside it,
@@ -59,9 +58,9 @@ def record_start(
 
     Args:
         folder: The folder of the run.
-        job: The SLURM job and command line that make the run; empty outside SLURM.
-        name: The name of the run.
-        origins: The origin of each setting that is not a default, by flag.
+        more: Further entries: ``name``, ``warnings``, ``origins`` (the origin of each setting that
+            is not a default, by flag), and ``job``, the SLURM job and command line that make the
+            run. Those that are empty are left out.
     """
     if (folder / _START).is_file():
         return
@@ -77,8 +76,15 @@ def record_start(
         "experiment": folder.parent.name,
         "started": started.isoformat(timespec="milliseconds"),
     }
-    more = {key: value for key, value in (("job", job), ("name", name)) if value}
-    write_json(folder / _START, known | more | ({"origins": origins} if origins else {}))
+    write_json(folder / _START, known | {key: value for key, value in more.items() if value})
+
+
+def warnings_of(folder: Path) -> list[str]:
+    """The warnings that a run gave when it was first started."""
+    try:
+        return json.loads((folder / _START).read_text(encoding="utf-8")).get("warnings", [])
+    except (OSError, ValueError):
+        return []
 
 
 def read_origins(folder: Path) -> dict[str, str]:

@@ -66,7 +66,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     if trainer.world_size == 1 and (reason := lengths.too_short(trainer, model, data)):
         raise ValueError(reason)
     if line.resumed is None:  # a run that goes on has said it before
-        run.warnings = checks.warnings(trainer, model, data, run.config)
+        run.warnings = checks.warnings(trainer, model, data, run.config, run.data["rows"])
     return run, trainer, loggers
 
 

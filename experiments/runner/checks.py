@@ -15,7 +15,9 @@ _ROWS = 20  # of validation, below which a metric is mostly chance
 _RISE = 0.5  # share of the steps for the warm-up, above which it is long
 
 
-def warnings(trainer: Any, model: Any, data: Any, settings: Mapping[str, Any]) -> list[str]:
+def warnings(
+    trainer: Any, model: Any, data: Any, settings: Mapping[str, Any], rows: Mapping[str, int]
+) -> list[str]:
     """Lines on what looks wrong with a new run, those on its data first.
 
     Args:
@@ -23,12 +25,16 @@ def warnings(trainer: Any, model: Any, data: Any, settings: Mapping[str, Any]) -
         model: The module.
         data: The data module, after its ``setup``.
         settings: The config by the names of flags.
+        rows: The rows of each split.
     """
-    lines = [*data.warnings(), *_validation(model, data, settings["trainer"])]
+    lines = data.warnings()
+    lines += _validation(model, settings["trainer"], rows, lines)
     if not model.trains or settings["trainer"]["fast_dev_run"]:
         return lines
-    epoch, total = _steps(trainer, model, data)
-    batch = next(f for f in ("batch_size", "batch_tokens") if getattr(data, f, None))
+    epoch, total = _steps(trainer, model, data, rows["train"])
+    if not epoch:
+        return lines
+    batch = "batch_size" if data.batch_size else "batch_tokens"
     if total is not None and total < _STEPS and trainer.max_steps == -1:
         lines.append(
             f"few steps: the training has {_count(total, 'step')}, an epoch {epoch:,}: less "
@@ -44,20 +50,20 @@ def warnings(trainer: Any, model: Any, data: Any, settings: Mapping[str, Any]) -
     return lines + _patience(trainer, epoch, total)
 
 
-def _validation(model: Any, data: Any, trainer: Mapping[str, Any]) -> list[str]:
+def _validation(
+    model: Any, trainer: Mapping[str, Any], rows: Mapping[str, int], said: list[str]
+) -> list[str]:
     """Lines on a run that no validation can choose the weights of, or only by chance."""
-    rows = data.facts()["rows"]
-    count = rows.get("validation", 0)
     if flag := lengths.unvalidated(trainer, model.trains):
         return [f"no validation: {flag} leaves none, and so nothing chooses the best weights"]
-    if not count:
-        if any(line.startswith("no validation") for line in data.warnings()):
+    if not rows.get("validation"):
+        if any(line.startswith("no validation") for line in said):
             return []  # the data module knows the remedy
         return [
             "no validation: the data have no rows for it, and so nothing chooses the best "
             "weights: add a validation split"
         ]
-    few = {name: n for name, n in rows.items() if name != "train" and n < _ROWS}
+    few = {name: n for name, n in rows.items() if name != "train" and 0 < n < _ROWS}
     if not few:
         return []
     named = " and ".join(f"{name} has {_count(n, 'row')}" for name, n in few.items())
@@ -67,12 +73,11 @@ def _validation(model: Any, data: Any, trainer: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _steps(trainer: Any, model: Any, data: Any) -> tuple[float, float | None]:
+def _steps(trainer: Any, model: Any, data: Any, rows: int) -> tuple[float, float | None]:
     """The optimizer steps of an epoch, and of the training; infinite and None if not counted.
 
     Large data are not counted: their epochs have many steps.
     """
-    rows = data.facts()["rows"]["train"]
     if rows > _COUNTED or trainer.world_size > 1:
         return math.inf, None
     data.num_input_tokens = getattr(model, "num_input_tokens", data.num_input_tokens)

@@ -25,10 +25,11 @@ from callbacks import (
 )
 from callbacks.throughput import parameter_counts
 from experiments.common import files, metrics, signals
-from experiments.common.runs import record_end
+from experiments.common.runs import record_end, warnings_of
 from experiments.common.shell import relative, this_command
 from experiments.runner import held_out, naming, predictions, run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
+from experiments.runner.meaning import meaning
 from experiments.runner.summary import by_flag_names, colours, opening, warned
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
@@ -49,7 +50,7 @@ class Run:
         outputs: The model and evaluation that the run makes, with digests; only on rank 0.
         ended: The reason for which the training ended; empty before that.
         notes: Remarks for the first screen.
-        warnings: Lines on what looks wrong before training; a run that goes on has none.
+        warnings: Lines on what looked wrong before the training.
         found: The values that searches before the run have found, by the name of the finder.
         origins: The origin of each setting that is not a default, by flag.
         report: The measures of the predictions by split.
@@ -75,7 +76,7 @@ class Run:
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
         self.name = naming.name_of(config.name, self.data, type(model).__name__)
         self.config["name"] = self.name
-        self.metric_facts = metrics.declared(model)
+        self.metric_facts, self.meaning = metrics.declared(model), meaning(model, datamodule)
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -84,7 +85,7 @@ class Run:
         self.trainer: Trainer | None = None
         self.ended = ""
         self.notes: list[str] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = warnings_of(resumed) if resumed else []
         self.found: dict[str, dict[str, Any]] = {}
         self.origins: dict[str, str] = {}
         self.resume_flags: tuple[str, ...] = ()
@@ -137,12 +138,14 @@ class Run:
                 backbone = self.config["model"].get("backbone")
                 self.inputs = provenance.inputs_of(self.data, self.datamodule, backbone)
                 notes += provenance.changed_inputs(self.inputs)
-                run_folder.make(self.folder, self.parsed, self.name, self.origins)
+                known = {"name": self.name, "warnings": self.warnings, "origins": self.origins}
+                run_folder.make(self.folder, self.parsed, **known)
                 if self.found:
                     files.write_json(self.folder / "search.json", self.found)
                 print(opening(self, notes, line), flush=True)
                 preflight = getattr(self.datamodule, "preflight", lambda colour: "")
-                shown = [preflight(colours()), *warned(self.warnings, colours())]
+                new = [] if self.resumed else self.warnings  # a resumed run has said them before
+                shown = [preflight(colours()), *warned(new, colours())]
                 if any(shown):
                     print("\n" + "\n".join(filter(None, shown)) + "\n", flush=True)
             self.logger = tracking.start_logger(
@@ -157,6 +160,7 @@ class Run:
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
                     "metric_facts": self.metric_facts,
+                    "meaning": self.meaning,
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,

@@ -132,20 +132,15 @@ def _try_lock(folder: Path) -> bool:
     return True
 
 
-def make(
-    folder: Path,
-    settings: dict[str, Any],
-    name: str = "",
-    origins: dict[str, str] | None = None,
-) -> None:
+def make(folder: Path, settings: dict[str, Any], **known: Any) -> None:
     """Makes and locks a run's folder, with checkpoints/, run.json, and config.yaml without secrets.
 
     Nothing is written before the lock is held.
 
     Args:
-        folder: The run's folder.
-        settings: The settings of the run.
-        origins: The origin of each setting that is not a default; run.json holds it.
+        folder: The folder.
+        settings: The settings.
+        known: Further entries of run.json, such as the name of the run.
 
     Raises:
         ValueError: If the folder cannot be written, or if another process has the run.
@@ -157,7 +152,7 @@ def make(
             raise ValueError(f"{lead}: {folder.name} is still going on there")
         (folder / "checkpoints").mkdir(exist_ok=True)
         files.write_yaml(folder / "config.yaml", redact(settings))
-        record_start(folder, slurm.job(), name, origins)
+        record_start(folder, job=slurm.job(), **known)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise ValueError(f"{lead}: cannot be written ({error.strerror})") from error
 

@@ -48,8 +48,9 @@ def train(run: Run) -> None:
     held = run.config["hold_out_test"]
     metrics = {} if held else _first(measure(model, run.datamodule, verbose=False))
     if not (metrics or held):
-        flag = f"--trainer.limit_{model.final_split}_batches"
-        notes.append(f"nothing was tested: {flag} is 0")
+        notes.append(_unmeasured(run))
+    if not metrics and (curve := run.curves.training):  # better than no figure at all
+        metrics["train/loss"] = curve[-1][1]
     if run.best.best_model_score is not None:
         metrics[run.best.monitor] = float(run.best.best_model_score)
         metrics |= run.best.measured
@@ -57,6 +58,16 @@ def train(run: Run) -> None:
         run.report = predictions.conclude(run)
         run.outputs["model"] = _export(run, model, card_facts(run, metrics), notes)
         record.conclude(run, metrics, notes)
+
+
+def _unmeasured(run: Run) -> str:
+    """The reason for which no figure was measured at the end."""
+    split = run.data["test_split"] if run.model.final_split == "test" else "validation"
+    if not run.data["rows"].get(split):
+        return (
+            f"nothing was measured: the data have no {split} rows; train/loss is of the last steps"
+        )
+    return f"nothing was tested: --trainer.limit_{run.model.final_split}_batches is 0"
 
 
 def _export(run: Run, model: Any, facts: dict[str, Any], notes: list[str]) -> provenance.Node:

@@ -4,7 +4,9 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+import datamodules  # noqa: F401  # all of them
 from datamodules import unknown
+from datamodules.base import RowDataModule
 from datamodules.unknown import lines_of, sampled
 
 ENGLISH = "the film was good and the book was not"
@@ -96,3 +98,9 @@ class range_of:
 
     def __getitem__(self, place: int) -> str:
         return str(place)
+
+
+def test_every_data_module_looks_for_unknown_text():
+    own = [kind for kind in RowDataModule.__subclasses__() if kind.__module__.startswith("datamod")]
+    assert len(own) >= 4
+    assert [kind.__name__ for kind in own if kind.warnings is RowDataModule.warnings] == []

@@ -67,6 +67,14 @@ def test_weights_are_the_best_only_where_some_were_chosen(experiment, words, wei
     assert ("best" in ended.out.split("my-lora: ")[1]) == bool(result(ended.run)["best"])
 
 
+def test_a_run_that_measures_nothing_tells_its_training_loss(experiment):
+    ended = experiment("--trainer.limit_val_batches", 0, "--trainer.limit_test_batches", 0)
+    assert ended.code == 0, ended.err
+    ((name, loss),) = result(ended.run)["metrics"].items()
+    assert name == "train/loss" and 0 < loss < 9 and f"train/loss  {loss:.4f}" in ended.out
+    assert "nothing was tested: --trainer.limit_test_batches is 0" in ended.out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "--trainer.limit_val_batches 0"])
 def test_a_time_limit_interrupts_a_run_that_can_go_on(experiment, words):

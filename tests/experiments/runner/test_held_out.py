@@ -1,6 +1,9 @@
 """A run whose test rows wait: no test figure before one asks, and all of them afterwards."""
 
 from experiments.reporting.predicted import table
+from experiments.reporting.results import main_metric
+from experiments.reporting.run_table import usual_metrics
+from experiments.tracking.run_reader import RunRecord
 from modules import ZeroShot
 from tests.experiments.running import finished, result
 
@@ -64,3 +67,12 @@ def test_the_test_of_a_module_that_does_not_train_waits_too(experiment, llama):
 def test_a_callback_that_asks_test_records_is_refused(experiment):
     ended = experiment(*HELD, "--trainer.callbacks+=GenerationSamples")
     assert ended.code == 2 and "GenerationSamples asks test records before" in ended.err
+
+
+def test_runs_of_which_some_hold_their_test_out_are_ranked_by_validation():
+    tested = RunRecord("a", metrics={"val/accuracy": 0.7, "test/accuracy": 0.9})
+    held = RunRecord("b", metrics={"val/accuracy": 0.8})
+    assert usual_metrics([tested, tested]) == ["test/accuracy", "val/accuracy"]
+    assert usual_metrics([tested, held]) == ["val/accuracy", "test/accuracy"]
+    assert usual_metrics([held]) == ["val/accuracy"]
+    assert main_metric({"metrics": held.metrics}) == ("val/accuracy", 0.8)

@@ -61,4 +61,7 @@ def test_a_resumed_run_keeps_its_name(experiment):
     assert other.code == 2 and "--name was None and is other; a resumed run keeps its name" in (
         other.err
     )
-    assert "\nmy-lora: " in finished(experiment(*words, bare=True)).out
+    again = finished(experiment(*words, bare=True))
+    assert "\nmy-lora: " in again.out
+    warned = result(ended.run)["warnings"]  # once, and kept
+    assert warned and not any(line in again.out for line in warned)

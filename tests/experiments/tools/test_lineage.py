@@ -21,9 +21,9 @@ def test_from_the_evaluation_to_the_raw_text(kept_chain, capsys, monkeypatch):
     fingerprint = json.loads((path / "manifest.json").read_text())["fingerprint"]
     wanted = [
         ("test/accuracy", run.name, commit, f"{run}/result.json"),
-        (f"full_sst2-{run.name}", run.name, commit, f"{run}/export"),
+        (f"my-full-fine-tuning-{run.name}", run.name, commit, f"{run}/export"),
         ("my.csv", result(run)["data"]["fingerprint"][:12], "my.csv"),
-        (f"pretrain-{made.name}", made.name, commit, f"{made}/export"),
+        (f"stories-maskedlm-{made.name}", made.name, commit, f"{made}/export"),
         (f"corpus-{fingerprint[:12]}", fingerprint[:12], "261101-120000-abcd", "2026-11-01 12:00"),
         ("stories (stories)", f"{3:032x}"[:12]),
         ("tokenizer-", "261101-120000-abcd", "stories/tokenizer"),
@@ -46,7 +46,7 @@ def test_a_folder_that_was_moved_is_found_by_its_digest(chain, capsys, monkeypat
     (made / "export").rename("outputs/kept")
     path.rename(folder / "elsewhere")
     lines = shown(capsys, monkeypatch, run, "--also", "elsewhere")
-    assert "outputs/kept" in next(line for line in lines if f"pretrain-{made.name}" in line)
+    assert "outputs/kept" in next(line for line in lines if f"stories-maskedlm-{made.name}" in line)
     assert lines[5].endswith("elsewhere") and lines[7].endswith("elsewhere/tokenizer")
     lines = shown(capsys, monkeypatch, run)
     assert lines[5].endswith("not here any more") and "corpus-" in lines[5]
@@ -62,7 +62,7 @@ def test_a_moved_export_still_knows_where_it_came_from(chain, capsys, monkeypatc
     shutil.move(made / "export", folder / "carried")
     run = tuned(monkeypatch, folder / "carried")
     lines = shown(capsys, monkeypatch, run)
-    assert f"pretrain-{made.name}" in lines[4] and lines[4].endswith("carried")
+    assert f"stories-maskedlm-{made.name}" in lines[4] and lines[4].endswith("carried")
     assert "corpus-" in lines[5] and len(lines) == 10
 
 
@@ -73,15 +73,18 @@ def test_a_changed_file_breaks_the_edge_and_is_said(chain, capsys, monkeypatch):
     card.write_text(card.read_text() + "edited")
     lines = shown(capsys, monkeypatch, run)
     assert lines[4].endswith("not here any more")
-    assert lines[-1].startswith(f"note   model pretrain-{made.name}: {made}/export holds another")
+    assert lines[-1].startswith(
+        f"note   model stories-maskedlm-{made.name}: {made}/export holds another"
+    )
     assert lines[-1].endswith(f"instead of {before[:12]}")
     capsys.readouterr()
     again = tuned(monkeypatch, made / "export")
-    said = f"note   backbone pretrain-{made.name} has changed since {made.name} made it: digest "
+    name = f"stories-maskedlm-{made.name}"
+    said = f"note   backbone {name} has changed since {made.name} made it: digest "
     assert said in capsys.readouterr().out
     assert result(again)["inputs"]["backbone"]["digest"] != before
     lines = shown(capsys, monkeypatch, again)
-    assert f"pretrain-{made.name} (changed since)" in lines[4]
+    assert f"stories-maskedlm-{made.name} (changed since)" in lines[4]
     assert "has changed since" in lines[-1] and before[:12] in lines[-1]
 
 
@@ -103,7 +106,7 @@ def test_an_unfinished_run_says_what_it_began_with(chain, capsys, monkeypatch):
     (run / "result.json").unlink()
     lines = shown(capsys, monkeypatch, run)
     assert lines[1].startswith("run  full_sst2, finished")
-    for part in ("my.csv", f"pretrain-{made.name}", "corpus-"):
+    for part in ("my.csv", f"stories-maskedlm-{made.name}", "corpus-"):
         assert any(part in line for line in lines[2:]), part
 
 
