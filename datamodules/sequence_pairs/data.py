@@ -1,5 +1,6 @@
 """Pairs of a source and a target: read, counted once, served in batches of like length."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -159,7 +160,7 @@ class SequencePairs(RowDataModule):
         """The texts that take no model, by the name of the baseline. Needs ``setup``."""
         sources, train = self._rows[split].columns["source"], self._rows["train"].columns
         words = [len(text.split()) for text in train["target"]]
-        made = {
+        made: dict[str, Callable[[], list[str] | None]] = {
             "copy": partial(baselines.copy, sources),
             "lead": partial(baselines.lead, sources, max(1, round(sum(words) / len(words)))),
             "nearest": partial(baselines.nearest, sources, train["source"], train["target"]),

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,7 @@ def count_tokens(
         texts = list(texts)
         parts = json.dumps(texts, ensure_ascii=False).encode("utf-8", "surrogatepass")
         key = ["counts", 1, _spec(tokenizer), hashlib.sha256(parts).hexdigest(), as_target]
-        found = cached_tensors(
-            json.dumps(key), lambda t=texts, a=as_target: _counted(tokenizer, t, a)
-        )
+        found = cached_tensors(json.dumps(key), partial(_counted, tokenizer, texts, as_target))
         numbers = found["counts"].numpy()
         over = numbers > limit
         kept = list(texts)

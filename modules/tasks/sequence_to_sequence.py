@@ -74,8 +74,10 @@ class SequenceToSequence(Task[PairBatch]):
         return writing.evaluation(self, model, batch) if stage in self.stages else {}
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
-        scores = text_scores.scores() if stage in self.stages else {}
-        return MetricCollection({**token_sums.token_metrics(stage), **scores})
+        metrics = token_sums.token_metrics(stage)
+        if stage in self.stages:
+            metrics.add_metrics(text_scores.scores())
+        return metrics
 
     loss = staticmethod(token_sums.mean_loss)  # type: ignore[assignment]  # they need no task
     num_targets = staticmethod(token_sums.num_tokens)  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.text import ROUGEScore, SacreBLEUScore
 
 from datamodules.words import split_words
@@ -20,7 +20,7 @@ _LONGEST = 6  # n-grams of characters
 Key = Literal["rouge1", "rouge2", "rougeL"]
 
 
-def scores() -> dict[str, Metric]:
+def scores() -> dict[str, Metric | MetricCollection]:
     """Return the metrics of a stage in which texts are written, by name."""
     keys: tuple[Key, ...] = ("rouge1", "rouge2", "rougeL")
     return {"bleu": Bleu(), "chrf": ChrF(), **{key: Rouge(key) for key in keys}}
@@ -28,8 +28,9 @@ def scores() -> dict[str, Metric]:
 
 def score(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     """Score N outputs against N references, by the names of :func:`scores`."""
-    found = {}
+    found: dict[str, float] = {}
     for name, metric in scores().items():
+        assert isinstance(metric, Metric)
         metric.update(None, None, list(outputs), list(references))
         found[name] = float(metric.compute())
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.studies import jobs, pretraining, workers
-from tests import asked, preferred, stories, tagged
+from tests import asked, preferred, seq2seq, stories, tagged
 from tests.experiments import chatting, running, shipped
 from tests.experiments.shipped import EXPERIMENTS, STUDIES, module_of
 
@@ -109,19 +109,25 @@ PROMPTED = [
     *("--model.task.verbalizer", '{"negative": "bad", "positive": "good"}'),
     *("--data.max_length", "9"),
 ]
+WRITING = ["--data.train_rows", "24", "--model.task.max_new_tokens", "4"]
 # What an experiment needs beside the flags of a tiny run of a fine-tuning: flags are appended.
 MORE = {
     "partial_freezing_sst2": ["--model.frozen_layers", "1"],
     "zero_shot_sst2": PROMPTED,
     "nli_snli": ["--data.pair_column", "text", "--data.train_rows", "40"],
     "in_context_sst2": [*PROMPTED, "--model.shots", "1"],
+    "headlines": [*WRITING, "--data.max_source_length", "24"],
+    "translation": WRITING,
 }
 # Experiments whose data are no labelled texts: the data module, and a function that writes rows.
 OTHER_DATA = {
+    "headlines": ("Seq2SeqFiles", seq2seq.write),
     "ner_wnut": ("TaggedFiles", tagged.write),
     "social_iqa": ("ChoiceFiles", lambda folder: asked.write(folder, asked.with_choices())),
     "squad": ("QuestionFiles", lambda folder: asked.write(folder, asked.questions())),
+    "translation": ("Seq2SeqFiles", seq2seq.write),
 }
+DECODERS = {"headlines", "social_iqa", "translation"}
 PROMPTING = {"zero_shot_sst2", "in_context_sst2"}
 SHORT = """--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 1
     --trainer.limit_test_batches 1""".split()
@@ -146,8 +152,9 @@ def tiny_run(script: Path, folder: Path, bert: str, llama: str) -> list[str]:
     if script.stem in OTHER_DATA:
         kind, rows = OTHER_DATA[script.stem]
         own = {"TextFiles": kind, "my.csv": str(rows(folder / "rows"))}
-        backbone = llama if script.stem == "social_iqa" else bert
-        return [*(own.get(word, word) for word in running.flags(backbone)), *SHORT]
+        words = running.flags(llama if script.stem in DECODERS else bert)
+        more = MORE.get(script.stem, [])
+        return [*(own.get(word, word) for word in words), *SHORT, *more]
     backbone = llama if script.stem in PROMPTING else bert
     return [*running.flags(backbone), *SHORT, *MORE.get(script.stem, [])]
 
