@@ -13,6 +13,7 @@ from callbacks.step_seed import StepSeed
 from callbacks.stop_on_nan import StopOnNaN
 from callbacks.throughput import ThroughputMonitor
 from callbacks.unseen_tasks import UnseenTasks
+from callbacks.written_texts import WrittenTexts
 
 __all__ = [
     "Curves",
@@ -28,4 +29,5 @@ __all__ = [
     "StopOnNaN",
     "ThroughputMonitor",
     "UnseenTasks",
+    "WrittenTexts",
 ]

@@ -1,5 +1,6 @@
 """Progress of a run: a bar in a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 import time
 from typing import Any
@@ -17,7 +18,9 @@ class Progress(TQDMProgressBar):
     """
 
     def __init__(self, seconds: float = 15.0) -> None:
-        self.terminal = sys.stdout.isatty() and sys.stderr.isatty()  # the bar, and the lines
+        # The bar, and the lines; a dumb terminal cannot move its cursor up, as two bars need.
+        dumb = os.environ.get("TERM") == "dumb"
+        self.terminal = sys.stdout.isatty() and sys.stderr.isatty() and not dumb
         super().__init__(refresh_rate=1 if self.terminal else 0, leave=False)
         self.seconds = seconds
         self._shown = 0.0

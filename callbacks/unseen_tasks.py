@@ -42,22 +42,28 @@ class UnseenTasks(BeforeAndAfter):
     def conclude(self, trainer: Trainer, pl_module: LightningModule, after: dict) -> None:
         for name, now in after["right"].items():
             before = self.before["right"][name]
-            change, interval = accuracy_change(before, now)
+            change, low, high = accuracy_change(before, now)
             pl_module.log(f"before/{name}", sum(before) / len(before), rank_zero_only=True)
             pl_module.log(f"test/{name}", sum(now) / len(now), rank_zero_only=True)
             if trainer.is_global_zero:
-                verdict = "within it" if abs(change) <= interval else "more than that"
+                verdict = "holds 0" if low <= 0 <= high else "does not hold 0"
                 print(
                     f"  {name}, not taught: zero-shot accuracy {sum(before) / len(before):.3f} → "
-                    f"{sum(now) / len(now):.3f}, {change:+.3f} with an interval of ± "
-                    f"{interval:.3f}: {verdict}"
+                    f"{sum(now) / len(now):.3f}, {change:+.3f}; the 95 % interval over the same "
+                    f"questions, {low:+.3f} to {high:+.3f}, {verdict}"
                 )
 
 
-def accuracy_change(before: list[bool], after: list[bool]) -> tuple[float, float]:
-    """Return the difference of two accuracies on the same rows, and half its 95 % interval."""
-    differences = [now - then for then, now in zip(before, after, strict=True)]
-    count = len(differences)
-    mean = sum(differences) / count
-    variance = sum((d - mean) ** 2 for d in differences) / max(1, count - 1)
-    return mean, 1.96 * math.sqrt(variance / count)
+def accuracy_change(before: list[bool], after: list[bool]) -> tuple[float, float, float]:
+    """Return the difference of two accuracies on the same rows, and both ends of its interval.
+
+    The 95 % interval is that of two more rows, one better and one worse (Bonett and Price 2012).
+    """
+    pairs = list(zip(before, after, strict=True))
+    better = sum(now and not then for then, now in pairs)
+    worse = sum(then and not now for then, now in pairs)
+    count = len(pairs) + 2
+    middle, differ = (better - worse) / count, (better + worse + 2) / count
+    half = 1.96 * math.sqrt((differ - middle**2) / count)
+    ends = max(-1.0, middle - half), min(1.0, middle + half)
+    return (better - worse) / len(pairs), *ends

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datamodules.preferences import Preferences
     from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
+    from datamodules.sequence_pairs import Headlines, Seq2SeqFiles, Translations
     from datamodules.tagging import WNUT, PeoplesDaily, TaggedFiles
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ChoiceFiles",
     "Corpus",
     "Glue",
+    "Headlines",
     "IMDb",
     "Instructions",
     "PeoplesDaily",
@@ -34,21 +36,26 @@ __all__ = [
     "QuestionFiles",
     "RottenTomatoes",
     "SQuAD",
+    "Seq2SeqFiles",
     "SocialIQA",
     "TaggedFiles",
     "TextFiles",
+    "Translations",
 ]
 _HOMES = {
     "ChoiceFiles": "questions",
     "Corpus": "corpus",
+    "Headlines": "sequence_pairs",
     "Instructions": "instructions",
     "PeoplesDaily": "tagging",
     "Preferences": "preferences",
     "QuestionFiles": "questions",
     "SNLI": "sentence_pairs",
     "SQuAD": "questions",
+    "Seq2SeqFiles": "sequence_pairs",
     "SocialIQA": "questions",
     "TaggedFiles": "tagging",
+    "Translations": "sequence_pairs",
     "WNUT": "tagging",
 }
 

@@ -117,6 +117,21 @@ class InstructionBatch(TypedDict):
     position_ids: NotRequired[Tensor]  # (B, T) int64
 
 
+class PairBatch(TypedDict):
+    """B pairs of a source and a target text.
+
+    ``columns`` are source, target, and reference, the whole target, B each. The task encodes them;
+    ``attention_mask`` tells how many tokens source and target have together.
+    """
+
+    attention_mask: Tensor  # (B, T) int64, 1 for a token and 0 for padding
+    columns: dict[str, list[str]]
+    input_ids: NotRequired[Tensor]  # (B, T) int64, which the task adds, as the next two
+    decoder_input_ids: NotRequired[Tensor]  # (B, T') int64, of an encoder-decoder
+    labels: NotRequired[Tensor]  # (B, T') int64
+    index: Tensor  # (B,) int64
+
+
 class PreferenceBatch(TypedDict):
     """Prompts with an answer each, padded on the right to T: B couples, or B single answers.
 

@@ -166,6 +166,7 @@ class Corpus(RowDataModule):
             "source": "corpus",
             "origin": self.origin,
             "fingerprint": self.fingerprint,
+            "split_fingerprints": dict.fromkeys(self._rows, self.fingerprint),
             "rows": {name: len(rows) for name, rows in self._rows.items()},
             "tokens": {name: len(rows.stream) for name, rows in self._rows.items()},
             "tokenizer": self.manifest["tokenizer"],

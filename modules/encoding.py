@@ -80,6 +80,11 @@ def prompts(batch: Mapping[str, Any]) -> list[list[int]]:
 
 
 def pair_columns(task: Any, texts: Sequence[Text]) -> dict[str, list[str]]:
+    """Return texts, or pairs of texts, by column.
+
+    Raises:
+        ValueError: If one is not a text, or the task does not read pairs, or only pairs.
+    """
     pairs = bool(len(texts)) and not isinstance(texts[0], str)
     for place, text in enumerate(texts):
         parts = text if pairs else (text,)

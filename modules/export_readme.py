@@ -31,6 +31,10 @@ module = load(".")
 print(module.predict([{example}]))"""
 _FULL = """from transformers import pipeline
 print(pipeline({pipeline!r}, ".")({asked}))"""
+_SEQ2SEQ = """from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+tokenizer, model = AutoTokenizer.from_pretrained("."), AutoModelForSeq2SeqLM.from_pretrained(".")
+ids = model.generate(**tokenizer({asked}, return_tensors="pt"))
+print(tokenizer.decode(ids[0], skip_special_tokens=True))"""
 _ADAPTER = """from peft import {peft_class}
 model = {peft_class}.from_pretrained(".")"""
 # Of masked language models peft has no class of its own.
@@ -98,11 +102,14 @@ def readme(
     if kind == "own with encoder":
         how += _ENCODER
     elif kind == "adapter":
-        how = _ADAPTER if hasattr(peft, peft_class) else _ADAPTER_ON_BASE
+        whole = hasattr(peft, peft_class) and task.peft_type != "FEATURE_EXTRACTION"
+        how = _ADAPTER if whole else _ADAPTER_ON_BASE
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":
         how = _OPENED if task.label_kind in ("span", "choice") else _FULL
+        # The library has no pipeline for an encoder-decoder any more.
+        how = _SEQ2SEQ if task.auto_class == "AutoModelForSeq2SeqLM" else how
         how = how_to_pool(task.vector_pooling) if task.vectors else how
     paired = task.pairs
     lines = how.format(

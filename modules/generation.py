@@ -1,4 +1,4 @@
-"""Greedy answers of a decoder to batches of prompts."""
+"""Answers of a decoder to batches of prompts, and of an encoder-decoder to texts."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ import torch
 from datamodules.packaged import pad_id
 
 _KEPT = ("bos_token_id", "decoder_start_token_id", "cache_implementation")
+_GREEDY = {"do_sample": False, "num_beams": 1}
 # What changes no text, or is always said by an argument.
 _NO_CHOICE = {"eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache"}
 _NO_CHOICE |= {"transformers_version"}
@@ -21,40 +22,47 @@ def generate(
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     batch_size: int = 16,
+    **decoding: Any,
 ) -> list[str]:
-    """Answer each prompt by greedy decoding.
+    """Answer each prompt, by greedy decoding unless told otherwise.
 
     What the model's own generation config asks for, such as sampling or a repetition penalty, is
     set aside.
 
     Args:
-        model: A decoder of transformers, with or without a peft model around it.
-        prompts: token ids of each prompt.
+        model: A decoder or an encoder-decoder of transformers, with or without a peft model around.
+        prompts: token ids of each prompt, or of each text that an encoder reads.
         max_new_tokens: The number of tokens after which an answer is cut.
         batch_size: Prompts that are answered at once; those of like length share a batch.
+        decoding: Other arguments of the model's ``generate``, such as ``num_beams``.
 
     Returns:
         The answers without special tokens, in the order of the prompts.
     """
     device, pad = next(model.parameters()).device, pad_id(tokenizer)
+    encodes, decoding = model.config.is_encoder_decoder, {**_GREEDY, **decoding}
+    left = 0 if encodes else 1  # a decoder goes on behind its prompt
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     answers = [""] * len(prompts)
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
         longest = max(len(prompts[number]) for number in part)
-        rows = [[pad] * (longest - len(prompts[n])) + list(prompts[n]) for n in part]
-        mask = [[0] * (longest - len(prompts[n])) + [1] * len(prompts[n]) for n in part]
+        rows, mask = [], []
+        for prompt in (list(prompts[number]) for number in part):
+            gap = longest - len(prompt)
+            rows.append([pad] * gap * left + prompt + [pad] * gap * (1 - left))
+            mask.append([0] * gap * left + [1] * len(prompt) + [0] * gap * (1 - left))
         with generation_defaults_set_aside(model):
             ids_BT = model.generate(
                 input_ids=torch.tensor(rows, device=device),
                 attention_mask=torch.tensor(mask, device=device),
                 max_new_tokens=max_new_tokens,
-                do_sample=False,
-                num_beams=1,
                 eos_token_id=stop_token_ids(tokenizer),
                 pad_token_id=pad,
+                **decoding,
             )
-        texts = tokenizer.batch_decode(ids_BT[:, longest:], skip_special_tokens=True)
+        written_BT = ids_BT if encodes else ids_BT[:, longest:]
+        texts = tokenizer.batch_decode(written_BT, skip_special_tokens=True)
         for number, text in zip(part, texts, strict=True):
             answers[number] = text.strip()
     return answers

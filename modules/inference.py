@@ -15,6 +15,7 @@ from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.heads import model_inputs
 from modules.text_rows import Rows, batch_of, evaluating, token_batches
+from modules.written_inference import write_batch, write_targets, writes_targets
 
 BATCH_TOKENS = 2048
 NEW_TOKENS = 256  # or half of what the model reads, if that is less
@@ -67,6 +68,8 @@ def predict(
     if not len(texts):
         empty = np.zeros((0, len(labels_of(module))), np.float32)
         return Predictions([], empty if labels_of(module) else None, [])
+    if writes_targets(module):
+        return Predictions(*write_targets(module, texts, batch_tokens, max_new_tokens))
     if writes_answers(module):
         longest = max_tokens(module, tokenizer_of(module))
         tokens = min(NEW_TOKENS, longest // 2) if max_new_tokens is None else max_new_tokens
@@ -105,6 +108,8 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
         ``index``, the places of the rows in their split, where the batch holds them.
     """
     check_predicts(module)
+    if writes_targets(module, batch):
+        return write_batch(module, batch)
     if not (isinstance(batch, Mapping) and "input_ids" in batch):
         if isinstance(batch, Mapping):
             batch = [batch["text"], batch["pair"]] if "pair" in batch else batch["text"]

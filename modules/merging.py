@@ -164,6 +164,8 @@ def _logits(module: Any) -> Tensor:
     batch = batch_of(module, rows, list(range(len(texts))))
     if module.task.vectors or module.task.label_kind not in ("none", "tags"):
         return module.predict_logits(batch).float()
-    names = ("input_ids", "attention_mask")
-    held = module.model(**{name: batch[name] for name in names}).logits.float()
+    given = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    if module.model.config.is_encoder_decoder:
+        given["decoder_input_ids"] = batch["input_ids"]
+    held = module.model(**given).logits.float()
     return held[batch["attention_mask"].bool()]  # what padding gives is nobody's

@@ -32,6 +32,7 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
     # In a prompt, which stands beside others in a short context.
     short = [text[: min(longest, LONGEST) // 2] for text in TEXTS]
     columns = {"text": short, "pair": short[::-1]}
+    columns |= {"source": short, "target": short[::-1], "reference": short[::-1]}
     batch = {"input_ids": ids_BT, "attention_mask": mask_BT, "index": torch.arange(2)}
     if task.label_kind == "none":
         answers = {"supervised": mask_BT.bool() & _behind_first(mask_BT)}

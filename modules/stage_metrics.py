@@ -36,6 +36,7 @@ class StageMetrics(nn.Module):
         count: Tensor | int,
         logits: Tensor,
         labels: Any,
+        **more: Any,
     ) -> None:
         """Update the metrics with a batch, and log them by ``module``.
 
@@ -46,6 +47,7 @@ class StageMetrics(nn.Module):
             count: Rows or tokens.
             logits: What the task's metrics take first.
             labels: What they take next, ``targets`` of the task.
+            more: What they take by name, of the task's ``evaluation``.
         """
         metrics = self.metrics[f"{stage}_metrics"]
         assert isinstance(metrics, MetricCollection)
@@ -61,7 +63,7 @@ class StageMetrics(nn.Module):
         if not torch.is_inference_mode_enabled():
             for metric in (mean, *metrics.values(copy_state=False)):
                 _leave_inference_mode(metric)
-        metrics.update(logits.detach(), labels)
+        metrics.update(logits.detach(), labels, **more)
         mean.update(loss, count)
         module.log(f"{stage}/loss", mean, prog_bar=True, batch_size=1)
         # Lightning computes them over all batches.

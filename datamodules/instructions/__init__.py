@@ -15,7 +15,7 @@ from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, labelled_tasks, lengths, preflight, sources
-from datamodules.instructions.conversations import Conversation, Message, question, to_plain
+from datamodules.instructions.conversations import Conversation, Message, digest, question, to_plain
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, tokenize_conversations
 from datamodules.packaged import pad_id
@@ -123,10 +123,13 @@ class Instructions(RowDataModule):
         return replace(found, splits=splits)
 
     @cached_property
+    def split_fingerprints(self) -> dict[str, str]:
+        """A digest of the conversations of each split."""
+        return {name: digest([split]) for name, split in self.loaded.splits.items()}
+
+    @cached_property
     def fingerprint(self) -> str:
-        splits = [self.loaded.splits[name] for name in sorted(self.loaded.splits)]
-        whole = json.dumps([[to_plain(one) for one in split] for split in splits])
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+        return digest([self.loaded.splits[name] for name in sorted(self.loaded.splits)])
 
     @property
     def origin(self) -> str:
@@ -148,8 +151,8 @@ class Instructions(RowDataModule):
         tokenizer = self.chat_tokenizer
         made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
         made += [tokenizer.chat_template, [to_plain(one) for one in conversations]]
-        digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
-        key = json.dumps(["chat", _FORMAT, digest, self.loss_on, self.max_length])
+        whole = hashlib.sha256(json.dumps(made).encode()).hexdigest()
+        key = json.dumps(["chat", _FORMAT, whole, self.loss_on, self.max_length])
         rows = cached_tensors(
             key,
             lambda: tokenize_conversations(
@@ -225,6 +228,7 @@ class Instructions(RowDataModule):
             "source": self.loaded.kind,
             "origin": self.loaded.origin,
             "fingerprint": self.fingerprint,
+            "split_fingerprints": self.split_fingerprints,
             **self.loaded.facts(),
             "rows": {name: len(split.sizes) for name, split in rows.items()},
             "packed": self.packing,

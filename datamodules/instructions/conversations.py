@@ -1,5 +1,6 @@
 """Checked conversations: what was said by whom, which responses are learned, and the tools."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -100,3 +101,9 @@ def check_roles(messages: Sequence[Message], first: int = 1) -> Conversation:
     if not found or found[-1].role != "assistant":
         raise ValueError("no response: the last word is not the assistant's")
     return tuple(found)
+
+
+def digest(splits: list[list[Conversation]]) -> str:
+    """The beginning of the SHA-256 over the conversations of some splits."""
+    whole = json.dumps([[to_plain(one) for one in split] for split in splits])
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]

@@ -91,7 +91,7 @@ def tokenize_choices(name: str, part: Choices, max_length: int | None) -> Choice
         pad=pad_id(tokenizer),
     )
     firsts = np.cumsum([0, *map(len, part.choices)])
-    columns = {"text": part.questions, "choices": part.choices}
+    columns: dict[str, list[Any]] = {"text": part.questions, "choices": part.choices}
     answers = torch.tensor(part.answers)
     return ChoiceRows(inner, found["masks"], torch.from_numpy(firsts), answers, columns)
 

@@ -160,6 +160,7 @@ class TaggedText(RowDataModule):
             "source": self.source_kind,
             "origin": self.origin,
             "fingerprint": self.fingerprint,
+            "split_fingerprints": self.dataset.split_fingerprints,
             "rows": {name: len(part.words) for name, part in self.dataset.splits.items()},
             **lengths(dict(self._rows)),
             "test_split": self.test_split,

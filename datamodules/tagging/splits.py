@@ -40,6 +40,15 @@ class TaggedDataset:
             digest.update(repr([name, part.words, part.tags]).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
+    @property
+    def split_fingerprints(self) -> dict[str, str]:
+        """A digest of the words and tags of each split."""
+        parts = {name: repr([one.words, one.tags]) for name, one in self.splits.items()}
+        return {
+            name: hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+            for name, part in parts.items()
+        }
+
     def ids(self, split: str) -> list[list[int]]:
         """The id of the tag of each word."""
         number = {name: place for place, name in enumerate(self.label_names)}
@@ -82,7 +91,10 @@ class TaggedDataset:
         names, counts = self.counted(), self.counts()
         order = sorted(range(len(names)), key=lambda i: -counts["train"][i])
         shown = order[:12]
-        rows = [[names[i], *(f"{counts[split][i]:,}" for split in counts)] for i in shown]
+        rows = [
+            [text_tables.cut(names[i], 32), *(f"{counts[split][i]:,}" for split in counts)]
+            for i in shown
+        ]
         title = "entities" if self.entities else "tag"
         table = text_tables.columns([[title, *counts], *rows], range(1, len(counts) + 1))
         more = f"\n… and {len(order) - len(shown):,} more" if len(order) > len(shown) else ""

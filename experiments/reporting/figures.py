@@ -1,13 +1,18 @@
 """Figures of runs and results: learning curves, and quality against cost."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from datamodules import text_tables
 from experiments.common import files
+from experiments.common.help_text import columns
+from experiments.common.metrics import facts
+from experiments.reporting import fonts
 from experiments.tracking.run_reader import RunRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -22,17 +27,28 @@ def sparklines(runs: list[RunRecord], metric: str, labels: list[str]) -> str:
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     last = max(steps[-1] for steps, _ in curves)
     width = max(len(run.id) for run in runs)
+    spare = columns() - width - 14 - max(map(text_tables.width, labels))  # 14: figure and gaps
+    blocks = max(_WIDTH // 2, min(_WIDTH, spare))
     lines = [f"{metric}, {low:.4g} to {high:.4g}, steps to {last:,.0f}"]
     for run, (steps, values), label in zip(runs, curves, labels, strict=True):
-        line = spark(steps, values, float(low), float(high), float(last))
-        lines.append(f"{run.id.ljust(width)}  {line}  {values[-1]:.4g}  {label}".rstrip())
+        line = spark(steps, values, float(low), float(high), float(last), blocks)
+        lead = f"{run.id.ljust(width)}  {line}  {values[-1]:.4g}".rstrip()
+        room = columns() - text_tables.width(lead) - 2
+        lines.append(f"{lead}  {text_tables.cut(label, room)}".rstrip() if room > 8 else lead)
     return "\n".join(lines)
 
 
-def spark(steps: np.ndarray, values: np.ndarray, low: float, high: float, last: float) -> str:
+def spark(
+    steps: np.ndarray,
+    values: np.ndarray,
+    low: float,
+    high: float,
+    last: float,
+    blocks: int = _WIDTH,
+) -> str:
     """A curve as blocks, each the mean over its part of the steps; a blank where none is."""
-    places = np.minimum((steps / max(last, 1) * _WIDTH).astype(int), _WIDTH - 1)
-    line = [" "] * _WIDTH
+    places = np.minimum((steps / max(last, 1) * blocks).astype(int), blocks - 1)
+    line = [" "] * blocks
     for place in np.unique(places):
         here = values[places == place]
         if np.isfinite(here).any():
@@ -51,13 +67,20 @@ def figure(
     """
     import matplotlib
     from matplotlib.figure import Figure  # not pyplot, which would keep it and choose a screen
+    from matplotlib.text import Text
 
     drawn = Figure(figsize=(width, height), layout="constrained")
     panels = drawn.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.grid(alpha=0.3)
     yield drawn, panels
-    kind = file.suffix[1:]
+    texts = [one for one in drawn.findobj(Text) if fonts.needs_font(one.get_text())]
+    for one in texts:  # every name in a picture comes by here
+        one.set_text(fonts.drawable(one.get_text()))
+    if family := fonts.font_for([one.get_text() for one in texts]):
+        for one in texts:
+            one.set_fontfamily(["DejaVu Sans", family])
+    kind = file.suffix[1:].lower()
     unset = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -75,6 +98,48 @@ def colours(count: int) -> list[Any]:
     return [palette(number) for number in range(palette.N)]
 
 
+_RATES = ("learning_rate", "lr", "weight_decay")
+
+
+def is_rate(name: str) -> bool:
+    """Whether a flag or metric is a rate, whose values differ by factors."""
+    return any(part in _RATES for part in name.replace("/", ".").split("."))
+
+
+def scale_axis(axes: Any, name: str, values: Iterable[float], side: str = "y") -> None:
+    """Makes an axis logarithmic: of rates above 0, and of values of more than one magnitude."""
+    known = [value for value in values if math.isfinite(value)]
+    far = bool(known) and min(known) > 0 and max(known) > (1 if is_rate(name) else 20) * min(known)
+    if far:
+        getattr(axes, f"set_{side}scale")("log")
+
+
+def within_range(axes: Any, metric: str, values: Iterable[float], side: str = "y") -> None:
+    """Ends an axis at the least and the largest value that a metric can have, as 0 and 1."""
+    low, high = facts(metric).bounds(values)
+    get, put = getattr(axes, f"get_{side}lim"), getattr(axes, f"set_{side}lim")
+    first, last = get()
+    spare = 0.02 * (high - low) if math.isfinite(high - low) else 0.0  # a point there is whole
+    put(max(first, low - spare), min(last, high + spare))
+
+
+def points(values: Iterable[float], place: int, count: int) -> dict[str, Any]:
+    """The markers of a curve of few points, of which one validation is a whole curve.
+
+    Those of an earlier curve are larger, so that they show around a later one's that coincide.
+    """
+    if sum(map(math.isfinite, values)) >= 20:
+        return {}
+    return {"marker": "o", "markersize": 3 + 2 * min(4, count - 1 - place)}
+
+
+def whole_steps(axes: Any) -> None:
+    """Lets the axis of steps have no fractions."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+
+
 def plot_curves(
     runs: list[RunRecord], metric: str, labels: list[str], groups: list[str], file: Path
 ) -> None:
@@ -85,15 +150,21 @@ def plot_curves(
     order = list(dict.fromkeys(names))
     palette = colours(len(order))
     with figure(file) as (_, ((axes,),)):
-        for run, name in zip(runs, names, strict=True):
+        for place, (run, name) in enumerate(zip(runs, names, strict=True)):
             steps, values = run.curve(metric)
             colour = palette[order.index(name) % len(palette)]
-            marker = "o" if len(steps) < 20 else None
-            axes.plot(steps, values, color=colour, marker=marker, markersize=3, linewidth=1.2)
+            mark = points(values.tolist(), place, len(runs))
+            axes.plot(steps, values, color=colour, linewidth=1.2, **mark)
         for number, name in enumerate(order[:_NAMED]):
             axes.plot([], [], color=palette[number % len(palette)], label=name)
+        whole_steps(axes)
         axes.set_xlabel("step")
         axes.set_ylabel(metric)
+        every = np.concatenate([run.curve(metric)[1] for run in runs])
+        if is_rate(metric):
+            scale_axis(axes, metric, every.tolist())
+        else:
+            within_range(axes, metric, every.tolist())
         axes.legend(fontsize=8)
 
 
@@ -101,13 +172,16 @@ def plot_quality(lines: list[dict[str, Any]], file: Path) -> None:
     """Draws quality against trained parameters, with the spread over seeds."""
     metric = next(name for name in lines[0] if "/" in name)
     with figure(file) as (_, ((axes,),)):
-        for number, line in enumerate(sorted(lines, key=lambda line: line["parameters"])):
+        points: dict[tuple[float, float], list[str]] = {}
+        for line in lines:
             mean, deviation = line[metric]
-            axes.errorbar(line["parameters"], mean, yerr=deviation, fmt="o", capsize=3)
+            axes.errorbar(line["parameters"], mean, yerr=deviation, fmt="o", capsize=3, alpha=0.8)
+            points.setdefault((line["parameters"], mean), []).append(line["name"])
+        for number, ((x, y), names) in enumerate(sorted(points.items())):
             above = number % 2 == 0
             axes.annotate(
-                line["name"],
-                (line["parameters"], mean),
+                "\n".join(names),  # points that coincide share a label
+                (x, y),
                 xytext=(5, 6 if above else -12),
                 textcoords="offset points",
                 fontsize=9,
@@ -117,3 +191,4 @@ def plot_quality(lines: list[dict[str, Any]], file: Path) -> None:
         axes.set_xlabel("trained parameters")
         axes.set_ylabel(f"{metric}, mean and standard deviation")
         axes.margins(x=0.12)
+        within_range(axes, metric, [line[metric][0] for line in lines])

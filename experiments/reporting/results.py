@@ -47,6 +47,20 @@ def main_metric(
     return found
 
 
+def on_validation(result: dict[str, Any], name: str, value: float) -> tuple[str, float]:
+    """A metric by its validation rows, where the run has them: what progress and choices show.
+
+    A look at test figures while settings are still chosen would make them a part of the choice.
+
+    Args:
+        result: The result of a run.
+        name: The metric.
+        value: Its value.
+    """
+    twin = name.replace("test/", "val/")
+    return (twin, result["metrics"][twin]) if twin in result["metrics"] else (name, value)
+
+
 def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """One dictionary per row: name, seeds, quality as (mean, deviation) and mean costs.
 
@@ -117,6 +131,18 @@ def measured(run: dict[str, Any]) -> dict[str, Any]:
     """All metrics and costs of a run, its commit and its folder."""
     costs = {name: cost(run, name) for name in COSTS}
     return {**run["metrics"], **costs, "git_commit": run["git_commit"], "run": run["run"]}
+
+
+def summaries_csv(lines: list[dict[str, Any]]) -> str:
+    """The rows of the table as CSV, with means and deviations in full."""
+    flat = []
+    for line in lines:
+        row: dict[str, Any] = {}
+        for name, value in line.items():
+            pair = value if isinstance(value, tuple) else (value,)
+            row |= dict(zip((name, f"{name} deviation"), pair, strict=False))
+        flat.append(row)
+    return csv_of(flat)
 
 
 def runs_csv(runs: Iterable[tuple[str, int, dict[str, Any]]]) -> str:

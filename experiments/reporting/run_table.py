@@ -9,8 +9,8 @@ from typing import Any
 
 from datamodules import text_tables
 from experiments.common.arguments import FlagParser
-from experiments.common.metrics import lower_is_better
-from experiments.reporting import screen
+from experiments.common.metrics import facts, from_flat, lower_is_better
+from experiments.reporting import comparable, screen
 from experiments.tracking import online_runs, run_reader
 from experiments.tracking.run_reader import RunRecord, as_row
 
@@ -76,15 +76,17 @@ def differing(runs: list[RunRecord]) -> list[str]:
     values = {key: [repr(r.config[key]) for r in runs if key in r.config] for key in kept}
     found = [key for key in kept if len(set(values[key])) > 1]
 
-    def place(key: str) -> tuple[bool, bool, bool]:
-        return len(values[key]) < len(runs), key == _SEED, not key.startswith(_FIRST)
+    def place(key: str) -> tuple[bool, ...]:
+        missing = len(values[key]) < len(runs)
+        return missing, key == _SEED, key not in _FIRST, not key.startswith(_FIRST)
 
     return sorted(found, key=place)
 
 
 def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     """The runs with the best first and those without the metric last."""
-    sign = 1 if lower_is_better(metric) else -1
+    own = from_flat(runs[0].config) if runs else {}
+    sign = -facts(metric, own).sign()
 
     def place(run: RunRecord) -> float:
         value = run.metrics.get(metric, math.nan)
@@ -101,11 +103,26 @@ class Shown:
         cells: The header and a row for each run, with whole names.
         chosen: The numbers of the columns on the screen.
         notes: Sentences below the table.
+        runs: The run of each row.
     """
 
     cells: list[list[str]]
     chosen: list[int]
     notes: list[str]
+    runs: list[RunRecord]
+
+    def lines(self, title: str) -> list[dict[str, Any]]:
+        """The rows by the names of the columns, with the figures in full, for CSV."""
+        head, *rows = self.cells
+        names = ["best", *head[1:]]
+        found: list[dict[str, Any]] = [
+            {"data": title} | dict(zip(names, row, strict=True)) for row in rows
+        ]
+        for line, run in zip(found, self.runs, strict=True):
+            line |= {name: run.metrics[name] for name in names if name in run.metrics}
+            row = as_row(run)
+            line |= {name: row[key] for key, name in _COSTS.items() if name in line and key in row}
+        return found
 
     def on_screen(self) -> str:
         """The table as text for the screen."""
@@ -135,7 +152,7 @@ def table(
     states = ["state"] if "state" in several - {*first, *(columns or ())} else []
     keys = columns or [key for key in differing(measured or runs) if key != by]
     costs = [key for key in _COSTS if len(values_of(runs, key) - {""}) > 0 and key not in keys]
-    best = _best(runs, metrics[0], by) if metrics else set()
+    best, unlike = _stars(runs, metrics[0], by) if metrics else (set(), "")
     names = ["seed" if key == _SEED else key for key in keys]
     head = ["", "run", *first, *names, *states, *metrics, *(_COSTS[key] for key in costs)]
     cells = [head]
@@ -147,23 +164,12 @@ def table(
     settings = range(2 + len(first), 2 + len(first) + len(keys))
     chosen = list(range(len(head))) if columns else _room(cells, settings, costs)
     notes = [f"* the best {metrics[0]}{f' for each {by}' if by in several else ''}"] * bool(best)
+    if unlike:
+        notes.append(f"no star where the values do not compare: {unlike}")
     if hidden := [keys[at - settings[0]] for at in settings if at not in chosen]:
         lead = "also differ" if len(hidden) < len(keys) else "differ"
         notes.append(f"{lead} (--columns shows them): {', '.join(hidden)}")
-    return Shown(cells, chosen, notes)
-
-
-def _best(runs: list[RunRecord], metric: str, by: str) -> set[str]:
-    """The ids of the best runs of each group of several; none where that would be every run."""
-    groups: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        if not math.isnan(run.metrics.get(metric, math.nan)):
-            groups.setdefault(str(as_row(run).get(by, "")), []).append(run)
-    found = set()
-    for group in groups.values():
-        top = {run.id for run in group if run.metrics[metric] == group[0].metrics[metric]}
-        found |= top if len(top) < len(group) else set()
-    return found
+    return Shown(cells, chosen, notes, runs)
 
 
 def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int]:
@@ -180,6 +186,49 @@ def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int
         if screen.least_width([[row[one] for one in more] for row in short]) <= screen.columns():
             chosen = more
     return chosen
+
+
+def _stars(runs: list[RunRecord], metric: str, by: str) -> tuple[set[str], str]:
+    """The runs that are the best of their group, and why some groups have none.
+
+    A group has a star where it has a worse run, where its values mean the same, and where the
+    metric's direction is known.
+
+    Args:
+        runs: The runs, the best first.
+        metric: The metric.
+        by: The setting that makes the groups; empty for one group.
+    """
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if not math.isnan(run.metrics.get(metric, math.nan)):
+            groups.setdefault(str(as_row(run).get(by, "")), []).append(run)
+    stars, unlike = set(), ""
+    for group in groups.values():
+        found = [_nested(run) for run in group]
+        if why := comparable.mismatch(found, metric):
+            unlike = unlike or why
+        elif facts(metric, from_flat(group[0].config)).higher is not None:
+            best = group[0].metrics[metric]
+            leading = [run.id for run in group if run.metrics[metric] == best]
+            stars |= set(leading) if len(leading) < len(group) else set()
+    return stars, unlike
+
+
+def _nested(run: RunRecord) -> dict[str, Any]:
+    """The conditions of a run's metrics, out of its flat config."""
+    found: dict[str, Any] = {"data": {}, "meaning": {}, "metric_facts": from_flat(run.config)}
+    for key, value in run.config.items():
+        first, _, rest = key.partition(".")
+        if first == "meaning":
+            found["meaning"][rest] = value
+        elif first == "dataset":
+            name, _, split = rest.partition(".")
+            if name in ("rows", "split_fingerprints"):
+                found["data"].setdefault(name, {})[split] = value
+            elif name == "test_split":
+                found["data"][name] = value
+    return found
 
 
 def _cell(value: Any) -> str:
@@ -199,3 +248,14 @@ def label(run: RunRecord, keys: list[str]) -> str:
         f"{key.rpartition('.')[2]} {text_tables.cut(_cell(run.config.get(key)), _WIDTH)}"
         for key in keys
     )
+
+
+def labels(runs: list[RunRecord]) -> list[str]:
+    """Labels that tell the runs apart: what differs, and the id where that is not enough."""
+    keys = differing(runs)[:3]
+    found = [label(run, keys) for run in runs]
+    counts = Counter(found)
+    return [
+        text if counts[text] == 1 else ", ".join(filter(None, (text, run.id)))
+        for text, run in zip(found, runs, strict=True)
+    ]

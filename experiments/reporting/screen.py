@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
 from datamodules import text_tables
 from datamodules.text_tables import cut, one_line, width
@@ -11,7 +12,6 @@ Cells = list[list[str]]
 _NUMBER = re.compile(
     r"([<≥~] ?)?[-+−]?[\d.,]+(e[-+]?\d+)?( ?%| [kMG]?B)?( ?(±|to) [-+−]?[\d.,e]+)?( \*)?|–|nan|inf|"
 )
-_TABLE = "\0"  # stands for the next table of a report
 _COMMAND = re.compile(r"(again|look|values|upload|with an account): |done   ")  # is copied whole
 _LABEL = re.compile(r"(note|failed|edits|source)(: | +)")
 
@@ -29,7 +29,7 @@ def table(cells: Sequence[Sequence[str]], lead: int = 1, most: int | None = None
     """
     most = most or columns()
     head, *rows = [[one_line(cell) for cell in row] for row in cells]
-    right = {at for at in range(lead, len(head)) if all(_NUMBER.fullmatch(r[at]) for r in rows)}
+    right = numeric([head, *rows], lead)
     if _total(_widths([head, *rows])) <= most:
         return text_tables.columns([head, *rows], right)
     bodies = [max((width(row[at]) for row in rows), default=0) for at in range(len(head))]
@@ -48,6 +48,12 @@ def table(cells: Sequence[Sequence[str]], lead: int = 1, most: int | None = None
         places = {place for place, at in enumerate(part) if at in right}
         shown.append(text_tables.columns([[row[at] for at in part] for row in whole], places))
     return "\n\n".join(shown)
+
+
+def numeric(cells: Sequence[Sequence[str]], lead: int) -> set[int]:
+    """The columns of numbers behind the leading ones, which are aligned on the right."""
+    places = range(lead, len(cells[0]))
+    return {at for at in places if all(_NUMBER.fullmatch(row[at]) for row in cells[1:])}
 
 
 def least_width(cells: Sequence[Sequence[str]]) -> int:
@@ -124,23 +130,26 @@ def shown(document: str, lead: Sequence[int] = ()) -> str:
         document: Tables, and lines of text that are paragraphs.
         lead: The leading columns of each table, one by default, as in ``table``.
     """
-    most, found, tables = columns(), list[str](), list[list[str]]()
-    for line in [*document.rstrip().splitlines(), ""]:
-        if line.startswith("| "):
-            if found and found[-1] is _TABLE:
-                tables[-1].append(line)
-            else:
-                tables.append([line])
-                found.append(_TABLE)
+    most, found, tables = columns(), list[str](), 0
+    for kind, rows in parsed(document):
+        if kind == "table":
+            found.append(table(rows, lead[tables] if tables < len(lead) else 1, most))
+            tables += 1
         else:
-            found += text_lines(line, most)
-    made = iter(
-        table(
-            [_cells(row) for row in [rows[0], *rows[2:]]], lead[at] if at < len(lead) else 1, most
-        )
-        for at, rows in enumerate(tables)
-    )
-    return "\n".join(next(made) if line is _TABLE else line for line in found).rstrip()
+            found.append("\n".join(line for (row,) in rows for line in text_lines(row, most)))
+    return "\n\n".join(found)
+
+
+def parsed(document: str) -> list[tuple[str, Cells]]:
+    """The parts of a report in Markdown: tables as cells, and paragraphs as lines of one cell."""
+    found: list[tuple[str, Cells]] = []
+    for part in re.split(r"\n\s*\n", document.strip("\n")):
+        rows = part.splitlines()
+        for is_table, lines in groupby(rows, lambda row: row.startswith("| ")):
+            whole = list(lines)
+            cells = [_cells(row) for row in [whole[0], *whole[2:]]] if is_table else []
+            found.append(("table", cells) if is_table else ("text", [[row] for row in whole]))
+    return found
 
 
 def text_lines(line: str, most: int | None = None) -> list[str]:

@@ -1,8 +1,10 @@
 """The facts about a run for the model card of its export."""
 
+import math
 import os
 import platform
 import shlex
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,14 @@ import torch
 
 from datamodules import packaged
 from experiments.common.redaction import redact, redact_argv
+from experiments.reporting.intervals import within
 from modules.card import without_folders
 
 if TYPE_CHECKING:
     from experiments.runner.run import Run
 
 _PROPORTIONS = ("accuracy", "exact_match")
+_SCORE = statistics.NormalDist().inv_cdf(0.975)
 
 
 def card_facts(run: "Run", metrics: dict[str, float]) -> dict[str, Any]:
@@ -43,16 +47,14 @@ def card_facts(run: "Run", metrics: dict[str, float]) -> dict[str, Any]:
 
 def intervals(report: dict[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
     """The 95 % intervals (Wilson 1927) of the shares of right answers, by split and metric."""
-    from scipy.stats import binomtest
-
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for split, measured in report.items():
         for name in _PROPORTIONS:
             if (share := measured.get(name)) is None or not measured["rows"]:
                 continue
-            right = round(share * measured["rows"])
-            bounds = binomtest(right, measured["rows"]).proportion_ci(0.95, method="wilson")
-            found.setdefault(split, {})[name] = float(bounds.low), float(bounds.high)
+            half = _SCORE * math.sqrt(max(0.0, share * (1 - share)) / measured["rows"])
+            if bounds := within(share, half, (0.0, 1.0), measured["rows"]):
+                found.setdefault(split, {})[name] = bounds
     return found
 
 

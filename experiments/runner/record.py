@@ -38,6 +38,7 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "held_out": run.config["hold_out_test"],
         "metrics": metrics,
         "metric_facts": run.metric_facts,
+        "meaning": run.meaning,
         "before": predictions.before(run),
         "best": chosen,
         "ended": run.ended,

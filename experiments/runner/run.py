@@ -21,6 +21,7 @@ from callbacks import (
     StepSeed,
     StopOnNaN,
     ThroughputMonitor,
+    WrittenTexts,
 )
 from callbacks.throughput import parameter_counts
 from experiments.common import files, metrics, signals
@@ -28,6 +29,7 @@ from experiments.common.runs import record_end, warnings_of
 from experiments.common.shell import relative, this_command
 from experiments.runner import held_out, naming, predictions, run_folder
 from experiments.runner.checkpoints import AtomicCheckpointIO, Best, one_line_if_unreadable
+from experiments.runner.meaning import meaning
 from experiments.runner.summary import by_flag_names, colours, opening, warned
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
@@ -74,7 +76,7 @@ class Run:
         self.config, self.data = by_flag_names(parsed), datamodule.facts()
         self.name = naming.name_of(config.name, self.data, type(model).__name__)
         self.config["name"] = self.name
-        self.metric_facts = metrics.declared(model)
+        self.metric_facts, self.meaning = metrics.declared(model), meaning(model, datamodule)
         self.commit = tracking.git_commit()
         self.inputs: dict[str, provenance.Node] = {}
         self.outputs: dict[str, provenance.Node] = {}
@@ -111,6 +113,7 @@ class Run:
             self.mfu,
             self.not_finite,
             self.predictions,
+            WrittenTexts(),
             self.curves,
             LearningRateMonitor("step"),
             Progress(),
@@ -157,6 +160,7 @@ class Run:
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
                     "metric_facts": self.metric_facts,
+                    "meaning": self.meaning,
                 },
                 [f"data:{self.data['source']}"],
                 resume=self.resumed is not None,

@@ -4,11 +4,12 @@ import hashlib
 import os
 import subprocess
 import sys
-
-from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch import Trainer
+from typing import TYPE_CHECKING
 
 from experiments.common import signals
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
 
 
 def job() -> str:
@@ -27,13 +28,15 @@ def requeued() -> bool:
     return bool(_number()) and os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
 
 
-def requeue(trainer: Trainer) -> str:
+def requeue(trainer: "Trainer") -> str:
     """Queues the job again if SLURM warned of its end; returns a sentence on that, or nothing.
 
     As in Lightning, a job is queued again if it began with srun or sbatch and ended by SIGUSR1, or
     by the ``requeue_signal`` of a SLURMEnvironment that the user added; ``auto_requeue: false`` of
     one turns it off.
     """
+    from lightning.fabric.plugins.environments import SLURMEnvironment
+
     environment = trainer._accelerator_connector.cluster_environment  # nothing public has it
     known = isinstance(environment, SLURMEnvironment)
     if not known or not environment.auto_requeue or not trainer.is_global_zero:

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import statistics
 import sys
 import textwrap
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from callbacks.throughput import parameter_counts
 from datamodules import text_tables
 from experiments.reporting import run_curves
+from experiments.reporting.intervals import within
 from experiments.reporting.predicted import screen
 from experiments.reporting.predicted.table import FILE
 from experiments.runner import held_out
@@ -51,8 +53,9 @@ def found(finder: str, search: dict[str, Any]) -> str:
 
 
 def colours() -> bool:
-    """Tells whether to print in colour: on a terminal, unless NO_COLOR is set."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    """Tells whether to print in colour: on a terminal that has them, unless NO_COLOR is set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 def warned(lines: list[str], colour: bool) -> list[str]:
@@ -80,9 +83,12 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
         if name in lost:
             lines.append((name, "not a number" if math.isnan(value) else str(value)))
         elif name == "test/accuracy" and whole and kind == "class":
-            # A binomial's standard error over the test rows; words and tokens are no rows.
-            error = math.sqrt(value * (1 - value) / rows)
-            lines.append((name, f"{value:.4f} ± {error:.4f} ({rows:,} rows)"))
+            # Of the test rows; words and tokens are no rows.
+            score = statistics.NormalDist().inv_cdf(0.975)
+            ends = within(value, score * math.sqrt(value * (1 - value) / rows), (0.0, 1.0), rows)
+            assert ends is not None
+            said = f"95 % interval {ends[0]:.4f} to {ends[1]:.4f}, {rows:,} rows"
+            lines.append((name, f"{value:.4f} ({said})"))
         else:
             lines.append((name, f"{value:.4f}"))
     held = result["held_out"]

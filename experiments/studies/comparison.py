@@ -11,8 +11,14 @@ from experiments.common import files
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.shell import this_command
-from experiments.reporting import figures, screen
-from experiments.reporting.results import main_metric, markdown, runs_csv, summaries
+from experiments.reporting import export, figures, screen
+from experiments.reporting.results import (
+    main_metric,
+    markdown,
+    runs_csv,
+    summaries,
+    summaries_csv,
+)
 from experiments.studies.jobs import Comparison, Job, Row
 
 
@@ -63,7 +69,7 @@ def main(
         with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
-        _report(root, finished, comparison.failed, write)
+        _report(asked, root, finished, comparison.failed, write)
 
 
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
@@ -84,17 +90,23 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
         "--jobs", type=int, default=1, help="Runs at the same time, which share the cores (1)"
     )
     parser.add_argument("--output", default="outputs", help="Folder for runs and results (outputs)")
+    add = parser.add_argument
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
     parser.add_argument(
         "flags", nargs="*", help="Flags of every run, after --, as --trainer.max_epochs 1"
     )
     asked = parser.parse_args()
     at_least_one(asked, "seeds", "jobs")
+    export.check(asked.export, "--export", export.TABLES)
+    export.check(asked.plot, "--plot", export.PICTURES)
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked
 
 
 def _report(
+    asked: argparse.Namespace,
     root: Path,
     finished: dict[Job, dict[str, Any]],
     failed: dict[Job, str],
@@ -103,19 +115,32 @@ def _report(
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
     made = (write or _quality)(root, finished)
-    print(f"\n{screen.shown((root / made[0]).read_text(encoding='utf-8'))}\n")
+    document = (root / made[0]).read_text(encoding="utf-8")
+    rows = [(job.row.name, job.seed, result) for job, result in finished.items()]
+    asked_for = export.write(
+        asked.export,
+        lambda: document,
+        lambda: runs_csv(rows) if write else summaries_csv(_lines(finished)),
+    )
+    for file in asked.plot:
+        figures.plot_quality(_lines(finished), Path(file).expanduser())
+    print(f"\n{screen.shown(document)}\n")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
-    print(f"done   {root} ({', '.join(made)}, runs/)")
+    print(f"done   {root} ({', '.join([*made, 'runs/', *asked_for, *asked.plot])})")
     if failed:
         raise SystemExit(1)
 
 
-def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
+def _lines(finished: dict[Job, dict[str, Any]]) -> list[dict[str, Any]]:
     results: dict[str, list[dict[str, Any]]] = {}
     for job, result in finished.items():
         results.setdefault(job.row.name, []).append(result)
-    lines = summaries(results)
+    return summaries(results)
+
+
+def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
+    lines = _lines(finished)
     with files.atomic_write(root / "table.md") as scratch:
         scratch.write_text(markdown(lines, finished.values()), encoding="utf-8")
     with files.atomic_write(root / "runs.csv") as scratch:

@@ -81,7 +81,7 @@ def _report(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
     }
     seeds = [{"seeds": count} for found in points.values() for _, _, count in found.values()]
     about = conditions(seeds, list(finished.values()))
-    about = about.replace("standard deviation", f"{100 * LEVEL:g} % interval")
+    about = about.replace("± standard deviation", f"({100 * LEVEL:g} % interval)")
     texts = {"table.md": f"{markdown(points)}\n\n{about}\n", "runs.csv": tables.csv_of(lines)}
     for name, content in texts.items():
         with files.atomic_write(root / name) as scratch:
@@ -105,7 +105,9 @@ def _cell(point: Point | None) -> str:
     if point is None:
         return "–"
     mean, half, _ = point
-    return f"{mean:.4f}" if half is None else f"{mean:.4f} ± {half:.4f}"
+    if half is None:
+        return f"{mean:.4f}"
+    return f"{mean:.4f} ({max(0.0, mean - half):.4f} to {min(1.0, mean + half):.4f})"
 
 
 def draw(points: Points, file: Path) -> None:

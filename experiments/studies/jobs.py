@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from experiments.reporting.results import main_metric
+from experiments.reporting.results import main_metric, on_validation
 from experiments.studies import workers
 
 EXPERIMENTS = Path(__file__).parents[1]
@@ -183,7 +183,7 @@ class Comparison:
         process.join()
         code, result = process.exitcode, job.result()
         if code == 0 and result:
-            name, value = self.measure(result)
+            name, value = on_validation(result, *self.measure(result))
             return f"{name} {value:.4f}, {result['seconds']:.0f} s"
         lines = [
             line.strip()

@@ -7,30 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.common.metrics import lower_is_better
+from experiments.common.metrics import facts
 from experiments.common.redaction import redact
-from experiments.reporting import figures, significance, tables
+from experiments.reporting import comparable, figures, tables
+from experiments.reporting.quality import SEEDS, change, quality
 from experiments.reporting.results import conditions, main_metric, measured
 
 LEVEL = 0.95
-Results = dict[float, dict[int, dict[str, Any]]]  # result.json by share and seed
+Runs = dict[int, dict[str, Any]]
+Results = dict[float, Runs]  # result.json by share and seed
 
 
 @dataclass
 class Point:
-    """The results at one share of the labels; ``half`` is None for one seed.
+    """The results at one share of the labels.
 
     Attributes:
         rows: The training rows.
         values: The metric by seed.
-        half: Half the interval of the mean over seeds.
+        low: The lower end of the interval of the mean; None without one.
+        high: The upper end.
+        errors: The errors that the interval holds: seeds, test rows or both.
     """
 
     share: float
     rows: int
     values: dict[int, float]
     mean: float
-    half: float | None
+    low: float | None
+    high: float | None
+    errors: str
 
 
 @dataclass
@@ -65,41 +71,49 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
     points = []
     for share, found in results.items():
         values = {seed: main_metric(found[seed], metric)[1] for seed in sorted(found)}
-        mean, half = significance.interval(list(values.values()), LEVEL)
+        known = quality({seed: found[seed] for seed in sorted(found)}, metric, LEVEL)
         rows = next(iter(found.values()))["data"]["rows"]["train"]
-        points.append(Point(share, rows, values, mean, half))
+        points.append(Point(share, rows, values, *known))
     about = conditions([{"seeds": len(point.values)} for point in points], runs)
-    curve = Curve(name, metric, points, _verdict(metric, *points[-2:]), about)
+    why = comparable.mismatch(runs, metric)
+    verdict = _verdict(metric, *points[-2:], *list(results.values())[-2:])
+    verdict = f"no verdict on more labels: {why}" if why else verdict
+    curve = Curve(name, metric, points, verdict, about)
     lead, _, measure = metric.partition("/")
     report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
     curve.baseline = (report.get("baseline") or {}).get(measure)
-    if metric.startswith("test/"):
-        curve.notes.append("all shares were tested on the same rows; intervals are over seeds")
+    curve.notes += comparable.cautions(runs, metric)
+    if held := sorted({point.errors for point in points if point.errors}):
+        same = "all shares were tested on the same rows; " * (metric[:5] == "test/" and not why)
+        curve.notes.append(f"{same}intervals hold the errors of {' or '.join(held)}")
     curve.notes.append("a smaller share trains for as many epochs, and so for fewer steps")
     return curve
 
 
-def _verdict(metric: str, before: Point, last: Point) -> str:
+def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -> str:
     shared = [seed for seed in last.values if seed in before.values]
     doublings = math.log2(last.rows / before.rows) if last.rows > before.rows else 0.0
     steps = f"from {before.rows:,} to {last.rows:,} labels"
     if not shared or not doublings:
         return f"no verdict on more labels: nothing to compare {steps}"
-    found = significance.paired([last.values[s] - before.values[s] for s in shared], LEVEL)
-    change = f"{steps} {metric} changed by {found.mean:+.4f}"
-    if found.half is None:
+    found = change(more, fewer, metric, LEVEL)
+    said = f"{steps} {metric} changed by {found.mean:+.4f}"
+    if found.low is None or found.high is None or len(shared) < 2:
         why = "one seed has no interval" if len(shared) < 2 else "all seeds changed alike"
-        return f"{change}; no verdict on more labels: {why} (--seeds 3 or more)"
-    low, high = found.mean - found.half, found.mean + found.half
-    change += f" ({100 * LEVEL:g} % interval {low:+.4f} to {high:+.4f}, paired by seed)"
+        return f"{said}; no verdict on more labels: {why} (--seeds 3 or more)"
+    low, high = found.low, found.high
+    paired = "seed" if found.errors == SEEDS else "seed and test row"
+    said += f" ({100 * LEVEL:g} % interval {low:+.4f} to {high:+.4f}, paired by {paired})"
     if low <= 0 <= high:
-        return f"{change}; no verdict on more labels: the interval holds 0"
-    sign = -1 if lower_is_better(metric) else 1
-    if sign * found.mean < 0:
-        return f"{change}: more labels of this kind made it worse"
+        return f"{said}; no verdict on more labels: the interval holds 0"
+    known = facts(metric, next(iter(more.values())).get("metric_facts"))
+    if known.higher is None:
+        return f"{said}; no verdict on more labels: nobody has said which direction is better"
+    if known.sign() * found.mean < 0:
+        return f"{said}: more labels of this kind made it worse"
     each = found.mean / doublings
     ends = f"{low / doublings:+.4f} to {high / doublings:+.4f}"
-    return f"{change}: twice the labels would help, by about {each:+.4f} ({ends}) at this slope"
+    return f"{said}: twice the labels would help, by about {each:+.4f} ({ends}) at this slope"
 
 
 def cells(curve: Curve) -> list[list[str]]:
@@ -108,11 +122,22 @@ def cells(curve: Curve) -> list[list[str]]:
     rows = []
     for point in curve.points:
         ends = "–"
-        if point.half is not None:
-            ends = f"{point.mean - point.half:.4f} to {point.mean + point.half:.4f}"
+        if point.low is not None and point.high is not None:
+            ends = f"{point.low:.4f} to {point.high:.4f}"
         share, rows_ = f"{100 * point.share:g} %", f"{point.rows:,}"
         rows.append([share, rows_, f"{point.mean:.4f}", ends, str(len(point.values))])
     return [head, *rows]
+
+
+def csv(curve: Curve) -> str:
+    """The table of a curve as CSV, with the figures in full."""
+    return tables.csv_of(
+        [
+            {"share": point.share, "training_rows": point.rows, curve.metric: point.mean}
+            | {"half_interval": point.half, "seeds": len(point.values)}
+            for point in curve.points
+        ]
+    )
 
 
 def markdown(curve: Curve) -> str:
@@ -137,17 +162,22 @@ def write(curve: Curve, results: Results, root: Path) -> str:
     for name, content in texts.items():
         with files.atomic_write(root / name) as scratch:
             scratch.write_text(content, encoding="utf-8")
-    _draw(curve, root / "curve.png")
+    draw(curve, root / "curve.png")
     return said
 
 
-def _draw(curve: Curve, file: Path) -> None:
+def draw(curve: Curve, file: Path) -> None:
+    """Draws the metric over the training rows; the ending of the file chooses its format."""
     with figures.figure(file, 7, 4.5) as (_, ((axes,),)):
         rows = [point.rows for point in curve.points]
+        reach = [
+            [p.mean - (p.mean if p.low is None else p.low) for p in curve.points],
+            [(p.mean if p.high is None else p.high) - p.mean for p in curve.points],
+        ]
         axes.errorbar(
             rows,
             [point.mean for point in curve.points],
-            yerr=[point.half or 0.0 for point in curve.points],
+            yerr=reach,
             marker="o",
             capsize=3,
         )
@@ -160,8 +190,10 @@ def _draw(curve: Curve, file: Path) -> None:
                 curve.baseline, color="grey", linestyle="--", linewidth=1, label="baseline"
             )
             axes.legend(fontsize=8)
+        every = [value for point in curve.points for value in point.values.values()]
+        figures.within_range(axes, curve.metric, every)
         axes.set_xscale("log")
         axes.set_xticks(rows, [f"{count:,}" for count in rows])
         axes.minorticks_off()
         axes.set_xlabel("training rows")
-        axes.set_ylabel(f"{curve.metric}, mean and {100 * LEVEL:g} % interval over seeds")
+        axes.set_ylabel(f"{curve.metric}, mean and {100 * LEVEL:g} % interval")

@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.common import files
 from experiments.reporting import figures, screen, tables
+from experiments.reporting.intervals import of_runs
 from experiments.reporting.results import dirty_suffix
 from experiments.reporting.significance import interval
 
@@ -42,8 +43,9 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     )
     rows = next(iter(tuned.values()))["data"]
     text += (
-        f"Test accuracy in %, mean ± half the 95 % interval over {most} seeds of "
-        f"fine-tuning{''.join(fewer)}; "
+        f"Test accuracy in %, mean ± standard deviation over {most} seeds of "
+        f"fine-tuning{''.join(fewer)}; gains with their 95 % intervals over seeds, for these test "
+        f"rows; "
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
         f"commit: {', '.join(commits)}\n"
     )
@@ -66,11 +68,20 @@ def _said(labels: Any) -> str:
     return "all labels" if labels == "all" else f"{labels:,} labels"
 
 
-def _value(values: list[float], sign: str = "") -> str:
+def _value(values: list[float]) -> str:
+    if not values:
+        return "–"
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.1f}{spread}"
+
+
+def _gain(values: list[float]) -> str:
     if not values:
         return "–"
     mean, half = interval(values)
-    return f"{mean:{sign}.1f}" + (f" ± {half:.1f}" if half is not None else "")
+    if half is None:
+        return f"{mean:+.1f}"
+    return f"{mean:+.1f} ({max(-100, mean - half):+.1f} to {min(100, mean + half):+.1f})"
 
 
 def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
@@ -98,7 +109,7 @@ def _differences(origins: list, labels: list, accuracy: dict) -> str:
         values = []
         for amount in labels:
             mine, other = (_of(accuracy, n, amount) for n in (origin.name, origin.against))
-            values.append(_value([mine[s] - other[s] for s in mine.keys() & other.keys()], "+"))
+            values.append(_gain([mine[s] - other[s] for s in mine.keys() & other.keys()]))
         cells.append([origin.name, *values, origin.against])
     return tables.aligned(cells)
 
@@ -128,9 +139,8 @@ def _over_labels(origins: list, labels: list, accuracy: dict, file: Path) -> Non
             known = [place for place, values in enumerate(points) if values]
             if not known:
                 continue
-            means, halves = zip(*(interval(points[place]) for place in known), strict=True)
+            means, bars = _bars([points[place] for place in known])
             style = {"linestyle": "--", "color": "grey"} if origin.against is None else {}
-            bars = [half or 0 for half in halves]
             axes.errorbar(known, means, bars, marker="o", capsize=3, label=origin.name, **style)
         axes.set_xticks(range(len(labels)), [str(amount) for amount in labels])
         axes.set_xlabel("labelled sentences")
@@ -153,8 +163,7 @@ def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> 
                     value = 100 * float(line["accuracy"])
                     points.setdefault(round(float(line["tokens"]) / 1e6, 1), []).append(value)
             tokens = sorted(points)
-            means, halves = zip(*(interval(points[place]) for place in tokens), strict=True)
-            bars = [half or 0 for half in halves]
+            means, bars = _bars([points[place] for place in tokens])
             axes.errorbar(tokens, means, bars, marker="o", capsize=3, label=origin.name)
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xlabel(f"million tokens of pre-training ({amount} labels)")
@@ -162,8 +171,17 @@ def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> 
     _draw(draw, file)
 
 
+def _bars(points: list[list[float]]) -> tuple[list[float], list[list[float]]]:
+    """Means of accuracies in %, and how far their 95 % intervals reach below and above."""
+    means = [statistics.fmean(values) for values in points]
+    ends = [of_runs(values, (0.0, 100.0)) for values in points]
+    below = [0.0 if e is None else max(0.0, m - e[0]) for m, e in zip(means, ends, strict=True)]
+    above = [0.0 if e is None else max(0.0, e[1] - m) for m, e in zip(means, ends, strict=True)]
+    return means, [below, above]
+
+
 def _draw(draw: Callable[[Any], None], file: Path) -> None:
     with figures.figure(file) as (_, ((axes,),)):
         draw(axes)
-        axes.set_ylabel("test accuracy in %, mean and 95 % interval")
+        axes.set_ylabel("test accuracy in %, mean and 95 % interval over seeds")
         axes.legend(fontsize=8)

@@ -22,9 +22,9 @@ from pathlib import Path
 from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name
-from experiments.reporting import screen
+from experiments.reporting import export, screen
 from experiments.reporting.results import main_metric
-from experiments.studies.ablation import grid, report, text
+from experiments.studies.ablation import figure, grid, report, text
 from experiments.studies.ablation.analysis import Question
 from experiments.studies.ablation.grid import Combination
 from experiments.studies.comparison import resume_hint
@@ -63,10 +63,16 @@ def main() -> None:
             )
             said = report.make(question, jobs, found, asked.jobs)
             where = report.write(said, root, jobs, found, parsed.config["tracking"], asked)
+            more = export.write(
+                asked.export, lambda: text.markdown(said), lambda: text.summary(said)
+            )
+            for file in asked.plot:
+                figure.draw(said, Path(file).expanduser())
         print(f"\n{screen.shown(text.markdown(said), lead=(len(keys), 1))}\n")
         for job, reason in comparison.failed.items():
             print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
         files = "report.html, report.png, table.md, summary.csv, runs.csv, report.json, runs/"
+        files = ", ".join([files, *more, *asked.plot])
         print(f"done   {root} ({files})\n{where}")
         if comparison.failed:
             raise SystemExit(1)
@@ -115,7 +121,11 @@ def _parse() -> argparse.Namespace:
     add("--alpha", type=float, default=0.05, help="Level of tests and intervals (0.05)")
     add("--name", help="Name of folder and group (the script and the varied flags)")
     add("--output", default="outputs", help="Folder for runs and report (outputs)")
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
     asked = parse_study(parser)
+    export.check(asked.export, "--export", export.TABLES)
+    export.check(asked.plot, "--plot", export.PICTURES)
     if not 0 < asked.alpha < 1:
         raise ValueError(f"--alpha {asked.alpha}: between 0 and 1")
     return asked

@@ -12,7 +12,6 @@ from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
-from datamodules import token_cache
 from datamodules.packaged import cache_folder
 from experiments.common.arguments import FlagParser
 from experiments.common.exits import guarded
@@ -26,6 +25,8 @@ def main() -> None:
         parser = FlagParser(__doc__)
         parser.add_argument("--clear", action="store_true", help="Remove tokenised data")
         asked = parser.parse_args()
+        from datamodules import token_cache  # with torch, which a mistyped flag does without
+
         limit = token_cache.cache_limit()
         print(usage_table(cache_folder()))
         print(f"\nlimit of tokens/: {'none' if limit is None else tables.size(limit)}")
@@ -51,6 +52,8 @@ def usage_table(folder: Path) -> str:
 
 def cleared() -> str:
     """Remove all token files that no process uses; returns what came of it, in words."""
+    from datamodules import token_cache
+
     files = token_cache.list_files()
     gone = [file for file in files if token_cache.remove(file)]
     kept = len(files) - len(gone)

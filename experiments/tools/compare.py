@@ -16,10 +16,9 @@ from typing import Any
 from experiments.common import files
 from experiments.common.exits import guarded
 from experiments.common.shell import command_name, relative
-from experiments.reporting import run_groups, screen, tables
+from experiments.reporting import export, run_groups, screen, tables
 from experiments.reporting.run_table import (
-    differing,
-    label,
+    labels,
     ordered,
     parse,
     runs_of,
@@ -35,6 +34,8 @@ def main() -> None:
     """Prints the table that the command line asks for."""
     with guarded(command_name()):
         asked = parse(__doc__, _flags)
+        export.check(asked.export, "--export", export.TABLES)
+        export.check([asked.plot] if asked.plot else [], "--plot", export.PICTURES)
         every = runs_of(asked)
         wanted = filters.parse(asked.filters)
         runs, hidden = filters.select(every, wanted), ""
@@ -52,18 +53,24 @@ def main() -> None:
         for key in settings or ():
             filters.check_known(key, known, "--columns ")
         sections = run_groups.by_data(runs)
+        document, lines = [], []
         for title, part in sections.items():
             shown = table(part, metrics or usual_metrics(part), asked.by, settings)
-            print(
-                "\n".join(
-                    [*screen.text_lines(f"{title}:"), shown.on_screen(), ""]
-                    if len(sections) > 1
-                    else [shown.on_screen()]
-                )
-            )
+            several = len(sections) > 1
+            head = screen.text_lines(f"{title}:") if several else []
+            print("\n".join([*head, shown.on_screen(), *([""] if several else [])]))
+            document += [
+                f"{title}:",
+                tables.aligned(shown.cells),
+                "\n".join(n for n in shown.notes if n[0] == "*"),
+            ]
+            lines += shown.lines(title)
         for line in screen.text_lines(hidden) if hidden else ():
             print(line)
-        made = _curves(asked, runs) if asked.curves else []
+        made = export.write(
+            asked.export, lambda: "\n\n".join(document), lambda: tables.csv_of(lines)
+        )
+        made += _curves(asked, runs) if asked.curves else []
         if asked.csv:
             write_csv(runs, Path(asked.csv))
             made.append(asked.csv)
@@ -90,7 +97,8 @@ def _flags(add: Any) -> None:
         metavar="METRIC",
         help="Metric whose curves are drawn, on the screen and in a file",
     )
-    add("--plot", help="File for the curves, .png or .svg (OUTPUT/curves-METRIC.png)")
+    add("--plot", help="File for the curves: .png, .svg or .pdf (OUTPUT/curves-METRIC.png)")
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
     add("--csv", help="File for all facts, settings and metrics of each run")
 
 
@@ -101,14 +109,12 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     drawn = [run for run in ordered(runs, asked.curves) if len(run.curve(asked.curves)[0])]
     if not drawn:
         raise ValueError(f"--curves {asked.curves}: measured only at the end, so there is no curve")
-    keys = differing(drawn)[:3]
-    print("\n" + figures.sparklines(drawn, asked.curves, [label(run, keys) for run in drawn]))
+    told = labels(drawn)
+    print("\n" + figures.sparklines(drawn, asked.curves, told))
     name = f"curves-{asked.curves.replace('/', '-')}.png"
     file = Path(asked.plot or (name if asked.project else Path(asked.output) / name))
-    if file.suffix not in (".png", ".svg"):
-        raise ValueError(f"--plot {file}: give a .png or a .svg")
     groups = [str(as_row(run).get(asked.by, "")) for run in drawn]
-    figures.plot_curves(drawn, asked.curves, [label(run, keys) for run in drawn], groups, file)
+    figures.plot_curves(drawn, asked.curves, told, groups, file)
     return [relative(file)]
 
 

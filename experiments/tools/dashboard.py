@@ -27,6 +27,8 @@ from experiments.tracking.run_reader import RunRecord
 
 # Facts of tables and images that W&B logs beside them; as curves they would hide the others.
 _MEDIA = (".width", ".height", ".nrows", ".ncols", ".size", ".count")
+# The page opens with these curves; a user may have another order in the same variable.
+_ORDER = "val/accuracy,val/*,test/*,train/*"
 
 
 def main() -> None:
@@ -58,8 +60,9 @@ def _flags(add: Any) -> None:
 
 
 def prepare(store: str) -> None:
-    """Sets the environment that trackio reads at its import: its folder, and no network."""
+    """Sets the environment that trackio reads: its folder, no network, and the first curves."""
     os.environ.update(TRACKIO_DIR=store, HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False")
+    os.environ.setdefault("TRACKIO_PLOT_ORDER", _ORDER)
 
 
 def fill(project: str, runs: list[RunRecord]) -> None:
@@ -86,12 +89,18 @@ def title(run: RunRecord, keys: list[str]) -> str:
 
 
 def table(run: RunRecord) -> dict[int, dict[str, float]]:
-    """The curves as rows by step; for a run without curves, its final metrics."""
+    """The curves as rows by step, with test metrics in the last one.
+
+    A run without curves has one row, its final metrics.
+    """
     rows: dict[int, dict[str, float]] = {}
     for name, (steps, values) in run.curves.items():
         if not name.endswith(_MEDIA):
             for step, value in zip(steps, values, strict=True):
                 rows.setdefault(int(step), {})[name] = float(value)
+    tested = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
+    if rows:  # a metric that was measured only at the end is a point there
+        rows[max(rows)] |= {n: v for n, v in tested.items() if n not in run.curves}
     return dict(sorted(rows.items())) or {0: dict(run.metrics)}
 
 

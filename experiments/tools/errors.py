@@ -23,6 +23,7 @@ from experiments.common.exits import guarded
 from experiments.common.redaction import redact_argv
 from experiments.common.runs import RunFolder, choose_run
 from experiments.common.shell import command_name, relative, this_command
+from experiments.reporting import export, tables
 from experiments.reporting.predicted import report, table
 from experiments.reporting.predicted.measures import measures
 from experiments.studies import tracked
@@ -42,9 +43,15 @@ def main() -> None:
         known = _json(folder / "result.json").get("report", {})
         measured = known.get(split) or measures(found)
         made = report.make(folder.name, splits, split, measured, asked.top)
+        kinds = asked.pictures.split(",")
         place = Path(asked.output).expanduser() if asked.output else folder / "errors"
         try:
-            names = report.write(made, found, place, this_command(redact_argv(sys.argv)))
+            names = report.write(made, found, place, this_command(redact_argv(sys.argv)), kinds)
+            names += export.write(
+                asked.export,
+                lambda: report.document(made),
+                lambda: tables.csv_of(next(iter(made.tables.values()))[1]),
+            )
         except (FileExistsError, NotADirectoryError, PermissionError) as error:
             reason = error.strerror or type(error).__name__
             raise ValueError(f"--output {place}: cannot be written ({reason})") from error
@@ -109,8 +116,14 @@ def _parse() -> argparse.Namespace:
     add("--top", type=int, default=50, help="Most rows of each table of texts (50)")
     add("--output", help="Folder for page, pictures and CSV (RUN/errors)")
     add("--runs", default="outputs", help="Folder in which all runs are kept (outputs)")
+    add("--pictures", default="png", help="Formats of pictures, with commas: png, svg, pdf (png)")
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
     asked = parser.parse_args()
     at_least_one(asked, "top")
+    export.check(asked.export, "--export", export.TABLES)
+    for kind in asked.pictures.split(","):
+        if f".{kind}" not in export.PICTURES:
+            raise ValueError(f"--pictures {asked.pictures}: {kind}: choose from png, svg and pdf")
     return asked
 
 

@@ -19,7 +19,7 @@ from experiments.common.arguments import FlagParser, parse_study
 from experiments.common.exits import guarded
 from experiments.common.redaction import redact_argv
 from experiments.common.shell import command_name
-from experiments.reporting import screen
+from experiments.reporting import export, screen
 from experiments.reporting.results import main_metric
 from experiments.studies import learning_curve, tracked
 from experiments.studies.comparison import resume_hint
@@ -52,9 +52,14 @@ def main() -> None:
                 print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
             curve = learning_curve.analyse(title, results, asked.metric)
             said = learning_curve.write(curve, results, root)
+            document = learning_curve.markdown(curve)
+            more = export.write(asked.export, lambda: document, lambda: learning_curve.csv(curve))
+            for file in asked.plot:
+                learning_curve.draw(curve, Path(file).expanduser())
             where = _track(curve, said, root, parsed.config["tracking"], asked)
-        print(f"\n{screen.shown(learning_curve.markdown(curve))}")
-        print(f"\ndone   {root} (table.md, curve.png, runs.csv, report.json, runs/)\n{where}")
+        print(f"\n{screen.shown(document)}")
+        files = ["table.md", "curve.png", "runs.csv", "report.json", "runs/", *more, *asked.plot]
+        print(f"\ndone   {root} ({', '.join(files)})\n{where}")
         if comparison.failed:
             raise SystemExit(1)
 
@@ -98,7 +103,11 @@ def _parse() -> argparse.Namespace:
     add("--metric", help=metric)
     add("--name", help="Name of folder and group (the script's name)")
     add("--output", default="outputs", help="Folder for runs and report (outputs)")
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
     asked = parse_study(parser)
+    export.check(asked.export, "--export", export.TABLES)
+    export.check(asked.plot, "--plot", export.PICTURES)
     asked.shares = _shares(asked.shares)
     return asked
 

@@ -195,7 +195,7 @@ def tree(root: Node, notes: list[str]) -> str:
     table, said = screen.table(rows, most=most), [f"note   {note}" for note in dict.fromkeys(notes)]
     if any(row[-1] not in table for row in rows):
         said.append("note   --json has whole paths, which the terminal has no room for")
-    return "\n".join([table, *(line for note in said for line in screen.text_lines(note))])
+    return "\n".join([table, *(line for note in said for line in screen.text_lines(note, most))])
 
 
 def _rows(node: Node, lead: str, below: str, seen: set[str]) -> Iterator[tuple[str, ...]]:

@@ -24,8 +24,8 @@ from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
 from experiments.common.metrics import lower_is_better
 from experiments.common.shell import command_name, program
-from experiments.reporting import screen, tables
-from experiments.reporting.results import main_metric, measured
+from experiments.reporting import export, screen, tables
+from experiments.reporting.results import main_metric, measured, on_validation
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
 from experiments.studies.dry_run import parse, refuse_unvalidated
@@ -51,23 +51,48 @@ def main() -> None:
         refuse_unvalidated(every, plan.metric)
         parsed = every[0]
         root = Path(asked.output) / "sweep" / title
+        if plan.metric and plan.metric.startswith("test/"):
+            plan.notes.append(
+                f"metric.name {plan.metric} chooses by the test rows, so the best value is too "
+                f"good; name {plan.metric.replace('test/', 'val/')}"
+            )
         for note in plan.notes:
             print(f"note   {note}")
         with resume_hint():
             trials, failed = _run(plan, count, root, asked)
             if not trials:
                 raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
-            metric = main_metric(next(iter(trials.values())), plan.metric)[0]
+            metric = _metric(plan, next(iter(trials.values())))
             where = _write(plan, root, trials, metric, parsed.config["tracking"])
         rows = _rows(plan, trials, metric)
-        print(f"\n{screen.shown(trial_table.text(plan, rows, metric, len(failed)))}\n")
+        tested = _tested(trials, rows[0]["trial"])
+        said = trial_table.text(plan, rows, metric, len(failed), tested)
+        print(f"\n{screen.shown(said)}\n")
         for job, reason in failed.items():
             print(f"failed: {job.row.name}: {reason}")
-        print(f"done   {root} (trials.csv, trials.png, table.md, runs/)\n{where}")
+        head, cells = trial_table.table(plan, rows, metric)
+        files_ = ["trials.csv", "trials.png", "table.md", "runs/", *asked.plot]
+        files_ += export.write(
+            asked.export, lambda: tables.aligned([head, *cells]), lambda: tables.csv_of(rows)
+        )
+        for file in asked.plot:
+            trial_table.draw(plan, rows, metric, Path(file).expanduser())
+        print(f"done   {root} ({', '.join(files_)})\n{where}")
         sweep = f"{program('wandb')} sweep {asked.file}, then {program('wandb')} agent ID"
         print(f"with an account: {sweep}")
         if failed:
             raise SystemExit(1)
+
+
+def _metric(plan: SweepFile, result: dict[str, Any]) -> str:
+    """The metric of the sweep's file, or else the one that chose the checkpoints, on validation."""
+    return plan.metric or on_validation(result, *main_metric(result))[0]
+
+
+def _tested(trials: dict[Job, dict], best: int) -> dict[str, float]:
+    """The test metrics of the best trial."""
+    (result,) = (r for job, r in trials.items() if int(job.row.name.split()[1]) == best)
+    return {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
 
 
 def _count(plan: SweepFile, wanted: int | None) -> int:
@@ -160,6 +185,10 @@ def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[st
         {"trial": int(job.row.name.split()[1]), **result["given"], **measured(result)}
         for job, result in trials.items()
     ]
+    # The test figures of all trials would invite a choice by them.
+    rows = [
+        {k: v for k, v in row.items() if k == metric or not k.startswith("test/")} for row in rows
+    ]
     maximize = plan.maximize if plan.metric else not lower_is_better(metric)
     return trial_table.ranked(rows, metric, maximize)
 
@@ -194,7 +223,11 @@ def _parse() -> argparse.Namespace:
     add("--jobs", type=int, default=1, help="Trials at the same time, which share the cores (1)")
     add("--seed", type=int, default=0, help="Seed of the search, not of the runs (0)")
     add("--output", default="outputs", help="Folder for runs and results (outputs)")
+    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
     asked = parser.parse_args(sys.argv[1:])
+    export.check(asked.export, "--export", export.TABLES)
+    export.check(asked.plot, "--plot", export.PICTURES)
     at_least_one(asked, "count", "jobs")
     return asked
 

@@ -3,8 +3,8 @@
     python experiments/tools/workspace.py entity/project
     python experiments/tools/workspace.py entity/project --metric test/accuracy --by model.rank
 
-Needs an account and pretune[workspace]. The panels show validation curves, quality against cost,
-and the importance of settings.
+Needs an account and pretune[workspace]. The panels show validation and test
+figures first, then quality against cost, and the importance of settings.
 """
 
 import argparse
@@ -53,16 +53,19 @@ def _parse() -> argparse.Namespace:
 
 
 def curves(metric: str) -> list[Any]:
-    """Panels of validation by step: the metric and both losses."""
+    """Panels of validation by step, the metric on test rows, and the losses by step."""
     import wandb_workspaces.reports.v2 as wr
 
     validated = metric.replace("test/", "val/")
     names = dict.fromkeys((validated, "val/loss", "train/loss"))
     smooth = {"smoothing_factor": 0.6, "smoothing_show_original": True}
-    return [
+    panels: list[Any] = [
         wr.LinePlot(title=name, x=STEP, y=[name], **(smooth if name == "train/loss" else {}))
         for name in names
     ]
+    if metric not in names:
+        panels.insert(1, wr.BarPlot(title=metric, metrics=[metric], orientation="h"))
+    return panels
 
 
 def costs(metric: str) -> list[Any]:
@@ -92,7 +95,7 @@ def settings(metric: str, by: str) -> list[Any]:
 def sections(asked: argparse.Namespace) -> dict[str, list[Any]]:
     """All panels, by the title of their section."""
     return {
-        "Validation": curves(asked.metric),
+        "Validation and test": curves(asked.metric),
         "Quality and cost": costs(asked.metric),
         "What matters": settings(asked.metric, asked.by),
     }
@@ -122,7 +125,7 @@ def report(entity: str, project: str, asked: argparse.Namespace) -> Any:
 
     runs = wr.Runset(entity=entity, project=project, name="all runs")
     words = {
-        "Validation": "By optimizer step; the best value of each run chose its checkpoint.",
+        "Validation and test": "By optimizer step; a run's best value chose its checkpoint.",
         "Quality and cost": f"{asked.metric} is of the best checkpoint, on rows it never saw.",
         "What matters": "Importance is of a forest fitted to these runs: few runs say little.",
     }

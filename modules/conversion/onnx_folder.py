@@ -64,7 +64,8 @@ _NUMBER = """for text, number in zip(texts, logits):
 def obstacle(module: Any) -> str:
     """Return the reason for which a module cannot become ONNX; empty if it can."""
     task = getattr(module, "task", None)
-    if not isinstance(getattr(task, "head", None), Head):
+    of_texts = task is None or task.label_kind != "choice"
+    if not (of_texts and isinstance(getattr(task, "head", None), Head)):
         kind = "a pre-trained network" if task is None else type(task).__name__
         return (
             f"ONNX is for a head of classes or numbers (Classification, PairClassification, "

@@ -131,8 +131,10 @@ class FineTuningModule(PretuneModule, abstract=True):
         batch = self.task.prepare(batch, stage == "train")
         logits = self(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch))
-        return {"loss": loss, "logits": logits.detach(), "size": size}
+        with self.autocast():
+            more = {} if stage == "train" else self.task.evaluation(self.model, batch, stage)
+        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch), **more)
+        return {"loss": loss, "logits": logits.detach(), "size": size, **more}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return optimization.configure_optimizers(self)

@@ -61,6 +61,11 @@ class PrefixTuning(FineTuningModule):
         import peft
 
         kind = model.config.model_type
+        if self.task.peft_type == "SEQ_2_SEQ_LM":
+            raise ValueError(
+                f"--model PrefixTuning: stands before one text, and {kind} writes with a decoder "
+                f"behind its encoder; try PromptTuning or LoRA"
+            )
         if "past_key_values" not in inspect.signature(trunk(model).forward).parameters:
             raise ValueError(f"--model PrefixTuning: {kind} takes no keys and values from outside")
         config = peft.PrefixTuningConfig(

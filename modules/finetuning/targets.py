@@ -33,6 +33,9 @@ def _outside(model: PreTrainedModel) -> list[str]:
     if model.base_model is model:  # a network without a head
         return []
     prefix, parts = model.base_model_prefix, model.named_children()
+    layer = model.get_output_embeddings()
+    if layer is not None and model.base_model is model:  # T5: encoder and decoder stand beside it
+        return [n for n, part in parts if part is layer]
     return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
 
 

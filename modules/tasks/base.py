@@ -117,6 +117,10 @@ class Task(Registered, Generic[Batch], abstract=True):
         """Return the mean loss of the batch, a scalar."""
         raise NotImplementedError
 
+    def evaluation(self, model: Any, batch: Batch, stage: Literal["val", "test"]) -> dict[str, Any]:
+        """Return what else the metrics of a stage take of a prepared batch; nothing by default."""
+        return {}
+
     def num_targets(self, batch: Batch) -> Tensor | int:
         """Return the number of rows, or tokens, that ``loss`` is the mean of."""
         return len(batch["labels"])

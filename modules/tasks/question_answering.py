@@ -29,7 +29,7 @@ class QuestionAnswering(Task[QuestionBatch]):
 
     auto_class = "AutoModelForQuestionAnswering"
     pipeline = "question-answering"
-    peft_type = "QUESTION_ANS"
+    peft_type = "FEATURE_EXTRACTION"  # peft's own type for questions drops token_type_ids
     monitor, mode, label_kind = "val/f1", "max", "span"
     pairs = True
     batch_keys = (*Task.batch_keys, "offsets", "sources", "columns")

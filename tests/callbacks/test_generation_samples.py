@@ -27,7 +27,9 @@ def test_rouge_l(answer, reference, score):
 
 def test_a_change_is_of_pairs():
     before, after = [True] * 50 + [False] * 50, [True] * 60 + [False] * 40
-    change, interval = accuracy_change(before, after)
+    change, low, high = accuracy_change(before, after)
     assert change == pytest.approx(0.1)
-    assert interval == pytest.approx(1.96 * math.sqrt(0.1 * 0.9 / 99))
-    assert accuracy_change(before, before) == (0.0, 0.0)
+    half = 1.96 * math.sqrt((12 / 102 - (10 / 102) ** 2) / 102)
+    assert (low, high) == pytest.approx((10 / 102 - half, 10 / 102 + half))
+    change, low, high = accuracy_change(before, before)
+    assert change == 0 and low == -high and high == pytest.approx(0.027, abs=1e-3)

@@ -1,8 +1,6 @@
 """Pictures of predictions: the confusion matrix, the reliability curve, a scatter of numbers."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,58 +8,27 @@ import numpy as np
 
 from datamodules.text_tables import fitted
 from experiments.reporting import figures
+from experiments.reporting.fonts import drawn_with, font_for, needs_font
 from experiments.reporting.predicted.measures import ece, reliability
 from experiments.reporting.predicted.table import Predicted
 
 _CLASSES = 20  # of a picture
-_FONTS = (  # with Chinese characters, by systems
-    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei"),
-    *("WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei"),
-)
 _NUMBERED = 12  # classes up to which each cell holds its number
 
 
-def needs_font(name: str) -> bool:
-    """Whether a name has characters that the usual font of pictures lacks, as Chinese ones."""
-    return any(ord(character) >= 0x2E80 for character in name)
-
-
-def font_for(names: list[str]) -> str | None:
-    """A font of this machine with Chinese characters, if a name needs one; None if it has none.
-
-    An empty text if no name needs one.
-    """
-    from matplotlib import font_manager
-
-    if not any(map(needs_font, names)):
-        return ""
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in _FONTS if name in there), None)
-
-
-@contextmanager
-def _with_font(names: list[str]) -> Iterator[None]:
-    import matplotlib
-
-    family = ["DejaVu Sans", *filter(None, [font_for(names)])]
-    with matplotlib.rc_context({"font.family": family}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # of rare characters
-        yield
-
-
-def draw(found: Predicted, folder: Path) -> list[str]:
-    """Draws the pictures that the kind of the labels allows; returns their names."""
-    made = []
+def draw(found: Predicted, folder: Path, kinds: Sequence[str] = ("png",)) -> list[str]:
+    """Draws the pictures that the labels allow, in each format; returns their names."""
+    drawn: dict[str, Callable[[Predicted, Path], None]] = {}
     if found.kind == "number":
-        _scatter(found, folder / "residuals.png")
-        return ["residuals.png"]
+        drawn["residuals"] = _scatter
     if found.kind == "class":
-        confusion(found, folder / "confusion.png")
-        made.append("confusion.png")
-    if ece(found) is not None:
-        _reliability(found, folder / "reliability.png")
-        made.append("reliability.png")
-    return made
+        drawn["confusion"] = confusion
+    if found.kind != "number" and ece(found) is not None:
+        drawn["reliability"] = _reliability
+    for name, picture in drawn.items():
+        for kind in kinds:
+            picture(found, folder / f"{name}.{kind}")
+    return [f"{name}.{kind}" for name in drawn for kind in kinds]
 
 
 def confusion(found: Predicted, file: Path) -> None:
@@ -84,7 +51,7 @@ def confusion(found: Predicted, file: Path) -> None:
     names = [fitted(found.names[at], 20) for at in chosen]
     if font_for(names) is None:
         names = [f"#{at}" if needs_font(n) else n for at, n in zip(chosen, names, strict=True)]
-    with _with_font(names), figures.figure(file, side + 1, side) as (drawn, ((axes,),)):
+    with drawn_with(names), figures.figure(file, side + 1, side) as (drawn, ((axes,),)):
         axes.grid(False)
         shown = axes.imshow(matrix / rows, vmin=0, vmax=1, cmap="Blues")
         axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 3 else 0, fontsize=8)

@@ -1,12 +1,14 @@
 """The report on a model's errors: its tables and sentences, as text, page and files."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datamodules.text_tables import wrapped
 from experiments.common import files
-from experiments.reporting import pages, tables
+from experiments.reporting import fonts, pages, tables
 from experiments.reporting.predicted import calibration, mistakes, pictures, screen
 from experiments.reporting.predicted.measures import ece
 from experiments.reporting.predicted.table import TEXT, Predicted
@@ -93,11 +95,9 @@ def _facts(splits: dict[str, Predicted], split: str, measured: dict[str, Any]) -
             said.append(f"{name} {measured[name]:.4f}; baseline: {base}")
     if measured.get("f1_macro") is not None:
         said.append(f"F1 {measured['f1_macro']:.4f} macro, {measured['f1_micro']:.4f} micro")
-    if pictures.font_for(splits[split].names) is None:
+    if fonts.font_for(splits[split].names) is None:
         numbered = [
-            f"#{at} {name}"
-            for at, name in enumerate(splits[split].names)
-            if pictures.needs_font(name)
+            f"#{at} {name}" for at, name in enumerate(splits[split].names) if fonts.needs_font(name)
         ]
         more = ", ..." * (len(numbered) > 8)
         listed = f"{', '.join(numbered[:8])}{more}"
@@ -117,7 +117,8 @@ def _facts(splits: dict[str, Predicted], split: str, measured: dict[str, Any]) -
 
 def on_screen(report: Errors, most: int = 5) -> str:
     """The report in at most 80 columns: facts, classes, confusions and the worst mistakes."""
-    parts = [f"{report.name}: {report.heading}", "\n".join(report.facts)]
+    facts = [line for fact in report.facts for line in wrapped(fact, 80, "  ", "")]
+    parts = [f"{report.name}: {report.heading}", "\n".join(facts)]
     if by_class := screen.classes(report.measured):
         parts.append(by_class)
     if said := screen.confused(report.measured):
@@ -134,12 +135,28 @@ def on_screen(report: Errors, most: int = 5) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def write(report: Errors, found: Predicted, folder: Path, command: str) -> list[str]:
-    """Writes page, pictures and CSV files; returns their names."""
+def document(report: Errors) -> str:
+    """The tables of classes and confusions in Markdown."""
+    parts = [report.heading]
+    for name in ("classes", "confusions"):
+        if lines := report.tables.get(name, ("", []))[1]:
+            rows = [["–" if v is None else str(v) for v in line.values()] for line in lines]
+            parts += [f"{name}:", tables.aligned([list(lines[0]), *rows])]
+    return "\n\n".join(parts)
+
+
+def write(
+    report: Errors, found: Predicted, folder: Path, command: str, kinds: Sequence[str] = ("png",)
+) -> list[str]:
+    """Writes page, pictures in each of the formats, and CSV files; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = pictures.draw(found, folder) if len(found) else []
+    drawn = pictures.draw(found, folder, list(dict.fromkeys(["png", *kinds]))) if len(found) else []
     texts = {f"{name.replace(' ', '_')}.csv": tables.csv_of(v) for name, (_, v) in _kept(report)}
-    shown = [(n, base64.b64encode((folder / n).read_bytes()).decode()) for n in drawn]
+    shown = [
+        (n, base64.b64encode((folder / n).read_bytes()).decode())
+        for n in drawn
+        if n.endswith(".png")
+    ]
     texts = {
         "errors.html": pages.render(
             _TEMPLATE,

@@ -4,9 +4,11 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.common.metrics import lower_is_better
-from experiments.reporting import significance
+from experiments.common.metrics import facts
+from experiments.reporting import comparable, significance
+from experiments.reporting.quality import change, quality
 from experiments.reporting.results import conditions, cost, headline, main_metric
+from experiments.studies.ablation.cautions import cautions
 from experiments.studies.ablation.grid import Combination
 from experiments.studies.ablation.settings import Settings
 
@@ -47,38 +49,66 @@ class Difference:
 
     Attributes:
         seeds: The number of pairs.
-        mean: The mean difference.
-        half: Half the interval of the mean.
-        p: The p of the paired t test.
-        exact: The p of the sign-flip test.
-        holm: The p of the t test, corrected for all comparisons of the ablation.
-        verdict: One of better, worse, not shown and not tested.
+        mean: The mean difference; None where the two are not comparable.
+        low: The lower end of its interval; None without one.
+        high: The upper end.
+        p: The p that decides, with the errors that ``errors`` names.
+        paired_t: The p of the paired t test over seeds.
+        exact: The p of the sign-flip test over seeds.
+        mcnemar: The p of McNemar's test on the test rows of these runs.
+        bootstrap: The p of the paired bootstrap over the test rows of these runs.
+        errors: The errors that the interval and ``p`` hold: seeds, test rows or both.
+        holm: ``p``, corrected for all comparisons of the ablation.
+        verdict: One of better, worse, not shown, not tested and not comparable.
         needed: The number of seeds that would show the observed difference in 80 % of cases.
+        why: The reason for which the two are not comparable; else empty.
     """
 
     seeds: int
-    mean: float
-    half: float | None
-    p: float | None
-    exact: float | None
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    paired_t: float | None = None
+    exact: float | None = None
+    mcnemar: float | None = None
+    bootstrap: float | None = None
+    errors: str = ""
     holm: float | None = None
     verdict: str = "not tested"
     needed: int | None = None
+    why: str = ""
+
+    @property
+    def rows_p(self) -> float | None:
+        """The p of the test over the rows of these runs."""
+        return self.bootstrap if self.mcnemar is None else self.mcnemar
 
 
 @dataclass
 class Line:
-    """The results of a combination. Spreads are sample deviations; None for one seed."""
+    """The results of a combination.
+
+    Attributes:
+        deviation: The standard deviation over seeds, with n - 1; None for one seed.
+        low: The lower end of the interval of the mean; None without one.
+        high: The upper end.
+        errors: The errors that the interval holds: seeds, test rows or both.
+        others: Mean and deviation of the other metrics.
+        fronts: The costs on whose Pareto front it is, if the front leaves out another.
+    """
 
     name: str
     settings: dict[str, str]
     values: dict[int, float]
     mean: float
     deviation: float | None
-    half: float | None
+    low: float | None
+    high: float | None
+    errors: str
     others: dict[str, tuple[float, float | None]]
     costs: dict[str, float]
-    fronts: list[str] = field(default_factory=list)  # the costs on whose Pareto front it is
+    fronts: list[str] = field(default_factory=list)
     difference: Difference | None = None
 
 
@@ -90,7 +120,7 @@ class Report:
     script: str
     keys: list[str]
     metric: str
-    higher: bool
+    higher: bool | None
     alpha: float
     seeds: int
     lines: list[Line]
@@ -119,18 +149,20 @@ def analyse(asked: Question, results: Results) -> Report:
     for run in runs:
         main_metric(run, metric)
     others = [name for name in shown if name != metric and all(name in r["metrics"] for r in runs)]
-    higher = not lower_is_better(metric)
+    known = facts(metric, runs[0].get("metric_facts"))
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}
-    _mark_fronts(list(lines.values()), 1 if higher else -1)
-    _compare(lines, asked, 1 if higher else -1)
+    _compare(lines, results, asked, metric, known.sign() if known.higher is not None else 0)
+    if known.higher is not None and not any(_unlike(line) for line in lines.values()):
+        _mark_fronts(list(lines.values()), known.sign())
     about = conditions([{"seeds": len(line.values)} for line in lines.values()], runs)
-    notes = [*asked.notes, *_cautions(list(lines.values()), asked, metric)]
+    notes = [*asked.notes, *comparable.cautions(runs, metric)]
+    notes += cautions(list(lines.values()), asked.alpha, asked.seeds, metric, known.higher)
     return Report(
         asked.name,
         asked.script,
         asked.keys,
         metric,
-        higher,
+        known.higher,
         asked.alpha,
         asked.seeds,
         list(lines.values()),
@@ -143,12 +175,13 @@ def _line(
     combination: Combination, runs: dict[int, dict], metric: str, others: list[str], alpha: float
 ) -> Line:
     values = {seed: runs[seed]["metrics"][metric] for seed in sorted(runs)}
-    mean, half = significance.interval(list(values.values()), 1 - alpha)
+    found = quality(runs, metric, 1 - alpha)
     rest = {name: _spread([run["metrics"][name] for run in runs.values()]) for name in others}
     costs = {c: statistics.fmean(cost(run, c) for run in runs.values()) for c in COSTS}
     deviation = _spread(list(values.values()))[1]
     settings = dict(combination.settings)
-    return Line(combination.name, settings, values, mean, deviation, half, rest, costs)
+    ends = found.low, found.high, found.errors
+    return Line(combination.name, settings, values, found.mean, deviation, *ends, rest, costs)
 
 
 def _spread(values: list[float]) -> tuple[float, float | None]:
@@ -161,78 +194,53 @@ def _mark_fronts(lines: list[Line], sign: int) -> None:
         marks = significance.pareto_front(
             [less * line.costs[name] for line in lines], [sign * line.mean for line in lines]
         )
+        if all(marks):
+            continue  # it tells none apart
         for line, marked in zip(lines, marks, strict=True):
             line.fronts += [name] if marked else []
 
 
-def _compare(lines: dict[Combination, Line], asked: Question, sign: int) -> None:
-    base = lines[asked.baseline]
-    compared = [line for line in lines.values() if line is not base]
-    pairs = {line.name: _differences(line, base) for line in compared}
-    for line in compared:
-        if found := pairs[line.name]:
-            said = significance.paired(found, 1 - asked.alpha)
-            line.difference = Difference(len(found), said.mean, said.half, said.p, said.exact)
+def _unlike(line: Line) -> bool:
+    return line.difference is not None and bool(line.difference.why)
+
+
+def _compare(
+    lines: dict[Combination, Line], results: Results, asked: Question, metric: str, sign: int
+) -> None:
+    """Sets the differences from the baseline; ``sign`` is 0 where no direction is known."""
+    base = results[asked.baseline]
+    compared = [combination for combination in lines if combination != asked.baseline]
+    for combination in compared:
+        runs = results[combination]
+        why = comparable.mismatch([*base.values(), *runs.values()], metric)
+        if why:
+            found = Difference(0, None, verdict="not comparable", why=why)
         else:
-            line.difference = Difference(0, line.mean - base.mean, None, None, None)
-    corrected = significance.holm([line.difference.p for line in compared])
-    tested = sum(p is not None for p in corrected)
-    for line, p in zip(compared, corrected, strict=True):
-        difference = line.difference
+            found = Difference(*change(runs, base, metric, 1 - asked.alpha))
+        lines[combination].difference = found
+    found_all = [lines[one].difference for one in compared]
+    # One pair of runs tells of these two models, not of their settings.
+    tested = [d.p if d is not None and d.seeds > 1 else None for d in found_all]
+    corrected = significance.holm(tested)
+    level = asked.alpha / max(1, sum(p is not None for p in corrected))  # Holm's for the least
+    for combination, p in zip(compared, corrected, strict=True):
+        difference = lines[combination].difference
+        assert difference is not None
         difference.holm = p
-        if p is None:
+        if p is None or difference.mean is None:
             continue
-        if p < asked.alpha:
+        if p >= asked.alpha:
+            difference.verdict = "not shown"
+            rows_p = difference.rows_p
+            if rows_p is None or rows_p < level:
+                pairs = _differences(lines[combination], lines[asked.baseline])
+                difference.needed = significance.pairs_needed(pairs, level)
+        elif sign:
             difference.verdict = "better" if sign * difference.mean > 0 else "worse"
         else:
-            difference.verdict = "not shown"
-            level = asked.alpha / tested  # Holm's for the least of them
-            difference.needed = significance.pairs_needed(pairs[line.name], level)
+            difference.verdict = "different"
 
 
 def _differences(line: Line, base: Line) -> list[float]:
     shared = [seed for seed in line.values if seed in base.values]
     return [line.values[seed] - base.values[seed] for seed in shared]
-
-
-def _cautions(lines: list[Line], asked: Question, metric: str) -> list[str]:
-    """Warnings of conclusions that the results do not allow."""
-    said = []
-    compared = [line.difference for line in lines if line.difference]
-    tested = [difference for difference in compared if difference.p is not None]
-    if compared and not tested:
-        least = significance.pairs_for_exact(asked.alpha, len(compared))
-        said.append(
-            f"one seed gives no interval and no test, so no difference can be concluded; use "
-            f"--seeds 3 or more, {least} for a test without assumptions on the distribution"
-        )
-    elif tested:
-        seeds, count = min(difference.seeds for difference in tested), len(tested)
-        least = significance.smallest_exact(seeds, count)
-        if least > asked.alpha:
-            enough = significance.pairs_for_exact(asked.alpha, count)
-            said.append(
-                f"with {seeds} seeds{f' and {count} comparisons' * (count > 1)} the exact test "
-                f"cannot give less than {least:.3g}, so verdicts rest on the t test, which "
-                f"assumes normal differences; the exact test could decide with {enough} seeds"
-            )
-        if undecided := [line for line in lines if line.difference in tested and _open(line)]:
-            names = "; ".join(line.name for line in undecided)
-            said.append(
-                f"not shown to differ does not mean equal: {names}; the last column is the number "
-                f"of seeds that would show the observed difference, if it is the true one"
-            )
-    missing = [line for line in lines if len(line.values) < asked.seeds]
-    if missing:
-        counts = "; ".join(f"{line.name}: {len(line.values)} of {asked.seeds}" for line in missing)
-        said.append(f"some runs are missing, so pairs have only the seeds that both have: {counts}")
-    if metric.startswith("test/"):
-        said.append(
-            "a choice by this table would be a choice by test rows; choose by "
-            f"--metric {metric.replace('test/', 'val/')}, and test only the chosen setting"
-        )
-    return said
-
-
-def _open(line: Line) -> bool:
-    return line.difference is not None and line.difference.verdict == "not shown"

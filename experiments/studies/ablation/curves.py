@@ -1,11 +1,12 @@
 """Learning curves of runs, read from their records, and their mean and interval over seeds."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments.common.metrics import Metric, facts
+from experiments.reporting import intervals
 from experiments.studies.jobs import Job
 from experiments.tracking import run_reader
 
@@ -41,22 +42,29 @@ def thinned(steps: list[float], values: list[float]) -> list[list[float]]:
     return [[float(p.mean()) for p in np.array_split(x, POINTS)] for x in (steps, values)]
 
 
-def bands(curves: list[Curves], level: float) -> dict[str, dict[str, list]]:
+def bands(
+    curves: list[Curves], level: float, own: dict[str, Any] | None = None
+) -> dict[str, dict[str, list]]:
     """Steps, mean over the runs, and interval of the mean if there are several runs, by metric.
 
-    Runs with different steps are interpolated, over the steps that all of them cover.
+    Runs with different steps are interpolated, over the steps that all of them cover. The interval
+    is that of seeds, by Student's t, and stays within the metric's range.
+
+    Args:
+        curves: The curves of each run.
+        level: The level of the interval.
+        own: The facts on metrics that the runs declare; see ``common.metrics``.
     """
     found = {}
     for name in sorted(set().union(*curves)):
-        band = _band([curve[name] for curve in curves if name in curve], level)
+        known = facts(name, own)
+        band = _band([curve[name] for curve in curves if name in curve], level, known)
         if band["steps"]:
             found[name] = band
     return found
 
 
-def _band(curves: list[list[list[float]]], level: float) -> dict[str, list]:
-    from scipy.stats import t
-
+def _band(curves: list[list[list[float]]], level: float, known: Metric) -> dict[str, list]:
     first, last = max(steps[0] for steps, _ in curves), min(steps[-1] for steps, _ in curves)
     steps = sorted({step for of, _ in curves for step in of if first <= step <= last})
     if len(steps) > 2 * POINTS:
@@ -67,7 +75,10 @@ def _band(curves: list[list[list[float]]], level: float) -> dict[str, list]:
     mean = values.mean(axis=0)
     band = {"steps": steps, "mean": mean.tolist(), "low": [], "high": []}
     if len(curves) > 1:
-        error = values.std(axis=0, ddof=1) / math.sqrt(len(curves))
-        half = t.ppf((1 + level) / 2, len(curves) - 1) * error
-        band |= {"low": (mean - half).tolist(), "high": (mean + half).tolist()}
+        bounds = known.bounds(values.ravel().tolist())
+        found = [
+            intervals.of_runs(at.tolist(), bounds, level) or (middle, middle)
+            for at, middle in zip(values.T, mean, strict=True)
+        ]
+        band |= {"low": [float(low) for low, _ in found], "high": [float(h) for _, h in found]}
     return band

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.reporting import figures
 from experiments.studies.ablation import text
-from experiments.studies.ablation.analysis import Report
+from experiments.studies.ablation.analysis import Line, Report
 
 
 def draw(report: Report, file: Path, cost: str = "parameters") -> None:
@@ -32,13 +32,21 @@ def chosen_curve(report: Report) -> str | None:
 def _intervals(axes: Any, report: Report, colours: Any) -> None:
     for place, line in enumerate(report.lines):
         colour = colours[place % len(colours)]
-        axes.errorbar(line.mean, place, xerr=line.half, fmt="o", capsize=3, color=colour)
+        axes.errorbar(line.mean, place, xerr=_reach(line), fmt="o", capsize=3, color=colour)
         axes.plot(list(line.values.values()), [place] * len(line.values), "|", color=colour)
     names = [f"{n.name}{' (baseline)' * (n.difference is None)}" for n in report.lines]
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.axvline(report.baseline.mean, color="grey", linestyle="--", linewidth=1)
     axes.invert_yaxis()
+    figures.within_range(axes, report.metric, _values(report), "x")
     axes.set_xlabel(f"{report.metric}: mean, {text.percent(report)} interval, seeds")
+
+
+def _reach(line: Line) -> list[list[float]] | None:
+    """The parts of the interval below and above the mean, (2, 1), as matplotlib takes them."""
+    if line.low is None or line.high is None:
+        return None
+    return [[max(0.0, line.mean - line.low)], [max(0.0, line.high - line.mean)]]
 
 
 def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
@@ -47,11 +55,19 @@ def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
         if band is None:
             continue
         colour = colours[place % len(colours)]
-        axes.plot(band["steps"], band["mean"], color=colour, label=line.name, linewidth=1.5)
+        style = {"color": colour, "linewidth": 1.5}
+        style |= figures.points(band["mean"], place, len(report.lines))
+        axes.plot(band["steps"], band["mean"], label=line.name, **style)
         if band["low"]:
             axes.fill_between(band["steps"], band["low"], band["high"], color=colour, alpha=0.15)
+    figures.whole_steps(axes)
     axes.set_xlabel("step")
     axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
+    means = [mean for band in report.curves[metric].values() for mean in band["mean"]]
+    if figures.is_rate(metric):
+        figures.scale_axis(axes, metric, means)
+    else:
+        figures.within_range(axes, metric, means)
     axes.legend(fontsize=7)
 
 
@@ -60,7 +76,7 @@ def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
         fill = {} if cost in line.fronts else {"markerfacecolor": "none"}
         colour = colours[place % len(colours)]
         axes.errorbar(
-            line.costs[cost], line.mean, yerr=line.half, fmt="o", capsize=3, color=colour, **fill
+            line.costs[cost], line.mean, yerr=_reach(line), fmt="o", capsize=3, color=colour, **fill
         )
     front = sorted((n for n in report.lines if cost in n.fronts), key=lambda n: n.costs[cost])
     axes.plot([n.costs[cost] for n in front], [n.mean for n in front], color="grey", linewidth=1)
@@ -69,3 +85,15 @@ def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
     axes.set_xlabel(f"{text.COSTS[cost][0]} (filled: Pareto front)")
     axes.set_ylabel(report.metric)
     axes.margins(x=0.12)
+    figures.within_range(axes, report.metric, _values(report))
+    points: dict[tuple[float, float], list[int]] = {}
+    for place, line in enumerate(report.lines, 1):
+        points.setdefault((line.costs[cost], line.mean), []).append(place)
+    for at, places in points.items():
+        if len(places) > 1:  # one covers the others
+            said = f"rows {', '.join(map(str, places))}"
+            axes.annotate(said, at, (7, 5), textcoords="offset points", fontsize=8)
+
+
+def _values(report: Report) -> list[float]:
+    return [value for line in report.lines for value in line.values.values()]

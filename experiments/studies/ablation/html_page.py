@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from experiments.common.files import finite
+from experiments.common.metrics import facts
 from experiments.common.redaction import redact
 from experiments.reporting import pages
 from experiments.studies.ablation import text
@@ -19,6 +20,8 @@ _MEANINGS = {
     "worse": "worse",
     "not shown": "not shown to differ",
     "not tested": "not tested",
+    "different": "different, of unknown direction",
+    "not comparable": "not comparable",
 }
 
 
@@ -46,12 +49,19 @@ def page(report: Report, command: str) -> str:
     )
 
 
+def _bounds(report: Report, metric: str) -> list[float]:
+    """The least and the largest value of a metric; a bound that it does not have is infinite."""
+    means = [mean for band in report.curves.get(metric, {}).values() for mean in band["mean"]]
+    return list(facts(metric).bounds(means or [line.mean for line in report.lines]))
+
+
 def _data(report: Report) -> Markup:
     """The report as JSON for a script element."""
     shown = asdict(report) | {
         "baseline": report.baseline.name,
         "percent": text.percent(report),
         "chosen": chosen_curve(report),
+        "bounds": {name: _bounds(report, name) for name in (report.metric, *report.curves)},
         "costs": {name: title for name, (title, _) in text.COSTS.items()},
     }
     # Inside a script element, "<" could begin a tag or a comment.

@@ -34,9 +34,12 @@ def make(
     of_jobs = curves.of_jobs(found)
     if untracked := sum(not curve for curve in of_jobs.values()):
         report.notes.append(f"no curves of {untracked} runs, which were not tracked")
+    own = next(iter(found.values())).get("metric_facts")
     for combination, name in {c: c.name for c in results}.items():
-        own = [curve for job, curve in of_jobs.items() if jobs[job] == combination and curve]
-        for metric, band in curves.bands(own, 1 - question.alpha).items() if own else ():
+        curves_of = [curve for job, curve in of_jobs.items() if jobs[job] == combination and curve]
+        for metric, band in (
+            curves.bands(curves_of, 1 - question.alpha, own).items() if curves_of else ()
+        ):
             report.curves.setdefault(metric, {})[name] = band
     return report
 

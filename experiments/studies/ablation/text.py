@@ -1,7 +1,7 @@
 """Formats a report as Markdown tables and as CSV."""
 
 from experiments.reporting import tables
-from experiments.studies.ablation.analysis import Line, Report
+from experiments.studies.ablation.analysis import Difference, Line, Report
 
 COSTS = {  # heading and format of the value
     "parameters": ("trained parameters", "{:,.0f}".format),
@@ -9,15 +9,17 @@ COSTS = {  # heading and format of the value
     "tokens_per_second": ("tokens/s", "{:,.0f}".format),
     "peak_memory_bytes": ("peak memory", tables.size),
 }
+_TESTS = {"paired_t": "t", "exact": "exact"}
+_TESTS |= {"mcnemar": "McNemar", "bootstrap": "bootstrap"}
 Cell = tuple[str, float | str | None]  # the text, and the value to sort by
 
 
 def heading(report: Report) -> str:
     """The title of a report: its name, its metric, and its numbers of combinations and seeds."""
-    better = "higher" if report.higher else "lower"
+    better = {True: "higher is better", False: "lower is better", None: "direction unknown"}
     count, seeds = len(report.lines), report.seeds
     return (
-        f"{report.name}: {report.metric} ({better} is better) of {count} "
+        f"{report.name}: {report.metric} ({better[report.higher]}) of {count} "
         f"combination{'s' * (count > 1)}, {seeds} seed{'s' * (seeds > 1)}"
     )
 
@@ -28,8 +30,13 @@ def percent(report: Report) -> str:
 
 
 def spread(mean: float, deviation: float | None) -> str:
-    """A mean with its deviation, if it has one."""
+    """A mean ± its standard deviation over seeds, if it has one."""
     return f"{mean:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")
+
+
+def ends(low: float | None, high: float | None, sign: str = "") -> str:
+    """Both ends of an interval, or a dash."""
+    return "–" if low is None or high is None else f"{low:{sign}.4f} to {high:{sign}.4f}"
 
 
 def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
@@ -39,10 +46,9 @@ def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
     head += ["seeds", *(name for name, _ in COSTS.values())]
     rows = []
     for line in report.lines:
-        low_high = "–" if line.half is None else f"{line.mean - line.half:.4f} to "
-        low_high += "" if line.half is None else f"{line.mean + line.half:.4f}"
         row: list[Cell] = [_setting(line, key) for key in report.keys]
-        row += [(spread(line.mean, line.deviation), line.mean), (low_high, line.half)]
+        row += [(spread(line.mean, line.deviation), line.mean)]
+        row += [(ends(line.low, line.high), line.low)]
         row += [(spread(*line.others[name]), line.others[name][0]) for name in others]
         row += [(str(len(line.values)), len(line.values))]
         for cost, (_, read) in COSTS.items():
@@ -55,29 +61,36 @@ def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
 def differences(report: Report) -> tuple[list[str], list[list[Cell]]]:
     """Headings and a row for each combination except the baseline."""
     head = [f"against {report.baseline.name}", "difference", f"{percent(report)} interval"]
-    head += ["p (t)", "p (Holm)", "p (exact)", "verdict", "seeds to show it"]
+    head += ["p", "p (Holm)", "verdict", "seeds to show it"]
+    every = [line.difference for line in report.lines if line.difference]
+    shown = [name for name in _TESTS if any(getattr(one, name) is not None for one in every)]
+    head += [f"p ({_TESTS[name]})" for name in shown]
     rows = []
     for line in report.lines:
         if (found := line.difference) is None:
             continue
-        low_high = "–"
-        if found.half is not None:
-            low_high = f"{found.mean - found.half:+.4f} to {found.mean + found.half:+.4f}"
-        needed = "–"
-        if found.verdict == "not shown" and found.seeds > 1:
-            needed = "more than 1,000" if found.needed is None else f"about {found.needed}"
-            needed = "–" if found.half is None else needed
         rows.append(
             [
                 (line.name, line.name),
-                (f"{found.mean:+.4f}", found.mean),
-                (low_high, found.half),
-                *((_p(p), p) for p in (found.p, found.holm, found.exact)),
+                ("–" if found.mean is None else f"{found.mean:+.4f}", found.mean),
+                (ends(found.low, found.high, "+"), found.low),
+                *((_p(p), p) for p in (found.p, found.holm)),
                 (found.verdict, found.verdict),
-                (needed, found.needed),
+                (_needed(found, report.alpha), found.needed),
+                *((_p(p), p) for p in (getattr(found, name) for name in shown)),
             ]
         )
     return head, rows
+
+
+def _needed(found: Difference, alpha: float) -> str:
+    """The number of seeds that would show a difference, in words."""
+    if found.verdict != "not shown" or found.low is None:
+        return "–"
+    if found.needed is not None:
+        return f"about {found.needed}"
+    by_rows = found.rows_p is not None and found.rows_p >= alpha
+    return "more test rows" if by_rows else "more than 1,000"
 
 
 def settings(report: Report) -> tuple[list[str], list[list[Cell]]]:
@@ -118,12 +131,21 @@ def markdown(report: Report) -> str:
 
 def explanation(report: Report) -> str:
     """The sentences below the tables: seeds, data, commits and tests."""
-    tests = (
-        f"Differences are paired by seed; verdicts by the paired t test at {report.alpha:g} after "
-        f"Holm's correction for all of them; exact: the sign-flip test, uncorrected. "
-    )
-    front = "* on the Pareto front: no other is as good for less."
-    return f"{report.about}. {tests * (len(report.lines) > 1)}{front}"
+    held = sorted({line.errors for line in report.lines if line.errors})
+    said = [f"{report.about}."]
+    if held:
+        said.append(f"Intervals hold the errors of {' or '.join(held)}.")
+    rows = any(n.difference and n.difference.rows_p is not None for n in report.lines)
+    if len(report.lines) > 1:
+        said.append(
+            f"Differences are paired by seed, and by test row where predictions are kept. Verdicts "
+            f"by p at {report.alpha:g} after Holm's correction for all of them. Uncorrected, for "
+            f"these test rows: the paired t and the sign-flip test (exact)"
+            + ("; for these runs: McNemar's test and the paired bootstrap." if rows else ".")
+        )
+    if any(line.fronts for line in report.lines):
+        said.append("* on the Pareto front: no other is as good for less.")
+    return " ".join(said)
 
 
 def summary(report: Report) -> str:
@@ -133,17 +155,16 @@ def summary(report: Report) -> str:
         row = {"combination": line.name, **{key: line.settings.get(key) for key in report.keys}}
         row |= {"metric": report.metric, "seeds": len(line.values), "mean": line.mean}
         row |= {"deviation": line.deviation}
-        if line.half is not None:
-            row |= {"low": line.mean - line.half, "high": line.mean + line.half}
+        row |= {"low": line.low, "high": line.high, "errors": line.errors}
         for name, (mean, deviation) in line.others.items():
             row |= {name: mean, f"{name} deviation": deviation}
         row |= line.costs | {"pareto": " ".join(line.fronts)}
         if found := line.difference:
             row |= {"difference": found.mean}
-            if found.half is not None:
-                row |= {"difference low": found.mean - found.half}
-                row |= {"difference high": found.mean + found.half}
-            row |= {"p": found.p, "p holm": found.holm, "p exact": found.exact}
+            row |= {"difference low": found.low, "difference high": found.high}
+            row |= {"p": found.p, "p holm": found.holm, "p t": found.paired_t}
+            row |= {"p exact": found.exact, "p mcnemar": found.mcnemar}
+            row |= {"p bootstrap": found.bootstrap}
             row |= {"verdict": found.verdict, "seeds needed": found.needed}
         else:
             row |= {"verdict": "baseline"}

@@ -3,6 +3,7 @@
 import math
 import shlex
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def table(
 ) -> tuple[list[str], list[list[str]]]:
     """The headings and cells of ranked trials."""
     names = [parameter.name for parameter in plan.parameters if parameter.varies]
-    others = [name for name in rows[0] if name.startswith(("val/", "test/")) and name != metric]
+    others = [name for name in rows[0] if name.startswith("val/") and name != metric]
     head = ["trial", *names, metric, *others[:3], "s"]
     cells = []
     for row in rows:
@@ -39,19 +40,31 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def text(plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int) -> str:
-    """The text of the report: a table of ranked trials, the best one, and its command."""
+def text(
+    plan: SweepFile, rows: list[dict[str, Any]], metric: str, failed: int, tested: dict[str, float]
+) -> str:
+    """The text of the report: a table of ranked trials, the best one, and its command.
+
+    Args:
+        plan: The sweep's file.
+        rows: The ranked trials.
+        metric: The metric that ranks them.
+        failed: The number of trials that failed.
+        tested: The test metrics of the best trial.
+    """
     head, cells = table(plan, rows, metric)
     more = f"\n… and {len(cells) - SHOWN} more in trials.csv" if len(cells) > SHOWN else ""
     best = rows[0]
     words = [flag(p.name, best[p.name]) for p in plan.parameters]
     again = shlex.join([str(plan.program), *plan.words, *words])
     usual = statistics.median(row[metric] for row in rows)
+    said = ", ".join(f"{name} {value:.4f}" for name, value in sorted(tested.items()))
+    measured = f"on the test rows: {said}\n" if tested and metric not in tested else ""
     lost = f"; {failed} failed" if failed else ""
     return (
         f"{tables.aligned([head, *cells[:SHOWN]])}{more}\n\n"
         f"best of {len(rows)} trials{lost}: trial {best['trial']}, {metric} {best[metric]:.4f} "
-        f"(median {usual:.4f})\n"
+        f"(median {usual:.4f})\n{measured}"
         f"again: {program('python')} {again}\n"
         "note: the best of many is partly luck; `pretune ablate` measures it against others over "
         "seeds"
@@ -70,9 +83,15 @@ def draw(plan: SweepFile, rows: list[dict[str, Any]], metric: str, file: Path) -
             values = [row[parameter.name] for row in rows]
             numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
             places = values if numeric else [str(value) for value in values]
+            counts = Counter((row[parameter.name], row[metric]) for row in rows)
             panel.scatter(places, [row[metric] for row in rows], alpha=0.7)
+            for row, place in zip(rows, places, strict=True):
+                if (same := counts.pop((row[parameter.name], row[metric]), 1)) > 1:
+                    at = (place, row[metric])  # points that coincide are told by their number
+                    panel.annotate(f"{same}×", at, (6, 4), textcoords="offset points", fontsize=8)
             panel.scatter(places[:1], [rows[0][metric]], marker="*", s=160, color="C1")
-            if numeric and min(values) > 0 and max(values) > 20 * min(values):
-                panel.set_xscale("log")
+            if numeric:
+                figures.scale_axis(panel, parameter.name, values, "x")
+            figures.within_range(panel, metric, [row[metric] for row in rows])
             panel.set_xlabel(parameter.name)
         drawn.supylabel(metric)

@@ -56,6 +56,9 @@ class Service:
     def __post_init__(self) -> None:
         task = self.module.task
         tokenizer = tokenizer_of(self.module)
+        if task.label_kind == "choice":
+            cure = "`pretune predict` reads files of them"
+            raise ValueError(f"{type(task).__name__} chooses among choices of a question: {cure}")
         self.pairs = reads_pairs(task)
         self.labels, self.several = self.module.label_names, task.label_kind == "several"
         self.top = 0 if task.label_kind == "tags" else len(self.labels)  # labels to choose from

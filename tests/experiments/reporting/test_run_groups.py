@@ -80,3 +80,11 @@ def test_a_star_that_every_run_would_have_is_left_out():
             one.metrics["test/accuracy"] = value
         found = run_table.table(runs, ["test/accuracy"], "").cells[1:]
         assert [row[0] for row in found] == stars
+
+
+def test_runs_of_one_picture_have_labels_of_their_own():
+    runs = [run(0), run(0), run(1)]
+    runs[1].id = "other"
+    first, second, third = run_table.labels(runs)
+    assert first.startswith("model LoRA, rank 0") and second == f"{first[:-18]}other"
+    assert third.startswith("model Adapter, rank 1") and "abcd" not in third

@@ -19,3 +19,9 @@ def test_a_run_with_it_ends_well(words, experiment):
     ended = experiment(*words.split())
     assert ended.code == 0, ended.err
     assert "test/accuracy" in result(ended.run)["metrics"]
+
+
+@pytest.mark.parametrize("flag", ["--trainer.callbacks+=EarlyStoping", "--trainer.callbacks Nope"])
+def test_an_unknown_callback_is_answered_with_a_list(said, flag):
+    line = said(flag)
+    assert "unknown class" in line and "EarlyStopping" in line and "choose from" in line

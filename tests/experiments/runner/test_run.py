@@ -53,7 +53,7 @@ def test_folder_result_and_screens(experiment):
     last = ended.out.splitlines()[5:]
     assert last[1].split() == ["class", "train", "validation", "test", "example"]
     assert len(last) <= 29 + len(found["warnings"]) and str(Path.cwd()) not in "".join(last)
-    assert f"test/accuracy  {found['metrics']['test/accuracy']:.4f} ± " in ended.out
+    assert f"test/accuracy  {found['metrics']['test/accuracy']:.4f} (95 % interval " in ended.out
     lines = ended.err.splitlines()  # a note on the new head, once a process, and the progress
     lines = [line for line in lines if "its files do not hold classifier" not in line]
     assert lines and all(line.startswith("epoch ") for line in lines), ended.err

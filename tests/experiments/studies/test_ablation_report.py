@@ -18,8 +18,8 @@ def test_table_is_aligned_and_says_all(report):
     tables = re.findall(r"(?:^\|.*\n)+", said, re.M)
     assert [len({len(line) for line in table.splitlines()}) for table in tables] == [1, 1]
     assert "lora-rank: test/accuracy (higher is better) of 3 combinations, 5 seeds" in said
-    assert "| 32         | 0.8514 ± 0.0069 | 0.8429 to 0.8599 |" in said
-    assert "3,000 *" in said and "62 *" in said and "commit: 0123456" in said
+    assert "| 32         | 0.8514 ± 0.0069 | 0.8427 to 0.8597 |" in said
+    assert "1,234 *" in said and "3,000 *" not in said and "commit: 0123456" in said
     assert "| rank=32" in said and "+0.0406" in said and "| better" in said
 
 
@@ -72,7 +72,7 @@ def test_page_in_a_browser(report, browser, tmp_path):
     assert "python <ablate.py>" in seen.text()
     seen.hover("#curves .area", across=0.98)
     tip = seen.evaluate("document.querySelector('#curves .tip').innerText")
-    assert tip.startswith("step 30") and re.search(r"0\.8514 ± \S+ +rank=32", tip), tip
+    assert tip.startswith("step 30") and re.search(r"0\.8514 \(\S+ to \S+\) +rank=32", tip), tip
     seen.click("#curves .legend button")
     assert seen.count("#curves path.curve") == 2
     seen.evaluate("document.querySelector('#curves select').value = 'train/loss'")
@@ -87,6 +87,15 @@ def test_page_in_a_browser(report, browser, tmp_path):
     colour = "getComputedStyle(document.body)"
     light = seen.evaluate(f"[{colour}.color, {colour}.backgroundColor]")
     seen.close()
+    wide, narrow = browser.open(file, width=1280), browser.open(file, width=420)
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 420  # tables scroll inside
+    # A unit of a chart is a pixel, so its text has one size in every window.
+    for page, width in ((wide, 1000), (narrow, 300)):
+        drawn = page.evaluate("document.querySelector('#curves svg').viewBox.baseVal.width")
+        shown = page.evaluate("document.querySelector('#curves svg').getBoundingClientRect().width")
+        assert abs(drawn - shown) <= 1 and shown > width, (drawn, shown)
+    sizes = "[...new Set([...document.querySelectorAll('p, li, td, th button, .legend, code')]"
+    assert narrow.evaluate(f"{sizes}.map((n) => getComputedStyle(n).fontSize))]") == ["15px"]
     dark = browser.open(file, dark=True)
     shown = dark.evaluate(f"[{colour}.color, {colour}.backgroundColor]")
     assert _contrast(*shown) > 7 < _contrast(*light) and shown != light

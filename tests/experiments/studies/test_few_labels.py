@@ -43,7 +43,7 @@ def test_the_table_has_means_with_intervals_by_student(tmp_path):
     table = (tmp_path / "table.md").read_text()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
     # t of 2 degrees of freedom is 4.3027, and 0.02 / sqrt(3) the standard error
-    assert ["vectors", "0.6200 ± 0.0497", "0.7200 ± 0.0497"] in cells
+    assert ["vectors", "0.6200 (0.5703 to 0.6697)", "0.7200 (0.6703 to 0.7697)"] in cells
     assert ["asked, at once", "0.8000", "0.8000"] in cells
     assert "95 % interval" in table
     assert len((tmp_path / "runs.csv").read_text().splitlines()) == 8

@@ -47,9 +47,9 @@ def test_table_has_means_and_paired_differences(tmp_path, capsys):
     pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome())
     text = (tmp_path / "table.md").read_text()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    assert ["MLM", "57.0 ± 5.0", "72.0 ± 7.5", "2.00 M", "50", "40,000"] in rows
-    assert ["new", "50.0 ± 5.0", "71.0 ± 2.5", "0", "", ""] in rows
-    assert ["MLM", "+7.0 ± 5.0", "+1.0 ± 5.0", "new"] in rows
+    assert ["MLM", "57.0 ± 2.0", "72.0 ± 3.0", "2.00 M", "50", "40,000"] in rows
+    assert ["new", "50.0 ± 2.0", "71.0 ± 1.0", "0", "", ""] in rows
+    assert ["MLM", "+7.0 (+2.0 to +12.0)", "+1.0 (-4.0 to +6.0)", "new"] in rows
     assert "3 seeds" in text and "800 test rows" in text and "commit: 0123456" in text
     assert f"done   {tmp_path}" in capsys.readouterr().out
     assert "labelled sentences" in (tmp_path / "labels.svg").read_text()

@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,17 @@ def test_table_has_what_differs_sorted_with_the_best_of_each_group():
     assert "* the best val/loss" in shown.on_screen()
 
 
+def test_values_that_mean_something_else_have_no_star():
+    told = {"dataset.rows.test": 800, "dataset.test_split": "test"}
+    runs = [replace(run, config=run.config | told) for run in RUNS]
+    runs[2].config["dataset.rows.test"] = 17
+    shown = run_table.table(runs, ["test/accuracy"], "")
+    assert not any(row[0] for row in shown.cells[1:])
+    assert "no star where the values do not compare: test/accuracy is on diff" in shown.notes[0]
+    runs[2].config["dataset.rows.test"] = 800
+    assert run_table.table(runs, ["test/accuracy"], "").cells[1][0] == "*"
+
+
 def test_sparklines_share_their_scale():
     steps = np.arange(40)
     line = figures.spark(steps, steps / 39, 0.0, 1.0, 39.0)
@@ -124,6 +136,7 @@ def test_the_command(folder, monkeypatch, capsys):
     assert [row[1] for row in rows[1:3]] == ["8", "4"]
     assert "done   2 of 6 runs in outputs (outputs/curves-val-loss.png, all.csv)" in out
     assert (folder / "outputs" / "curves-val-loss.png").read_bytes()[:4] == b"\x89PNG"
+    assert max(map(len, out.splitlines())) <= 80
     sparks = [line for line in out.splitlines() if "▁" in line or "█" in line]
     assert len(sparks) == 2 and "rank 8" in sparks[0]
     with open("all.csv") as file:
@@ -143,7 +156,10 @@ def test_the_command(folder, monkeypatch, capsys):
         ("--metric test/acuracy", "--metric test/acuracy: no run has that; did you mean test/acc"),
         ("--by modle", "--by modle: no run has that; did you mean model?"),
         ("--curves val/los", "--curves val/los: no run has that; did you mean val/loss?"),
-        ("--curves val/loss --plot a.gif", "--plot a.gif: give a .png or a .svg"),
+        (
+            "--curves val/loss --plot a.gif",
+            "--plot a.gif: give a file that ends in .png, .svg or .pdf",
+        ),
         ("--bye model", "unrecognized arguments: --bye"),
     ],
 )

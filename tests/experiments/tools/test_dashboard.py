@@ -33,11 +33,28 @@ def test_runs_are_named_by_what_differs():
     assert dashboard.title(RunRecord("d"), []) == "d"
 
 
+def test_the_page_opens_with_validation_then_test(monkeypatch, tmp_path):
+    trackio = pytest.importorskip("trackio.utils")
+    for name in ("TRACKIO_DIR", "HF_HUB_OFFLINE", "GRADIO_ANALYTICS_ENABLED"):
+        monkeypatch.setenv(name, "")  # is given back after the test
+    monkeypatch.setenv("TRACKIO_PLOT_ORDER", "")
+    monkeypatch.delenv("TRACKIO_PLOT_ORDER")
+    dashboard.prepare(str(tmp_path))
+    names = ["epoch", "train/loss", "learning_rate/decay", "test/f1", "val/loss", "val/accuracy"]
+    groups = trackio.order_metrics_by_plot_preference(names)[0]
+    assert groups[:3] == ["val", "test", "train"]
+    monkeypatch.setenv("TRACKIO_PLOT_ORDER", "train/*")
+    dashboard.prepare(str(tmp_path))
+    assert trackio.order_metrics_by_plot_preference(names)[0][0] == "train"
+
+
 def test_rows_are_of_steps_without_the_facts_of_tables():
     steps = np.arange(2.0)
     curves = {"loss": (steps, steps), "late": (np.array([1.0]), np.array([5.0]))}
     run = RunRecord("a", load=lambda: {**curves, "test/mistakes.nrows": (steps, steps)})
     assert dashboard.table(run) == {0: {"loss": 0.0}, 1: {"loss": 1.0, "late": 5.0}}
+    run.metrics = {"test/accuracy": 0.5, "seconds": 3.0}
+    assert dashboard.table(run)[1] == {"loss": 1.0, "late": 5.0, "test/accuracy": 0.5}
     assert dashboard.table(RunRecord("a", metrics={"test/accuracy": 0.5})) == {
         0: {"test/accuracy": 0.5}
     }

@@ -92,7 +92,8 @@ def test_report_of_trials_that_differ_in_metrics(folder):
     ]
     rows[1]["test/accuracy"] = 0.5
     rows = trial_table.ranked(rows, "val/accuracy", True)
-    text = trial_table.text(read, rows, "val/accuracy", 1)
+    text = trial_table.text(read, rows, "val/accuracy", 1, {"test/accuracy": 0.25})
+    assert "on the test rows: test/accuracy 0.2500" in text and "0.5000" not in text
     assert "best of 3 trials; 1 failed: trial 3, val/accuracy 0.3000 (median 0.2000)" in text
     assert tables.csv_of(rows).splitlines()[0].endswith("test/accuracy")
     assert "the best of many is partly luck" in text

@@ -26,8 +26,10 @@ def test_workspace_has_the_panels_that_matter(library):
     for kind in ("Run History Line Plot", "Scatter Plot", "Parameter Importance", "Bar Chart"):
         assert kind in text, kind
     assert [section.name for section in made.sections] == [
-        "Validation", "Quality and cost", "What matters",
+        "Validation and test", "Quality and cost", "What matters",
     ]  # fmt: skip
+    titles = [panel.title for panel in made.sections[0].panels]
+    assert titles == ["val/accuracy", "test/accuracy", "val/loss", "train/loss"]
     assert made.runset_settings.order[0].ascending is False
     lower = workspace.workspace("me", "mine", Namespace(**{**vars(ASKED), "metric": "val/loss"}))
     assert lower.runset_settings.order[0].ascending is True

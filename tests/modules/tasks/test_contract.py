@@ -24,6 +24,7 @@ from modules import (
     PromptedClassification,
     QuestionAnswering,
     Regression,
+    SequenceToSequence,
     TokenClassification,
     load,
 )
@@ -32,12 +33,12 @@ from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
 from modules.registry import registered
 from modules.tasks import Task
-from tests import asked, preferred, tagged, tiny
+from tests import asked, preferred, seq2seq, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = """LanguageModeling PromptedClassification InstructionFollowing TokenClassification
-    QuestionAnswering Preference Embedding""".split()
-DECODERS = (InstructionFollowing, Preference)
+    QuestionAnswering Preference Embedding SequenceToSequence""".split()
+DECODERS = (InstructionFollowing, Preference, SequenceToSequence)
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -71,6 +72,7 @@ def data_for(kind, backbone, scored, reviews):
     if kind is Preference:
         return preferred.read(scored.parent / "pairs.jsonl", backbone)
     others = {TokenClassification: tagged.read, QuestionAnswering: asked.read}
+    others |= {SequenceToSequence: seq2seq.read}
     if read := {**others, MultipleChoice: asked.read_choices}.get(kind):
         return read(scored.parent / kind.__name__, backbone)
     if kind in (Classification, Embedding, PairClassification, PromptedClassification):

@@ -6,7 +6,7 @@ import transformers
 
 from datamodules.choices import encode_choices
 from datamodules.packaged import load_tokenizer
-from modules import FullFineTuning, LoRA, MultipleChoice, load
+from modules import FullFineTuning, LoRA, MultipleChoice, QuestionAnswering, load
 from modules.exporting import export
 from modules.tasks import choice_scores
 from tests import asked, tiny
@@ -111,3 +111,24 @@ def test_it_learns_and_its_export_chooses(scoring, llama, tmp_path):
     for bad in ("a text", ("a", ["one"]), ("a", "warm"), ("", ["a", "b"])):
         with pytest.raises(ValueError, match="text 1 of 1"):
             again.predict([bad])
+
+
+def test_the_trainer_predicts_batches_of_the_data(bert, tmp_path):
+    data = asked.read_choices(tmp_path / "choices", bert)
+    module = tiny.make(FullFineTuning, bert, task=MultipleChoice())
+    found = tiny.trainer([]).predict(module, data)
+    said = {
+        int(n): p for one in found for n, p in zip(one["index"], one["prediction"], strict=True)
+    }
+    part = data.dataset.splits["validation"]
+    wanted = module.predict(list(zip(part.questions, part.choices, strict=True)))
+    assert [said[row] for row in range(len(part))] == [one["index"] for one in wanted]
+    questions = asked.read(tmp_path / "questions", bert)
+    module = tiny.make(FullFineTuning, bert, task=QuestionAnswering())
+    found = tiny.trainer([]).predict(module, questions)
+    said = {
+        int(n): p for one in found for n, p in zip(one["index"], one["prediction"], strict=True)
+    }
+    part = questions.dataset.splits["validation"]
+    wanted = module.predict(list(zip(part.questions, part.contexts, strict=True)))
+    assert [said[row]["answer"] for row in range(len(part))] == [one["answer"] for one in wanted]

@@ -12,7 +12,7 @@ from torchmetrics.text import SQuAD as Reference
 from datamodules.answers import agreement, normalized
 from datamodules.packaged import load_tokenizer
 from datamodules.windows import NOWHERE, OUTSIDE, encode_windows, place_of
-from modules import FullFineTuning, LoRA, PromptTuning, QuestionAnswering, load
+from modules import FullFineTuning, LoRA, PromptTuning, QuestionAnswering, load, merging
 from modules.exporting import export
 from modules.tasks.answer_scores import AnswerScores
 from modules.tasks.answer_spans import best_spans
@@ -225,3 +225,14 @@ def test_a_decoder_keeps_its_weights(llama):
     assert held.keys() == ours.keys()
     assert all(torch.equal(ours[name], value) for name, value in held.items())
     assert module.model.new_parameters == ["qa_outputs.bias", "qa_outputs.weight"]
+
+
+def test_an_adapter_reads_which_token_is_of_the_context(bert):
+    """As without one, and so do what is merged and what peft opens."""
+    module = tiny.make(LoRA, bert, task=QuestionAnswering()).eval()
+    ids = torch.tensor([[2, 7, 3, 8, 9, 3]])
+    types = torch.tensor([[0, 0, 0, 1, 1, 1]])
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
+    with_types = tiny.logits(module, batch)
+    assert not torch.equal(with_types, tiny.logits(module, batch | {"token_type_ids": types * 0}))
+    torch.testing.assert_close(with_types, module.task.logits(merging.merged(module), batch))

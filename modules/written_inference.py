@@ -1,0 +1,55 @@
+"""The texts that a module writes for texts, as its task encodes and decodes them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from modules.encoding import Text, pair_columns
+from modules.tasks import writing
+from modules.text_rows import evaluating, token_batches
+
+
+def writes_targets(module: Any, batch: Any = None) -> bool:
+    """Tell whether the module writes a text for a text; of a batch, if it holds the sources."""
+    if not hasattr(module.task, "decoding"):
+        return False
+    return batch is None or (isinstance(batch, Mapping) and "source" in batch.get("columns", ()))
+
+
+def write_batch(module: Any, batch: Any) -> dict[str, Any]:
+    """Write the targets of a batch of a data module.
+
+    Returns:
+        ``index``, the places of the rows in their split, and ``prediction``, B texts.
+    """
+    with evaluating(module):
+        said = writing.write(module.task, module.model, batch["columns"]["source"])
+    return {"index": batch["index"].cpu(), "prediction": said}
+
+
+def write_targets(
+    module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int | None
+) -> tuple[list[str], None, list[bool]]:
+    """Write a text for each of N texts.
+
+    Args:
+        module: A module whose task has ``encoding`` and ``decoding``.
+        texts: N texts.
+        batch_tokens: The most padded tokens of a batch, those that are written among them.
+        tokens: Tokens after which a text is cut; the task's own number if None.
+
+    Returns:
+        The N texts, no probabilities, and whether each source was cut.
+    """
+    task, columns = module.task, pair_columns(module.task, texts)["text"]
+    tokens = task.decoding.max_new_tokens if tokens is None else tokens
+    ids, truncated = task.encoding.sources(columns, room=tokens)
+    said = [""] * len(texts)
+    with evaluating(module):
+        costs = np.array([len(row) + tokens for row in ids]) * task.decoding.num_beams
+        for chosen in token_batches(costs, batch_tokens):
+            found = writing.write(task, module.model, [columns[row] for row in chosen], tokens)
+            for row, text in zip(chosen, found, strict=True):
+                said[row] = text
+    return said, None, truncated
