@@ -68,13 +68,13 @@ def unknown_lines(
     return []
 
 
-def _measured(tokenizer: Any, texts: list[str]) -> tuple[float, float, float]:
+def _measured(tokenizer: Any, texts: Sequence[str]) -> tuple[float, float, float]:
     """The share of unknown tokens, of rows that are mostly unknown, and the tokens of a character.
 
     The character is none of white space.
     """
     unknown = _unknown_id(tokenizer)
-    rows = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    rows = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     found = [row.count(unknown) if unknown is not None else 0 for row in rows]
     total = max(1, sum(map(len, rows)))
     mostly = sum(
@@ -84,7 +84,7 @@ def _measured(tokenizer: Any, texts: list[str]) -> tuple[float, float, float]:
     return sum(found) / total, mostly / len(texts), total / characters
 
 
-def _limit(texts: list[str]) -> float:
+def _limit(texts: Sequence[str]) -> float:
     characters = [c for text in texts for c in text[:100] if not c.isspace()]
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in characters)
     return _WIDE_PIECES if 5 * wide > len(characters) else _PIECES

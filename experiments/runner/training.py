@@ -49,11 +49,11 @@ def train(run: Run) -> None:
     metrics = {} if held else _first(measure(model, run.datamodule, verbose=False))
     if not (metrics or held):
         notes.append(_unmeasured(run))
-    if not metrics and (curve := run.curves.training):  # better than no figure at all
-        metrics["train/loss"] = curve[-1][1]
     if run.best.best_model_score is not None:
         metrics[run.best.monitor] = float(run.best.best_model_score)
         metrics |= run.best.measured
+    if not metrics and (curve := run.curves.training):  # better than no figure at all
+        metrics["train/loss"] = curve[-1][1]
     if trainer.is_global_zero:
         run.report = predictions.conclude(run)
         run.outputs["model"] = _export(run, model, card_facts(run, metrics), notes)

@@ -43,6 +43,8 @@ def test_the_length_follows_the_records_and_nothing_else_is_measured(
     if noted:
         assert running.result(run)["config"]["trainer"]["max_epochs"] == 10
         assert running.config(run)["trainer"]["max_epochs"] == 10
+        origin = running.result(run)["origins"]["trainer.max_epochs"]
+        assert origin == f"the number of records, {rows:,}"
     assert "UnseenTasks" not in said.err and "not taught" not in said.out
 
 
