@@ -43,7 +43,7 @@ def mismatch(runs: Sequence[Mapping[str, Any]], metric: str) -> str:
         metric: The metric, with its stage.
     """
     known = [meaning(run, metric) for run in runs]
-    said = []
+    said: list[str] = []
     for name in _WORDS:
         values = list(dict.fromkeys(one[name] for one in known if one.get(name) is not None))
         if len(values) > 1 and not (name == "task" and said):  # a part of the objective

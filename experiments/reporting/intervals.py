@@ -29,7 +29,7 @@ class Spread(NamedTuple):
         rows: The square of the error that other rows would bring to these runs.
         runs: The mean square between runs over KN; None for one run.
         error: The mean square beyond runs and rows over KN.
-        count: K.
+        seeds: K.
         degrees: The degrees of freedom of ``rows``; infinite where it follows from the mean.
     """
 
@@ -37,7 +37,7 @@ class Spread(NamedTuple):
     rows: float
     runs: float | None
     error: float
-    count: int
+    seeds: int
     degrees: float
 
 
@@ -75,7 +75,7 @@ def _variances(found: Spread) -> np.ndarray:
     """Equally likely squares of the standard error, (quantiles,); one for one run."""
     if found.runs is None:
         return np.array([found.rows])
-    scaled = found.runs * (found.count - 1) / _chi_squares(found.count - 1)
+    scaled = found.runs * (found.seeds - 1) / _chi_squares(found.seeds - 1)
     return found.rows + np.maximum(scaled - found.error, 0)
 
 
@@ -101,8 +101,8 @@ def tail(found: Spread, distance: float) -> float:
     whole = found.rows + max(found.runs - found.error, 0.0)
     if not whole:
         return 0.0
-    squares = found.runs**2 / (found.count - 1) + found.rows**2 / found.degrees
-    degrees = max(whole**2 / squares, found.count - 1) if squares else math.inf
+    squares = found.runs**2 / (found.seeds - 1) + found.rows**2 / found.degrees
+    degrees = max(whole**2 / squares, found.seeds - 1) if squares else math.inf
     score = -abs(distance) / math.sqrt(whole)
     approximate = 2 * float(ndtr(score) if math.isinf(degrees) else stdtr(degrees, score))
     return math.sqrt(general * approximate)

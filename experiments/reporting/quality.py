@@ -68,10 +68,10 @@ def quality(runs: Runs, metric: str, level: float = 0.95) -> Quality:
     known = row_values(found, metric)
     if known is None:
         ends = intervals.of_runs(values, bounds, level)
-        return Quality(mean, *(ends or (None, None)), SEEDS if ends else "")
+        return Quality(mean, *ends, errors=SEEDS) if ends else Quality(mean)
     ends = intervals.of_rows(known.values, bounds, known.share, level)
     errors = BOTH if len(values) > 1 else ROWS
-    return Quality(mean, *(ends or (None, None)), errors if ends else "")
+    return Quality(mean, *ends, errors=errors) if ends else Quality(mean)
 
 
 def change(ours: Runs, theirs: Runs, metric: str, level: float = 0.95) -> Change:
