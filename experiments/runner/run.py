@@ -159,7 +159,7 @@ class Run:
                     "experiment": self.experiment,
                     "git_commit": self.commit,
                     "inputs": provenance.for_config(self.inputs),
-                    "metric_facts": self.metric_facts,
+                    **({"metric_facts": self.metric_facts} if self.metric_facts else {}),
                     "meaning": self.meaning,
                 },
                 [f"data:{self.data['source']}"],

@@ -14,6 +14,7 @@ REFUSES = {
     "DiscriminativeLearningRates": "DiscriminativeLearningRates: Foreign does not tell its layers",
     "LayerwiseUnfreezing": "LayerwiseUnfreezing: Foreign does not tell its layers",
     "GenerationSamples": "GenerationSamples: needs a data module with references, prompt_ids",
+    "ObjectiveExamples": "ObjectiveExamples: Foreign is no pre-training objective",
     "UnseenTasks": "UnseenTasks: needs a data module with questions",
 }
 

@@ -117,7 +117,7 @@ MORE = {
     "nli_snli": ["--data.pair_column", "text", "--data.train_rows", "40"],
     "in_context_sst2": [*PROMPTED, "--model.shots", "1"],
     "headlines": [*WRITING, "--data.max_source_length", "24"],
-    "translation": WRITING,
+    "translation": [*WRITING, "--model.rank", "4"],
 }
 # Experiments whose data are no labelled texts: the data module, and a function that writes rows.
 OTHER_DATA = {

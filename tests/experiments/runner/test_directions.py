@@ -61,7 +61,7 @@ def test_the_direction_of_a_metric(metric, found):
 
 def test_a_rising_accuracy_does_not_stop_a_run(experiment):
     words = f"{EARLY}val/accuracy --trainer.callbacks.patience=2 --trainer.max_epochs 8"
-    ended = experiment(*words.split(), "--model.learning_rate", 1e-2)
+    ended = experiment(*words.split(), "--model.learning_rate", 1e-2, "--model.rank", 4)
     assert ended.code == 0, ended.err
     assert result(ended.run)["metrics"]["val/accuracy"] == 1.0
     assert "epoch 4/8" in ended.err  # two epochs without a lower accuracy would end it before

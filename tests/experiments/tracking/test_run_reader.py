@@ -48,7 +48,7 @@ def test_a_real_run_reads_as_wandbs_own_program_reads_it(experiment):
     assert ended.code == 0, ended
     theirs, (mine,) = wandb_reference.inspect(ended.run), run_reader.local(ended.outputs)
     assert mine.config == run_reader.flat(theirs["config"])
-    assert mine.config["model"] == "LoRA" and mine.config["model.rank"] == 4
+    assert mine.config["model"] == "LoRA" and mine.config["model.rank"] == 5
     assert (mine.id, mine.group, mine.state) == (theirs["id"], theirs["group"], theirs["state"])
     assert sorted(mine.tags) == sorted(theirs["tags"]) and mine.place == str(ended.run)
     for name, value in run_reader.numbers(theirs["summary"]).items():

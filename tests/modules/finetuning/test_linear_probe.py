@@ -175,7 +175,9 @@ def test_a_head_that_reads_more_than_one_token_is_refused_in_one_line(bert, revi
 def test_a_task_without_one_vector_a_text_is_refused_in_one_line(bert):
     task = Classification()
     task.peft_type = "CAUSAL_LM"
-    with pytest.raises(ValueError, match="--model LinearProbe: takes one vector a text"):
+    with pytest.raises(
+        ValueError, match="--model LinearProbe: trains a head on one vector a text, which Cl"
+    ):
         tiny.make(LinearProbe, bert, task=task)
 
 
