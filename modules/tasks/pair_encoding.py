@@ -143,7 +143,7 @@ class PairEncoding:
     def _target(self, text: str, source: str) -> list[int]:
         if self.encodes:
             ids = self._ended(self.tokenizer(text_target=text, verbose=False)["input_ids"])
-            return [*ids[: self.most_tokens - 1], ids[-1]]
+            return [*ids[: min(len(ids), self.most_tokens) - 1], ids[-1]]
         separator = self.template.render({"source": source}).separator
         found = self.tokenizer(separator + text, add_special_tokens=False, verbose=False)
         return [*found["input_ids"], self.tokenizer.eos_token_id]

@@ -87,6 +87,7 @@ def test_loss_of_the_target_is_that_of_transformers(strategy, writer, tmp_path):
     told = [tokenizer.decode(row[row >= 0]).replace("</s>", "") for row in made["labels"]]
     assert [text.strip() for text in told] == [target for _, target in seq2seq.PAIRS]
     assert all((row[row >= 0][-1] == tokenizer.eos_token_id) for row in made["labels"])
+    assert ((made["labels"] == tokenizer.eos_token_id).sum(1) == 1).all()
 
 
 @pytest.mark.quick_if(lambda case: case["strategy"] is PromptTuning)
