@@ -73,7 +73,7 @@ class Embedding(Task[LabelledBatch]):
         return vector_export.how_to_pool(self.vector_pooling)
 
     def read_data(self, data: Any) -> None:
-        self._data = data
+        self._data, self.examples = data, None  # a test may have loaded other weights
 
     def check_columns(self, columns: list[str]) -> None:
         vector_rows.check_columns(columns, self.positives)

@@ -117,7 +117,9 @@ class Retrieval(Metric):
         for part in torch.arange(len(own_N), device=own_N.device).split(1024):
             cosine_BC = vectors_N2H[part, 0] @ vectors_N2H[first_C, 1].T
             right_B1 = cosine_BC.gather(1, own_N[part, None])
-            place_B = 1 + (cosine_BC > right_B1).sum(1)
+            # Equal cosines share the mean of their places: vectors that are all alike find nothing.
+            ahead_B, behind_B = (cosine_BC > right_B1).sum(1), (cosine_BC < right_B1).sum(1)
+            place_B = (1 + ahead_B + cosine_BC.shape[1] - behind_B) / 2
             value_B = 1 / place_B if self.most is None else (place_B <= self.most).float()
             total = total + value_B.sum()
         return total / len(own_N)

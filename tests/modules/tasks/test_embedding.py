@@ -91,6 +91,9 @@ def test_retrieval_and_spearman_by_hand():
         metric.update(rows[:2], keys[:2])
         metric.update(rows[2:], keys[2:])
         assert float(metric.compute()) == pytest.approx(wanted)
+        collapsed = Retrieval(most)
+        collapsed.update(torch.ones(4, 2, 1), KEYS)
+        assert float(collapsed.compute()) == pytest.approx(0.4 if most is None else 0.0)
     spearman = CosineSpearman()
     spearman.update(rows, torch.tensor([1.0, 2.0, 3.0]))
     order = (rows[:, 0] * rows[:, 1]).sum(1).argsort().argsort()
@@ -159,6 +162,19 @@ def test_it_learns_and_its_metrics_are_logged(positives, bert, pairs, reviews):
         batch = data._rows["validation"].__getitems__(list(range(8)))
         by_hand.update(tiny.logits(module, batch), batch["labels"])
         assert after["val/centroid_accuracy"] == pytest.approx(float(by_hand.compute()))
+
+
+def test_the_training_vectors_are_of_the_weights_that_are_evaluated(bert, reviews):
+    """A test loads the best weights, and the last validation has seen others."""
+    module = tiny.make(FullFineTuning, bert, task=Embedding())
+    data, seen = tiny.read(reviews, bert, batch_size=6), []
+    for _ in range(2):
+        tiny.trainer([]).validate(module, data, verbose=False)
+        seen.append(module.task.examples[0])
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    assert not torch.allclose(*seen)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first", "last"])
