@@ -146,4 +146,5 @@ class PreferenceBatch(TypedDict):
     index: Tensor  # (B,) int64
     targets: NotRequired[Tensor]  # (R, T) int64, the answer's token that follows, or -100
     labels: NotRequired[Tensor]  # as desirable
+    training: NotRequired[bool]  # False in an evaluation, whose loss has no smoothing
     other: NotRequired[tuple[Tensor, Tensor, Tensor]]  # ids, mask, targets of mismatched rows

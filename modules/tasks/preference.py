@@ -27,7 +27,8 @@ class Preference(Task[PreferenceBatch]):
             (Ethayarajh et al. 2024), which needs no couples; or sft, the likelihood of the chosen
             answers alone, to compare with.
         beta: Weight of what keeps the model near the reference, and factor of the rewards.
-        label_smoothing: Share of couples taken to be labelled the wrong way round; of dpo alone.
+        label_smoothing: Share of couples that training takes to be labelled the wrong way round; of
+            dpo alone.
     """
 
     monitor, mode, label_kind = "val/reward_accuracy", "max", "none"
@@ -64,7 +65,8 @@ class Preference(Task[PreferenceBatch]):
     def prepare(self, batch: PreferenceBatch, training: bool) -> PreferenceBatch:
         """Add the targets of each answer; see :func:`preference_rows.with_targets`."""
         preference_rows.check_couples(batch["desirable"].ndim == 2, self.loss_kind)
-        return preference_rows.with_targets(batch, drift=self.loss_kind == "kto")
+        made = preference_rows.with_targets(batch, drift=self.loss_kind == "kto")
+        return made if training else {**made, "training": False}
 
     def logits(self, model: Any, batch: PreferenceBatch) -> Tensor:
         """Return the columns of ``Likelihoods``, (2, B, 4) of couples or (R, 4)."""
@@ -73,7 +75,8 @@ class Preference(Task[PreferenceBatch]):
     def loss(self, logits: Tensor, batch: PreferenceBatch) -> Tensor:
         found = Likelihoods(*logits.reshape(-1, logits.shape[-1]).unbind(1))
         good_R = batch["desirable"].flatten().bool()
-        return preference_loss(self.loss_kind, found, good_R, self.beta, self.label_smoothing)
+        smoothing = self.label_smoothing if batch.get("training", True) else 0.0
+        return preference_loss(self.loss_kind, found, good_R, self.beta, smoothing)
 
     def num_targets(self, batch: PreferenceBatch) -> Tensor | int:
         """Return the number of couples or answers; of sft, of the tokens of good answers."""

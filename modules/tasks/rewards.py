@@ -56,7 +56,7 @@ class Reward(Metric):
             return rejected.mean()
         if self.value == "margin":
             return chosen.mean() - rejected.mean()
-        if self.couples:
+        if len(self.couples):  # one tensor where several processes have been joined
             return ((chosen > rejected).float() + 0.5 * (chosen == rejected)).mean()
         ordered = rejected.sort().values
         below = torch.searchsorted(ordered, chosen)
@@ -64,7 +64,7 @@ class Reward(Metric):
         return (below + not_above).float().mean() / (2 * len(rejected))
 
     def _rewards(self) -> tuple[Tensor, Tensor]:
-        if self.couples:
+        if len(self.couples):
             chosen, rejected = (self.beta * dim_zero_cat(self.couples)).unbind(1)
             return chosen, rejected
         rewards, good = self.beta * dim_zero_cat(self.ratios), dim_zero_cat(self.good).bool()

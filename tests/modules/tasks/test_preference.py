@@ -49,6 +49,13 @@ def test_label_smoothing_is_the_expected_loss_under_wrong_labels():
     assert float(loss) == pytest.approx(wanted, rel=1e-6)
 
 
+def test_an_evaluation_has_no_label_smoothing():
+    smooth, plain = Preference(label_smoothing=0.2), Preference()
+    columns = torch.stack(FOUND, -1).reshape(2, 3, 4)
+    trained, judged = (smooth.loss(columns, smooth.prepare(batch_of(), t)) for t in (True, False))
+    assert judged == plain.loss(columns, plain.prepare(batch_of(), True)) != trained
+
+
 def batch_of(rows: int = 3) -> PreferenceBatch:
     """Couples of a prompt of 4 tokens and answers of 1 to 6 tokens."""
     ids = torch.arange(5, 5 + 2 * rows * 10).reshape(2 * rows, 10) % 40 + 5
@@ -140,6 +147,8 @@ def test_rewards_of_couples_and_of_single_answers():
         metric.update(couples[:, :2], torch.tensor([[1, 1], [0, 0]]))
         metric.update(couples[:, 2:], torch.tensor([[1], [0]]))
         torch.testing.assert_close(metric.compute(), number)
+        metric.couples = torch.cat(metric.couples)  # as several processes join them
+        torch.testing.assert_close(metric.compute.__wrapped__(), number)
     metric, tied = Reward("accuracy", 1.0), torch.tensor([2.0, 1.0, 1.0, 0.0])
     metric.update(torch.stack([tied, tied * 0, tied, tied], -1), torch.tensor([1, 0, 1, 0]))
     # 2 beats both bad ones; 1 beats 0 and ties with 1
