@@ -41,10 +41,8 @@ def read(
         path = Path(source).expanduser()
         dataset = tables.read_path(path, *columns, names, kind, options, label_options)
         return "files", str(path), dataset
-    if options and (flags := options.given("delimiter", "header", "encoding")):
-        raise ValueError(
-            f"{flags[0]}: only files have one: leave it out, or give --data.source PATH"
-        )
+    if options:
+        options.refuse()
     if source != "bundled" and repo is not None:
         why = "the hub does not answer"
         try:

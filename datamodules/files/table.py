@@ -36,6 +36,18 @@ class ReadOptions:
         """Those of the flags that decide something, as they are written."""
         return [f"{self.prefix}{flag}" for flag in flags if getattr(self, flag) != "auto"]
 
+    def refuse(self, *others: str) -> None:
+        """Refuse the flags of text files, and others that the user gave, where no file is read.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        flags = self.given("delimiter", "header", "encoding")
+        if flags := [*flags, *(f"{self.prefix}{name}" for name in others)]:
+            raise ValueError(
+                f"{flags[0]}: only files have one: leave it out, or give --data.source PATH"
+            )
+
 
 class BadRow(NamedTuple):
     """A row that cannot be read."""

@@ -137,6 +137,7 @@ class ChoiceText(RowDataModule):
                 cure = "give --data.source PATH or, of SocialIQA, bundled"
                 raise ValueError(f"--data.source {self.source}: has no hub data set: {cure}")
             if self.source == "bundled":
+                self.read_options.refuse(*self.columns.flags())
                 self.source_kind = "bundled"
                 found, self._origin = self.bundled()
             else:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.files import ReadOptions, Table, fault, read_splits
+from datamodules.questions.answer_cells import parsed
 from datamodules.questions.choice_records import Choices, choice_columns, listed_choices
-from datamodules.questions.files import parsed
 
 _QUESTION = ("question", "query", "input", "prompt", "goal", "sent2", "stem", "ask-for")
 _CONTEXT = ("context", "passage", "article", "premise", "sent1", "ctx", "sentence")
@@ -37,6 +37,11 @@ class Columns:
         """The names of all of them."""
         named = [self.question, self.context, self.answer, *(self.choices or "").split(",")]
         return tuple(name for name in named if name)
+
+    def flags(self) -> list[str]:
+        """The names of the flags that were given."""
+        found = [f"{n}_column" for n in ("question", "context", "answer") if getattr(self, n)]
+        return found + ["choice_columns"] * bool(self.choices) + ["first_choice"] * self.first
 
 
 def read_choices(path: Path, columns: Columns, options: ReadOptions) -> dict[str, Choices]:
@@ -73,10 +78,8 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Choices:
         table.rows, read, asked, answers, *cells, strict=True
     ):
         try:
-            choices, right = _choices(held, right)
-            # SWAG's second sentence begins each of its endings.
-            if question == "sent2" and context == "sent1" and len(held) > 1:
-                choices, text = [f"{text or ''} {one}".strip() for one in choices], None
+            choices, right = _choices(held, right, columns.first)
+            choices, text = _endings(question, context, text, choices)
             found.add(before, text, choices, right, row, columns.first)
         except ValueError as error:
             if options.bad_rows == "stop":
@@ -96,8 +99,24 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Choices:
     return found
 
 
-def _choices(held: list[Any], right: Any) -> tuple[list[Any], Any]:
-    """The choices in the cells of a row, and the right one where the cells tell it."""
+def _endings(
+    question: str | None, context: str | None, text: Any, choices: list[Any]
+) -> tuple[list[Any], Any]:
+    """Put SWAG's second sentence before each of its endings; all else stays."""
+    if (question, context) != ("sent2", "sent1") or text in (None, ""):
+        return choices, text
+    # An empty cell is no ending.
+    return [f"{text} {one}" if one == one and one not in (None, "") else one for one in choices], ""
+
+
+def _choices(held: list[Any], right: Any, first: int = 0) -> tuple[list[Any], Any]:
+    """The choices in the cells of a row, and the right one; counted from ``first`` if they tell it.
+
+    Args:
+        held: The cells.
+        right: The right choice by its own column.
+        first: The number of the first choice.
+    """
     if len(held) > 1:
         return held, right
     value = parsed(held[0])
@@ -106,10 +125,10 @@ def _choices(held: list[Any], right: Any) -> tuple[list[Any], Any]:
         best = [text for text, score in scores.items() if score == max(scores.values())]
         if len(best) != 1:
             raise ValueError(f"{len(best)} of its choices have the highest score: one is needed")
-        return list(scores), list(scores).index(best[0])
+        return list(scores), list(scores).index(best[0]) + first
     choices, letters = listed_choices(value)
     if letters and str(right).strip() in letters:
-        return choices, letters.index(str(right).strip())
+        return choices, letters.index(str(right).strip()) + first
     return choices, right
 
 
@@ -119,14 +138,17 @@ def cells_of(fields: Mapping[str, Any]) -> tuple[str, list[Any]]:
     Raises:
         ValueError: If the row has no question, or no choices.
     """
-    question = next((fields[n] for n in _QUESTION if fields.get(n)), None)
-    context = next((fields[n] for n in _CONTEXT if fields.get(n)), None)
+    question = next((n for n in _QUESTION if fields.get(n)), None)
+    context = next((n for n in _CONTEXT if fields.get(n)), None)
     names = choice_columns(fields)
     if not names:
         raise ValueError("has no column of choices, such as choices, or choice0 and choice1")
     held = [fields[name] for name in names]
     choices, _ = _choices(held, None)
-    texts = [str(text).strip() for text in (context, question) if text]
+    asked = fields[question] if question else ""
+    choices, asked = _endings(question, context, asked, choices)
+    before = fields[context] if context else ""
+    texts = [str(text).strip() for text in (before, asked) if text]
     if not any(texts):
         raise ValueError("has no question: name its column question")
     return " ".join(texts), choices

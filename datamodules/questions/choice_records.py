@@ -117,7 +117,7 @@ def place_of(answer: Any, choices: Sequence[str], first: int = 0) -> int:
     there = f"the choices are {', '.join(repr(one)[:40] for one in choices[:6])}"
     if answer is None or answer != answer or not str(answer).strip():
         raise ValueError(f"has no answer: {there}")
-    if isinstance(answer, float) and answer == int(answer):
+    if isinstance(answer, float) and answer.is_integer():
         answer = int(answer)
     text = str(answer).strip()
     places = {}
@@ -146,7 +146,7 @@ def place_of(answer: Any, choices: Sequence[str], first: int = 0) -> int:
 
 _LISTS = ("choices", "options", "endings", "candidates")
 _NAMED = re.compile(
-    r"(?:choice|option|ending|answer|sol|solution|candidate|op)[_ ]?([0-9]|[a-j])", re.I
+    r"(?:choice|option|ending|answer|sol|solution|candidate|op)[_ ]?([0-9]{1,2}|[a-j])", re.I
 )
 
 
@@ -156,9 +156,10 @@ def choice_columns(columns: Iterable[str]) -> list[str]:
     for name in _LISTS:
         if name in there:
             return [name]
-    named = sorted((m[1].lower(), name) for name in there if (m := _NAMED.fullmatch(name)))
+    found = [(m[1].lower(), name) for name in there if (m := _NAMED.fullmatch(name))]
+    named = sorted((len(number), number, name) for number, name in found)
     if len(named) > 1:
-        return [name for _, name in named]
+        return [name for _, _, name in named]
     letters = [c for c in string.ascii_uppercase if c in there]
     return letters if letters[:2] == ["A", "B"] else []
 

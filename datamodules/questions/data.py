@@ -112,6 +112,7 @@ class QuestionText(RowDataModule):
             path = Path(self.source).expanduser()
             self.source_kind, self._origin = "files", str(path)
             return read_questions(path, self.columns, self.read_options)
+        self.read_options.refuse(*(self.columns.flags() if self.source == "bundled" else ()))
         if self.source == "bundled":
             self.source_kind = "bundled"
             found, self._origin = self.bundled()

@@ -1,6 +1,5 @@
 """Files of questions: SQuAD's JSON, and tables with a question, a context and an answer a row."""
 
-import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any
 from datamodules.files import ReadOptions, Table, fault, read_splits
 from datamodules.files.containers import content
 from datamodules.files.folders import SPLITS
+from datamodules.questions.answer_cells import answers_of
 from datamodules.questions.records import Questions
 
 _QUESTION = ("question", "query")
@@ -30,6 +30,10 @@ class Columns:
     def given(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.question, self.context, self.answer, self.start)))
 
+    def flags(self) -> list[str]:
+        """The names of the flags that were given."""
+        return [f"{name}_column" for name, value in vars(self).items() if value]
+
 
 Row = tuple[int | str, Any, Any, Sequence[Any] | ValueError]
 
@@ -43,6 +47,9 @@ def read_questions(path: Path, columns: Columns, options: ReadOptions) -> dict[s
     """
     options = replace(options, columns=columns.given())
     if files := _squad_files(path):
+        read = options.given("delimiter", "header", "encoding")
+        if flags := [*columns.flags(), *(flag.removeprefix(options.prefix) for flag in read)]:
+            raise fault(path, "SQuAD's JSON is read without it: leave the flag out", flags[0])
         return {
             split: of_squad(file, _paragraphs(file) or [], options) for split, file in files.items()
         }
@@ -91,16 +98,28 @@ def of_squad(file: Any, articles: Sequence[Mapping[str, Any]], options: ReadOpti
     def rows() -> Iterator[Row]:
         number = 0
         for article in articles:
-            for paragraph in article["paragraphs"]:
-                for asked in paragraph.get("qas") or []:
-                    number += 1
+            for paragraph, asked in _asked(article["paragraphs"]):
+                number += 1
+                if not (isinstance(paragraph, Mapping) and isinstance(asked, Mapping)):
+                    shown = asked if isinstance(paragraph, Mapping) else paragraph
+                    form = "a mapping, as SQuAD's files have it"
+                    yield number, "", "", ValueError(f"{shown!r:.40} is not {form}")
+                else:
                     none = bool(asked.get("is_impossible"))
-                    answers = [] if none else _answers(asked.get("answers"), None)
+                    answers = [] if none else answers_of(asked.get("answers"), None)
                     if not none and not answers and "is_impossible" in asked:
                         answers = ValueError("has no answers, and is_impossible is false")
                     yield number, asked.get("question"), paragraph.get("context"), answers
 
     return _collected(file, rows(), options)
+
+
+def _asked(paragraphs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each question with its paragraph; a paragraph that holds no list of them once, by itself."""
+    for paragraph in paragraphs:
+        asked = paragraph.get("qas") or [] if isinstance(paragraph, Mapping) else [None]
+        for one in asked if isinstance(asked, list) else [asked]:
+            yield paragraph, one
 
 
 def of_table(table: Table, columns: Columns, options: ReadOptions) -> Questions:
@@ -118,7 +137,7 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Questions:
             table.rows, question, context, answers, starts, none, strict=True
         ):
             said = str(impossible).strip().lower() in ("true", "1", "1.0", "yes")
-            yield row, *fields, [] if said else _answers(answer, start)
+            yield row, *fields, [] if said else answers_of(answer, start)
 
     found = _collected(table.name, rows(), options)
     found.notes[:0] = table.remarks()
@@ -153,69 +172,6 @@ def _collected(file: Any, rows: Iterator[Row], options: ReadOptions) -> Question
     if not len(found):
         raise fault(file, "has no questions: give another file")
     return found
-
-
-def _answers(value: Any, start: Any) -> list[Any] | ValueError:
-    """Pairs of text and start of a cell: a text, texts, SQuAD's mappings, or the hub's lists."""
-    value = parsed(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return []
-    if isinstance(value, str):
-        return [(value, _whole(start))]
-    if isinstance(value, Mapping):
-        if "text" not in value:
-            return ValueError(f"an answer has no text ({value!r:.60})")
-        texts, starts = value["text"], value.get("answer_start", value.get("start"))
-        if isinstance(texts, str):
-            return [(texts, _whole(starts))]
-        texts = list(texts)
-        starts = [None] * len(texts) if starts is None else [_whole(one) for one in starts]
-        if len(starts) != len(texts):
-            return ValueError(f"{len(texts)} answers and {len(starts)} starts: give each one start")
-        return list(zip(texts, starts, strict=True))
-    if isinstance(value, list | tuple):
-        found: list[Any] = []
-        for one in value:
-            more = _answers(one, start if len(value) == 1 else None)
-            if isinstance(more, ValueError):
-                return more
-            found += more
-        return found
-    return (
-        [(str(value), _whole(start))]
-        if isinstance(value, int | float)
-        else ValueError(f"{value!r:.60} is not an answer: give a text, or a list of texts")
-    )
-
-
-def parsed(value: Any) -> Any:
-    """A cell of delimited text that holds a list or a mapping, as such; else the cell."""
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        for read in (json.loads, ast.literal_eval):
-            try:
-                made = read(value.strip())
-            except (ValueError, SyntaxError):
-                continue
-            # "[1]" is an answer; a list of answers holds texts, or mappings with a text.
-            parts = made if isinstance(made, list) else [made]
-            if parts and all(
-                isinstance(p, str) or (isinstance(p, dict) and "text" in p) for p in parts
-            ):
-                return made
-    return value if not hasattr(value, "tolist") else value.tolist()
-
-
-def _whole(start: Any) -> Any:
-    """A start as a number where it is one in whatever spelling; None where there is none."""
-    if start is None or (isinstance(start, str) and not start.strip()):
-        return None
-    if isinstance(start, float) and start != start:  # an empty cell of a column of numbers
-        return None
-    try:
-        number = float(start)
-    except (TypeError, ValueError):
-        return start
-    return int(number) if number == int(number) else start
 
 
 def _there(table: Table, usual: tuple[str, ...]) -> str:

@@ -108,17 +108,8 @@ class SequencePairs(RowDataModule):
         if self.source not in ("auto", "hub", "bundled"):
             self.source_kind, self._origin = "files", self.source
             return read_pairs(self.source, self.columns, self.read_options, self.drop_shared)
-        options, given = self.read_options, [n for n in self.columns if n]
-        flags = options.given("delimiter", "header", "encoding")
-        if flags or (given and self.source != "hub"):
-            flag = (
-                flags[0]
-                if flags
-                else f"--data.{'source' if self.columns.source else 'target'}_column"
-            )
-            raise ValueError(
-                f"{flag}: only files have one: leave it out, or give --data.source PATH"
-            )
+        options, given = self.read_options, self.columns.flags()
+        options.refuse(*(given if self.source != "hub" else ()))
         if self.source == "hub":
             if self.hub_repo is None:
                 raise ValueError("--data.source hub: this data module has no hub data set")

@@ -24,6 +24,10 @@ class PairColumns(NamedTuple):
     source: str | None = None
     target: str | None = None
 
+    def flags(self) -> list[str]:
+        """The names of the flags that were given."""
+        return [f"{name}_column" for name, value in self._asdict().items() if value]
+
 
 def read_pairs(
     place: str, columns: PairColumns, options: ReadOptions, drop_shared: bool = False

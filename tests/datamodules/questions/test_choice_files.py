@@ -7,8 +7,8 @@ import pytest
 
 from datamodules import ChoiceFiles, SocialIQA
 from datamodules.files import ReadOptions
-from datamodules.questions.choice_files import Columns, read_choices
-from datamodules.questions.choice_records import place_of
+from datamodules.questions.choice_files import Columns, cells_of, read_choices
+from datamodules.questions.choice_records import choice_columns, place_of
 from tests import asked
 
 ROWS = [("Who?", ["dog", "cat", "bus"], 1), ("Where?", ["here", "there"], 0)]
@@ -97,6 +97,22 @@ def test_the_form_of_swag(tmp_path):
     found = read_choices(asked.write(tmp_path, [row], "train"), Columns(), ReadOptions())["train"]
     assert (found.questions, found.choices) == (["A man runs."], [["He falls.", "He flies."]])
     assert found.answers == [1]
+    assert cells_of({**row, "ending2": None}) == ("A man runs.", ["He falls.", "He flies.", None])
+
+
+def test_marked_choices_have_no_number(tmp_path):
+    """Neither scores nor letters of their own depend on where numbers begin."""
+    scored = {"question": "Who?", "target_scores": {"dog": 0, "cat": 1}}
+    listed = {"question": "Who?", "answer": "b"}
+    listed["choices"] = {"text": ["dog", "cat"], "label": ["a", "b"]}
+    for name, row in (("scored", scored), ("listed", listed)):
+        file = asked.write(tmp_path / name, [row], "train")
+        assert read_choices(file, Columns(first=1), ReadOptions())["train"].answers == [1]
+
+
+def test_ten_choices_and_more_are_in_order():
+    names = [f"choice{number}" for number in range(1, 13)]
+    assert choice_columns(sorted(names)) == names
 
 
 def test_named_columns(tmp_path):
@@ -173,6 +189,8 @@ def test_splits_baselines_and_batches(tmp_path, bert):
 
 
 def test_social_iqa_needs_a_name():
+    with pytest.raises(ValueError, match="^--data.first_choice: only files have one"):
+        _ = SocialIQA("bundled", first_choice=1).dataset
     with pytest.raises(ValueError, match="--data.source auto: .* bundled"):
         _ = SocialIQA().dataset
 

@@ -101,6 +101,7 @@ BAD = {
     "the question is not a text": {"question": 3},
     "2 answers and 1 starts": {"answer": {"text": ["dog", "Zug"], "answer_start": [4]}},
     "an answer has no text": {"answer": {"answer_start": [4]}},
+    "2 answers and 1 starts: give each": {"answer": ["dog", "Zug"], "start": 27},
     "an answer is empty": {"answer": {"text": [""], "answer_start": [4]}},
 }
 
@@ -126,6 +127,38 @@ def test_an_answer_without_a_place_is_found(tmp_path):
     found = read_questions(asked.write(tmp_path, rows, "train"), Columns(), ReadOptions())["train"]
     assert [answers[0].start for answers in found.answers] == [27, 4]
     assert "1 answers without a start stand several times" in found.notes[0]
+
+
+@pytest.mark.parametrize("start", [[36, 4], "[36, 4]"])
+def test_each_answer_of_a_list_has_its_start(start, tmp_path):
+    row = {"question": "Who?", "context": CONTEXT, "answer": ["dog", "Zug"], "start": start}
+    found = read_questions(asked.write(tmp_path, [row], "train"), Columns(), ReadOptions())["train"]
+    assert [tuple(answer) for answer in found.answers[0]] == [("dog", 36), ("Zug", 4)]
+
+
+@pytest.mark.parametrize("broken", ["a text", {"context": "c", "qas": ["q"]}])
+def test_a_broken_paragraph_is_named(broken, tmp_path):
+    whole = squad(ROWS)
+    whole["data"][0]["paragraphs"].append(broken)
+    file = tmp_path / "train.json"
+    file.write_text(json.dumps(whole))
+    with pytest.raises(ValueError, match=r"train.json, row 4: .* is not a mapping"):
+        read_questions(file, Columns(), ReadOptions())
+
+
+def test_a_flag_that_nothing_reads_is_refused(tmp_path):
+    as_json(tmp_path, ROWS)
+    given = {
+        "start_column": (Columns(start="at"), ReadOptions()),
+        "encoding": (Columns(), ReadOptions(encoding="gb18030")),
+    }
+    for flag, settings in given.items():
+        with pytest.raises(ValueError, match=rf"^--data.{flag}: .*: leave the flag out"):
+            read_questions(tmp_path, *settings)
+    for flag, value in (("answer_column", "a"), ("delimiter", "tab")):
+        data = SQuAD("bundled", **{flag: value})
+        with pytest.raises(ValueError, match=rf"^--data.{flag}: only files have one"):
+            _ = data.dataset
 
 
 def test_an_answer_in_brackets_is_no_list(tmp_path):
