@@ -48,6 +48,12 @@ def read_pairs(
     given = tuple(name for name in columns if name)
     files = _parallel_files(place, columns)
     if files:
+        unread = [flag.removeprefix(options.prefix) for flag in options.given("delimiter", "header")]
+        if not Path(place).expanduser().is_dir():  # where columns are the ends of the files' names
+            unread += columns.flags()
+        if unread:
+            message = "two files of a text a line are read without it: leave it out"
+            raise fault(place, message, unread[0])
         tables = {split: _parallel_table(pair, options) for split, pair in files.items()}
         columns = PairColumns("source", "target")
     else:

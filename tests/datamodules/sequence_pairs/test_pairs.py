@@ -97,6 +97,9 @@ def test_parallel_files_of_different_length_are_refused(tmp_path):
         _ = Seq2SeqFiles(f"{tmp_path}/a.en,{tmp_path}/a.fr").dataset
     with pytest.raises(FileNotFoundError, match=r"a\.de: there is no such file"):
         _ = Seq2SeqFiles(f"{tmp_path}/a.en,{tmp_path}/a.de").dataset
+    for flag, value in (("header", True), ("delimiter", "tab"), ("source_column", "en")):
+        with pytest.raises(ValueError, match=rf"^--data.{flag}: .*: leave it out"):
+            _ = Seq2SeqFiles(f"{tmp_path}/a.en,{tmp_path}/a.fr", **{flag: value}).dataset
 
 
 def test_long_texts_are_cut_and_said(bert, tmp_path):
