@@ -19,6 +19,12 @@ def copy(sources: Sequence[str]) -> list[str]:
     return list(sources)
 
 
+def mean_words(targets: Sequence[str]) -> int:
+    """The mean number of words of the targets, rounded; each Chinese character is a word."""
+    counts = [sum(1 for _ in split_words(text)) for text in targets]
+    return max(1, round(sum(counts) / len(counts)))
+
+
 def lead(sources: Sequence[str], words: int) -> list[str]:
     """The first words of each source's first sentence, as many as targets have in the mean."""
     found = []

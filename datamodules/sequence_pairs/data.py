@@ -150,10 +150,10 @@ class SequencePairs(RowDataModule):
     def baseline_outputs(self, split: str) -> dict[str, list[str]]:
         """The texts that take no model, by the name of the baseline. Needs ``setup``."""
         sources, train = self._rows[split].columns["source"], self._rows["train"].columns
-        words = [len(text.split()) for text in train["target"]]
+        words = baselines.mean_words(train["target"])
         made: dict[str, Callable[[], list[str] | None]] = {
             "copy": partial(baselines.copy, sources),
-            "lead": partial(baselines.lead, sources, max(1, round(sum(words) / len(words)))),
+            "lead": partial(baselines.lead, sources, words),
             "nearest": partial(baselines.nearest, sources, train["source"], train["target"]),
         }
         found = {name: made[name]() for name in self.baseline_names}

@@ -48,7 +48,8 @@ def read_pairs(
     given = tuple(name for name in columns if name)
     files = _parallel_files(place, columns)
     if files:
-        unread = [flag.removeprefix(options.prefix) for flag in options.given("delimiter", "header")]
+        flags = options.given("delimiter", "header")
+        unread = [flag.removeprefix(options.prefix) for flag in flags]
         if not Path(place).expanduser().is_dir():  # where columns are the ends of the files' names
             unread += columns.flags()
         if unread:

@@ -177,3 +177,5 @@ def test_baselines():
     assert baselines.lead(["The shop opens. It shuts."], 9) == ["The shop opens."]
     assert baselines.lead(["The shop opens. It shuts."], 2) == ["The shop"]
     assert baselines.copy(["a"]) == ["a"]
+    found = [baselines.mean_words(t) for t in (["a b", "a b c d"], ["北京的天气"], [""])]
+    assert found == [3, 5, 1]
