@@ -147,8 +147,13 @@ class Preferences(RowDataModule):
         )
 
     def texts_of(self, split: str) -> dict[str, list[Conversation]]:
-        """The conversations of a split: chosen and rejected, or answer where they come alone."""
+        """The conversations of a split: chosen and rejected, or answer where they come alone.
+
+        After ``setup`` they are those of its rows, without what is too long to be used.
+        """
         examples = self.loaded.splits[split]
+        if split in self._rows:
+            examples = [examples[place] for place in self._rows[split].kept.tolist()]
         if not self.loaded.couples:
             return {"answer": [one.answer for one in examples]}
         rejected = [one.rejected for one in examples if one.rejected is not None]

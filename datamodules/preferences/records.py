@@ -64,7 +64,8 @@ def read_example(values: dict[str, Any], unread: Counter[str]) -> Example:
         raise ValueError(f"unknown format: {lack}a record has {FORMATS}")
     if label is not None:
         unread[label] += 1  # the two answers say which is better
-    one, two = (_answered(rest, name, values[name], unread) for name in (chosen, rejected))
+    one = _answered(rest, chosen, values[chosen], unread)
+    two = _answered(rest, rejected, values[rejected], Counter())  # of the same other keys
     if one[:-1] != two[:-1]:
         raise ValueError(
             f"{chosen!r} and {rejected!r} answer different prompts: they may differ in the last "
@@ -85,10 +86,15 @@ def _answered(rest: dict[str, Any], name: str, value: Any, unread: Counter[str])
         if turns is None or (len(turns) == 1 and not _is_user(turns[0])):
             found = _with_answer(rest, value if turns is None else turns[0], unread)
         else:
-            keys = Keys(rest, Counter())
+            counted: Counter[str] = Counter()  # a record that is left out does not count
+            keys = Keys(rest, counted)
             system = {key: keys.take(key) for key in SYSTEM_KEYS if keys.has(key)}
             found = read_record({**system, "messages": turns}, Counter())
             _check_prompt(rest, found)
+            for key in _PROMPTS:
+                keys.take(key)
+            keys.close()
+            unread.update(counted)
         return _last_learned(found)
     except ValueError as error:
         raise ValueError(f"{name!r}: {error}") from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from datamodules import hub
-from datamodules.files import ReadOptions, Table, read_splits
+from datamodules.files import ReadOptions, Table, fault, read_splits
 from datamodules.instructions.conversations import Conversation, question
 from datamodules.instructions.keys import normalize, without_nulls
 from datamodules.instructions.sources import complete, hub_tables
@@ -51,6 +51,7 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
     """
     options = replace(options, columns=("prompt", *sorted(KNOWN)))
     if source == "auto" or source in SETS:
+        options.refuse()
         made, name, notes = SETS["bundled" if source == "auto" else source]()
         splits = complete(name, made, notes, _question)
         return PreferenceSplits("bundled", name, splits, notes)
@@ -58,6 +59,7 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
     if path.exists() or path.suffix or source.count("/") != 1:
         kind, origin, tables = "files", str(path), read_splits(path, options)
     else:
+        options.refuse()
         data = hub.load(source)
         kind, origin, tables = "hub", hub.source(source, None, data), hub_tables(data, "prefs")
     notes = []
@@ -65,7 +67,12 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
     read = {split: _examples(table, options, notes, places) for split, table in tables.items()}
     _check_one_kind(tables, read)
     name = path.name if kind == "files" else origin
-    return PreferenceSplits(kind, origin, complete(name, read, notes, _question), notes, places)
+    splits = complete(name, read, notes, _question)
+    for split, rows in splits.items():
+        if rows[0].rejected is None and len({row.good for row in rows}) < 2:
+            said = "good" if rows[0].good else "bad"
+            raise fault(origin, f"all answers of {split} are {said}: add some of the other kind")
+    return PreferenceSplits(kind, origin, splits, notes, places)
 
 
 def _question(example: Example) -> str:
@@ -121,6 +128,3 @@ def _check_one_kind(tables: Mapping[str, Table], found: dict[str, list[Example]]
         names = ("single answers with a label", "couples of answers")
         one, two = names[couples[other[0]]], names[couples["train"]]
         raise tables[other[0]].fault(f"has {one}, and train has {two}: give one kind", "source")
-    if not couples["train"] and len({row.good for row in found["train"]}) < 2:
-        said = "good" if found["train"][0].good else "bad"
-        raise tables["train"].fault(f"all answers are {said}: add some of the other kind", "source")

@@ -51,6 +51,18 @@ def test_forms_of_couples(record):
     assert found.rejected[-1].content == "No."
 
 
+@pytest.mark.parametrize("form", ["texts", "whole", "whole beside its prompt"])
+def test_a_key_that_nothing_reads_counts_once(form):
+    unread: Counter[str] = Counter()
+    read_example({**FORMS[form], "system": "Be short.", "rating": 3}, unread)
+    assert unread == {"rating": 1}
+
+
+def test_bundled_couples_are_read_without_a_flag_of_files():
+    with pytest.raises(ValueError, match="^--data.header: only files have one"):
+        _ = Preferences("bundled", header=True).loaded
+
+
 def test_only_the_last_answer_is_learned_and_the_system_message_is_kept():
     system = {"role": "system", "content": "Be short."}
     whole = {"chosen": [system, *TURNS, SAID], "rejected": [system, *TURNS, OTHER]}
@@ -162,8 +174,12 @@ def test_labelled_rows_come_alone(speaker, tmp_path):
     ]
     assert list(data.texts_of("train")) == ["answer"]
     good = [row for row in rows if row["label"]]
-    with pytest.raises(ValueError, match=r"all answers are good: add some of the other kind"):
+    with pytest.raises(ValueError, match=r"all answers of train are good: add some of the other"):
         read(write(tmp_path / "good.jsonl", good), speaker)
+    write(tmp_path / "train.jsonl", rows)
+    write(tmp_path / "dev.jsonl", good)
+    with pytest.raises(ValueError, match=r"all answers of validation are good: add some"):
+        read(str(tmp_path), speaker)
 
 
 def test_couples_that_are_cut_to_the_same_tokens_are_not_used(speaker, tmp_path):
@@ -174,6 +190,8 @@ def test_couples_that_are_cut_to_the_same_tokens_are_not_used(speaker, tmp_path)
     file = write(tmp_path / "pairs.jsonl", [*records(), *long])
     data = read(file, speaker, max_length=100)
     assert any("rows are not used: --data.max_length 100" in note for note in data.notes())
+    for split, rows in data._rows.items():  # as the places in the batches count them
+        assert {len(texts) for texts in data.texts_of(split).values()} == {len(rows)}
     with pytest.raises(ValueError, match=r"^--data.max_length 8: cuts off the answers of all"):
         read(file, speaker, max_length=8)
 
