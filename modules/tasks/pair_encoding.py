@@ -109,7 +109,15 @@ class PairEncoding:
 
         Returns:
             The token ids of each, and whether its source was cut to fit.
+
+        Raises:
+            ValueError: If the target leaves no room for a prompt.
         """
+        if not self.encodes and (most := self.most_tokens - len(self._prompt("")) - 1) < room:
+            raise ValueError(
+                f"--model.task.max_new_tokens {room}: the backbone reads {self.most_tokens} tokens "
+                f"of prompt and answer together: give at most {most}"
+            )
         ids = [self._prompt(text) for text in texts]
         rooms = [self.most_tokens - (0 if self.encodes else room)] * len(ids)
         return self._fitted(ids, texts, rooms)

@@ -45,6 +45,7 @@ class SequenceToSequence(Task[PairBatch]):
         self.encoding, self.written = pair_encoding.PairEncoding(template, languages), written
         self.stages = {"test": ("test",), "all": ("val", "test"), "none": ()}[written]
         self.decoding = writing.Decoding(max_new_tokens, num_beams, length_penalty, temperature)
+        writing.check(self.decoding)
 
     def arguments(self) -> dict[str, Any]:
         return {**self.encoding.arguments(), **self.decoding._asdict(), "written": self.written}

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from transformers import AutoConfig
+
 _NAMES = {"mean": "mean_tokens", "first": "cls_token", "last": "lasttoken"}
 _PARTS = ("Transformer", "Pooling", "Normalize")
 _HOW = """
@@ -29,8 +31,7 @@ def write_pooling(folder: Path, pooling: str) -> None:
         folder: The folder of the network, with its ``config.json``.
         pooling: mean, first or last.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    columns = config.get("hidden_size") or config.get("dim") or config.get("d_model")
+    columns = AutoConfig.from_pretrained(folder).get_text_config().hidden_size
     chosen = {f"pooling_mode_{name}": key == pooling for key, name in _NAMES.items()}
     (folder / "1_Pooling").mkdir()
     (folder / "2_Normalize").mkdir()

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from datamodules.packaged import pad_id
 from modules import backbones
+from modules.probing import pad
 from modules.tasks.heads import model_inputs
 
 EXAMPLES = 4096  # training rows that a head for evaluation is fitted to, at most
@@ -64,10 +66,8 @@ def both_texts(batch: Any, tokenizer: Any, limit: int) -> Any:
         return_token_type_ids=False,
         verbose=False,
     )["input_ids"]
-    width = max(map(len, made))
-    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in made], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in made], device=device)
+    ids = pad([torch.tensor(row) for row in made], pad_id(tokenizer)).to(device)
+    mask = pad([torch.ones(len(row), dtype=torch.long) for row in made], 0).to(device)
     rest = {name: value for name, value in batch.items() if name != "token_type_ids"}
     keys = [keys_of(columns[name], device) for name in ("text", "pair")]
     labels = batch.get("labels", torch.stack(keys, 1))

@@ -30,6 +30,19 @@ class Decoding(NamedTuple):
         return found
 
 
+def check(decoding: Decoding) -> None:
+    """Refuse a length penalty without beams, whose scores it divides.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    if decoding.num_beams == 1 and decoding.length_penalty != 1:
+        raise ValueError(
+            f"--model.task.length_penalty {decoding.length_penalty:g}: only beam search reads it: "
+            f"give --model.task.num_beams 4, or leave it out"
+        )
+
+
 def build(task: Any, backbone: str, dropout: float | None) -> Any:
     """Load the model, an encoder-decoder or a decoder, and have the task's encoding read for it.
 

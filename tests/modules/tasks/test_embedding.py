@@ -10,7 +10,7 @@ import transformers
 from torch.nn.functional import normalize
 
 from modules import Embedding, FullFineTuning, LoRA, export, load
-from modules.tasks import contrastive, vector_metrics, vector_rows
+from modules.tasks import contrastive, vector_export, vector_metrics, vector_rows
 from modules.tasks.vector_metrics import CosineSpearman, HeadAccuracy, Retrieval
 from tests import tiny
 
@@ -201,6 +201,13 @@ def test_an_export_opens_in_transformers_and_says_how_to_pool(pooling, backbone,
         "1_Pooling",
         "2_Normalize",
     ]
+
+
+def test_the_width_of_a_vector_is_found_by_whatever_name(tmp_path):
+    transformers.GPT2Config(n_embd=8).save_pretrained(tmp_path)
+    vector_export.write_pooling(tmp_path, "mean")
+    held = json.loads((tmp_path / "1_Pooling" / "config.json").read_text())
+    assert held["word_embedding_dimension"] == 8
 
 
 def test_lora_trains_no_part_of_the_backbone_whole(backbone):

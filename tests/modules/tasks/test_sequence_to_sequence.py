@@ -169,6 +169,8 @@ def test_a_long_source_is_cut_and_a_target_is_not(llama):
     assert made["input_ids"].shape[1] <= 64
     text = module.task.encoding.tokenizer.decode(made["input_ids"][0])
     assert text.endswith("= warm tale</s>") and text.startswith("a film a film")
+    with pytest.raises(ValueError, match=r"^--model.task.max_new_tokens 64: .*at most \d+$"):
+        module.task.encoding.sources(["a film"], room=64)
     with pytest.raises(ValueError, match="leaves .* too few"):
         long["target"] = ["warm tale " * 90]
         module.task.prepare(batch, True)
@@ -179,6 +181,7 @@ def test_a_long_source_is_cut_and_a_target_is_not(llama):
     [
         ({"template": "Translate this"}, "names no column"),
         ({"template": "{{ source }}{{ mask }} end"}, "has text behind the answer"),
+        ({"length_penalty": 2.0}, "--model.task.length_penalty 2: only beam search reads it"),
         ({"languages": "en"}, "--model.task.languages en: give two codes"),
     ],
 )
