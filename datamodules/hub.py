@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 
+def names_repo(source: str) -> bool:
+    """Whether a source is owner/name rather than a path; a version in it is no ending of a file."""
+    path = Path(source).expanduser()
+    file = path.exists() or path.suffix[1:2].isalpha()
+    return not file and source.count("/") == 1
+
+
 def load(repo: str, name: str | None = None, revision: str | None = None) -> "DatasetDict":
     """Load a data set with one-line errors; the cached copy if the hub does not answer."""
     title = f"{repo}/{name}" if name else repo

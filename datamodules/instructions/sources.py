@@ -64,13 +64,15 @@ def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
     """Read the conversations of ``--data.source``; train is split by hash if it stands alone."""
     options = replace(options or ReadOptions(), columns=tuple(sorted(KNOWN)))
     if source in ("auto", "bundled"):  # nothing on the hub is their original
+        options.refuse()
         found, dropped, name = instructlab()
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common())
         return _complete("bundled", name, {"train": found}, [f"left out of {name}: {left_out}"])
     path = Path(source).expanduser()
-    if path.exists() or path.suffix or source.count("/") != 1:
+    if not hub.names_repo(source):
         kind, origin, tables_of = "files", str(path), read_splits(path, options)
     else:
+        options.refuse()
         data = hub.load(source)
         kind, origin, tables_of = "hub", hub.source(source, None, data), hub_tables(data, "sft")
     readings = {s: read_conversations(table, options.bad_rows) for s, table in tables_of.items()}

@@ -56,7 +56,7 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
         splits = complete(name, made, notes, _question)
         return PreferenceSplits("bundled", name, splits, notes)
     path = Path(source).expanduser()
-    if path.exists() or path.suffix or source.count("/") != 1:
+    if not hub.names_repo(source):
         kind, origin, tables = "files", str(path), read_splits(path, options)
     else:
         options.refuse()

@@ -38,7 +38,7 @@ class MultipleChoice(Task[ChoiceBatch]):
         if scoring == "head":
             self.head = heads.Head(None, pooling, dropout)
         elif pooling != "native" or dropout is not None:
-            raise ValueError("--model.task.scoring likelihood: has no head to pool for, or drop")
+            raise ValueError("--model.task.scoring likelihood: has no pooling and no dropout")
 
     def arguments(self) -> dict[str, Any]:
         return {"scoring": self.scoring, "pooling": self.pooling, "dropout": self.dropout}

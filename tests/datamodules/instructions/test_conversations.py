@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from datamodules import Instructions
-from datamodules.files import read_table
+from datamodules.files import ReadOptions, read_table
 from datamodules.instructions import bundled, sources
 from datamodules.instructions.conversations import Message, as_chat
 from datamodules.instructions.reading import conversations, read_conversations
@@ -169,6 +169,9 @@ def test_a_hub_data_set_in_turns(monkeypatch):
     monkeypatch.setattr(sources.hub, "load", lambda repo: {"all": splits["train_gen"]})
     with pytest.raises(ValueError, match=r"no train split on the hub \(there: all\)"):
         sources.read("a/b")
+    for source in ("a/b", "bundled"):
+        with pytest.raises(ValueError, match="^--data.header: only files have one"):
+            sources.read(source, ReadOptions(header=True))
 
 
 def test_a_few_records_are_split_by_their_questions(tmp_path):

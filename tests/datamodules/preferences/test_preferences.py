@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from datamodules import Preferences
-from datamodules.preferences import bundled
+from datamodules.preferences import bundled, sources
 from datamodules.preferences.records import read_example
 from tests.experiments.chatting import save_speaker
 
@@ -61,6 +61,14 @@ def test_a_key_that_nothing_reads_counts_once(form):
 def test_bundled_couples_are_read_without_a_flag_of_files():
     with pytest.raises(ValueError, match="^--data.header: only files have one"):
         _ = Preferences("bundled", header=True).loaded
+
+
+@pytest.mark.parametrize("source", ["allenai/tulu-2.5-preference-data", "data/pairs.jsonl"])
+def test_a_version_in_a_name_is_no_ending_of_a_file(source, monkeypatch):
+    monkeypatch.setattr(sources.hub, "load", lambda repo: 1 / 0)
+    asked = ZeroDivisionError if source[0] == "a" else FileNotFoundError
+    with pytest.raises(asked):
+        _ = Preferences(source).loaded
 
 
 def test_only_the_last_answer_is_learned_and_the_system_message_is_kept():

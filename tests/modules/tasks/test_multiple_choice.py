@@ -73,7 +73,7 @@ def test_the_likelihood_is_that_of_a_loop(llama, tmp_path):
 def test_likelihood_needs_a_decoder(bert):
     with pytest.raises(ValueError, match="scoring likelihood: .* is an encoder"):
         tiny.make(FullFineTuning, bert, task=MultipleChoice(scoring="likelihood"))
-    with pytest.raises(ValueError, match="has no head to pool for"):
+    with pytest.raises(ValueError, match="has no pooling and no dropout"):
         MultipleChoice(scoring="likelihood", pooling="mean")
 
 
