@@ -8,7 +8,7 @@ import numpy as np
 
 from datamodules.packaged import tells_pairs_apart
 
-WINDOW, STRIDE = 384, 128  # tokens, as in BERT's own runs on SQuAD
+WINDOW, STRIDE = 384, 128  # tokens
 OUTSIDE, NOWHERE = -1, -2  # in place of an offset
 
 
@@ -49,7 +49,7 @@ def encode_windows(
         questions: N questions.
         contexts: Their contexts.
         limit: The most tokens of a window.
-        stride: The tokens of a context that two windows share; less where a window is short.
+        stride: The tokens of a context that two windows share; a quarter of a window at most.
 
     Raises:
         ValueError: If a window has no room for a context.

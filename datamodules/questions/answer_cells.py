@@ -20,8 +20,12 @@ def answers_of(value: Any, start: Any) -> list[Any] | ValueError:
         texts, starts = value["text"], value.get("answer_start", value.get("start"))
         if isinstance(texts, str):
             return [(texts, _whole(starts))]
-        texts = list(texts)
-        starts = [None] * len(texts) if starts is None else [_whole(one) for one in starts]
+        texts = texts.tolist() if hasattr(texts, "tolist") else texts
+        if not isinstance(texts, list | tuple):
+            return ValueError(f"{texts!r:.60} is not an answer: give a text, or a list of texts")
+        starts = starts.tolist() if hasattr(starts, "tolist") else starts
+        starts = [None] * len(texts) if starts is None else starts
+        starts = [_whole(one) for one in (starts if isinstance(starts, list | tuple) else [starts])]
         if len(starts) != len(texts):
             return ValueError(f"{len(texts)} answers and {len(starts)} starts: give each one start")
         return list(zip(texts, starts, strict=True))

@@ -172,8 +172,13 @@ def listed_choices(value: Any) -> tuple[list[Any], list[str] | None]:
     """
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, Mapping) and "text" in value:
-        labels = value.get("label")
-        return list(value["text"]), None if labels is None else [str(one) for one in labels]
+        texts, labels = (
+            part.tolist() if hasattr(part, "tolist") else part
+            for part in (value["text"], value.get("label"))
+        )
+        if not isinstance(texts, list | tuple) or not isinstance(labels, list | tuple | None):
+            raise ValueError(f"{value!r:.60} is not a list of choices")
+        return list(texts), None if labels is None else [str(one) for one in labels]
     if isinstance(value, list | tuple):
         if value and all(isinstance(one, Mapping) and "text" in one for one in value):
             labels = [str(one["label"]) for one in value if "label" in one]

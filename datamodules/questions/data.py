@@ -32,7 +32,8 @@ class QuestionText(RowDataModule):
         batch_tokens: Number of padded tokens per batch and device.
         batch_size: Number of windows per batch and device, instead of a token budget.
         max_length: Number of tokens of a window; 384, or the model's limit if that is less.
-        stride: Number of tokens that two windows of a long context share.
+        stride: Number of tokens that two windows of a long context share; a quarter of a window at
+            most.
         question_column: Column of a file that holds the questions, by name or by number from 1.
         context_column: Column of the contexts, by name or by number from 1.
         answer_column: Column of the answers, by name or by number from 1.
@@ -185,7 +186,7 @@ class QuestionText(RowDataModule):
             if rows.unplaced:
                 said.append(
                     f"{rows.unplaced:,} answers of {name} are in no window as a whole: "
-                    f"--data.stride {2 * self.stride or STRIDE} has longer overlaps"
+                    f"longer windows (--data.max_length) or overlaps (--data.stride) hold more"
                 )
         return [*self.dataset.notes, *said]
 

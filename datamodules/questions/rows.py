@@ -56,7 +56,7 @@ def tokenize_questions(
         name: The backbone whose tokenizer is used.
         part: The questions.
         max_length: The most tokens of a window; 384, or the model's limit if that is less, if None.
-        stride: The tokens that two windows of a context share.
+        stride: The tokens that two windows of a context share; a quarter of a window at most.
     """
     tokenizer = load_tokenizer(name)
     if not tokenizer.is_fast:

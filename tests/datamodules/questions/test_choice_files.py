@@ -134,6 +134,7 @@ BAD = {
     "the choice 1 of 2 is empty": {"choices": ["", "cat"]},
     "stands twice": {"choices": ["dog", "dog"]},
     "is not a list of choices": {"choices": "dog"},
+    "{'text': 'dog'} is not a list of choices": {"choices": {"text": "dog"}},
     "the question is empty": {"question": " "},
 }
 

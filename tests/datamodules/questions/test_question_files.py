@@ -102,6 +102,8 @@ BAD = {
     "2 answers and 1 starts": {"answer": {"text": ["dog", "Zug"], "answer_start": [4]}},
     "an answer has no text": {"answer": {"answer_start": [4]}},
     "2 answers and 1 starts: give each": {"answer": ["dog", "Zug"], "start": 27},
+    "5 is not an answer": {"answer": {"text": 5}},
+    "2 answers and 1 starts: give": {"answer": {"text": ["dog", "Zug"], "answer_start": 4}},
     "an answer is empty": {"answer": {"text": [""], "answer_start": [4]}},
 }
 
