@@ -71,6 +71,8 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
         if not said.get(key):
             raise ValueError(f"{key} is missing")
     method, metric, notes = said["method"], said.get("metric") or {}, []
+    if not isinstance(metric, dict):
+        raise ValueError(f"metric: {metric}: lines below it read 'name: val/loss', 'goal: minimize'")
     if method not in METHODS:
         raise ValueError(f"method: {method} is not one of {', '.join(METHODS)}")
     if method == "bayes" and not metric.get("name"):

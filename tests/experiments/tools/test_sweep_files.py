@@ -19,6 +19,7 @@ from tests.experiments.tools.sweeping import GRID, RANDOM, write
         ({"method": None}, "method is missing"),
         ({"parameter": {}}, "parameter: unknown key; did you mean parameters?"),
         ({"metric": {"name": "a", "goal": "max"}}, "metric.goal: max is not minimize or maximize"),
+        ({"metric": "val/loss"}, "metric: val/loss: lines below it read 'name: val/loss'"),
         ({"method": "bayes", "metric": None}, "metric.name is missing; bayes needs it"),
         ({"parameters": {"a": 3}}, "parameters.a: give it value, values, or min and max"),
         ({"parameters": {"a": {"min": 1}}}, "parameters.a: give it value, values, min and max"),
@@ -46,6 +47,10 @@ from tests.experiments.tools.sweeping import GRID, RANDOM, write
         ),
         (
             {"parameters": {"a": {"values": [1, 2], "probabilities": [1, 1]}}},
+            "parameters.a.probabilities: one for each value, 1 in all",
+        ),
+        (
+            {"parameters": {"a": {"values": [1, 2], "probabilities": "half"}}},
             "parameters.a.probabilities: one for each value, 1 in all",
         ),
         (
