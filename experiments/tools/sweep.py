@@ -189,7 +189,8 @@ def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[st
     rows = [
         {k: v for k, v in row.items() if k == metric or not k.startswith("test/")} for row in rows
     ]
-    maximize = plan.maximize if plan.metric else not lower_is_better(metric)
+    own = next(iter(trials.values())).get("metric_facts")
+    maximize = plan.maximize if plan.metric else not lower_is_better(metric, own)
     return trial_table.ranked(rows, metric, maximize)
 
 
