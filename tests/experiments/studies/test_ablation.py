@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.reporting import significance
+from experiments.reporting import comparable, significance
 from experiments.reporting.quality import Change
 from experiments.studies.ablation import analysis, grid, html_page, text
 from experiments.studies.ablation.grid import Combination
@@ -179,6 +179,20 @@ def test_no_verdict_where_the_metric_means_something_else(metric, told, said):
     shown = text.markdown(report)
     assert f"not compared: rank=8: {metric} is " in shown and "| not comparable |" in shown
     assert html_page.page(report, "ablate.py")
+
+
+def test_all_that_differs_is_told_and_what_follows_from_it_is_not():
+    def told(task: str, data: str, rows: int) -> dict:
+        return {
+            "meaning": {"task": task},
+            "data": {"split_fingerprints": {"test": data}, "rows": {"test": rows}},
+        }
+
+    first = told("class", "a", 800)
+    said = comparable.mismatch([first, told("tags", "b", 800)], "test/accuracy")
+    assert said.endswith("of different tasks (class and tags) and on different rows")
+    said = comparable.mismatch([first, told("class", "b", 17)], "test/accuracy")
+    assert said == "test/accuracy is on different numbers of rows (800 and 17)"
 
 
 def test_an_unknown_direction_gives_no_better_and_no_worse():
