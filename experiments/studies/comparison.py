@@ -21,6 +21,12 @@ from experiments.reporting.results import (
 )
 from experiments.studies.jobs import Comparison, Job, Row
 
+_RESERVED = {  # flags of every run that this command sets itself
+    "--seed_everything": "the seeds are --seeds",
+    "--output": "the folder is --output of this command, before --",
+    "--resume": "runs that have not finished are resumed without it",
+}
+
 
 @contextmanager
 def resume_hint() -> Iterator[None]:
@@ -100,6 +106,9 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
     at_least_one(asked, "seeds", "jobs")
     export.check(asked.export, "--export", export.TABLES)
     export.check(asked.plot, "--plot", export.PICTURES)
+    for flag, instead in _RESERVED.items():
+        if any(word.partition("=")[0] == flag for word in asked.flags):
+            raise ValueError(f"-- {flag}: {instead}")
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked
