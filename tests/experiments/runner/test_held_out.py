@@ -5,7 +5,7 @@ from experiments.reporting.results import main_metric
 from experiments.reporting.run_table import usual_metrics
 from experiments.tracking.run_reader import RunRecord
 from modules import ZeroShot
-from tests.experiments.running import finished, result
+from tests.experiments.running import finished, recorded, result
 
 HELD = ("--hold_out_test", "true")
 
@@ -19,7 +19,7 @@ def everything(run) -> str:
 def test_a_held_out_test_is_made_when_it_is_asked_for(experiment):
     whole = finished(experiment("--output", "whole"))
     wanted = result(next(whole.outputs.parent.glob("whole/*/*")))
-    ended = finished(experiment(*HELD))
+    ended = finished(experiment(*HELD, tracked=True))
     run, before = ended.run, result(ended.run)
     assert before["held_out"] and set(before["report"]) == {"validation"}
     assert "test/" not in everything(run) + ended.out
@@ -37,6 +37,8 @@ def test_a_held_out_test_is_made_when_it_is_asked_for(experiment):
     assert after["report"] == wanted["report"] and after["ended"] == before["ended"]
     for name in ("seconds", "training_seconds", "tokens", "best", "warnings", "parameters"):
         assert after[name] == before[name]
+    metrics = recorded(run).summary
+    assert metrics["seconds"] == before["seconds"] and "test/accuracy" in metrics
     assert "test/accuracy" in tested.out and "is measured" not in tested.err
     assert "It was tested on rows" in (run / "export" / "README.md").read_text()
     again = experiment("--resume", run.name, "--hold_out_test", "false", bare=True)
