@@ -41,6 +41,7 @@ def resume_hint() -> Iterator[None]:
 
 
 Writer = Callable[[Path, dict[Job, dict[str, Any]]], list[str]]
+Drawer = Callable[[dict[Job, dict[str, Any]], Path], None]
 
 
 def main(
@@ -49,6 +50,7 @@ def main(
     rows: list[Row],
     write: Writer | None = None,
     measure: Callable[[dict[str, Any]], tuple[str, float]] = main_metric,
+    draw: Drawer | None = None,
 ) -> None:
     """Runs a comparison from the command line: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
 
@@ -59,6 +61,8 @@ def main(
         write: Writes the files of the finished runs into a folder, and returns their names, that
             of the table first. By default a table and a plot of quality against cost.
         measure: Returns the name and the value of the metric that a run's line shows.
+        draw: Draws the picture of the finished runs into a file, for ``--plot``. By default that of
+            quality against cost.
     """
     name = Path(file).stem
     with guarded(f"{name}.py"):
@@ -75,7 +79,7 @@ def main(
         with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
-        _report(asked, root, finished, comparison.failed, write)
+        _report(asked, root, finished, comparison.failed, write, draw or _draw)
 
 
 def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
@@ -120,6 +124,7 @@ def _report(
     finished: dict[Job, dict[str, Any]],
     failed: dict[Job, str],
     write: Writer | None,
+    draw: Drawer,
 ) -> None:
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
@@ -132,7 +137,7 @@ def _report(
         lambda: runs_csv(rows) if write else summaries_csv(_lines(finished)),
     )
     for file in asked.plot:
-        figures.plot_quality(_lines(finished), Path(file).expanduser())
+        draw(finished, Path(file).expanduser())
     print(f"\n{screen.shown(document)}\n")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
@@ -146,6 +151,10 @@ def _lines(finished: dict[Job, dict[str, Any]]) -> list[dict[str, Any]]:
     for job, result in finished.items():
         results.setdefault(job.row.name, []).append(result)
     return summaries(results)
+
+
+def _draw(finished: dict[Job, dict[str, Any]], file: Path) -> None:
+    figures.plot_quality(_lines(finished), file)
 
 
 def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:

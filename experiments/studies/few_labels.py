@@ -34,6 +34,7 @@ class Method(NamedTuple):
     labels: bool = True
 
 
+Runs = dict[Job, dict[str, Any]]  # result.json by job
 Points = dict[str, dict[int, Quality]]  # by method and number of labels of each class
 
 
@@ -58,7 +59,7 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         doc: The text of ``--help`` above the flags.
         rows: What :func:`rows` returns.
     """
-    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC))
+    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC), _draw)
 
 
 def _place(row: Row) -> tuple[str, int]:
@@ -67,18 +68,35 @@ def _place(row: Row) -> tuple[str, int]:
     return (row.name.rpartition(", ")[0], sizes[0]) if sizes else (row.name, 0)
 
 
-def _report(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
-    """Writes the files of a study, and returns their names."""
-    runs: dict[str, dict[int, dict[int, dict[str, Any]]]] = {}
-    lines = []
+def _runs(finished: Runs) -> dict[str, dict[int, dict[int, dict[str, Any]]]]:
+    """The runs by method, number of labels and seed."""
+    found: dict[str, dict[int, dict[int, dict[str, Any]]]] = {}
     for job, run in finished.items():
         name, size = _place(job.row)
-        runs.setdefault(name, {}).setdefault(size, {})[job.seed] = run
-        lines.append({"method": name, "labels": size, "seed": job.seed, **measured(run)})
-    points: Points = {
+        found.setdefault(name, {}).setdefault(size, {})[job.seed] = run
+    return found
+
+
+def _points(finished: Runs) -> Points:
+    return {
         name: {size: quality(seeds, METRIC, LEVEL) for size, seeds in found.items()}
-        for name, found in runs.items()
+        for name, found in _runs(finished).items()
     }
+
+
+def _draw(finished: Runs, file: Path) -> None:
+    draw(_points(finished), file)
+
+
+def _report(root: Path, finished: Runs) -> list[str]:
+    """Writes the files of a study, and returns their names."""
+    runs, points = _runs(finished), _points(finished)
+    lines = [
+        {"method": name, "labels": size, "seed": seed, **measured(run)}
+        for name, found in runs.items()
+        for size, seeds in found.items()
+        for seed, run in seeds.items()
+    ]
     counts = [{"seeds": len(seeds)} for found in runs.values() for seeds in found.values()]
     about = conditions(counts, list(finished.values()))
     about = about.replace("± standard deviation", f"({100 * LEVEL:g} % interval)")

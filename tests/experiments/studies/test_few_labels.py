@@ -50,3 +50,5 @@ def test_the_table_has_means_with_intervals(tmp_path):
     assert "95 % interval" in table
     assert len((tmp_path / "runs.csv").read_text().splitlines()) == 8
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
+    few_labels._draw(finished, tmp_path / "again.png")  # for --plot
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "plot.png").read_bytes()
