@@ -59,11 +59,16 @@ def test_a_run_that_stopped_early_is_not_trained_again(experiment):
 def test_the_test_of_a_module_that_does_not_train_waits_too(experiment, llama):
     words = ["--model.backbone", llama, "--model.task.template", "{{ text }} It was"]
     words += ["--model.task.verbalizer", '{"negative": "bad", "positive": "good"}']
+    words += ["--output", "outputs/deep"]
     ended = finished(experiment(*words, *HELD, model=ZeroShot))
-    known = result(ended.run)["metrics"]
+    (run,) = ended.outputs.glob("deep/*/*")
+    known = result(run)["metrics"]
     assert known and all(name.startswith("val/") for name in known)
-    finished(experiment("--resume", "last", "--hold_out_test", "false", bare=True, model=ZeroShot))
-    assert result(ended.run)["metrics"]["test/accuracy"] >= 0
+    (command,) = [line for line in ended.out.splitlines() if line.startswith("test   ")]
+    later = command.partition(".py ")[2].split()
+    assert later[:2] == ["--resume", f"outputs/deep/lora_sst2/{run.name}"]
+    finished(experiment(*later, bare=True, model=ZeroShot))
+    assert result(run)["metrics"]["test/accuracy"] >= 0
 
 
 def test_a_callback_that_asks_test_records_is_refused(experiment):
