@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ def main(
     write: Writer | None = None,
     measure: Callable[[dict[str, Any]], tuple[str, float]] = main_metric,
     draw: Drawer | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> None:
     """Runs a comparison from the command line: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
 
@@ -63,10 +64,11 @@ def main(
         measure: Returns the name and the value of the metric that a run's line shows.
         draw: Draws the picture of the finished runs into a file, for ``--plot``. By default that of
             quality against cost.
+        refused: Flags that may not stand after ``--``, each with the reason.
     """
     name = Path(file).stem
     with guarded(f"{name}.py"):
-        asked = _parse(name, doc, rows)
+        asked = _parse(name, doc, rows, _RESERVED | dict(refused or {}))
         wanted = [row for row in rows if not asked.only or row.name.lower() in asked.only]
         root = Path(asked.output) / name
         jobs = [
@@ -82,7 +84,7 @@ def main(
         _report(asked, root, finished, comparison.failed, write, draw or _draw)
 
 
-def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
+def _parse(name: str, doc: str, rows: list[Row], refused: Mapping[str, str]) -> argparse.Namespace:
     usage = "[--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]"
     parser = FlagParser(doc, usage, f"{name}.py")
     names = [row.name.lower() for row in rows]
@@ -110,9 +112,9 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
     at_least_one(asked, "seeds", "jobs")
     export.check(asked.export, "--export", export.TABLES)
     export.check(asked.plot, "--plot", export.PICTURES)
-    for flag, instead in _RESERVED.items():
+    for flag, reason in refused.items():
         if any(word.partition("=")[0] == flag for word in asked.flags):
-            raise ValueError(f"-- {flag}: {instead}")
+            raise ValueError(f"-- {flag}: {reason}")
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked

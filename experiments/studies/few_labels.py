@@ -59,7 +59,11 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         doc: The text of ``--help`` above the flags.
         rows: What :func:`rows` returns.
     """
-    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC), _draw)
+    refused = {
+        _FLAG.removesuffix("="): "the study gives each run its own number of labels",
+        "--hold_out_test": f"the study compares by {METRIC}",
+    }
+    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC), _draw, refused)
 
 
 def _place(row: Row) -> tuple[str, int]:

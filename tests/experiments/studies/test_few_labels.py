@@ -1,5 +1,9 @@
 """The study of few labels: its runs, its table with intervals, and its picture."""
 
+import sys
+
+import pytest
+
 from experiments.studies import few_labels
 from experiments.studies.few_labels import Method
 from experiments.studies.jobs import Job
@@ -52,3 +56,18 @@ def test_the_table_has_means_with_intervals(tmp_path):
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
     few_labels._draw(finished, tmp_path / "again.png")  # for --plot
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "plot.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--data.rows_per_class=5", "-- --data.rows_per_class: the study gives each run its own"),
+        ("--hold_out_test=true", "-- --hold_out_test: the study compares by test/accuracy"),
+    ],
+)
+def test_a_flag_that_would_undo_the_study_is_refused(flag, said, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["few_labels.py", "--", flag])
+    with pytest.raises(SystemExit) as stop:
+        few_labels.main("few_labels.py", "A question.", ROWS)
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+    assert not (folder / "outputs").exists()
