@@ -52,7 +52,7 @@ def mismatch(runs: Sequence[Mapping[str, Any]], metric: str) -> str:
             if name == "data" and any(str(value).endswith(" (validation)") for value in values):
                 shown = " (some are validation rows)"
             said.append(_WORDS[name] + shown)
-    if "data" in known[0] and any("rows" in s for s in said) and len(said) > 1:
+    if any(one.startswith(_WORDS["rows"]) for one in said):  # then the rows differ, of course
         said = [one for one in said if one != _WORDS["data"]]
     return f"{metric} is {' and '.join(said)}" if said else ""
 

@@ -118,6 +118,8 @@ def half_width(found: Spread, level: float = 0.95) -> float:
     high = most
     while tail(found, high) > 1 - level:
         high *= 2
+    if tail(found, 1e-9 * high) <= 1 - level:  # the error beyond runs and rows explains it all
+        return 0.0
     return float(brentq(lambda h: tail(found, h) - (1 - level), 1e-9 * high, high, xtol=1e-7))
 
 

@@ -1,5 +1,6 @@
 """A metric of several runs with its interval, and the difference of two such groups of runs."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ def quality(runs: Runs, metric: str, level: float = 0.95) -> Quality:
 def change(ours: Runs, theirs: Runs, metric: str, level: float = 0.95) -> Change:
     """The difference of a metric between two groups of runs, paired by the seeds of both.
 
-    Without a common seed it is that of the means, untested.
+    Without a common seed it is that of the means, untested; so is one that is not a finite number.
     """
     seeds = [seed for seed in ours if seed in theirs]
     one, other = ([runs[seed] for seed in seeds] for runs in (ours, theirs))
@@ -86,6 +87,8 @@ def change(ours: Runs, theirs: Runs, metric: str, level: float = 0.95) -> Change
         return Change(0, means[0] - means[1])
     pairs = zip(one, other, strict=True)
     differences = [a["metrics"][metric] - b["metrics"][metric] for a, b in pairs]
+    if not all(map(math.isfinite, differences)):
+        return Change(len(seeds), statistics.fmean(differences))
     over_seeds = significance.paired(differences, level)
     low, high = _bounds([*one, *other], metric)
     tests = over_seeds.p, over_seeds.exact

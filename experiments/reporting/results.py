@@ -1,5 +1,6 @@
 """Tables of results: means and deviations over seeds, with the costs."""
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -70,13 +71,20 @@ def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     for name, runs in results.items():
         line: dict[str, Any] = {"name": name, "seeds": len(runs)}
         for metric in dict(headline(runs[0])):
-            values = [run["metrics"][metric] for run in runs]
-            deviation = statistics.stdev(values) if len(values) > 1 else None
-            line[metric] = (statistics.fmean(values), deviation)
+            line[metric] = spread([run["metrics"][metric] for run in runs])
         for key in COSTS:
             line[key] = statistics.fmean(cost(run, key) for run in runs)
         lines.append(line)
     return lines
+
+
+def spread(values: list[float]) -> tuple[float, float | None]:
+    """The mean and the sample's deviation, with n - 1; None for one value.
+
+    It is None as well where a value is not a finite number.
+    """
+    known = len(values) > 1 and all(map(math.isfinite, values))
+    return statistics.fmean(values), statistics.stdev(values) if known else None
 
 
 def cost(run: dict[str, Any], name: str) -> float:

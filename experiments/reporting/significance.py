@@ -33,10 +33,13 @@ class Paired(NamedTuple):
 
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float | None]:
-    """The mean and half its interval by Student's t; None for fewer than two values."""
+    """The mean and half its interval by Student's t.
+
+    The half is None for fewer than two values, or where one is not a finite number.
+    """
     from scipy.stats import t
 
-    if len(values) < 2:
+    if len(values) < 2 or not all(map(math.isfinite, values)):
         return statistics.fmean(values), None
     error = statistics.stdev(values) / math.sqrt(len(values))
     return statistics.fmean(values), float(t.ppf((1 + level) / 2, len(values) - 1)) * error

@@ -78,7 +78,6 @@ def _follow_data(line: CommandLine, data: Any, settings: Any) -> list[str]:
         return []
     for one in (settings, line.config["trainer"], line.parsed["trainer"]):
         one["max_epochs"] = epochs
-    line.origins["trainer.max_epochs"] = "number of records"
     rows = data.facts()["rows"]["train"]
     line.origins["trainer.max_epochs"] = f"the number of records, {rows:,}"
     return [f"{epochs} epochs for {rows:,} records; --trainer.max_epochs sets another number"]

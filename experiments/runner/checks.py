@@ -93,27 +93,24 @@ def _steps(trainer: Any, model: Any, data: Any, rows: int) -> tuple[float, float
 
 def _often(trainer: Any, epoch: float, total: float | None) -> list[str]:
     """A line if there is a validation after each step or two."""
-    interval, every = trainer.val_check_interval, trainer.check_val_every_n_epoch
-    if not trainer.limit_val_batches or not math.isfinite(epoch):
+    interval, every = lengths.interval_of(trainer), trainer.check_val_every_n_epoch
+    if not trainer.limit_val_batches or not math.isfinite(epoch) or interval is None:
         return []
     between = interval * epoch if isinstance(interval, float) else interval
     between = between / (1 if isinstance(interval, float) else trainer.accumulate_grad_batches)
-    if between >= epoch and every:
-        between = epoch * every
+    whole = between >= epoch and bool(every)  # epochs
+    between = epoch * every if whole else between
     between = max(1, math.floor(between))
     if between > _OFTEN or (total is not None and total <= between):
         return []
     after = "each step" if between == 1 else f"each {between:,} steps"
-    if between == epoch:
-        cure = "--trainer.check_val_every_n_epoch"
-    else:
-        cure = "--trainer.val_check_interval"
+    cure = f"--trainer.{'check_val_every_n_epoch' if whole else 'val_check_interval'}"
     return [f"validation after {after}, which takes longer than the training: a larger {cure}"]
 
 
 def _patience(trainer: Any, epoch: float, total: float | None) -> list[str]:
     """Lines on early stopping that cannot happen before the training is over."""
-    every, interval = trainer.check_val_every_n_epoch, trainer.val_check_interval
+    every, interval = trainer.check_val_every_n_epoch, lengths.interval_of(trainer)
     if total is None or not every or interval != 1.0 or not epoch:
         return []
     validations = int(total // (epoch * every))

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callbacks.before_and_after import BeforeAndAfter
@@ -58,5 +57,4 @@ def kept(result: dict[str, Any]) -> dict[str, Any]:
 
 def how_to_test(run: "Run") -> str:
     """The command that tests the run."""
-    name = run.folder.name if Path(run.shown).parts[0] == "outputs" else run.shown
-    return this_command([sys.argv[0], "--resume", name, "--hold_out_test", "false"])
+    return this_command([sys.argv[0], "--resume", run.word, "--hold_out_test", "false"])

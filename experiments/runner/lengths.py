@@ -83,7 +83,7 @@ def too_short(trainer: Any, model: Any, data: Any) -> str:
         if isinstance(limit, float) and 0 < limit < 1 and limit * (count := len(loader())) < 1:
             flag = f"--trainer.limit_{stage}_batches {limit}"
             return f"{flag}: less than one of {count} batches; give at least {1 / count:.2g}"
-    limit, interval = trainer.limit_train_batches, trainer.val_check_interval
+    limit, interval = trainer.limit_train_batches, interval_of(trainer)
     every = trainer.check_val_every_n_epoch
     if not (model.trains and isinstance(interval, int) and every and trainer.limit_val_batches):
         return ""
@@ -95,3 +95,8 @@ def too_short(trainer: Any, model: Any, data: Any) -> str:
             f"or count over epochs by --trainer.check_val_every_n_epoch null"
         )
     return ""
+
+
+def interval_of(trainer: Any) -> int | float | None:
+    """The batches, or the share of an epoch, between validations; None if it is a time."""
+    return getattr(trainer, "val_check_interval", None)  # Lightning leaves it unset then

@@ -21,7 +21,7 @@ def check(name: str | None) -> None:
         return
     if not name.strip() or len(name) > _LONGEST:
         raise ValueError(f"--name {name!r}: give 1 to {_LONGEST} characters")
-    if not name.isprintable() or {"/", "\\"} & set(name) or name == "last":
+    if not name.isprintable() or {"/", "\\"} & set(name) or name.strip() == "last":
         raise ValueError(f"--name {name!r}: no slash, no line break, and not last")
 
 

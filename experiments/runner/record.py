@@ -65,7 +65,8 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
     artifacts.declare(run.logger, {}, run.outputs)
     shown = where(run.logger)
     tested = {k: v for k, v in metrics.items() if k.startswith("test/")}  # val/ has its best
-    run.close("finished", **tested, **costs)
+    spent = {name: result[name] for name in costs}  # of the training, also after a later test
+    run.close("finished", **tested, **spent)
     print(closing(run, result, notes, shown), flush=True)
 
 

@@ -1,6 +1,5 @@
 """One run from its start to its end: folder, lock, callbacks, tracked record."""
 
-import os
 import shutil
 import sys
 from functools import partial
@@ -205,6 +204,11 @@ class Run:
         """The name of the run's model in the records of later runs."""
         return f"{self.name}-{self.folder.name}"
 
+    @property
+    def word(self) -> str:
+        """The run as ``--resume`` takes it: its id, or its folder if that is not in outputs/."""
+        return self.folder.name if Path(self.shown).parts[:-2] == ("outputs",) else self.shown
+
     def how_to_resume(self) -> str:
         """A sentence with the command that resumes the run; empty if that would not help."""
         if self.requeued:
@@ -215,9 +219,9 @@ class Run:
             return f"{self.shown} is not there any more"
         if self.config["trainer"]["fast_dev_run"]:
             return ""
-        name = self.folder.name if self.shown.startswith(f"outputs{os.sep}") else self.shown
         start = "Go on" if self.last.exists() else "No checkpoint yet; begin again"
-        return f"{start} with: {this_command([sys.argv[0], '--resume', name, *self.resume_flags])}"
+        words = [sys.argv[0], "--resume", self.word, *self.resume_flags]
+        return f"{start} with: {this_command(words)}"
 
     def close(self, state: str, error: str = "", **summary: Any) -> None:
         """Closes the record, and ends the other processes of a run that has failed."""

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ from experiments.reporting.results import (
 )
 from experiments.studies.jobs import Comparison, Job, Row
 
+_RESERVED = {  # flags of every run that this command sets itself
+    "--seed_everything": "the seeds are --seeds",
+    "--output": "the folder is --output of this command, before --",
+    "--resume": "runs that have not finished are resumed without it",
+}
+
 
 @contextmanager
 def resume_hint() -> Iterator[None]:
@@ -35,6 +41,7 @@ def resume_hint() -> Iterator[None]:
 
 
 Writer = Callable[[Path, dict[Job, dict[str, Any]]], list[str]]
+Drawer = Callable[[dict[Job, dict[str, Any]], Path], None]
 
 
 def main(
@@ -43,6 +50,8 @@ def main(
     rows: list[Row],
     write: Writer | None = None,
     measure: Callable[[dict[str, Any]], tuple[str, float]] = main_metric,
+    draw: Drawer | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> None:
     """Runs a comparison from the command line: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
 
@@ -53,10 +62,13 @@ def main(
         write: Writes the files of the finished runs into a folder, and returns their names, that
             of the table first. By default a table and a plot of quality against cost.
         measure: Returns the name and the value of the metric that a run's line shows.
+        draw: Draws the picture of the finished runs into a file, for ``--plot``. By default that of
+            quality against cost.
+        refused: Flags that may not stand after ``--``, each with the reason.
     """
     name = Path(file).stem
     with guarded(f"{name}.py"):
-        asked = _parse(name, doc, rows)
+        asked = _parse(name, doc, rows, _RESERVED | dict(refused or {}))
         wanted = [row for row in rows if not asked.only or row.name.lower() in asked.only]
         root = Path(asked.output) / name
         jobs = [
@@ -69,10 +81,10 @@ def main(
         with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
-        _report(asked, root, finished, comparison.failed, write)
+        _report(asked, root, finished, comparison.failed, write, draw or _draw)
 
 
-def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
+def _parse(name: str, doc: str, rows: list[Row], refused: Mapping[str, str]) -> argparse.Namespace:
     usage = "[--seeds N] [--only NAME …] [--jobs N] [--output FOLDER] [-- FLAGS]"
     parser = FlagParser(doc, usage, f"{name}.py")
     names = [row.name.lower() for row in rows]
@@ -100,6 +112,9 @@ def _parse(name: str, doc: str, rows: list[Row]) -> argparse.Namespace:
     at_least_one(asked, "seeds", "jobs")
     export.check(asked.export, "--export", export.TABLES)
     export.check(asked.plot, "--plot", export.PICTURES)
+    for flag, reason in refused.items():
+        if any(word.partition("=")[0] == flag for word in asked.flags):
+            raise ValueError(f"-- {flag}: {reason}")
     for unknown in set(asked.only) - set(names):
         raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
     return asked
@@ -111,6 +126,7 @@ def _report(
     finished: dict[Job, dict[str, Any]],
     failed: dict[Job, str],
     write: Writer | None,
+    draw: Drawer,
 ) -> None:
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
@@ -123,7 +139,7 @@ def _report(
         lambda: runs_csv(rows) if write else summaries_csv(_lines(finished)),
     )
     for file in asked.plot:
-        figures.plot_quality(_lines(finished), Path(file).expanduser())
+        draw(finished, Path(file).expanduser())
     print(f"\n{screen.shown(document)}\n")
     for job, reason in failed.items():
         print(f"failed: {job.row.name}, seed {job.seed}: {reason}")
@@ -137,6 +153,10 @@ def _lines(finished: dict[Job, dict[str, Any]]) -> list[dict[str, Any]]:
     for job, result in finished.items():
         results.setdefault(job.row.name, []).append(result)
     return summaries(results)
+
+
+def _draw(finished: dict[Job, dict[str, Any]], file: Path) -> None:
+    figures.plot_quality(_lines(finished), file)
 
 
 def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:

@@ -73,7 +73,7 @@ def check(
         known = {one: parsed.flags for one, parsed in zip(chosen, found, strict=True)}
         combinations, notes = grid.drop_inapplicable(combinations, known)
     parsed = parse(script, [[*combination.flags, *flags] for combination in combinations])
-    refuse_unvalidated(parsed, metric)
+    refuse_unmeasured(parsed, metric)
     seen: dict[str, Combination] = {}
     for combination, one in zip(combinations, parsed, strict=True):
         same = seen.setdefault(json.dumps(one.config, sort_keys=True, default=str), combination)
@@ -95,16 +95,23 @@ def parse(script: Path, lines: Iterable[list[str]]) -> list[Parsed]:
     return found
 
 
-def refuse_unvalidated(parsed: Iterable[Parsed], metric: str | None) -> None:
-    """Refuses runs that will have no validation, if they are to be compared by one.
+def refuse_unmeasured(parsed: Iterable[Parsed], metric: str | None) -> None:
+    """Refuses runs that will not measure the rows by which they are to be compared.
 
     Args:
         parsed: The command lines of the runs.
         metric: The metric to compare; None for the one that chooses the checkpoints.
 
     Raises:
-        ValueError: If a run will have no validation; the message names the flag.
+        ValueError: If a run will have no validation, or no test; the message names the flag.
     """
+    parsed = list(parsed)
+    held = any(one.config.get("hold_out_test") for one in parsed)
+    if held and metric is not None and metric.startswith("test/"):
+        raise ValueError(
+            f"--hold_out_test true: no test row is measured, so there is no {metric} to compare "
+            f"by; name {metric.replace('test/', 'val/')}"
+        )
     for one in parsed if metric is None or metric.startswith("val/") else ():
         if one.unvalidated:
             raise ValueError(

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.common import files
-from experiments.reporting import figures, significance, tables
+from experiments.reporting import figures, tables
+from experiments.reporting.quality import Quality, quality
 from experiments.reporting.results import conditions, main_metric, measured
 from experiments.studies import comparison
 from experiments.studies.jobs import Job, Row
@@ -33,8 +34,8 @@ class Method(NamedTuple):
     labels: bool = True
 
 
-Point = tuple[float, float | None, int]  # mean, half the interval, seeds
-Points = dict[str, dict[int, Point]]  # by method and number of labels of each class
+Runs = dict[Job, dict[str, Any]]  # result.json by job
+Points = dict[str, dict[int, Quality]]  # by method and number of labels of each class
 
 
 def rows(methods: list[Method], sizes: tuple[int, ...]) -> list[Row]:
@@ -58,7 +59,11 @@ def main(file: str, doc: str, rows: list[Row]) -> None:
         doc: The text of ``--help`` above the flags.
         rows: What :func:`rows` returns.
     """
-    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC))
+    refused = {
+        _FLAG.removesuffix("="): "the study gives each run its own number of labels",
+        "--hold_out_test": f"the study compares by {METRIC}",
+    }
+    comparison.main(file, doc, rows, _report, lambda run: main_metric(run, METRIC), _draw, refused)
 
 
 def _place(row: Row) -> tuple[str, int]:
@@ -67,21 +72,40 @@ def _place(row: Row) -> tuple[str, int]:
     return (row.name.rpartition(", ")[0], sizes[0]) if sizes else (row.name, 0)
 
 
-def _report(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
-    """Writes the files of a study, and returns their names."""
-    values: dict[str, dict[int, list[float]]] = {}
-    lines = []
+def _runs(finished: Runs) -> dict[str, dict[int, dict[int, dict[str, Any]]]]:
+    """The runs by method, number of labels and seed."""
+    found: dict[str, dict[int, dict[int, dict[str, Any]]]] = {}
     for job, run in finished.items():
         name, size = _place(job.row)
-        values.setdefault(name, {}).setdefault(size, []).append(run["metrics"][METRIC])
-        lines.append({"method": name, "labels": size, "seed": job.seed, **measured(run)})
-    points: Points = {
-        name: {size: (*significance.interval(v, LEVEL), len(v)) for size, v in found.items()}
-        for name, found in values.items()
+        found.setdefault(name, {}).setdefault(size, {})[job.seed] = run
+    return found
+
+
+def _points(finished: Runs) -> Points:
+    return {
+        name: {size: quality(seeds, METRIC, LEVEL) for size, seeds in found.items()}
+        for name, found in _runs(finished).items()
     }
-    seeds = [{"seeds": count} for found in points.values() for _, _, count in found.values()]
-    about = conditions(seeds, list(finished.values()))
+
+
+def _draw(finished: Runs, file: Path) -> None:
+    draw(_points(finished), file)
+
+
+def _report(root: Path, finished: Runs) -> list[str]:
+    """Writes the files of a study, and returns their names."""
+    runs, points = _runs(finished), _points(finished)
+    lines = [
+        {"method": name, "labels": size, "seed": seed, **measured(run)}
+        for name, found in runs.items()
+        for size, seeds in found.items()
+        for seed, run in seeds.items()
+    ]
+    counts = [{"seeds": len(seeds)} for found in runs.values() for seeds in found.values()]
+    about = conditions(counts, list(finished.values()))
     about = about.replace("± standard deviation", f"({100 * LEVEL:g} % interval)")
+    held = sorted({p.errors for found in points.values() for p in found.values() if p.errors})
+    about += f"; intervals hold the errors of {' or '.join(held)}" if held else ""
     texts = {"table.md": f"{markdown(points)}\n\n{about}\n", "runs.csv": tables.csv_of(lines)}
     for name, content in texts.items():
         with files.atomic_write(root / name) as scratch:
@@ -101,13 +125,19 @@ def markdown(points: Points) -> str:
     return tables.aligned(cells)
 
 
-def _cell(point: Point | None) -> str:
+def _cell(point: Quality | None) -> str:
     if point is None:
         return "–"
-    mean, half, _ = point
-    if half is None:
-        return f"{mean:.4f}"
-    return f"{mean:.4f} ({max(0.0, mean - half):.4f} to {min(1.0, mean + half):.4f})"
+    if point.low is None or point.high is None:
+        return f"{point.mean:.4f}"
+    return f"{point.mean:.4f} ({point.low:.4f} to {point.high:.4f})"
+
+
+def _reach(point: Quality) -> tuple[float, float]:
+    """The parts of the interval below and above the mean."""
+    if point.low is None or point.high is None:
+        return 0.0, 0.0
+    return max(0.0, point.mean - point.low), max(0.0, point.high - point.mean)
 
 
 def draw(points: Points, file: Path) -> None:
@@ -118,13 +148,13 @@ def draw(points: Points, file: Path) -> None:
         for number, (name, found) in enumerate(points.items()):
             if 0 in found:
                 style: dict[str, Any] = {"linestyle": "--", "linewidth": 1}
-                axes.axhline(found[0][0], color=palette[number], label=name, **style)
+                axes.axhline(found[0].mean, color=palette[number], label=name, **style)
                 continue
             there = sorted(found)
             axes.errorbar(
                 there,
-                [found[size][0] for size in there],
-                yerr=[found[size][1] or 0.0 for size in there],
+                [found[size].mean for size in there],
+                yerr=[*zip(*(_reach(found[size]) for size in there), strict=True)],
                 marker="o",
                 capsize=3,
                 color=palette[number],
@@ -135,5 +165,5 @@ def draw(points: Points, file: Path) -> None:
             axes.set_xticks(sizes, [str(size) for size in sizes])
             axes.minorticks_off()
         axes.set_xlabel("labels of each class")
-        axes.set_ylabel(f"{METRIC}, mean and {100 * LEVEL:g} % interval over seeds")
+        axes.set_ylabel(f"{METRIC}, mean and {100 * LEVEL:g} % interval")
         axes.legend(fontsize=8)

@@ -98,6 +98,8 @@ def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -
         return f"no verdict on more labels: nothing to compare {steps}"
     found = change(more, fewer, metric, LEVEL)
     said = f"{steps} {metric} changed by {found.mean:+.4f}"
+    if not math.isfinite(found.mean):
+        return f"no verdict on more labels: {metric} of a run is not a finite number"
     if found.low is None or found.high is None or len(shared) < 2:
         why = "one seed has no interval" if len(shared) < 2 else "all seeds changed alike"
         return f"{said}; no verdict on more labels: {why} (--seeds 3 or more)"
@@ -134,7 +136,8 @@ def csv(curve: Curve) -> str:
     return tables.csv_of(
         [
             {"share": point.share, "training_rows": point.rows, curve.metric: point.mean}
-            | {"half_interval": point.half, "seeds": len(point.values)}
+            | {"low": point.low, "high": point.high, "errors": point.errors}
+            | {"seeds": len(point.values)}
             for point in curve.points
         ]
     )

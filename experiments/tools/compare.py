@@ -36,6 +36,8 @@ def main() -> None:
         asked = parse(__doc__, _flags)
         export.check(asked.export, "--export", export.TABLES)
         export.check([asked.plot] if asked.plot else [], "--plot", export.PICTURES)
+        if asked.plot and not asked.curves:
+            raise ValueError(f"--plot {asked.plot}: draws curves; give their metric as --curves")
         every = runs_of(asked)
         wanted = filters.parse(asked.filters)
         runs, hidden = filters.select(every, wanted), ""
@@ -112,7 +114,7 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
     told = labels(drawn)
     print("\n" + figures.sparklines(drawn, asked.curves, told))
     name = f"curves-{asked.curves.replace('/', '-')}.png"
-    file = Path(asked.plot or (name if asked.project else Path(asked.output) / name))
+    file = Path(asked.plot or (name if asked.project else Path(asked.output) / name)).expanduser()
     groups = [str(as_row(run).get(asked.by, "")) for run in drawn]
     figures.plot_curves(drawn, asked.curves, told, groups, file)
     return [relative(file)]

@@ -28,7 +28,7 @@ from experiments.reporting import export, screen, tables
 from experiments.reporting.results import main_metric, measured, on_validation
 from experiments.studies import tracked
 from experiments.studies.comparison import resume_hint
-from experiments.studies.dry_run import parse, refuse_unvalidated
+from experiments.studies.dry_run import parse, refuse_unmeasured
 from experiments.studies.jobs import Comparison, Job, Row, script_name, share_of_cores
 from experiments.studies.sweep import trial_table
 from experiments.studies.sweep.search import check, propose, size
@@ -48,7 +48,7 @@ def main() -> None:
         title = plan.file.stem
         print(f"{title}: {plan.method}, {count} trials of {plan.program.name}", flush=True)
         every = parse(plan.program, _each_value_once(plan, asked.seed))
-        refuse_unvalidated(every, plan.metric)
+        refuse_unmeasured(every, plan.metric)
         parsed = every[0]
         root = Path(asked.output) / "sweep" / title
         if plan.metric and plan.metric.startswith("test/"):
@@ -189,7 +189,8 @@ def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[st
     rows = [
         {k: v for k, v in row.items() if k == metric or not k.startswith("test/")} for row in rows
     ]
-    maximize = plan.maximize if plan.metric else not lower_is_better(metric)
+    own = next(iter(trials.values())).get("metric_facts")
+    maximize = plan.maximize if plan.metric else not lower_is_better(metric, own)
     return trial_table.ranked(rows, metric, maximize)
 
 

@@ -1,5 +1,6 @@
 """The statistics of an ablation: quality and cost of each combination, and tested differences."""
 
+import math
 import statistics
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from experiments.common.metrics import facts
 from experiments.reporting import comparable, significance
 from experiments.reporting.quality import change, quality
-from experiments.reporting.results import conditions, cost, headline, main_metric
+from experiments.reporting.results import conditions, cost, headline, main_metric, spread
 from experiments.studies.ablation.cautions import cautions
 from experiments.studies.ablation.grid import Combination
 from experiments.studies.ablation.settings import Settings
@@ -62,6 +63,7 @@ class Difference:
         verdict: One of better, worse, not shown, not tested and not comparable.
         needed: The number of seeds that would show the observed difference in 80 % of cases.
         why: The reason for which the two are not comparable; else empty.
+        by_rows: Whether the rows are too few to show it, whatever the number of seeds.
     """
 
     seeds: int
@@ -78,6 +80,7 @@ class Difference:
     verdict: str = "not tested"
     needed: int | None = None
     why: str = ""
+    by_rows: bool = False
 
     @property
     def rows_p(self) -> float | None:
@@ -176,16 +179,12 @@ def _line(
 ) -> Line:
     values = {seed: runs[seed]["metrics"][metric] for seed in sorted(runs)}
     found = quality(runs, metric, 1 - alpha)
-    rest = {name: _spread([run["metrics"][name] for run in runs.values()]) for name in others}
+    rest = {name: spread([run["metrics"][name] for run in runs.values()]) for name in others}
     costs = {c: statistics.fmean(cost(run, c) for run in runs.values()) for c in COSTS}
-    deviation = _spread(list(values.values()))[1]
+    deviation = spread(list(values.values()))[1]
     settings = dict(combination.settings)
     ends = found.low, found.high, found.errors
     return Line(combination.name, settings, values, found.mean, deviation, *ends, rest, costs)
-
-
-def _spread(values: list[float]) -> tuple[float, float | None]:
-    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
 def _mark_fronts(lines: list[Line], sign: int) -> None:
@@ -212,7 +211,10 @@ def _compare(
     compared = [combination for combination in lines if combination != asked.baseline]
     for combination in compared:
         runs = results[combination]
-        why = comparable.mismatch([*base.values(), *runs.values()], metric)
+        both = [*base.values(), *runs.values()]
+        why = comparable.mismatch(both, metric)
+        if not all(math.isfinite(run["metrics"][metric]) for run in both):
+            why = f"{metric} of a run is not a finite number"
         if why:
             found = Difference(0, None, verdict="not comparable", why=why)
         else:
@@ -232,7 +234,8 @@ def _compare(
         if p >= asked.alpha:
             difference.verdict = "not shown"
             rows_p = difference.rows_p
-            if rows_p is None or rows_p < level:
+            difference.by_rows = rows_p is not None and rows_p >= level
+            if not difference.by_rows:
                 pairs = _differences(lines[combination], lines[asked.baseline])
                 difference.needed = significance.pairs_needed(pairs, level)
         elif sign:

@@ -76,21 +76,20 @@ def differences(report: Report) -> tuple[list[str], list[list[Cell]]]:
                 (ends(found.low, found.high, "+"), found.low),
                 *((_p(p), p) for p in (found.p, found.holm)),
                 (found.verdict, found.verdict),
-                (_needed(found, report.alpha), found.needed),
+                (_needed(found), found.needed),
                 *((_p(p), p) for p in (getattr(found, name) for name in shown)),
             ]
         )
     return head, rows
 
 
-def _needed(found: Difference, alpha: float) -> str:
+def _needed(found: Difference) -> str:
     """The number of seeds that would show a difference, in words."""
     if found.verdict != "not shown" or found.low is None:
         return "–"
     if found.needed is not None:
         return f"about {found.needed}"
-    by_rows = found.rows_p is not None and found.rows_p >= alpha
-    return "more rows" if by_rows else "more than 1,000"
+    return "more rows" if found.by_rows else "more than 1,000"
 
 
 def settings(report: Report) -> tuple[list[str], list[list[Cell]]]:

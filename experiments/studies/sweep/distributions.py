@@ -102,9 +102,7 @@ class Parameter:
             if not isinstance(told["values"], list) or not told["values"]:
                 raise ValueError(f"{lead}.values: give a list")
             shares = told.get("probabilities")
-            if shares is not None and (
-                len(shares) != len(told["values"]) or not math.isclose(sum(shares), 1)
-            ):
+            if shares is not None and not _shares(shares, len(told["values"])):
                 raise ValueError(f"{lead}.probabilities: one for each value, 1 in all")
 
     @property
@@ -150,6 +148,12 @@ class Parameter:
         q = self.settings["q"]
         steps = round(value / q)
         return steps * q if isinstance(q, int) else float(f"{steps * q:.12g}")
+
+
+def _shares(given: Any, count: int) -> bool:
+    """Whether so many shares are given, 1 in all."""
+    numbers = isinstance(given, list) and all(isinstance(one, (int, float)) for one in given)
+    return numbers and len(given) == count and math.isclose(sum(given), 1) and min(given) >= 0
 
 
 def _whole(*values: Any) -> bool:

@@ -1,6 +1,7 @@
 """Reads and checks a W&B sweep file, and notes the settings that are not followed here."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,18 @@ from typing import Any
 import yaml
 
 from datamodules.spelling import did_you_mean
+from experiments.common.metrics import direction
 from experiments.studies.sweep.distributions import Parameter
 
 _KEYS = ("program", "method", "parameters", "metric", "command", "name", "description")
 _KEYS += ("project", "entity", "run_cap", "early_terminate")
 METHODS = ("grid", "random", "bayes")
+_SEED = "seed_everything"
+_RESERVED = {
+    _SEED: "write it as a parameter, such as seed_everything: {value: 3}",
+    "output": "give --output to this command",
+    "resume": "a sweep that was stopped is continued by the same command",
+}
 _START = ["${env}", "${interpreter}", "python", "python3", "/usr/bin/env"]
 
 
@@ -71,8 +79,14 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
         if not said.get(key):
             raise ValueError(f"{key} is missing")
     method, metric, notes = said["method"], said.get("metric") or {}, []
+    if not isinstance(metric, dict):
+        raise ValueError(
+            f"metric: {metric}: lines below it read 'name: val/loss', 'goal: minimize'"
+        )
     if method not in METHODS:
         raise ValueError(f"method: {method} is not one of {', '.join(METHODS)}")
+    if not isinstance(metric.get("name", ""), str):
+        raise ValueError(f"metric.name: {metric['name']}: name a metric, such as val/loss")
     if method == "bayes" and not metric.get("name"):
         raise ValueError("metric.name is missing; bayes needs it")
     if metric.get("goal", "minimize") not in ("minimize", "maximize"):
@@ -80,6 +94,7 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
     if not isinstance(said["parameters"], dict):
         raise ValueError("parameters: lines below it read 'model.rank: {values: [2, 8]}'")
     parameters = [Parameter.read(str(k), value) for k, value in said["parameters"].items()]
+    _check_reserved("parameters.", (one.name for one in parameters if one.name != _SEED))
     for parameter in parameters if method == "grid" else ():
         if parameter.listed() is None:
             lead = f"parameters.{parameter.name}"
@@ -90,6 +105,16 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
         notes.append("metric.target is not followed here: all trials are run")
     if said.get("entity"):
         notes.append("entity is not followed here: runs go to the account's own")
+    known = direction(metric.get("name") or "")
+    goal = metric.get("goal") or ("maximize" if known == "max" else "minimize")
+    if known == "max" and "goal" not in metric:
+        notes.append(
+            f"metric.goal is missing: here the largest {metric['name']} is the best, and in W&B "
+            f"the smallest; write goal: maximize"
+        )
+    elif known and not goal.startswith(known):
+        better = "more" if known == "max" else "less"
+        notes.append(f"metric.goal {goal}: of {metric['name']}, {better} is better")
     cap = said.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or cap < 1):
         raise ValueError(f"run_cap: {cap} is not a whole number above 0")
@@ -99,7 +124,7 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
         method,
         parameters,
         metric.get("name"),
-        metric.get("goal") == "maximize",
+        goal == "maximize",
         _words(said.get("command")),
         said.get("project"),
         cap,
@@ -132,7 +157,15 @@ def _words(command: Any) -> list[str]:
     for word in words:
         if word.startswith("${"):
             raise ValueError(f"command: {word} is followed by `wandb agent` only")
+    _check_reserved("command: --", (w.partition("=")[0].removeprefix("--") for w in words))
     return words
+
+
+def _check_reserved(lead: str, flags: Iterable[str]) -> None:
+    """Refuses flags that this runner sets itself for each trial."""
+    for name in flags:
+        if name in _RESERVED:
+            raise ValueError(f"{lead}{name}: {_RESERVED[name]}")
 
 
 def flag(name: str, value: Any) -> str:

@@ -57,7 +57,8 @@ def text(
     best = rows[0]
     words = [flag(p.name, best[p.name]) for p in plan.parameters]
     again = shlex.join([str(plan.program), *plan.words, *words])
-    usual = statistics.median(row[metric] for row in rows)
+    known = [row[metric] for row in rows if not math.isnan(row[metric])]
+    usual = statistics.median(known or [math.nan])
     said = ", ".join(f"{name} {value:.4f}" for name, value in sorted(tested.items()))
     measured = f"on the test rows: {said}\n" if tested and metric not in tested else ""
     lost = f"; {failed} failed" if failed else ""

@@ -61,6 +61,11 @@ def test_rows_bring_an_error_that_seeds_do_not_show():
     assert (low, high) == pytest.approx((known.low, known.high), abs=1e-3)
 
 
+def test_runs_that_differ_by_less_than_their_error_have_an_interval():
+    table = np.array([[1.0, -1.0, 1.0, -0.9]])
+    assert intervals.of_rows(np.concatenate([table, -table])) == (0.0, 0.0)
+
+
 def test_mcnemar_of_one_pair_is_exact_and_of_equal_pairs_that_of_one():
     ours, theirs = matrix(12, rows=20), np.roll(matrix(12, rows=20), 5, axis=1)
     differences = ours - theirs

@@ -21,6 +21,11 @@ EARLY = "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor=val/loss
         ("--trainer.limit_val_batches 0", "no validation: --trainer.limit_val_batches 0 leaves"),
         ("--data.batch_size 50 --trainer.max_epochs 9", "validation after each 2 steps"),
         ("--trainer.val_check_interval 1", "validation after each step, which takes longer"),
+        ("--trainer.val_check_interval 0:0:0:9", "few steps: the training has "),
+        (
+            "--data.batch_size 200 --trainer.max_epochs 9 --trainer.check_val_every_n_epoch 2",
+            "validation after each 2 steps.* a larger --trainer.check_val_every_n_epoch",
+        ),
         ("--model.warmup_ratio 0.9", "long warm-up: the learning rate rises in 90% of the steps"),
         (f"{EARLY} --trainer.callbacks.patience=3", "patience: EarlyStopping waits for 3 valid"),
         ("", "unknown: "),

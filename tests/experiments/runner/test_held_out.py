@@ -5,7 +5,7 @@ from experiments.reporting.results import main_metric
 from experiments.reporting.run_table import usual_metrics
 from experiments.tracking.run_reader import RunRecord
 from modules import ZeroShot
-from tests.experiments.running import finished, result
+from tests.experiments.running import finished, recorded, result
 
 HELD = ("--hold_out_test", "true")
 
@@ -19,7 +19,7 @@ def everything(run) -> str:
 def test_a_held_out_test_is_made_when_it_is_asked_for(experiment):
     whole = finished(experiment("--output", "whole"))
     wanted = result(next(whole.outputs.parent.glob("whole/*/*")))
-    ended = finished(experiment(*HELD))
+    ended = finished(experiment(*HELD, tracked=True))
     run, before = ended.run, result(ended.run)
     assert before["held_out"] and set(before["report"]) == {"validation"}
     assert "test/" not in everything(run) + ended.out
@@ -37,6 +37,8 @@ def test_a_held_out_test_is_made_when_it_is_asked_for(experiment):
     assert after["report"] == wanted["report"] and after["ended"] == before["ended"]
     for name in ("seconds", "training_seconds", "tokens", "best", "warnings", "parameters"):
         assert after[name] == before[name]
+    metrics = recorded(run).summary
+    assert metrics["seconds"] == before["seconds"] and "test/accuracy" in metrics
     assert "test/accuracy" in tested.out and "is measured" not in tested.err
     assert "It was tested on rows" in (run / "export" / "README.md").read_text()
     again = experiment("--resume", run.name, "--hold_out_test", "false", bare=True)
@@ -57,11 +59,16 @@ def test_a_run_that_stopped_early_is_not_trained_again(experiment):
 def test_the_test_of_a_module_that_does_not_train_waits_too(experiment, llama):
     words = ["--model.backbone", llama, "--model.task.template", "{{ text }} It was"]
     words += ["--model.task.verbalizer", '{"negative": "bad", "positive": "good"}']
+    words += ["--output", "outputs/deep"]
     ended = finished(experiment(*words, *HELD, model=ZeroShot))
-    known = result(ended.run)["metrics"]
+    (run,) = ended.outputs.glob("deep/*/*")
+    known = result(run)["metrics"]
     assert known and all(name.startswith("val/") for name in known)
-    finished(experiment("--resume", "last", "--hold_out_test", "false", bare=True, model=ZeroShot))
-    assert result(ended.run)["metrics"]["test/accuracy"] >= 0
+    (command,) = [line for line in ended.out.splitlines() if line.startswith("test   ")]
+    later = command.partition(".py ")[2].split()
+    assert later[:2] == ["--resume", f"outputs/deep/lora_sst2/{run.name}"]
+    finished(experiment(*later, bare=True, model=ZeroShot))
+    assert result(run)["metrics"]["test/accuracy"] >= 0
 
 
 def test_a_callback_that_asks_test_records_is_refused(experiment):

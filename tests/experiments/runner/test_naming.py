@@ -28,7 +28,7 @@ def test_a_run_is_named_after_data_and_model(source, origin, model, name):
     assert naming.name_of(" mine ", {"source": source, "origin": origin}, model) == "mine"
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a/b", "a\\b", "a\nb", "last", "x" * 81])
+@pytest.mark.parametrize("name", ["", "  ", "a/b", "a\\b", "a\nb", "last", " last ", "x" * 81])
 def test_a_name_that_cannot_be_shown_is_refused(name, experiment):
     ended = experiment("--name", name)
     assert ended.code == 2 and "--name" in ended.err and not ended.outputs.exists(), ended

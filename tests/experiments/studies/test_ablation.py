@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.reporting import significance
+from experiments.reporting import comparable, significance
+from experiments.reporting.quality import Change
 from experiments.studies.ablation import analysis, grid, html_page, text
 from experiments.studies.ablation.grid import Combination
 from tests.experiments.studies.ablating import ACCURACY, RANKS, question, results
@@ -180,6 +181,20 @@ def test_no_verdict_where_the_metric_means_something_else(metric, told, said):
     assert html_page.page(report, "ablate.py")
 
 
+def test_all_that_differs_is_told_and_what_follows_from_it_is_not():
+    def told(task: str, data: str, rows: int) -> dict:
+        return {
+            "meaning": {"task": task},
+            "data": {"split_fingerprints": {"test": data}, "rows": {"test": rows}},
+        }
+
+    first = told("class", "a", 800)
+    said = comparable.mismatch([first, told("tags", "b", 800)], "test/accuracy")
+    assert said.endswith("of different tasks (class and tags) and on different rows")
+    said = comparable.mismatch([first, told("class", "b", 17)], "test/accuracy")
+    assert said == "test/accuracy is on different numbers of rows (800 and 17)"
+
+
 def test_an_unknown_direction_gives_no_better_and_no_worse():
     some = results(ACCURACY)
     for runs in some.values():
@@ -193,6 +208,27 @@ def test_an_unknown_direction_gives_no_better_and_no_worse():
             run["metric_facts"] = {"depth": {"higher": False}}
     report = analysis.analyse(question(metric="test/depth"), some)
     assert report.lines[2].difference.verdict == "worse"
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_run_that_measured_no_number_gives_no_verdict(lost):
+    some = results(ACCURACY)
+    some[RANKS[lost]][2]["metrics"]["test/accuracy"] = float("nan")
+    report = analysis.analyse(question(), some)
+    verdicts = [line.difference.verdict for line in report.lines[1:]]
+    unlike = "not comparable"
+    expected = [[unlike, unlike], [unlike, "better"], ["not shown", unlike]]
+    assert verdicts == expected[lost]
+    assert "test/accuracy of a run is not a finite number" in text.markdown(report)
+    assert html_page.page(report, "ablate.py")
+
+
+def test_rows_that_are_too_few_for_all_comparisons_ask_for_more_rows(monkeypatch):
+    """At Holm's level for two comparisons, which is half of alpha."""
+    change = Change(5, 0.01, -0.01, 0.03, p=0.2, paired_t=0.2, exact=0.2, mcnemar=0.04)
+    monkeypatch.setattr(analysis, "change", lambda *_: change)
+    report = analysis.analyse(question(), results(ACCURACY))
+    assert [row[6][0] for row in text.differences(report)[1]] == ["more rows"] * 2
 
 
 @pytest.mark.slow

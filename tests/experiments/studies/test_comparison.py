@@ -48,6 +48,8 @@ def test_plot_shows_every_row_by_name(tmp_path):
         (["--jobs", "-1"], "--jobs -1: at least 1"),
         (["--only", "two", "lorra"], "--only lorra: no such row; there are one, two"),
         (["--sees", "3"], "unrecognized arguments: --sees"),
+        (["--", "--seed_everything", "3"], "-- --seed_everything: the seeds are --seeds"),
+        (["--", "--output=x"], "-- --output: the folder is --output of this command"),
     ],
 )
 def test_bad_flags_are_one_line(words, line, folder, monkeypatch, capsys):

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from csv import DictReader
 
 import numpy as np
 import pytest
 
 from datamodules.text_splits import Dataset, TextSplit, take_share
-from experiments.studies.learning_curve import analyse, cells, markdown
+from experiments.studies.learning_curve import analyse, cells, csv, markdown
 from experiments.tools import console, learning_curve
 from tests.experiments import running
 from tests.experiments.studies.ablating import result
@@ -45,6 +46,9 @@ def test_a_rise_is_told_with_its_interval():
         f"({low:+.4f} to {high:+.4f}) at this slope"
     )
     assert cells(made)[1][:3] == ["25 %", "100", "0.8000"] and made.verdict in markdown(made)
+    point, row = made.points[0], next(DictReader(csv(made).splitlines()))
+    assert (float(row["low"]), float(row["high"])) == pytest.approx((point.low, point.high))
+    assert row["errors"] == "seeds" and row["seeds"] == "3"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,7 @@ def test_a_rise_is_told_with_its_interval():
         ((0.8, 0.84, 0.81), {}, "more labels of this kind made it worse"),
         ((0.8, 0.84, 0.87), {"spread": 0.0}, "no verdict on more labels: all seeds changed alike"),
         ((0.9, 0.5, 0.4), {"metric": "test/loss"}, "no verdict on more labels"),
+        ((0.8, 0.84, np.nan), {}, "no verdict on more labels: test/accuracy of a run is not a fin"),
     ],
 )
 def test_a_verdict_only_where_the_runs_allow_it(means, settings, said):

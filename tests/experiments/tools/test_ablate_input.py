@@ -36,6 +36,10 @@ from experiments.tools import ablate
         ("lora_sst2 --vary model.learning_rate=1e-3,0.001", "are the same run"),
         ("lora_sst2 --vary model=LoRA,Adapter -- --model.rank 2", "Adapter has no rank"),
         ("lora_sst2 --vary model.rank=2,8 --baseline model.rank=4", "no such combination; there"),
+        (
+            "lora_sst2 --vary model.rank=2,8 --metric test/accuracy -- --hold_out_test true",
+            "--hold_out_test true: no test row is measured, so there is no test/accuracy",
+        ),
         ("tools/prepare_corpus --vary a=1", "it does not call main of experiments.runner.cli"),
     ],
 )

@@ -154,6 +154,7 @@ def test_the_command(folder, monkeypatch, capsys):
         ("--output empty", "no W&B run in empty"),
         ("modle=LoRA", "modle: no run has that; did you mean model?"),
         ("--metric test/acuracy", "--metric test/acuracy: no run has that; did you mean test/acc"),
+        ("--plot a.png", "--plot a.png: draws curves; give their metric as --curves"),
         ("--by modle", "--by modle: no run has that; did you mean model?"),
         ("--curves val/los", "--curves val/los: no run has that; did you mean val/loss?"),
         (

@@ -19,6 +19,13 @@ from tests.experiments.tools.sweeping import GRID, RANDOM, write
         ({"method": None}, "method is missing"),
         ({"parameter": {}}, "parameter: unknown key; did you mean parameters?"),
         ({"metric": {"name": "a", "goal": "max"}}, "metric.goal: max is not minimize or maximize"),
+        ({"metric": "val/loss"}, "metric: val/loss: lines below it read 'name: val/loss'"),
+        ({"metric": {"name": 5}}, "metric.name: 5: name a metric, such as val/loss"),
+        (
+            {"command": ["${program}", "--seed_everything=3", "${args}"]},
+            "command: --seed_everything: write it as a parameter, such as",
+        ),
+        ({"parameters": {"output": {"value": "x"}}}, "parameters.output: give --output to this"),
         ({"method": "bayes", "metric": None}, "metric.name is missing; bayes needs it"),
         ({"parameters": {"a": 3}}, "parameters.a: give it value, values, or min and max"),
         ({"parameters": {"a": {"min": 1}}}, "parameters.a: give it value, values, min and max"),
@@ -46,6 +53,10 @@ from tests.experiments.tools.sweeping import GRID, RANDOM, write
         ),
         (
             {"parameters": {"a": {"values": [1, 2], "probabilities": [1, 1]}}},
+            "parameters.a.probabilities: one for each value, 1 in all",
+        ),
+        (
+            {"parameters": {"a": {"values": [1, 2], "probabilities": "half"}}},
             "parameters.a.probabilities: one for each value, 1 in all",
         ),
         (
@@ -118,6 +129,23 @@ def test_what_is_not_followed_is_said(folder):
         "entity",
     ]
     assert not read.maximize  # minimize, unless the file says
+
+
+@pytest.mark.parametrize(
+    ("metric", "maximize", "said"),
+    [
+        ({"name": "val/accuracy"}, True, ["metric.goal is missing: here the largest val/accuracy"]),
+        ({"name": "val/accuracy", "goal": "minimize"}, False, ["of val/accuracy, more is better"]),
+        ({"name": "val/loss", "goal": "maximize"}, True, ["of val/loss, less is better"]),
+        ({"name": "val/loss"}, False, []),
+        ({"name": "val/depth"}, False, []),
+        ({"name": "val/depth", "goal": "maximize"}, True, []),
+    ],
+)
+def test_the_direction_of_a_metric_is_known(metric, maximize, said, folder):
+    read = sweep_file.read(write(folder, GRID | {"metric": metric}))
+    assert read.maximize is maximize and len(read.notes) == len(said)
+    assert all(words in note for words, note in zip(said, read.notes, strict=True))
 
 
 @pytest.mark.slow
