@@ -36,6 +36,8 @@ def main() -> None:
         asked = parse(__doc__, _flags)
         export.check(asked.export, "--export", export.TABLES)
         export.check([asked.plot] if asked.plot else [], "--plot", export.PICTURES)
+        if asked.plot and not asked.curves:
+            raise ValueError(f"--plot {asked.plot}: needs --curves METRIC, the curves to draw")
         every = runs_of(asked)
         wanted = filters.parse(asked.filters)
         runs, hidden = filters.select(every, wanted), ""
@@ -97,7 +99,7 @@ def _flags(add: Any) -> None:
         metavar="METRIC",
         help="Metric whose curves are drawn, on the screen and in a file",
     )
-    add("--plot", help="File for the curves: .png, .svg or .pdf (OUTPUT/curves-METRIC.png)")
+    add("--plot", help="File for --curves: .png, .svg or .pdf (OUTPUT/curves-METRIC.png)")
     add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
     add("--csv", help="File for all facts, settings and metrics of each run")
 
