@@ -74,9 +74,8 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Choices:
     ):
         try:
             choices, right = _choices(held, right)
-            # SWAG's second sentence begins each of its endings.
             if question == "sent2" and context == "sent1" and len(held) > 1:
-                choices, text = [f"{text or ''} {one}".strip() for one in choices], None
+                choices, text = _begun(text, choices), None
             found.add(before, text, choices, right, row, columns.first)
         except ValueError as error:
             if options.bad_rows == "stop":
@@ -113,20 +112,29 @@ def _choices(held: list[Any], right: Any) -> tuple[list[Any], Any]:
     return choices, right
 
 
+def _begun(start: Any, endings: Sequence[Any]) -> list[str]:
+    """SWAG's endings behind the second sentence, which begins each of them; empty ones stay."""
+    empty = [one is None or one != one or not str(one).strip() for one in endings]
+    pairs = zip(endings, empty, strict=True)
+    return ["" if none else f"{start or ''} {one}".strip() for one, none in pairs]
+
+
 def cells_of(fields: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The question, with its context before it, and the choices in a row of a file to predict.
 
     Raises:
         ValueError: If the row has no question, or no choices.
     """
-    question = next((fields[n] for n in _QUESTION if fields.get(n)), None)
-    context = next((fields[n] for n in _CONTEXT if fields.get(n)), None)
+    asked = next((n for n in _QUESTION if fields.get(n)), None)
+    context = next((n for n in _CONTEXT if fields.get(n)), None)
     names = choice_columns(fields)
     if not names:
         raise ValueError("has no column of choices, such as choices, or choice0 and choice1")
     held = [fields[name] for name in names]
     choices, _ = _choices(held, None)
-    texts = [str(text).strip() for text in (context, question) if text]
+    if asked == "sent2" and context == "sent1" and len(held) > 1:
+        choices, asked = _begun(fields[asked], choices), None
+    texts = [str(fields[name]).strip() for name in (context, asked) if name]
     if not any(texts):
         raise ValueError("has no question: name its column question")
     return " ".join(texts), choices

@@ -7,7 +7,7 @@ import pytest
 
 from datamodules import ChoiceFiles, SocialIQA
 from datamodules.files import ReadOptions
-from datamodules.questions.choice_files import Columns, read_choices
+from datamodules.questions.choice_files import Columns, cells_of, read_choices
 from datamodules.questions.choice_records import place_of
 from tests import asked
 
@@ -97,6 +97,12 @@ def test_the_form_of_swag(tmp_path):
     found = read_choices(asked.write(tmp_path, [row], "train"), Columns(), ReadOptions())["train"]
     assert (found.questions, found.choices) == (["A man runs."], [["He falls.", "He flies."]])
     assert found.answers == [1]
+    assert cells_of(row) == ("A man runs.", ["He falls.", "He flies."])  # as predict reads it
+    row["ending2"] = " "
+    with pytest.raises(ValueError, match="choice 3 of 4 is empty"):
+        read_choices(
+            asked.write(tmp_path, [row | {"ending3": "sits."}], "train"), Columns(), ReadOptions()
+        )
 
 
 def test_named_columns(tmp_path):
