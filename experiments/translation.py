@@ -1,4 +1,4 @@
-"""Can a small decoder learn to translate a program's messages from a few thousand?
+"""Can a small decoder learn to translate a program's messages from a thousand?
 
     python experiments/translation.py
 

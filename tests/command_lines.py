@@ -90,7 +90,7 @@ def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> se
             for row in names.get("ROWS", []):  # the experiments that it would start
                 if not only or row.name.lower() in only:
                     asked.setdefault(row.file, []).append([*row.flags, *flags[cut + 1 :]])
-        elif "--help" not in flags:
+        elif not any(flag.startswith("--help") for flag in flags):
             if "--resume" in flags:
                 resumable(path, home)
             asked.setdefault(path, []).append(flags)

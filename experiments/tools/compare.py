@@ -99,7 +99,7 @@ def _flags(add: Any) -> None:
         metavar="METRIC",
         help="Metric whose curves are drawn, on the screen and in a file",
     )
-    add("--plot", help="File for the curves: .png, .svg or .pdf (OUTPUT/curves-METRIC.png)")
+    add("--plot", help="File for --curves: .png, .svg or .pdf (OUTPUT/curves-METRIC.png)")
     add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
     add("--csv", help="File for all facts, settings and metrics of each run")
 

@@ -32,8 +32,10 @@ def check_attention(model: Any, hparams: Any, objective: str) -> None:
     """Refuse a network whose attention does not keep to such a mask.
 
     Raises:
-        ValueError: If a causal row sees later tokens, or another row sees none.
+        ValueError: If a causal row sees later tokens, or another row sees none, or if its layers
+            have windows.
     """
+    check_windows(model.config, hparams, objective)
     ids_BT = probe_rows(model, 1, 12).repeat(4, 1)
     ids_BT[[1, 3], 8:] = ids_BT[[1, 3], :4]  # other tokens at the end of every second row
     causal_B = torch.tensor([True, True, False, False], device=ids_BT.device)
@@ -48,5 +50,21 @@ def check_attention(model: Any, hparams: Any, objective: str) -> None:
         raise ValueError(
             f"{network_flag(hparams, model.config)}: {objective} reads rows from left to right "
             f"and from both sides, and its attention does only one of them; there are modernbert, "
-            f"bert, electra"
+            f"bert, electra, albert"
+        )
+
+
+def check_windows(config: Any, hparams: Any, objective: str) -> None:
+    """Refuse layers with windows shorter than a row, which the mask of a whole row would open.
+
+    Raises:
+        ValueError: If there are such layers.
+    """
+    tokens = hparams["row_tokens"] + 2  # [CLS] and [SEP]
+    windows = "sliding_attention" in (getattr(config, "layer_types", None) or ())
+    if windows and config.sliding_window < tokens - 1:
+        raise ValueError(
+            f"{network_flag(hparams, config)}: its layers see {config.sliding_window} tokens on "
+            f"each side, which {objective} cannot keep to in rows of {tokens}: give a shorter "
+            f"--data.row_tokens, or a network without such windows"
         )

@@ -26,7 +26,15 @@ def show_examples(
     Returns:
         A line that explains the marks, then a line for each row: two where a decoder writes, and
         one more for the label of a pair.
+
+    Raises:
+        ValueError: If the example does not say which tokens are predicted.
     """
+    if "target_mask" not in example:
+        raise ValueError(
+            f"--trainer.callbacks ObjectiveExamples: {type(module).__name__}.corrupt returns no "
+            f"target_mask, which says what is predicted; leave the callback out"
+        )
     inputs, causal = example.get("inputs", {}), _is_causal(module)
     if "decoder_input_ids" in inputs:
         marks = "a span stands behind its name in the decoder's line"

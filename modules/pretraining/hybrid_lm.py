@@ -20,6 +20,19 @@ from modules.tuning import Tuned
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
 
 
+def draw_rows(count: int, share: float, generator: torch.Generator) -> Tensor:
+    """Draw a share of the rows, rounded up or down at random so that it holds on average.
+
+    Two rows or more of a share of one half are never all of one kind, whose loss would be missing.
+
+    Returns:
+        (count,) bool, on the generator's device.
+    """
+    draws = torch.rand(count + 1, generator=generator, device=generator.device)
+    chosen = (count * share + draws[-1]).floor()
+    return draws[:-1].argsort().argsort() < chosen
+
+
 class HybridExample(Example):
     """An example of rows that are read in two ways."""
 
@@ -34,8 +47,8 @@ class HybridLM(PretrainingModule):
     attention may see. The network is an encoder, and is fine-tuned as one.
 
     Args:
-        causal_share: The share of the rows that are read from left to right, and the weight of
-            their loss; the masked rows have the rest of both.
+        causal_share: The share of the rows of a batch that are read from left to right, and the
+            weight of their loss; the masked rows have the rest of both.
         probability: The share of the tokens of the other rows that is predicted.
         unit: What is masked as one: token | word | span, as in ``MaskedLM``.
     """
@@ -56,6 +69,8 @@ class HybridLM(PretrainingModule):
         super().__init__(**kwargs)
         share = self._share = float(causal_share)
         self.loss_weights = {"causal_loss": share, "mlm_loss": 1 - share}
+        if share == 1:
+            self.main_loss = "causal_loss"  # type: ignore[misc]  # no row is masked
         self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
 
     def build(self) -> PreTrainedModel:
@@ -65,8 +80,7 @@ class HybridLM(PretrainingModule):
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> HybridExample:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
-        causal_B1 = torch.rand(len(ids_BT), 1, generator=generator, device=ids_BT.device)
-        causal_B1 = causal_B1 < self._share
+        causal_B1 = draw_rows(len(ids_BT), self._share, generator)[:, None]
         seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
         seen_BT = torch.where(causal_B1, ids_BT, seen_BT)
         predicted_BT = torch.where(causal_B1, mask_BT, chosen_BT)
@@ -84,6 +98,8 @@ class HybridLM(PretrainingModule):
         outputs = run_at(self.model, example["target_mask"], **example["inputs"])
         found: dict[str, Tensor] = {}
         for name, chosen_N in (("causal", example["causal"]), ("mlm", ~example["causal"])):
+            if not self.loss_weights[f"{name}_loss"]:
+                continue  # no row is ever read so
             total, right = outputs.part(chosen_N).nll(example["targets"][chosen_N])
             count = chosen_N.sum().clamp(min=1)
             found |= {f"{name}_loss": total / count, f"{name}_accuracy": right / count}

@@ -5,7 +5,12 @@ import torch
 import transformers
 
 from modules import HybridLM
-from modules.pretraining.attention_masks import attention_mask, check_attention
+from modules.pretraining.attention_masks import (
+    attention_mask,
+    check_attention,
+    check_windows,
+)
+from modules.pretraining.hybrid_lm import draw_rows
 from tests import stories
 
 
@@ -88,3 +93,28 @@ def test_network_without_such_masks_is_refused(path):
 
     with pytest.raises(ValueError, match="HybridLM reads rows from left to right and from both"):
         check_attention(Odd(), hparams, "HybridLM")
+
+
+def test_each_batch_has_its_share_of_causal_rows():
+    generator = torch.Generator().manual_seed(0)
+    for count, share, sizes in ((8, 0.5, {4}), (3, 0.5, {1, 2}), (1, 0.5, {0, 1}), (5, 1.0, {5})):
+        drawn = torch.stack([draw_rows(count, share, generator) for _ in range(400)]).float()
+        assert {int(n) for n in drawn.sum(1)} == sizes
+        assert (drawn.mean(0) - share).abs().max() < 0.1  # every row alike
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.0, "mlm"), (1.0, "causal")])
+def test_kind_of_row_that_there_is_not_has_no_loss(path, share, kept):
+    module, _, example = example_of(path, causal_share=share)
+    assert set(module.losses(example)) == {f"{kept}_loss", f"{kept}_accuracy"}
+    assert module.main_loss == f"{kept}_loss"  # which perplexity follows
+
+
+def test_windows_shorter_than_a_row_are_refused():
+    config = transformers.ModernBertConfig(num_hidden_layers=2)  # sees 64 tokens on each side
+    for tokens in (30, 63):
+        check_windows(config, {"backbone": "b", "row_tokens": tokens}, "HybridLM")
+    with pytest.raises(
+        ValueError, match="64 tokens on each side, which HybridLM.*rows of 66: give"
+    ):
+        check_windows(config, {"backbone": "b", "row_tokens": 64}, "HybridLM")

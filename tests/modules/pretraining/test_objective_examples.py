@@ -85,3 +85,9 @@ def test_other_modules_are_refused(bert):
         ObjectiveExamples().setup(
             pl.Trainer(logger=False, accelerator="cpu"), LoRA(backbone=bert), "fit"
         )
+
+
+def test_objective_without_places_to_predict_is_refused(path):
+    module, _, made = example(path, MaskedLM)
+    with pytest.raises(ValueError, match=r"MaskedLM.corrupt returns no target_mask, which says"):
+        module.show_examples({"attention_mask": made["inputs"]["attention_mask"]}, 1)
