@@ -132,13 +132,6 @@ def _choices(held: list[Any], right: Any, first: int = 0) -> tuple[list[Any], An
     return choices, right
 
 
-def _begun(start: Any, endings: Sequence[Any]) -> list[str]:
-    """SWAG's endings behind the second sentence, which begins each of them; empty ones stay."""
-    empty = [one is None or one != one or not str(one).strip() for one in endings]
-    pairs = zip(endings, empty, strict=True)
-    return ["" if none else f"{start or ''} {one}".strip() for one, none in pairs]
-
-
 def cells_of(fields: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The question, with its context before it, and the choices in a row of a file to predict.
 

@@ -157,7 +157,6 @@ def test_the_command(folder, monkeypatch, capsys):
         ("--plot a.png", "--plot a.png: draws curves; give their metric as --curves"),
         ("--by modle", "--by modle: no run has that; did you mean model?"),
         ("--curves val/los", "--curves val/los: no run has that; did you mean val/loss?"),
-        ("--plot a.png", "--plot a.png: needs --curves METRIC, the curves to draw"),
         (
             "--curves val/loss --plot a.gif",
             "--plot a.gif: give a file that ends in .png, .svg or .pdf",
