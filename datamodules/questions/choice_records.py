@@ -172,10 +172,8 @@ def listed_choices(value: Any) -> tuple[list[Any], list[str] | None]:
     """
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, Mapping) and "text" in value:
-        texts, labels = (
-            part.tolist() if hasattr(part, "tolist") else part
-            for part in (value["text"], value.get("label"))
-        )
+        parts: list[Any] = [value["text"], value.get("label")]
+        texts, labels = (part.tolist() if hasattr(part, "tolist") else part for part in parts)
         if not isinstance(texts, list | tuple) or not isinstance(labels, list | tuple | None):
             raise ValueError(f"{value!r:.60} is not a list of choices")
         return list(texts), None if labels is None else [str(one) for one in labels]
