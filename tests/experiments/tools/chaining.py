@@ -52,6 +52,7 @@ def tuned(monkeypatch, backbone, *more):
 def shown(capsys, monkeypatch, *words, code=0):
     """What lineage.py prints, as rows of words; or its one line of error."""
     monkeypatch.setattr(sys, "argv", ["lineage.py", *map(str, words)])
+    monkeypatch.delenv("COLUMNS", raising=False)  # as in a pipe, where rows are whole
     capsys.readouterr()
     ended = 0
     try:

