@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import yaml
-
 from datamodules.spelling import did_you_mean
 from experiments.common.metrics import declared, direction
 from experiments.runner.given_flags import Given
@@ -79,8 +77,7 @@ def _with_mode(given: list[Given]) -> list[bool]:
 
 
 def _listed(given: Given) -> list[Any]:
-    value = given.values[-1]
-    value = value if given.file else yaml.safe_load(str(value))
+    value = given.value
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

@@ -19,6 +19,16 @@ class Given(NamedTuple):
     words: list[str]  # as typed
     file: str = ""
 
+    @property
+    def value(self) -> Any:
+        """The last value as YAML reads it, and text that is no YAML as it is; None without one."""
+        value = self.values[-1] if self.values else None
+        if self.file or value is None:
+            return value
+        with suppress(yaml.YAMLError):
+            return yaml.safe_load(str(value))
+        return value
+
     def __str__(self) -> str:
         values = textwrap.shorten(" ".join(map(as_typed, self.values)), 60, placeholder=" ...")
         return f"{self.named()} {values}".rstrip()

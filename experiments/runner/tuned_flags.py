@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-import yaml
-
 from datamodules.spelling import did_you_mean
 from experiments.runner.given_flags import Given, by_flag
 from experiments.runner.messages import as_typed, class_flags
@@ -36,7 +34,7 @@ _OF_DATA = ("labels", "num_classes")
 def wanted(given: Mapping[str, Given]) -> bool:
     """Whether tuned settings apply: unless the last ``--tuned`` is false."""
     one = given.get("--tuned")
-    return one is None or yaml.safe_load(str(one.values[-1] if one.values else True)) is not False
+    return one is None or one.value is not False
 
 
 def find(cls: type, given: Mapping[str, Given], default: Any, flags: Mapping[str, Any]) -> dict:
@@ -69,9 +67,7 @@ def find(cls: type, given: Mapping[str, Given], default: Any, flags: Mapping[str
 
 def _value(given: Mapping[str, Given], flag: str, default: Any) -> Any:
     one = given.get(flag)
-    if one is None or not one.values:
-        return default
-    return one.values[-1] if one.file else yaml.safe_load(str(one.values[-1]))
+    return default if one is None or not one.values else one.value
 
 
 def origins(

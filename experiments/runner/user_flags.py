@@ -69,7 +69,10 @@ class UserClasses:
             return self._path(flag, value)
         if "class_path" not in value or ".py:" not in value:
             return value
-        settings = yaml.safe_load(value)
+        try:
+            settings = yaml.safe_load(value)
+        except yaml.YAMLError:  # the parser says so
+            return value
         new = self._walk(flag, settings)
         return value if new == settings else yaml.safe_dump(new, default_flow_style=True, width=9e9)
 
