@@ -73,8 +73,8 @@ def test_three_values_of_two_modules_over_three_seeds(folder, bert, session_cach
     base = list(values[summary[0]["combination"]].values())
     for row in summary[1:]:
         known = stats.ttest_rel(list(values[row["combination"]].values()), base).pvalue
-        if row["difference low"]:
-            assert float(row["p"]) == pytest.approx(known)
+        if row["p t"]:
+            assert float(row["p t"]) == pytest.approx(known)
         assert row["verdict"] in ("better", "worse", "not shown")
 
     page = browser.open(root / "report.html")
