@@ -157,9 +157,9 @@ def test_a_whole_one_from_a_corpus_to_the_table(folder):
     process = running.start(words, folder, cache, "pretrain_then_finetune")
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, (out, err)
-    assert "| spans " in out and "| new T5 " in out and "done   outputs" in out
+    assert "\nspans " in out and "\nnew T5 " in out and "done   outputs" in out
     process = running.start(words, folder, cache, "pretrain_then_finetune")
     again, err = process.communicate(timeout=200)
     assert process.returncode == 0, (again, err)
     assert "6 of 6 runs have been made before" in again
-    assert again[again.index("| accuracy") :] == out[out.index("| accuracy") :]
+    assert again[again.index("\nnew T5 ") :] == out[out.index("\nnew T5 ") :]
