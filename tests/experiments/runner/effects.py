@@ -54,7 +54,7 @@ CALLBACKS = {
     "ModelPruning": _callback(
         "ModelPruning", "refused", "renames the weights", pruning_fn="l1_unstructured"
     ),
-    "ModelSummary": _callback("ModelSummary", "same", "2.0 K +Trainable params"),
+    "ModelSummary": _callback("ModelSummary", "same", r"2\.\d K +Trainable params"),
     "OnExceptionCheckpoint": Effect(
         "--trainer.callbacks+=OnExceptionCheckpoint --trainer.callbacks.dirpath=one/kept "
         "--trainer.callbacks+=SpikeDetection --trainer.callbacks.rtol=0.0001",
@@ -62,7 +62,7 @@ CALLBACKS = {
         r"kept.on_exception\.ckpt",
     ),
     "ProgressBar": _callback("ProgressBar", "refused", _NOTHING),
-    "RichModelSummary": _callback("RichModelSummary", "same", "Trainable params: 2.0 K"),
+    "RichModelSummary": _callback("RichModelSummary", "same", r"Trainable params: 2\.\d K"),
     "RichProgressBar": _callback("RichProgressBar", "same", "Epoch 1/1 "),
     "StochasticWeightAveraging": _callback(
         "StochasticWeightAveraging", "refused", "EMAWeightAveraging", swa_lrs=0.1
@@ -117,7 +117,7 @@ FLAGS = {
     ),
     "enable_progress_bar": Effect("--trainer.enable_progress_bar false", "same"),
     "enable_model_summary": Effect(
-        "--trainer.enable_model_summary true", "same", "Trainable params: 2.0 K"
+        "--trainer.enable_model_summary true", "same", r"Trainable params: 2\.\d K"
     ),
     "accumulate_grad_batches": Effect("--trainer.accumulate_grad_batches 2", "other", "4 steps"),
     "gradient_clip_val": Effect("--trainer.gradient_clip_val 0.001", "other"),
