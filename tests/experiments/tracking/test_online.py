@@ -53,7 +53,7 @@ def test_what_the_public_api_sees(experiment, server):
     ((name, run),) = server.runs.items()
     api = wandb.Api()
     seen = api.run(f"{server.entity}/pretune/{name}")
-    assert (seen.state, seen.config["model"]["rank"]) == ("finished", 4)
+    assert (seen.state, seen.config["model"]["rank"]) == ("finished", 5)
     assert dict(seen.summary)["test/accuracy"] == run.summary["test/accuracy"]
     assert list(seen.scan_history()) == run.history
     assert len(seen.history(pandas=False)) == len(run.history)
