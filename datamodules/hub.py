@@ -1,8 +1,9 @@
 """Labelled text from the Hugging Face hub or its local cache, with no wait for a dead network."""
 
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datamodules.files import BadRows, Table
 from datamodules.files.arrow import class_names
@@ -95,6 +96,60 @@ def source(repo: str, name: str | None, found: "DatasetDict") -> str:
     return f"hub:{repo}/{name}@{fingerprint(found)}" if name else f"hub:{repo}@{fingerprint(found)}"
 
 
+def require(repo: str | None) -> str:
+    """The hub data set of a data module.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if repo is None:
+        raise ValueError("--data.source hub: this data module has no hub data set")
+    return repo
+
+
+def read(repo: str | None, name: str | None = None) -> tuple[dict[str, Table], str]:
+    """The table of each split of a data module's hub data set, and the source for the records.
+
+    Raises:
+        ValueError: If the module has none, if it cannot be loaded, or has no train split.
+    """
+    repo = require(repo)
+    found = load(repo, name)
+    tables = split_tables(found)
+    if "train" not in tables:
+        raise ValueError(_no_train(found))
+    return tables, source(repo, name, found)
+
+
+def split_tables(
+    found: Mapping[str, Any], wanted: Collection[str] | None = None, kind: str = ""
+) -> dict[str, Table]:
+    """The table of each split that a hub data set has under one of its usual names.
+
+    Args:
+        found: The splits as the hub names them.
+        wanted: The columns to read; all by default. Errors about columns name the others, too.
+        kind: A word that may stand behind the name of a split, as in train_sft.
+    """
+    tables = {}
+    for split, usual in SPLITS.items():
+        names = (*usual, f"{split}_{kind}") if kind else usual
+        for name in [n for n in names if n in found][:1]:
+            rows = found[name]
+            columns = {
+                c: rows[c][:] if wanted is None or c in wanted else [] for c in rows.column_names
+            }
+            classes, numbers = class_names(rows.features), range(1, len(rows) + 1)
+            title = f"hub split {name}"
+            tables[split] = Table(title, columns, numbers, label_names=classes, adds_nulls=True)
+    return tables
+
+
+def _no_train(found: Mapping[str, Any]) -> str:
+    there = ", ".join(found)
+    return f"--data.source hub: no train split (there: {there}): use another one"
+
+
 def to_dataset(
     found: "DatasetDict",
     text_column: str | None = None,
@@ -106,22 +161,13 @@ def to_dataset(
 ) -> Dataset:
     """Make checked splits with the hub's label names; a test split without labels is left out."""
     if "train" not in found:
-        there = ", ".join(found)
-        raise ValueError(f"--data.source hub: no train split (there: {there}): use another one")
+        raise ValueError(_no_train(found))
     wanted = {text_column, pair_column, *label_column.split(","), "sentence", "text"}
     stated = class_names(found["train"].features)
     if label_column in stated and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")
-    tables = {}
-    for split, names in SPLITS.items():
-        for name in [n for n in names if n in found][:1]:
-            rows = found[name]
-            # The columns that are not needed stay unread; an error about columns names them.
-            columns = {c: rows[c][:] if c in wanted else [] for c in rows.column_names}
-            numbers = range(1, len(rows) + 1)
-            tables[split] = Table(f"hub split {name}", columns, numbers, label_names=stated)
     return build_dataset(
-        tables,
+        split_tables(found, wanted),
         text_column,
         pair_column,
         label_column,

@@ -35,8 +35,8 @@ def read(
         options: How files are read.
         label_options: How labels are read.
     """
-    if source == "hub" and repo is None:
-        raise ValueError("--data.source hub: this data module has no hub data set")
+    if source == "hub":
+        hub.require(repo)
     if source not in ("auto", "hub", "bundled"):
         path = Path(source).expanduser()
         dataset = tables.read_path(path, *columns, names, kind, options, label_options)

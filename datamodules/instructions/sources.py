@@ -83,13 +83,7 @@ def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
 
 def hub_tables(found, kind: str) -> dict[str, Table]:
     """The table of each split of a hub data set, by its usual names, or with a kind behind them."""
-    tables_of = {}
-    for split, names in hub.SPLITS.items():
-        for name in [n for n in (*names, f"{split}_{kind}") if n in found][:1]:
-            rows = found[name]
-            columns = {column: rows[column][:] for column in rows.column_names}
-            numbers = range(1, len(rows) + 1)
-            tables_of[split] = Table(f"hub split {name}", columns, numbers, adds_nulls=True)
+    tables_of = hub.split_tables(found, kind=kind)
     if "train" not in tables_of:
         raise ValueError(f"--data.source: no train split on the hub (there: {', '.join(found)})")
     return tables_of

@@ -11,8 +11,7 @@ from datamodules import hub, packaged
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.classification import bundled_name
-from datamodules.files import BadRows, ReadOptions, Table
-from datamodules.files.folders import SPLITS
+from datamodules.files import BadRows, ReadOptions
 from datamodules.questions.files import Columns, of_squad, of_table, read_questions
 from datamodules.questions.records import Questions
 from datamodules.questions.rows import WindowRows, tokenize_questions
@@ -52,6 +51,7 @@ class QuestionText(RowDataModule):
     task_links = (("unanswerable", "unanswerable"),)
     labels: Literal["span"] = "span"
     hub_repo: str | None = None
+    elsewhere = "--data.source PATH"  # where the data are while the hub does not answer
     _rows: dict[str, WindowRows]
 
     def __init__(
@@ -118,29 +118,16 @@ class QuestionText(RowDataModule):
             self.source_kind = "bundled"
             found, self._origin = self.bundled()
             return found
-        if self.hub_repo is None:
-            raise ValueError(f"--data.source {self.source}: this data module has no hub data set")
         try:
-            held = hub.load(self.hub_repo)
+            tables, self._origin = hub.read(self.hub_repo)
         except ValueError as error:
             if self.source == "hub":
                 raise
             reason = str(error).removeprefix("--data.source hub: ").partition(": check")[0]
             raise ValueError(f"--data.source auto: {reason}: give {self.elsewhere}") from error
-        self.source_kind, self._origin = "hub", hub.source(self.hub_repo, None, held)
-        return self._of_hub(held)
-
-    elsewhere = "--data.source PATH"
-
-    def _of_hub(self, held: Any) -> dict[str, Questions]:
-        found = {}
-        for split, names in SPLITS.items():
-            for name in [n for n in names if n in held][:1]:
-                rows = held[name]
-                columns = {column: rows[column][:] for column in rows.column_names}
-                table = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
-                found[split] = of_table(table, self.columns, self.read_options)
-        return found
+        self.source_kind = "hub"
+        options = self.read_options
+        return {split: of_table(table, self.columns, options) for split, table in tables.items()}
 
     @property
     def origin(self) -> str:

@@ -11,8 +11,7 @@ from datamodules import hub
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.classification import bundled_name
-from datamodules.files import BadRows, ReadOptions, Table
-from datamodules.files.folders import SPLITS
+from datamodules.files import BadRows, ReadOptions
 from datamodules.sequence_pairs import baselines, bundled
 from datamodules.sequence_pairs.files import PairColumns, of_tables, read_pairs
 from datamodules.sequence_pairs.rows import PairRows, count_tokens, limits_of
@@ -111,13 +110,10 @@ class SequencePairs(RowDataModule):
         options, given = self.read_options, self.columns.flags()
         options.refuse(*(given if self.source != "hub" else ()))
         if self.source == "hub":
-            if self.hub_repo is None:
-                raise ValueError("--data.source hub: this data module has no hub data set")
-            found = hub.load(self.hub_repo, self.hub_config)
+            tables, self._origin = hub.read(self.hub_repo, self.hub_config)
             self.source_kind = "hub"
-            self._origin = hub.source(self.hub_repo, self.hub_config, found)
             columns = self.columns if given else self.hub_columns
-            return of_tables(_tables(found), columns, options, self.drop_shared)
+            return of_tables(tables, columns, options, self.drop_shared)
         self.source_kind = "bundled"
         dataset, self._origin = self.bundled()
         return dataset
@@ -223,16 +219,3 @@ class Headlines(SequencePairs):
 
     def bundled(self) -> tuple[Dataset, str]:
         return bundled.headlines(), bundled_name("news and headlines", "topics")
-
-
-def _tables(found: Any) -> dict[str, Table]:
-    """The splits of a hub data set as tables."""
-    tables = {}
-    for split, names in SPLITS.items():
-        for name in [n for n in names if n in found][:1]:
-            rows = found[name]
-            columns = {column: rows[column][:] for column in rows.column_names}
-            tables[split] = Table(f"hub split {name}", columns, range(1, len(rows) + 1))
-    if "train" not in tables:
-        raise ValueError(f"--data.source hub: no train split (there: {', '.join(found)})")
-    return tables
