@@ -1,6 +1,6 @@
 """The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -23,13 +23,25 @@ class Rows(Protocol):
         """A batch of these rows."""
 
 
+class Splits(Protocol):
+    """The splits of a data set by name: "train", "validation" and perhaps "test"."""
+
+    @property
+    def splits(self) -> Mapping[str, Any]: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
 class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
     """A data module whose rows lie in ``_rows``; its place in an epoch is part of the checkpoint.
 
-    A subclass fills ``_rows`` by split in ``prepare_data`` or ``setup``, and overrides ``facts``,
-    ``notes`` and the properties below.
+    A subclass fills ``_rows`` by split in ``prepare_data`` or ``setup``, and overrides ``facts``
+    and ``notes``. One without a ``dataset`` overrides the properties below, too.
 
     Attributes:
+        dataset: The texts of all splits, which are read at the first use.
+        source_kind: bundled, hub or files; known when the data are read, as ``origin`` is.
         reads_labels: Whether the task says what kind of labels is read (``labels``).
         task_links: Attributes of the built data module that the task takes, as pairs of their name
             here and of the task's argument.
@@ -40,6 +52,7 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
     task_links: ClassVar[tuple[tuple[str, str], ...]] = ()
     batches: type[LengthBatchSampler] = LengthBatchSampler
     predict_split: str | None = None
+    dataset: Splits
     _rows: Mapping[str, Rows]
 
     def __init__(
@@ -48,6 +61,7 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         super().__init__()
         self.seed, self.workers = seed, workers
         self.batch_tokens, self.batch_size = batch_tokens, batch_size
+        self.source_kind, self._origin = "", ""
         self._train: ResumableLoader | None = None
         self._resumed: dict | None = None
         self._planned_world_size: int | None = None  # devices of the run that is resumed
@@ -58,21 +72,31 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
     @property
     def fingerprint(self) -> str:
         """A digest of all texts, which a resumed run must find again."""
-        raise NotImplementedError
+        return self.dataset.fingerprint
 
     @property
     def origin(self) -> str:
         """The source of the data, in words."""
-        raise NotImplementedError
+        return self._origin
 
     @property
     def test_split(self) -> str:
-        """The split that the test runs on."""
-        raise NotImplementedError
+        """The split that the test runs on: validation where there is no test."""
+        return tested(self.dataset.splits)
+
+    def bundled(self) -> tuple[Any, str]:
+        """Read the bundled data, and name them. A subclass overrides it if there are some."""
+        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
 
     def facts(self) -> dict[str, Any]:
         """The facts about the data that the run's config and result record. Needs ``setup``."""
-        raise NotImplementedError
+        return {
+            "source": self.source_kind,
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "rows": {name: len(part) for name, part in self.dataset.splits.items()},
+            "test_split": self.test_split,
+        }
 
     def notes(self) -> list[str]:
         """The remarks on the data that the user should read, a line each. Needs ``setup``."""
@@ -175,3 +199,8 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
     def _resume(self, state_dict: dict) -> None:
         self._resumed = state_dict.get("train")
         self._planned_world_size = state_dict.get("devices")
+
+
+def tested(splits: Collection[str]) -> str:
+    """The split for the test, of those that there are."""
+    return "test" if "test" in splits else "validation"

@@ -1,6 +1,7 @@
 """Labelled text: read, tokenised once, served in batches of like length."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
@@ -105,44 +106,24 @@ class LabelledText(RowDataModule):
             other = f"train_rows {train_rows}" if train_rows else f"train_share {train_share:g}"
             raise ValueError(f"--data.rows_per_class {rows_per_class}: not with --data.{other}")
         self.augment, self.copies = augment, copies
-        self.source_kind, self._origin = "", ""  # known when the data are read
-        self._dataset: Dataset | None = None
         self._rows = {}
 
-    def bundled(self) -> tuple[Dataset, str]:
-        """Read the bundled data, and name them. A subclass overrides it if there are some."""
-        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
-
-    @property
+    @cached_property
     def dataset(self) -> Dataset:
         """Texts and labels of all splits, read at the first use."""
-        if self._dataset is None:
-            args = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
-            options = (self.read_options, self.label_options)
-            found = sources.read(*args, self.bundled, self.labels, *options)
-            self.source_kind, self._origin, dataset = found
-            if self.train_rows:
-                dataset = subsample(dataset, self.train_rows, self.seed)
-            if self.train_share < 1:
-                dataset = take_share(dataset, self.train_share, self.seed)
-            if self.rows_per_class:
-                dataset = take_per_class(dataset, self.rows_per_class, self.seed)
-            if self.augment != "none":
-                dataset = augment_dataset(dataset, self.augment, self.copies, self.seed)
-            self._dataset = dataset
-        return self._dataset
-
-    @property
-    def origin(self) -> str:
-        return self._origin
-
-    @property
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint
-
-    @property
-    def test_split(self) -> str:
-        return self.dataset.test_split
+        args = (self.source, self.columns, self.hub_repo, self.hub_config, self.names)
+        options = (self.read_options, self.label_options)
+        found = sources.read(*args, self.bundled, self.labels, *options)
+        self.source_kind, self._origin, dataset = found
+        if self.train_rows:
+            dataset = subsample(dataset, self.train_rows, self.seed)
+        if self.train_share < 1:
+            dataset = take_share(dataset, self.train_share, self.seed)
+        if self.rows_per_class:
+            dataset = take_per_class(dataset, self.rows_per_class, self.seed)
+        if self.augment != "none":
+            dataset = augment_dataset(dataset, self.augment, self.copies, self.seed)
+        return dataset
 
     @property
     def label_names(self) -> list[str]:
@@ -205,13 +186,9 @@ class LabelledText(RowDataModule):
 
     def facts(self) -> dict[str, Any]:
         return {
-            "source": self.source_kind,
-            "origin": self.origin,
-            "fingerprint": self.dataset.fingerprint,
+            **super().facts(),
             "split_fingerprints": {n: s.fingerprint[:16] for n, s in self.dataset.splits.items()},
-            "rows": {name: len(split.texts) for name, split in self.dataset.splits.items()},
             **lengths(self._rows),
-            "test_split": self.dataset.test_split,
             "labels": self.label_names,
             "pairs": self.dataset.splits["train"].pairs is not None,
             **label_preflight.facts(self.dataset),

@@ -1,15 +1,17 @@
 """Splits of texts with their labels."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from datamodules.labels import LabelKind, Labels
 from datamodules.splitting import hash_split
+
+D = TypeVar("D", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class TextSplit:
                 digest.update(b"%d:%b" % (len(data), data))
         return digest.hexdigest()
 
+    def __len__(self) -> int:
+        return len(self.texts)
+
     def take(self, indices: Sequence[int]) -> "TextSplit":
         """The examples at the given positions, in that order."""
         pairs, labels = self.pairs, self.labels
@@ -79,8 +84,7 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """A digest of every text and label of every split."""
-        prints = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
-        return hashlib.sha256(prints.encode()).hexdigest()[:16]
+        return joint_fingerprint(self.splits)
 
     @property
     def test_split(self) -> str:
@@ -88,21 +92,32 @@ class Dataset:
         return "test" if "test" in self.splits else "validation"
 
 
-def subsample(dataset: Dataset, rows: int, seed: int) -> Dataset:
-    """Draw training rows by the seed, as ``drawn_rows`` does."""
-    train = dataset.splits["train"]
-    kept = drawn_rows(len(train.texts), rows, seed)
-    return replace(dataset, splits=dataset.splits | {"train": train.take(kept)})
+def joint_fingerprint(splits: Mapping[str, Any]) -> str:
+    """A digest of the fingerprints of all splits."""
+    prints = "".join(splits[name].fingerprint for name in sorted(splits))
+    return hashlib.sha256(prints.encode()).hexdigest()[:16]
 
 
-def drawn_rows(count: int, rows: int, seed: int) -> list[int]:
-    """Draw so many of the places of ``count`` training rows, in their order.
+def subsample(dataset: D, rows: int, seed: int, split: str = "train") -> D:
+    """Draw so many rows of a split by the seed, in their order.
 
     Of one seed, the rows of a smaller number are among those of a larger one.
+
+    Args:
+        dataset: A data set of any kind, whose splits have a length and ``take``.
+        rows: The number of rows.
+        seed: The seed.
+        split: The split, which is the one of the test if it is not train.
+
+    Raises:
+        ValueError: If there are fewer rows.
     """
-    if rows > count:
-        raise ValueError(f"--data.train_rows {rows}: there are {count:,} training rows")
-    return np.sort(np.random.default_rng(seed).permutation(count)[:rows]).tolist()
+    part = dataset.splits[split]
+    if rows > len(part):
+        flag, kind = ("train", "training") if split == "train" else ("test", "test")
+        raise ValueError(f"--data.{flag}_rows {rows}: there are {len(part):,} {kind} rows")
+    kept = np.sort(np.random.default_rng(seed).permutation(len(part))[:rows]).tolist()
+    return replace(dataset, splits={**dataset.splits, split: part.take(kept)})
 
 
 def take_share(dataset: Dataset, share: float, seed: int) -> Dataset:

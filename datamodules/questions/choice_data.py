@@ -1,6 +1,5 @@
 """Questions with choices: read, tokenised once, served in batches."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from datamodules.questions.choice_files import Columns, of_table, read_choices
 from datamodules.questions.choice_records import Choices
 from datamodules.questions.choice_rows import ChoiceRows, tokenize_choices
 from datamodules.questions.splits import complete, shared_contexts
-from datamodules.text_splits import drawn_rows
+from datamodules.text_splits import joint_fingerprint, subsample
 from datamodules.tokens import lengths
 
 _ASKED = re.compile(r"(.*[.!?]) +([^.!?]*[?]?)", re.S)  # a situation, and what is asked about it
@@ -36,8 +35,7 @@ class ChoiceDataset:
     @property
     def fingerprint(self) -> str:
         """A digest of every text of every split."""
-        parts = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return joint_fingerprint(self.splits)
 
     @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -121,50 +119,29 @@ class ChoiceText(RowDataModule):
         self.columns = Columns(*named)
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.train_rows = train_rows
-        self._dataset: ChoiceDataset | None = None
         self._rows = {}
-        self.source_kind, self._origin = "", ""
 
-    def bundled(self) -> tuple[dict[str, Choices], str]:
-        """Read the bundled questions, and name them. A subclass overrides it if there are some."""
-        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
-
-    @property
+    @cached_property
     def dataset(self) -> ChoiceDataset:
         """The questions of all splits, read at the first use."""
-        if self._dataset is None:
-            if self.source in ("auto", "hub"):
-                cure = "give --data.source PATH or, of SocialIQA, bundled"
-                raise ValueError(f"--data.source {self.source}: has no hub data set: {cure}")
-            if self.source == "bundled":
-                self.read_options.refuse(*self.columns.flags())
-                self.source_kind = "bundled"
-                found, self._origin = self.bundled()
-            else:
-                path = Path(self.source).expanduser()
-                self.source_kind, self._origin = "files", str(path)
-                found = read_choices(path, self.columns, self.read_options)
-            notes = [note for part in found.values() for note in part.notes]
-            splits: dict[str, Any] = complete(found, self._origin, notes)
-            notes += shared_contexts(splits)
-            if self.train_rows:
-                train = splits["train"]
-                kept = train.take(drawn_rows(len(train), self.train_rows, self.seed))
-                splits = {**splits, "train": kept}
-            self._dataset = ChoiceDataset(splits, notes)
-        return self._dataset
+        found = self._read()
+        notes = [note for part in found.values() for note in part.notes]
+        splits = complete(found, self._origin, notes)
+        dataset = ChoiceDataset(splits, notes + shared_contexts(splits))
+        return subsample(dataset, self.train_rows, self.seed) if self.train_rows else dataset
 
-    @property
-    def origin(self) -> str:
-        return self._origin
-
-    @property
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint
-
-    @property
-    def test_split(self) -> str:
-        return "test" if "test" in self.dataset.splits else "validation"
+    def _read(self) -> dict[str, Choices]:
+        if self.source in ("auto", "hub"):
+            cure = "give --data.source PATH or, of SocialIQA, bundled"
+            raise ValueError(f"--data.source {self.source}: has no hub data set: {cure}")
+        if self.source == "bundled":
+            self.read_options.refuse(*self.columns.flags())
+            self.source_kind = "bundled"
+            found, self._origin = self.bundled()
+            return found
+        path = Path(self.source).expanduser()
+        self.source_kind, self._origin = "files", str(path)
+        return read_choices(path, self.columns, self.read_options)
 
     def texts_of(self, split: str) -> dict[str, list]:
         """The questions (text) and choices of a split. Needs ``setup``."""
@@ -192,12 +169,8 @@ class ChoiceText(RowDataModule):
     def facts(self) -> dict[str, Any]:
         baselines = self.dataset.baselines.items()
         return {
-            "source": self.source_kind,
-            "origin": self.origin,
-            "fingerprint": self.fingerprint,
-            "rows": {name: len(part) for name, part in self.dataset.splits.items()},
+            **super().facts(),
             **lengths({name: rows.inner for name, rows in self._rows.items()}),
-            "test_split": self.test_split,
             "baseline": {f"{n}_{s}": v for s, found in baselines for n, v in found.items()},
         }
 

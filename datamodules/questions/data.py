@@ -1,7 +1,7 @@
 """Questions whose answers stand in a context: read, tokenised once, served in batches."""
 
 import json
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,14 +9,14 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import hub, packaged
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, tested
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions
 from datamodules.questions.files import Columns, of_squad, of_table, read_questions
 from datamodules.questions.records import Questions
 from datamodules.questions.rows import WindowRows, tokenize_questions
 from datamodules.questions.splits import QuestionDataset, question_dataset
-from datamodules.text_splits import drawn_rows
+from datamodules.text_splits import subsample
 from datamodules.tokens import lengths
 from datamodules.windows import STRIDE
 
@@ -81,32 +81,18 @@ class QuestionText(RowDataModule):
         self.columns = Columns(question_column, context_column, answer_column, start_column)
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.train_rows, self.test_rows = train_rows, test_rows
-        self._dataset: QuestionDataset | None = None
         self._rows = {}
-        self.source_kind, self._origin = "", ""
 
-    def bundled(self) -> tuple[dict[str, Questions], str]:
-        """Read the bundled questions, and name them. A subclass overrides it if there are some."""
-        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
-
-    @property
+    @cached_property
     def dataset(self) -> QuestionDataset:
         """The questions of all splits, read at the first use."""
-        if self._dataset is None:
-            dataset = question_dataset(self._read(), self._origin)
-            splits = dict(dataset.splits)
-            for split, rows in (("train", self.train_rows), (self._tested(splits), self.test_rows)):
-                if rows:
-                    count = len(splits[split])
-                    if rows > count and split != "train":
-                        raise ValueError(f"--data.test_rows {rows}: there are {count:,} test rows")
-                    splits[split] = splits[split].take(drawn_rows(count, rows, self.seed))
-            self._dataset = replace(dataset, splits=splits)
-        return self._dataset
-
-    @staticmethod
-    def _tested(splits: dict[str, Any]) -> str:
-        return "test" if "test" in splits else "validation"
+        found = self._read()
+        dataset = question_dataset(found, self._origin)
+        if self.train_rows:
+            dataset = subsample(dataset, self.train_rows, self.seed)
+        if self.test_rows:
+            dataset = subsample(dataset, self.test_rows, self.seed, tested(dataset.splits))
+        return dataset
 
     def _read(self) -> dict[str, Questions]:
         if self.source not in ("auto", "hub", "bundled"):
@@ -128,18 +114,6 @@ class QuestionText(RowDataModule):
         self.source_kind = "hub"
         options = self.read_options
         return {split: of_table(table, self.columns, options) for split, table in tables.items()}
-
-    @property
-    def origin(self) -> str:
-        return self._origin
-
-    @property
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint
-
-    @property
-    def test_split(self) -> str:
-        return self._tested(self.dataset.splits)
 
     @property
     def unanswerable(self) -> bool:
@@ -179,12 +153,8 @@ class QuestionText(RowDataModule):
 
     def facts(self) -> dict[str, Any]:
         return {
-            "source": self.source_kind,
-            "origin": self.origin,
-            "fingerprint": self.fingerprint,
-            "rows": {name: len(part) for name, part in self.dataset.splits.items()},
+            **super().facts(),
             **lengths(dict(self._rows)),
-            "test_split": self.test_split,
             **self.dataset.facts(),
         }
 

@@ -1,6 +1,5 @@
 """Splits of questions: no context stands in two of them."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datamodules.answers import agreement, normalized
 from datamodules.files import fault
 from datamodules.questions.records import Questions
 from datamodules.splitting import key_of, stratified_split
+from datamodules.text_splits import joint_fingerprint
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
@@ -31,8 +31,7 @@ class QuestionDataset:
     @property
     def fingerprint(self) -> str:
         """A digest of every text of every split."""
-        parts = "".join(self.splits[name].fingerprint for name in sorted(self.splits))
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return joint_fingerprint(self.splits)
 
     @property
     def unanswerable(self) -> bool:

@@ -1,8 +1,7 @@
 """Pairs of a source and a target: read, counted once, served in batches of like length."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
@@ -15,7 +14,7 @@ from datamodules.files import BadRows, ReadOptions
 from datamodules.sequence_pairs import baselines, bundled
 from datamodules.sequence_pairs.files import PairColumns, of_tables, read_pairs
 from datamodules.sequence_pairs.rows import PairRows, count_tokens, limits_of
-from datamodules.text_splits import Dataset, drawn_rows, subsample
+from datamodules.text_splits import Dataset, subsample
 
 
 class SequencePairs(RowDataModule):
@@ -80,28 +79,18 @@ class SequencePairs(RowDataModule):
         self.columns = PairColumns(source_column, target_column)
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.drop_shared, self.train_rows, self.eval_rows = drop_shared, train_rows, eval_rows
-        self.source_kind, self._origin = "", ""  # known when the data are read
-        self._dataset: Dataset | None = None
         self._rows = {}
 
-    def bundled(self) -> tuple[Dataset, str]:
-        """Read the bundled pairs, and name them. A subclass overrides it if there are some."""
-        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
-
-    @property
+    @cached_property
     def dataset(self) -> Dataset:
         """The pairs of all splits, read at the first use."""
-        if self._dataset is None:
-            dataset = self._read()
-            if self.train_rows:
-                dataset = subsample(dataset, self.train_rows, self.seed)
-            for split in ("validation", "test"):
-                part = dataset.splits.get(split)
-                if self.eval_rows and part is not None and self.eval_rows < len(part.texts):
-                    kept = part.take(drawn_rows(len(part.texts), self.eval_rows, 0))
-                    dataset = replace(dataset, splits=dataset.splits | {split: kept})
-            self._dataset = dataset
-        return self._dataset
+        dataset = self._read()
+        if self.train_rows:
+            dataset = subsample(dataset, self.train_rows, self.seed)
+        for split, part in dataset.splits.items():
+            if split != "train" and self.eval_rows and self.eval_rows < len(part):
+                dataset = subsample(dataset, self.eval_rows, 0, split)
+        return dataset
 
     def _read(self) -> Dataset:
         if self.source not in ("auto", "hub", "bundled"):
@@ -117,18 +106,6 @@ class SequencePairs(RowDataModule):
         self.source_kind = "bundled"
         dataset, self._origin = self.bundled()
         return dataset
-
-    @property
-    def origin(self) -> str:
-        return self._origin
-
-    @property
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint
-
-    @property
-    def test_split(self) -> str:
-        return self.dataset.test_split
 
     def texts_of(self, split: str) -> dict[str, list[str]]:
         """The texts of a split, ``source``, ``target`` and ``reference``. Needs ``setup``."""
@@ -163,14 +140,10 @@ class SequencePairs(RowDataModule):
     def facts(self) -> dict[str, Any]:
         tokens = {name: rows.counts for name, rows in self._rows.items()}
         return {
-            "source": self.source_kind,
-            "origin": self.origin,
-            "fingerprint": self.fingerprint,
-            "rows": {name: len(part.texts) for name, part in self.dataset.splits.items()},
+            **super().facts(),
             "tokens": {name: int(counts.sum()) for name, counts in tokens.items()},
             "longest": {name: int(counts.sum(1).max()) for name, counts in tokens.items()},
             "cut_to_max_length": {n: int(r.cut.any(1).sum()) for n, r in self._rows.items()},
-            "test_split": self.test_split,
             "pairs": True,
         }
 

@@ -1,7 +1,7 @@
 """Tagged text: read, tokenised once, served in batches of like length."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from datamodules.tagging.files import TagColumns, read_file, read_tagged
 from datamodules.tagging.rows import TaggedRows, tokenize_tagged
 from datamodules.tagging.sentences import Sentences
 from datamodules.tagging.splits import TaggedDataset, facts, tagged_dataset
-from datamodules.text_splits import drawn_rows
+from datamodules.text_splits import subsample
 from datamodules.tokens import lengths
 
 
@@ -69,55 +69,29 @@ class TaggedText(RowDataModule):
         self.columns = TagColumns(tokens_column, tags_column, names)
         self.read_options = ReadOptions(encoding=encoding, bad_rows=bad_rows)
         self.train_rows = train_rows
-        self._dataset: TaggedDataset | None = None
         self._untagged: dict[str, int] = {}
         self._rows = {}
-        self.source_kind, self._origin = "", ""
 
-    def bundled(self) -> tuple[Sentences, str]:
-        """Read the bundled sentences, and name them. A subclass overrides it if there are some."""
-        raise ValueError(f"--data.source bundled: no data for {type(self).__name__} is bundled")
-
-    @property
+    @cached_property
     def dataset(self) -> TaggedDataset:
         """The sentences and tags of all splits, read at the first use."""
-        if self._dataset is None:
-            found, note = self._read()
-            dataset = tagged_dataset(found, self._origin, self.read_options.bad_rows)
-            if self.train_rows:
-                train = dataset.splits["train"]
-                kept = train.take(drawn_rows(len(train.words), self.train_rows, self.seed))
-                dataset = replace(dataset, splits=dataset.splits | {"train": kept})
-            self._dataset = replace(dataset, notes=[*note, *dataset.notes])
-        return self._dataset
+        found = self._read()
+        dataset = tagged_dataset(found, self._origin, self.read_options.bad_rows)
+        return subsample(dataset, self.train_rows, self.seed) if self.train_rows else dataset
 
-    def _read(self) -> tuple[dict[str, Sentences], list[str]]:
-        """The sentences of each split, and a note where bundled ones stand in for the hub's."""
+    def _read(self) -> dict[str, Sentences]:
         if self.source not in ("auto", "hub", "bundled"):
             path = Path(self.source).expanduser()
             self.source_kind, self._origin = "files", str(path)
-            return read_tagged(path, self.columns, self.read_options), []
-        if self.source == "hub" and self.hub_repo is None:
-            raise ValueError("--data.source hub: this data module has no hub data set")
-        if self.source == "hub" and self.hub_repo:
-            found = hub.load(self.hub_repo)
-            self.source_kind, self._origin = "hub", hub.source(self.hub_repo, None, found)
-            return _of_hub(found), []
+            return read_tagged(path, self.columns, self.read_options)
+        if self.source == "hub":
+            repo = hub.require(self.hub_repo)
+            found = hub.load(repo)
+            self.source_kind, self._origin = "hub", hub.source(repo, None, found)
+            return _of_hub(found)
         sentences, self._origin = self.bundled()
         self.source_kind = "bundled"
-        return {"train": sentences}, []
-
-    @property
-    def origin(self) -> str:
-        return self._origin
-
-    @property
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint
-
-    @property
-    def test_split(self) -> str:
-        return "test" if "test" in self.dataset.splits else "validation"
+        return {"train": sentences}
 
     @property
     def label_names(self) -> list[str]:
@@ -157,13 +131,9 @@ class TaggedText(RowDataModule):
 
     def facts(self) -> dict[str, Any]:
         return {
-            "source": self.source_kind,
-            "origin": self.origin,
-            "fingerprint": self.fingerprint,
+            **super().facts(),
             "split_fingerprints": self.dataset.split_fingerprints,
-            "rows": {name: len(part.words) for name, part in self.dataset.splits.items()},
             **lengths(dict(self._rows)),
-            "test_split": self.test_split,
             **facts(self.dataset),
         }
 

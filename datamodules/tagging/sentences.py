@@ -26,6 +26,9 @@ class Sentences:
     rows: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.words)
+
     def add(self, words: Sequence[str], tags: Sequence[str], row: int) -> None:
         """Add a sentence; an empty one is left out.
 
