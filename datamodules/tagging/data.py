@@ -1,6 +1,5 @@
 """Tagged text: read, tokenised once, served in batches of like length."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -8,12 +7,13 @@ from typing import Any, Literal
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import hub, packaged, unknown
+from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions
 from datamodules.labels.preflight import rare_lines
 from datamodules.packaged import load_tokenizer
-from datamodules.tagging.files import TagColumns, read_file, read_tagged
+from datamodules.tagging.files import TagColumns, of_table, read_file, read_tagged
 from datamodules.tagging.rows import TaggedRows, tokenize_tagged
 from datamodules.tagging.sentences import Sentences
 from datamodules.tagging.splits import TaggedDataset, facts, tagged_dataset
@@ -84,11 +84,12 @@ class TaggedText(RowDataModule):
             path = Path(self.source).expanduser()
             self.source_kind, self._origin = "files", str(path)
             return read_tagged(path, self.columns, self.read_options)
+        self.read_options.refuse(*(self.columns.flags() if self.source != "hub" else ()))
         if self.source == "hub":
-            repo = hub.require(self.hub_repo)
-            found = hub.load(repo)
-            self.source_kind, self._origin = "hub", hub.source(repo, None, found)
-            return _of_hub(found)
+            tables, self._origin = hub.read(self.hub_repo)
+            self.source_kind = "hub"
+            options = self.read_options
+            return {split: of_table(one, self.columns, options) for split, one in tables.items()}
         sentences, self._origin = self.bundled()
         self.source_kind = "bundled"
         return {"train": sentences}
@@ -102,6 +103,7 @@ class TaggedText(RowDataModule):
         """The sentences of a split, their words joined by spaces. Needs ``setup``."""
         return self._rows[split].columns
 
+    @in_arguments
     def prepare_data(self) -> None:
         """Tokenise into the cache: one process tokenises while the others wait."""
         for split, part in self.dataset.splits.items():
@@ -156,20 +158,3 @@ class WNUT(TaggedText):
     def bundled(self) -> tuple[Sentences, str]:
         file = packaged.fetch("tweets") / "ner.txt"
         return read_file(file, TagColumns(), ReadOptions()), bundled_name("tweets", "tweets")
-
-
-def _of_hub(found: Any) -> dict[str, Sentences]:
-    """The splits of a hub data set with ``tokens`` and ``ner_tags`` or ``pos_tags``."""
-    splits = {}
-    for name, rows in found.items():
-        column: Sequence[str] = [n for n in ("ner_tags", "pos_tags", "tags") if n in rows.features]
-        if not column or "tokens" not in rows.features:
-            there = ", ".join(rows.column_names)
-            raise ValueError(f"--data.source hub: no tokens and tags (there: {there})")
-        kind: Any = rows.features[column[0]].feature
-        part = Sentences()
-        for place, row in enumerate(rows, 1):
-            tags = row[column[0]]
-            part.add(row["tokens"], kind.int2str(tags) if hasattr(kind, "int2str") else tags, place)
-        splits[name] = part
-    return splits

@@ -18,6 +18,9 @@ _SPANS = ("spans", "entities", "label", "labels", "annotations")
 _SENTENCES = ("Sentence #", "sentence_id", "sent_id", "sentence")
 
 
+Found = Iterator[tuple[int, list[str] | ValueError, list[str]]]
+
+
 @dataclass(frozen=True)
 class TagColumns:
     """The columns that the user gave, by name or by number from 1; None for the usual ones."""
@@ -25,6 +28,11 @@ class TagColumns:
     tokens: str | None = None
     tags: str | None = None
     names: tuple[str, ...] = ()
+
+    def flags(self) -> list[str]:
+        """The names of the flags that were given."""
+        given = {"tokens_column": self.tokens, "tags_column": self.tags, "tag_names": self.names}
+        return [flag for flag, value in given.items() if value]
 
 
 def read_tagged(path: Path, columns: TagColumns, options: ReadOptions) -> dict[str, Sentences]:
@@ -56,10 +64,21 @@ def read_file(path: Path, columns: TagColumns, options: ReadOptions) -> Sentence
     """Read the sentences of one file."""
     if not path.exists():
         raise FileNotFoundError(str(fault(path, "there is no such file or folder: check the path")))
-    sentences, skipped = Sentences(), []
-    in_columns = content(path).suffix in ("", *COLUMNS)
-    read = _of_columns if in_columns else _of_table
-    for row, words, tags in read(path, columns, options, sentences.notes):
+    if content(path).suffix not in ("", *COLUMNS):
+        return of_table(read_table(path, options), columns, options)
+    notes: list[str] = []
+    rows = _in_columns(path, columns, options, notes)
+    return _collected(path, rows, options, notes)
+
+
+def of_table(table: Table, columns: TagColumns, options: ReadOptions) -> Sentences:
+    """The sentences of a table: a row each, or a word a row with the number of its sentence."""
+    return _collected(Path(table.name), _in_table(table, columns), options, table.remarks())
+
+
+def _collected(path: Path, rows: Found, options: ReadOptions, notes: list[str]) -> Sentences:
+    sentences, skipped = Sentences(notes=notes), []
+    for row, words, tags in rows:
         try:
             if isinstance(words, ValueError):
                 raise words
@@ -80,10 +99,7 @@ def read_file(path: Path, columns: TagColumns, options: ReadOptions) -> Sentence
     return sentences
 
 
-Found = Iterator[tuple[int, list[str] | ValueError, list[str]]]
-
-
-def _of_columns(path: Path, columns: TagColumns, options: ReadOptions, notes: list[str]) -> Found:
+def _in_columns(path: Path, columns: TagColumns, options: ReadOptions, notes: list[str]) -> Found:
     """A word a line, its tag in the last column, and an empty line between two sentences."""
     inside = content(path)
     chunks = text_chunks(inside, find_encoding(path, inside, options, notes), 1 << 20)
@@ -124,9 +140,7 @@ def _lines(chunks: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
-def _of_table(path: Path, columns: TagColumns, options: ReadOptions, notes: list[str]) -> Found:
-    table = read_table(path, options)
-    notes += table.remarks()
+def _in_table(table: Table, columns: TagColumns) -> Found:
     spans = next((name for name in _SPANS if _holds_lists(table.columns.get(name))), None)
     tokens = columns.tokens or _there(table, _TOKENS)
     if tokens is None and spans and "text" in table.columns:

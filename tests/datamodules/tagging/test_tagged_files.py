@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from datamodules import TaggedFiles
+from datamodules import WNUT, TaggedFiles, hub
 from datamodules.files import ReadOptions
+from datamodules.tagging.data import TaggedText
 from datamodules.tagging.files import TagColumns, read_file, read_tagged
 from datamodules.tagging.schemes import to_bio
 from datamodules.tagging.sentences import of_spans
@@ -186,3 +187,27 @@ def test_words_without_a_token_are_counted(tmp_path, bert):
     data = TaggedFiles(str(tmp_path), tokenizer=bert, max_length=16)
     data.setup("fit")
     assert any("have no token" in note for note in data.notes())
+
+
+def test_the_hub_is_read_by_the_names_of_its_classes(monkeypatch):
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence, Value
+
+    tags = Sequence(ClassLabel(names=["O", "B-PER", "I-PER"]))
+    features = Features(tokens=Sequence(Value("string")), ner_tags=tags)
+    columns = {"tokens": [["Peter", "says"], ["yes"]], "ner_tags": [[1, 0], [0]]}
+    rows = Dataset.from_dict(columns, features=features)
+    monkeypatch.setattr(hub, "load", lambda repo, name: DatasetDict(train=rows, dev=rows))
+    monkeypatch.setattr(hub, "source", lambda *asked: f"hub:{asked[0]}")
+    monkeypatch.setattr(TaggedText, "hub_repo", "some/names")
+    data = TaggedText("hub")
+    for split in ("train", "validation"):
+        assert data.dataset.splits[split].tags == [["B-PER", "O"], ["O"]]
+    assert (data.origin, data.test_split) == ("hub:some/names", "validation")
+    with pytest.raises(ValueError, match="no column 'words' .*'tokens', 'ner_tags'"):
+        _ = TaggedText("hub", tokens_column="words").dataset
+
+
+@pytest.mark.parametrize("flag", ["encoding", "tokens_column", "tags_column", "tag_names"])
+def test_bundled_sentences_have_no_flags_of_files(flag):
+    with pytest.raises(ValueError, match=f"^--data.{flag}: only files have one"):
+        _ = WNUT("bundled", **{flag: "1"}).dataset
