@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from jsonargparse.typing import PositiveInt
 
-from datamodules import packaged
+from datamodules import packaged, sources
 from datamodules.labelled_text import LabelledText
 from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
@@ -91,8 +91,7 @@ class TextFiles(LabelledText):
     """Your own files: ``--data.source`` is a folder or a file."""
 
     def __init__(self, source: str = "", **kwargs) -> None:
-        if source in ("", "auto", "hub", "bundled"):
-            raise ValueError("--data TextFiles needs --data.source PATH: a folder or a file")
+        sources.require_path(self, source)
         super().__init__(source=source, **kwargs)
 
 

@@ -8,7 +8,19 @@ from datamodules import hub, tables
 from datamodules.files import ReadOptions
 from datamodules.labels import LabelKind, LabelOptions
 
+NAMED = ("auto", "hub", "bundled")  # sources that are no path
 Columns = tuple[str | None, str | None, str]  # of the text, of its pair, of the label
+
+
+def require_path(module: object, source: str) -> None:
+    """Refuse a source that is no path, for a data module of files.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if source in ("", *NAMED):
+        name = type(module).__name__
+        raise ValueError(f"--data {name} needs --data.source PATH: a folder or a file")
 
 
 def read(
@@ -37,7 +49,7 @@ def read(
     """
     if source == "hub":
         hub.require(repo)
-    if source not in ("auto", "hub", "bundled"):
+    if source not in NAMED:
         path = Path(source).expanduser()
         dataset = tables.read_path(path, *columns, names, kind, options, label_options)
         return "files", str(path), dataset

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from datamodules import packaged, text_tables
+from datamodules import packaged, sources, text_tables
 from datamodules.answers import normalized
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
@@ -179,8 +179,7 @@ class ChoiceFiles(ChoiceText):
     """Your own questions with choices: ``--data.source`` is a folder or a file."""
 
     def __init__(self, source: str = "", **kwargs: Any) -> None:
-        if source in ("", "auto", "hub", "bundled"):
-            raise ValueError("--data ChoiceFiles needs --data.source PATH: a folder or a file")
+        sources.require_path(self, source)
         super().__init__(source=source, **kwargs)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from datamodules import hub, packaged
+from datamodules import hub, packaged, sources
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule, tested
 from datamodules.classification import bundled_name
@@ -95,7 +95,7 @@ class QuestionText(RowDataModule):
         return dataset
 
     def _read(self) -> dict[str, Questions]:
-        if self.source not in ("auto", "hub", "bundled"):
+        if self.source not in sources.NAMED:
             path = Path(self.source).expanduser()
             self.source_kind, self._origin = "files", str(path)
             return read_questions(path, self.columns, self.read_options)
@@ -163,8 +163,7 @@ class QuestionFiles(QuestionText):
     """Your own questions: ``--data.source`` is a folder or a file."""
 
     def __init__(self, source: str = "", **kwargs: Any) -> None:
-        if source in ("", "auto", "hub", "bundled"):
-            raise ValueError("--data QuestionFiles needs --data.source PATH: a folder or a file")
+        sources.require_path(self, source)
         super().__init__(source=source, **kwargs)
 
 

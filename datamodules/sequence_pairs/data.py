@@ -14,6 +14,7 @@ from datamodules.files import BadRows, ReadOptions
 from datamodules.sequence_pairs import baselines, bundled
 from datamodules.sequence_pairs.files import PairColumns, of_tables, read_pairs
 from datamodules.sequence_pairs.rows import PairRows, count_tokens, limits_of
+from datamodules.sources import NAMED, require_path
 from datamodules.text_splits import Dataset, subsample
 
 
@@ -93,7 +94,7 @@ class SequencePairs(RowDataModule):
         return dataset
 
     def _read(self) -> Dataset:
-        if self.source not in ("auto", "hub", "bundled"):
+        if self.source not in NAMED:
             self.source_kind, self._origin = "files", self.source
             return read_pairs(self.source, self.columns, self.read_options, self.drop_shared)
         options, given = self.read_options, self.columns.flags()
@@ -152,8 +153,7 @@ class Seq2SeqFiles(SequencePairs):
     """Your own pairs: ``--data.source`` is a folder, a file, or two parallel text files."""
 
     def __init__(self, source: str = "", **kwargs: Any) -> None:
-        if source in ("", "auto", "hub", "bundled"):
-            raise ValueError("--data Seq2SeqFiles needs --data.source PATH: a folder or a file")
+        require_path(self, source)
         super().__init__(source=source, **kwargs)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from datamodules import hub, packaged, unknown
+from datamodules import hub, packaged, sources, unknown
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule
 from datamodules.classification import bundled_name
@@ -80,7 +80,7 @@ class TaggedText(RowDataModule):
         return subsample(dataset, self.train_rows, self.seed) if self.train_rows else dataset
 
     def _read(self) -> dict[str, Sentences]:
-        if self.source not in ("auto", "hub", "bundled"):
+        if self.source not in sources.NAMED:
             path = Path(self.source).expanduser()
             self.source_kind, self._origin = "files", str(path)
             return read_tagged(path, self.columns, self.read_options)
@@ -144,8 +144,7 @@ class TaggedFiles(TaggedText):
     """Your own tagged sentences: ``--data.source`` is a folder or a file."""
 
     def __init__(self, source: str = "", **kwargs: Any) -> None:
-        if source in ("", "auto", "hub", "bundled"):
-            raise ValueError("--data TaggedFiles needs --data.source PATH: a folder or a file")
+        sources.require_path(self, source)
         super().__init__(source=source, **kwargs)
 
 
