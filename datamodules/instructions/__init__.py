@@ -1,7 +1,5 @@
 """Instructions with their responses as a data module."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,17 +10,13 @@ import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, tested
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, labelled_tasks, lengths, preflight, sources
-from datamodules.instructions.conversations import Conversation, Message, digest, question, to_plain
+from datamodules.instructions.conversations import Conversation, Message, digest, question
 from datamodules.instructions.packing import pack
-from datamodules.instructions.rows import ConversationRows, tokenize_conversations
-from datamodules.packaged import pad_id
-from datamodules.token_cache import cached_tensors
+from datamodules.instructions.rows import ConversationRows, conversation_rows
 from datamodules.tokens import max_positions
-
-_FORMAT = 2  # raised when the cached tensors change their meaning
 
 
 class Instructions(RowDataModule):
@@ -137,7 +131,7 @@ class Instructions(RowDataModule):
 
     @property
     def test_split(self) -> str:
-        return "test" if "test" in self.loaded.splits else "validation"
+        return tested(self.loaded.splits)
 
     @in_arguments
     def prepare_data(self) -> None:
@@ -148,25 +142,8 @@ class Instructions(RowDataModule):
         preflight.check(self._rows["train"])
 
     def _load(self, conversations: Sequence[Conversation]) -> ConversationRows:
-        tokenizer = self.chat_tokenizer
-        made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
-        made += [tokenizer.chat_template, [to_plain(one) for one in conversations]]
-        whole = hashlib.sha256(json.dumps(made).encode()).hexdigest()
-        key = json.dumps(["chat", _FORMAT, whole, self.loss_on, self.max_length])
-        rows = cached_tensors(
-            key,
-            lambda: tokenize_conversations(
-                tokenizer, conversations, self.loss_on, self.max_length, self.loaded.place
-            ),
-        )
-        found = ConversationRows(
-            ids=rows["ids"],
-            supervised=rows["supervised"],
-            starts=rows["starts"],
-            truncated=rows["truncated"],
-            ended=rows["ended"],
-            pad=pad_id(tokenizer),
-        )
+        args = (self.chat_tokenizer, conversations, self.loss_on, self.max_length)
+        found = conversation_rows(*args, self.loaded.place)
         useful = np.flatnonzero(found.supervised_counts)  # the others would only cost time
         if self.packing:
             packs = pack(found.sizes[useful], self.max_length)

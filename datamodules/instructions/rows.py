@@ -1,5 +1,7 @@
 """Tokenised conversations as rows of one conversation each, or packed with several."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +13,12 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import InstructionBatch
 from datamodules.instructions import chat
-from datamodules.instructions.conversations import Conversation
+from datamodules.instructions.conversations import Conversation, to_plain
+from datamodules.packaged import pad_id
 from datamodules.sampling import padded_width
+from datamodules.token_cache import cached_tensors
+
+_FORMAT = 2  # raised when the cached tensors change their meaning
 
 
 @dataclass
@@ -101,22 +107,46 @@ class ConversationRows(Dataset):
         return {**batch, "position_ids": positions_BT} if self.packed else batch
 
 
-def tokenize_conversations(
+def conversation_rows(
     tokenizer,
     conversations: Sequence[Conversation],
     loss_on: chat.LossTokens,
     limit: int,
-    place: Callable[[Conversation], str] | None = None,
-) -> dict[str, torch.Tensor]:
-    """Make the tensors of ``ConversationRows``, each conversation truncated to ``limit`` tokens.
+    place: Callable[[Conversation], str],
+) -> ConversationRows:
+    """Tokenise conversations, or take them from the cache; each is cut to ``limit`` tokens.
 
     Args:
         tokenizer: The tokenizer, with its chat template.
         conversations: The conversations.
         loss_on: The tokens that count in the loss.
         limit: The number of tokens.
-        place: The file and row of a conversation, for errors.
+        place: Returns the file and row of a conversation, for errors.
     """
+    made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
+    made += [tokenizer.chat_template, [to_plain(one) for one in conversations]]
+    whole = hashlib.sha256(json.dumps(made).encode()).hexdigest()
+    rows = cached_tensors(
+        json.dumps(["chat", _FORMAT, whole, loss_on, limit]),
+        lambda: _tokenized(tokenizer, conversations, loss_on, limit, place),
+    )
+    return ConversationRows(
+        ids=rows["ids"],
+        supervised=rows["supervised"],
+        starts=rows["starts"],
+        truncated=rows["truncated"],
+        ended=rows["ended"],
+        pad=pad_id(tokenizer),
+    )
+
+
+def _tokenized(
+    tokenizer,
+    conversations: Sequence[Conversation],
+    loss_on: chat.LossTokens,
+    limit: int,
+    place: Callable[[Conversation], str],
+) -> dict[str, torch.Tensor]:
     ids, supervised, sizes, truncated, ended = [], [], [], [], []
     for start in range(0, len(conversations), 1000):  # bounds what Python's lists of ids take
         for one in chat.encode(tokenizer, conversations[start : start + 1000], loss_on, place):

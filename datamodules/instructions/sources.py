@@ -68,32 +68,45 @@ def read(source: str, options: ReadOptions | None = None) -> ConversationSplits:
         found, dropped, name = instructlab()
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.most_common())
         return _complete("bundled", name, {"train": found}, [f"left out of {name}: {left_out}"])
-    path = Path(source).expanduser()
-    if not hub.names_repo(source):
-        kind, origin, tables_of = "files", str(path), read_splits(path, options)
-    else:
-        options.refuse()
-        data = hub.load(source)
-        kind, origin, tables_of = "hub", hub.source(source, None, data), hub_tables(data, "sft")
+    kind, origin, tables_of = read_tables(source, options, "sft")
     readings = {s: read_conversations(table, options.bad_rows) for s, table in tables_of.items()}
     notes = [note for reading in readings.values() for note in reading.notes()]
     splits = {split: reading.conversations for split, reading in readings.items()}
     return replace(_complete(kind, origin, splits, notes), readings=readings)
 
 
-def hub_tables(found, kind: str) -> dict[str, Table]:
-    """The table of each split of a hub data set, by its usual names, or with a kind behind them."""
-    tables_of = hub.split_tables(found, kind=kind)
-    if "train" not in tables_of:
+def read_tables(source: str, options: ReadOptions, usual: str) -> tuple[str, str, dict[str, Table]]:
+    """The kind of a source (files | hub), its name, and the table of each split.
+
+    Args:
+        source: A path, or owner/name on the hub.
+        options: How files are read.
+        usual: The word that may stand behind the name of a split on the hub, as in train_sft.
+
+    Raises:
+        ValueError: If there is no training split.
+    """
+    if not hub.names_repo(source):
+        path = Path(source).expanduser()
+        return "files", str(path), read_splits(path, options)
+    options.refuse()
+    found = hub.load(source)
+    tables = hub.split_tables(found, kind=usual)
+    if "train" not in tables:
         raise ValueError(f"--data.source: no train split on the hub (there: {', '.join(found)})")
-    return tables_of
+    return "hub", hub.source(source, None, found), tables
 
 
 def _complete(
     kind: str, origin: str, splits: dict[str, list[Conversation]], notes: list[str]
 ) -> ConversationSplits:
-    name = Path(origin).name if kind == "files" else origin
-    return ConversationSplits(kind, origin, complete(name, splits, notes, question), notes)
+    whole = complete(short_name(kind, origin), splits, notes, question)
+    return ConversationSplits(kind, origin, whole, notes)
+
+
+def short_name(kind: str, origin: str) -> str:
+    """The name of a source in remarks: of files without their folder."""
+    return Path(origin).name if kind == "files" else origin
 
 
 def complete(

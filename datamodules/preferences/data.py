@@ -11,19 +11,15 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import text_tables
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, tested
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, preflight, sample_rows
 from datamodules.instructions.conversations import Conversation, to_plain
-from datamodules.instructions.rows import ConversationRows, tokenize_conversations
-from datamodules.packaged import pad_id
+from datamodules.instructions.rows import ConversationRows, conversation_rows
 from datamodules.preferences import sources
 from datamodules.preferences.records import Example
 from datamodules.preferences.rows import PreferenceRows, preference_rows
-from datamodules.token_cache import cached_tensors
 from datamodules.tokens import max_positions
-
-_FORMAT = 1  # raised when the cached tensors change their meaning
 
 
 class Preferences(RowDataModule):
@@ -111,7 +107,7 @@ class Preferences(RowDataModule):
 
     @property
     def test_split(self) -> str:
-        return "test" if "test" in self.loaded.splits else "validation"
+        return tested(self.loaded.splits)
 
     @in_arguments
     def prepare_data(self) -> None:
@@ -126,25 +122,10 @@ class Preferences(RowDataModule):
             )
 
     def _answers(self, examples: Sequence[Example]) -> ConversationRows:
-        tokenizer = self.chat_tokenizer
         said = [one.answer for one in examples]
         said += [one.rejected for one in examples if one.rejected is not None]
-        made = [tokenizer.backend_tokenizer.to_str(), tokenizer.special_tokens_map]
-        made += [tokenizer.chat_template, [to_plain(one) for one in said]]
-        digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
-        key = json.dumps(["preferences", _FORMAT, digest, self.max_length])
-        limit, place = self.max_length, self.loaded.place
-        rows = cached_tensors(
-            key, lambda: tokenize_conversations(tokenizer, said, "responses", limit, place)
-        )
-        return ConversationRows(
-            ids=rows["ids"],
-            supervised=rows["supervised"],
-            starts=rows["starts"],
-            truncated=rows["truncated"],
-            ended=rows["ended"],
-            pad=pad_id(tokenizer),
-        )
+        tokenizer, limit, place = self.chat_tokenizer, self.max_length, self.loaded.place
+        return conversation_rows(tokenizer, said, "responses", limit, place)
 
     def texts_of(self, split: str) -> dict[str, list[Conversation]]:
         """The conversations of a split: chosen and rejected, or answer where they come alone.

@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from datamodules import hub
-from datamodules.files import ReadOptions, Table, fault, read_splits
+from datamodules.files import ReadOptions, Table, fault
 from datamodules.instructions.conversations import Conversation, question
 from datamodules.instructions.keys import normalize, without_nulls
-from datamodules.instructions.sources import complete, hub_tables
+from datamodules.instructions.sources import complete, read_tables, short_name
 from datamodules.preferences.bundled import SETS
 from datamodules.preferences.records import FORMATS, KNOWN, Example, read_example
 
@@ -55,19 +53,12 @@ def read(source: str, options: ReadOptions) -> PreferenceSplits:
         made, name, notes = SETS["bundled" if source == "auto" else source]()
         splits = complete(name, made, notes, _question)
         return PreferenceSplits("bundled", name, splits, notes)
-    path = Path(source).expanduser()
-    if not hub.names_repo(source):
-        kind, origin, tables = "files", str(path), read_splits(path, options)
-    else:
-        options.refuse()
-        data = hub.load(source)
-        kind, origin, tables = "hub", hub.source(source, None, data), hub_tables(data, "prefs")
+    kind, origin, tables = read_tables(source, options, "prefs")
     notes = []
     places: dict[Conversation, str] = {}
     read = {split: _examples(table, options, notes, places) for split, table in tables.items()}
     _check_one_kind(tables, read)
-    name = path.name if kind == "files" else origin
-    splits = complete(name, read, notes, _question)
+    splits = complete(short_name(kind, origin), read, notes, _question)
     for split, rows in splits.items():
         if rows[0].rejected is None and len({row.good for row in rows}) < 2:
             said = "good" if rows[0].good else "bad"

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from datamodules import Preferences
-from datamodules.preferences import bundled, sources
+from datamodules.preferences import bundled
 from datamodules.preferences.records import read_example
 from tests.experiments.chatting import save_speaker
 
@@ -65,7 +65,7 @@ def test_bundled_couples_are_read_without_a_flag_of_files():
 
 @pytest.mark.parametrize("source", ["allenai/tulu-2.5-preference-data", "data/pairs.jsonl"])
 def test_a_version_in_a_name_is_no_ending_of_a_file(source, monkeypatch):
-    monkeypatch.setattr(sources.hub, "load", lambda repo: 1 / 0)
+    monkeypatch.setattr("datamodules.hub.load", lambda repo: 1 / 0)
     asked = ZeroDivisionError if source[0] == "a" else FileNotFoundError
     with pytest.raises(asked):
         _ = Preferences(source).loaded
