@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,12 +151,7 @@ def tokenize_texts(
         split_long: Whether a longer text goes on in further rows, and a token ends each text, as
             language modelling wants it.
     """
-    tokenizer = load_tokenizer(name)
-    if not tokenizer.is_fast:
-        raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, max_positions(name))
-    if max_length is not None and max_length > limit:
-        raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
+    tokenizer, limit = fast_tokenizer(name, max_length)
     needed = 1 + tokenizer.num_special_tokens_to_add(pair=pairs is not None)
     if max_length is not None and max_length < needed:
         raise ValueError(
@@ -180,6 +176,25 @@ def tokenize_texts(
         pad=pad_id(tokenizer),
         sources=rows.get("sources", torch.empty(0, dtype=torch.int64)),
     )
+
+
+def fast_tokenizer(name: str, max_length: int | None) -> tuple[Any, int]:
+    """The tokenizer of a backbone, and the most tokens of a row that it and the model take.
+
+    Args:
+        name: The backbone.
+        max_length: The number of tokens to which rows are to be cut; None for no wish.
+
+    Raises:
+        ValueError: If the tokenizer is not a fast one, or the rows are to have more tokens.
+    """
+    tokenizer = load_tokenizer(name)
+    if not tokenizer.is_fast:
+        raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
+    limit = min(tokenizer.model_max_length, max_positions(name))
+    if max_length is not None and max_length > limit:
+        raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
+    return tokenizer, limit
 
 
 def max_positions(name: str) -> int:

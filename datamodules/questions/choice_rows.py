@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 
 from datamodules.batches import ChoiceBatch
 from datamodules.choices import encode_choices
-from datamodules.packaged import load_tokenizer, pad_id
+from datamodules.packaged import pad_id
 from datamodules.questions.choice_records import Choices
 from datamodules.token_cache import cached_tensors
-from datamodules.tokens import TokenRows, max_positions
+from datamodules.tokens import TokenRows, fast_tokenizer
 
 _FORMAT = 1  # raised when the tensors below change their meaning
 _PART = 1000  # questions that are encoded together
@@ -72,12 +72,7 @@ def tokenize_choices(name: str, part: Choices, max_length: int | None) -> Choice
         part: The questions.
         max_length: The most tokens of a row; the model's limit, or 512 if that is less, if None.
     """
-    tokenizer = load_tokenizer(name)
-    if not tokenizer.is_fast:
-        raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, max_positions(name))
-    if max_length is not None and max_length > limit:
-        raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
+    tokenizer, limit = fast_tokenizer(name, max_length)
     limit = max_length or min(limit, 512)
     spec = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
     key = ["choices", _FORMAT, part.fingerprint, spec, tokenizer.model_input_names, limit]

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from datamodules.batches import QuestionBatch
-from datamodules.packaged import load_tokenizer, pad_id
+from datamodules.packaged import pad_id
 from datamodules.questions.records import Questions
 from datamodules.token_cache import cached_tensors
-from datamodules.tokens import TokenRows, max_positions
+from datamodules.tokens import TokenRows, fast_tokenizer
 from datamodules.windows import NOWHERE, OUTSIDE, WINDOW, encode_windows, place_of
 
 _FORMAT = 1  # raised when the tensors below change their meaning
@@ -58,12 +58,7 @@ def tokenize_questions(
         max_length: The most tokens of a window; 384, or the model's limit if that is less, if None.
         stride: The tokens that two windows of a context share; a quarter of a window at most.
     """
-    tokenizer = load_tokenizer(name)
-    if not tokenizer.is_fast:
-        raise ValueError(f"--model.backbone {name}: has no fast tokenizer, which is needed here")
-    limit = min(tokenizer.model_max_length, max_positions(name))
-    if max_length is not None and max_length > limit:
-        raise ValueError(f"--data.max_length {max_length}: {name} takes at most {limit} tokens")
+    tokenizer, limit = fast_tokenizer(name, max_length)
     limit = max_length or min(limit, WINDOW)
     spec = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
     made = [spec, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizer.eos_token_id]
