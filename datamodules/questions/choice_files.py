@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.files import ReadOptions, Table, fault, read_splits
+from datamodules.files.skipped import Skipped
 from datamodules.questions.answer_cells import parsed
 from datamodules.questions.choice_records import Choices, choice_columns, listed_choices
 
@@ -73,7 +74,7 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Choices:
     cells = [table.column(name, "choice_columns") for name in names]
     answer = columns.answer or next((n for n in _ANSWER if n in there and n not in names), "answer")
     answers = empty if scored else table.column(answer, "answer_column")
-    found, skipped = Choices(), []
+    found, skipped = Choices(), Skipped(table.name, options.bad_rows)
     for row, before, text, right, *held in zip(
         table.rows, read, asked, answers, *cells, strict=True
     ):
@@ -82,18 +83,8 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Choices:
             choices, text = _endings(question, context, text, choices)
             found.add(before, text, choices, right, row, columns.first)
         except ValueError as error:
-            if options.bad_rows == "stop":
-                cure = ": mend it, or leave such rows out with --data.bad_rows skip"
-                raise fault(table.name, f"{error}{cure}", row=row) from error
-            skipped.append((row, str(error)))
-    name = Path(table.name).name
-    found.notes += table.remarks()
-    if skipped:
-        row, reason = skipped[0]
-        more = "; ..." if len(skipped) > 1 else ""
-        found.notes.append(
-            f"{name}: {len(skipped):,} questions were left out: row {row}: {reason}{more}"
-        )
+            skipped.add(row, error, ": mend it")
+    found.notes += [*table.remarks(), *skipped.notes("questions")]
     if not len(found):
         raise fault(table.name, "has no questions: give another file")
     return found

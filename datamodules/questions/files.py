@@ -9,6 +9,7 @@ from typing import Any
 from datamodules.files import ReadOptions, Table, fault, read_splits
 from datamodules.files.containers import content
 from datamodules.files.folders import SPLITS
+from datamodules.files.skipped import Skipped
 from datamodules.questions.answer_cells import answers_of
 from datamodules.questions.records import Questions
 
@@ -145,29 +146,19 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Questions:
 
 
 def _collected(file: Any, rows: Iterator[Row], options: ReadOptions) -> Questions:
-    found = Questions()
-    skipped: list[tuple[int | str, str]] = []
+    found, skipped = Questions(), Skipped(file, options.bad_rows)
     for row, question, context, answers in rows:
         try:
             if isinstance(answers, ValueError):
                 raise answers
             found.add(question, context, answers, row)
         except ValueError as error:
-            if options.bad_rows == "stop":
-                cure = ": mend it, or leave such rows out with --data.bad_rows skip"
-                raise fault(file, f"{error}{cure}", row=row) from error
-            skipped.append((row, str(error)))
-    name = Path(str(file)).name
-    if skipped:
-        row, reason = skipped[0]
-        more = "; ..." if len(skipped) > 1 else ""
-        found.notes.append(
-            f"{name}: {len(skipped):,} questions were left out: row {row}: {reason}{more}"
-        )
+            skipped.add(row, error, ": mend it")
+    found.notes += skipped.notes("questions")
     if found.repeated:
         found.notes.append(
-            f"{name}: {found.repeated:,} answers without a start stand several times in their "
-            f"context: the first place is taken"
+            f"{Path(str(file)).name}: {found.repeated:,} answers without a start stand several "
+            f"times in their context: the first place is taken"
         )
     if not len(found):
         raise fault(file, "has no questions: give another file")

@@ -9,6 +9,7 @@ from datamodules.files import ReadOptions, Table, fault, read_table
 from datamodules.files.containers import content
 from datamodules.files.encodings import find_encoding, text_chunks
 from datamodules.files.folders import SPLITS
+from datamodules.files.skipped import Skipped
 from datamodules.tagging.sentences import Sentences, as_list, of_spans
 
 COLUMNS = (".conll", ".conll2003", ".conllu", ".bio", ".iob", ".iob2", ".bioes", ".txt", ".tsv")
@@ -77,23 +78,15 @@ def of_table(table: Table, columns: TagColumns, options: ReadOptions) -> Sentenc
 
 
 def _collected(path: Path, rows: Found, options: ReadOptions, notes: list[str]) -> Sentences:
-    sentences, skipped = Sentences(notes=notes), []
+    sentences, skipped = Sentences(notes=notes), Skipped(path, options.bad_rows)
     for row, words, tags in rows:
         try:
             if isinstance(words, ValueError):
                 raise words
             sentences.add(words, tags, row)
         except ValueError as error:
-            if options.bad_rows == "stop":
-                cure = ", or leave such rows out with --data.bad_rows skip"
-                raise fault(path, f"{error}{cure}", row=row) from error
-            skipped.append((row, str(error)))
-    if skipped:
-        row, reason = skipped[0]
-        sentences.notes.append(
-            f"{path.name}: {len(skipped):,} sentences were left out: row {row}: {reason}"
-            + "; ..." * (len(skipped) > 1)
-        )
+            skipped.add(row, error)
+    sentences.notes += skipped.notes("sentences")
     if not sentences.words:
         raise fault(path, "has no sentences: write a word and its tag a line, or give another file")
     return sentences
