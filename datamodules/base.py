@@ -41,7 +41,7 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
 
     Attributes:
         dataset: The texts of all splits, which are read at the first use.
-        source_kind: bundled, hub or files; known when the data are read, as ``origin`` is.
+        source_kind: bundled, hub or files, of a ``dataset`` that was read.
         reads_labels: Whether the task says what kind of labels is read (``labels``).
         task_links: Attributes of the built data module that the task takes, as pairs of their name
             here and of the task's argument.

@@ -1,12 +1,16 @@
 """Tables of records as conversations, with what was left out and what nothing reads."""
 
 from collections import Counter
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from datamodules.files import BadRows, Table
 from datamodules.instructions.conversations import Conversation
 from datamodules.instructions.keys import normalize, without_nulls
 from datamodules.instructions.records import FORMATS, KNOWN, read_record
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,7 @@ class Reading:
 
     def notes(self) -> list[str]:
         """The remarks for the user, a line each."""
-        notes = self.table.remarks()
-        if self.unread:
-            counts = ", ".join(f"`{key}` ({count:,})" for key, count in self.unread.most_common())
-            notes.append(f"{self.table.name.rsplit('/', 1)[-1]}: not read: {counts}")
-        return notes
+        return [*self.table.remarks(), *not_read(self.table, self.unread)]
 
 
 def read_conversations(table: Table, bad_rows: BadRows = "stop") -> Reading:
@@ -52,18 +52,55 @@ def read_conversations(table: Table, bad_rows: BadRows = "stop") -> Reading:
         ValueError: For a table of another format; for a record that cannot be read, with the file
             and row; and if all are left out.
     """
-    columns = table.columns
-    if not KNOWN & {normalize(name) for name in columns}:
-        there = ", ".join(repr(name)[:40] for name in columns)
-        message = f"unknown format (columns {there}): a record has {FORMATS}"
-        raise table.fault(message + table.hint, "source")
-    found: list[Conversation] = []
-    reasons: dict[int, str] = {}
+    check_columns(table, KNOWN, "unknown format", FORMATS)
     unread: Counter[str] = Counter()
+    found, reasons = read_rows(table, lambda record: read_record(record, unread), bad_rows)
+    rows = [table.rows[index] for index in found]
+    bare = Table(table.name, {}, table.rows, table.left_out, notes=table.notes)
+    return Reading(list(found.values()), rows, bare.without(reasons), unread)
+
+
+def check_columns(table: Table, known: Set[str], lack: str, formats: str) -> None:
+    """Refuse a table without any known column.
+
+    Args:
+        table: The table.
+        known: The keys of records.
+        lack: The fault of a table without them.
+        formats: The formats of records, in words.
+
+    Raises:
+        ValueError: If it has none, with those that it has.
+    """
+    if not known & {normalize(name) for name in table.columns}:
+        there = ", ".join(repr(name)[:40] for name in table.columns)
+        message = f"{lack} (columns {there}): a record has {formats}"
+        raise table.fault(message + table.hint, "source")
+
+
+def read_rows(
+    table: Table, read: Callable[[dict[str, Any]], T], bad_rows: BadRows
+) -> tuple[dict[int, T], dict[int, str]]:
+    """Read a record from each row of a table.
+
+    Args:
+        table: The table.
+        read: Reads the values of a row.
+        bad_rows: Whether a record that cannot be read is an error, or is left out.
+
+    Returns:
+        The records by their place in the table, and by place why the others were left out.
+
+    Raises:
+        ValueError: For a record that cannot be read, with the file and row; and if all are left
+            out.
+    """
+    found: dict[int, T] = {}
+    reasons: dict[int, str] = {}
     for row in range(len(table.rows)):
-        record = {name: column[row] for name, column in columns.items()}
+        record = {name: column[row] for name, column in table.columns.items()}
         try:
-            found.append(read_record(without_nulls(record) if table.adds_nulls else record, unread))
+            found[row] = read(without_nulls(record) if table.adds_nulls else record)
         except ValueError as error:
             if bad_rows == "stop":
                 more = "; or leave such records out with --data.bad_rows skip"
@@ -71,9 +108,15 @@ def read_conversations(table: Table, bad_rows: BadRows = "stop") -> Reading:
             reasons[row] = str(error)
     if not found:
         raise table.fault(f"all records were left out; row {table.rows[0]}: {reasons[0]}", "source")
-    rows = [row for index, row in enumerate(table.rows) if index not in reasons]
-    bare = Table(table.name, {}, table.rows, table.left_out, notes=table.notes)
-    return Reading(found, rows, bare.without(reasons), unread)
+    return found, reasons
+
+
+def not_read(table: Table, unread: Counter[str]) -> list[str]:
+    """A remark on the keys that nothing reads; none if all are read."""
+    if not unread:
+        return []
+    counts = ", ".join(f"`{key}` ({count:,})" for key, count in unread.most_common())
+    return [f"{table.name.rsplit('/', 1)[-1]}: not read: {counts}"]
 
 
 def conversations(table: Table) -> list[Conversation]:

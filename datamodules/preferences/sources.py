@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from datamodules.files import ReadOptions, Table, fault
 from datamodules.instructions.conversations import Conversation, question
-from datamodules.instructions.keys import normalize, without_nulls
+from datamodules.instructions.keys import without_nulls
+from datamodules.instructions.reading import check_columns, not_read, read_rows
 from datamodules.instructions.sources import complete, read_tables, short_name
 from datamodules.preferences.bundled import SETS
 from datamodules.preferences.records import FORMATS, KNOWN, Example, read_example
@@ -73,38 +75,25 @@ def _question(example: Example) -> str:
 def _examples(
     table: Table, options: ReadOptions, notes: list[str], places: dict[Conversation, str]
 ) -> list[Example]:
-    columns = table.columns
-    if not KNOWN & {normalize(name) for name in columns}:
-        there = ", ".join(repr(name)[:40] for name in columns)
-        message = f"no preferences (columns {there}): a record has {FORMATS}"
-        raise table.fault(message + table.hint, "source")
-    found: list[Example] = []
-    reasons: dict[int, str] = {}
+    check_columns(table, KNOWN, "no preferences", FORMATS)
     unread: Counter[str] = Counter()
-    for row in range(len(table.rows)):
-        record = {name: column[row] for name, column in columns.items()}
-        try:
-            example = read_example(without_nulls(record), unread)
-            if found and (found[0].rejected is None) != (example.rejected is None):
-                kinds = ("a couple of answers", "one answer with a label")
-                one, other = kinds if example.rejected is not None else kinds[::-1]
-                raise ValueError(f"has {one}, and the rows before {other}: give them a file each")
-        except ValueError as error:
-            if options.bad_rows == "stop":
-                more = "; or leave such records out with --data.bad_rows skip"
-                raise table.fault(f"{error}{more}", "source", row) from None
-            reasons[row] = str(error)
-            continue
+    first: list[Example] = []
+
+    def read(record: dict[str, Any]) -> Example:
+        example = read_example(without_nulls(record), unread)
+        first.extend([] if first else [example])
+        if (first[0].rejected is None) != (example.rejected is None):
+            kinds = ("a couple of answers", "one answer with a label")
+            one, other = kinds if example.rejected is not None else kinds[::-1]
+            raise ValueError(f"has {one}, and the rows before {other}: give them a file each")
+        return example
+
+    found, reasons = read_rows(table, read, options.bad_rows)
+    for row, example in found.items():
         for answered in filter(None, (example.answer, example.rejected)):
             places.setdefault(answered, f"{table.name}, row {table.rows[row]}")
-        found.append(example)
-    if not found:
-        raise table.fault(f"all records were left out; row {table.rows[0]}: {reasons[0]}", "source")
-    notes += table.without(reasons).remarks()
-    if unread:
-        counts = ", ".join(f"`{key}` ({count:,})" for key, count in unread.most_common())
-        notes.append(f"{table.name.rsplit('/', 1)[-1]}: not read: {counts}")
-    return found
+    notes += [*table.without(reasons).remarks(), *not_read(table, unread)]
+    return list(found.values())
 
 
 def _check_one_kind(tables: Mapping[str, Table], found: dict[str, list[Example]]) -> None:
