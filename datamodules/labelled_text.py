@@ -143,11 +143,10 @@ class LabelledText(RowDataModule):
 
         None if the tokenizer knows every text.
         """
-        tokenizer = load_tokenizer(self.tokenizer)
-        unknown = tokenizer.unk_token_id
-        if unknown is None or unknown == tokenizer.eos_token_id:
+        number = unknown.unknown_id(load_tokenizer(self.tokenizer))
+        if number is None:
             return None
-        return float((self._rows["train"].ids == unknown).double().mean())
+        return float((self._rows["train"].ids == number).double().mean())
 
     def texts_of(self, split: str) -> dict[str, list[str]]:
         """The texts of a split by name, as in its batches. Needs ``setup``."""

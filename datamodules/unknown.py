@@ -73,7 +73,7 @@ def _measured(tokenizer: Any, texts: Sequence[str]) -> tuple[float, float, float
 
     The character is none of white space.
     """
-    unknown = _unknown_id(tokenizer)
+    unknown = unknown_id(tokenizer)
     rows = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     found = [row.count(unknown) if unknown is not None else 0 for row in rows]
     total = max(1, sum(map(len, rows)))
@@ -90,7 +90,7 @@ def _limit(texts: Sequence[str]) -> float:
     return _WIDE_PIECES if 5 * wide > len(characters) else _PIECES
 
 
-def _unknown_id(tokenizer: Any) -> int | None:
+def unknown_id(tokenizer: Any) -> int | None:
     """The id of unknown text; None if the tokenizer knows every text, as one of bytes does."""
     unknown = tokenizer.unk_token_id
     return None if unknown == tokenizer.eos_token_id else unknown
@@ -102,7 +102,7 @@ def _worst(tokenizer: Any, texts: list[str]) -> str:
         counts = parts or Counter(word for text in texts for word in text.split())
         known = [part for part, _ in counts.most_common(_DISTINCT)]
         rows = tokenizer(known, add_special_tokens=False, verbose=False)["input_ids"]
-        unknown = _unknown_id(tokenizer)
+        unknown = unknown_id(tokenizer)
         if worst := [part for part, row in zip(known, rows, strict=True) if unknown in row]:
             return ", ".join(_shown(worst[:_SHOWN]))
     return ""
