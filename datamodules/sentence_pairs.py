@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datamodules import packaged
 from datamodules.classification import bundled_name
 from datamodules.labelled_text import LabelledText
-from datamodules.splitting import hash_split
-from datamodules.text_splits import Dataset, TextSplit, drop_duplicates
+from datamodules.text_splits import Dataset, TextSplit, drop_duplicates, split_by_hash
 
 RELATIONS = ("entailment", "neutral", "contradiction")
 
@@ -44,10 +43,8 @@ def by_photograph(lines: Iterable[str]) -> dict[str, TextSplit]:
     by one would have their premise in both parts.
     """
     pairs, photographs = labelled_pairs(lines)
-    places: dict[str, list[int]] = {"train": [], "validation": []}
-    for place, photograph in enumerate(photographs):
-        places[hash_split(photograph, 0.05, 0.0)].append(place)
-    return {name: drop_duplicates(pairs.take(kept)) for name, kept in places.items()}
+    parts = split_by_hash(pairs, 0.05, 0.0, by=photographs)
+    return {name: drop_duplicates(parts[name]) for name in ("train", "validation")}
 
 
 def labelled_pairs(lines: Iterable[str]) -> tuple[TextSplit, list[str]]:

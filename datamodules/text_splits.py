@@ -175,10 +175,17 @@ def first_of_each(split: TextSplit) -> list[int]:
 
 
 def split_by_hash(
-    split: TextSplit, validation: float = 0.1, test: float = 0.1
+    split: TextSplit,
+    validation: float = 0.1,
+    test: float = 0.1,
+    by: Iterable[str] | None = None,
 ) -> dict[str, TextSplit]:
-    """Split into train, validation and test by ``hash_split``; a part can come out empty."""
+    """Split into train, validation and test by ``hash_split``; a part can come out empty.
+
+    The hash is that of ``by``, one for each row, or else of the text: rows with the same one are in
+    the same part.
+    """
     indices: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for i, text in enumerate(split.texts):
+    for i, text in enumerate(split.texts if by is None else by):
         indices[hash_split(text, validation, test)].append(i)
     return {name: split.take(keep) for name, keep in indices.items()}

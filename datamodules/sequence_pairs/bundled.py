@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from datamodules import packaged
-from datamodules.splitting import hash_split
-from datamodules.text_splits import Dataset, TextSplit
+from datamodules.text_splits import Dataset, TextSplit, split_by_hash
 
 FOLDERS = {"fr": "fr_FR", "de": "de_DE", "zh": "zh_Hans_CN"}
 _CONTEXT = "\x04"  # stands between the context of a message and the message
@@ -58,11 +57,8 @@ def headlines() -> Dataset:
 def split(pairs: Mapping[str, str], by: Literal["source", "target"] = "source") -> Dataset:
     """Split pairs by the hash of one of their texts, so that no such text is in two parts."""
     rows = TextSplit(list(pairs), list(pairs.values()), None)
-    texts = pairs.keys() if by == "source" else pairs.values()
-    places: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for place, text in enumerate(texts):
-        places[hash_split(text)].append(place)
-    return Dataset({part: rows.take(kept) for part, kept in places.items()}, (), [], "none")
+    parts = split_by_hash(rows, by=pairs.keys() if by == "source" else pairs.values())
+    return Dataset(parts, (), [], "none")
 
 
 def _text(file: Path) -> str:
