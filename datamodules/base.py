@@ -90,11 +90,13 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
 
     def facts(self) -> dict[str, Any]:
         """The facts about the data that the run's config and result record. Needs ``setup``."""
+        splits = self.dataset.splits
         return {
             "source": self.source_kind,
             "origin": self.origin,
             "fingerprint": self.fingerprint,
-            "rows": {name: len(part) for name, part in self.dataset.splits.items()},
+            "split_fingerprints": {name: part.fingerprint[:16] for name, part in splits.items()},
+            "rows": {name: len(part) for name, part in splits.items()},
             "test_split": self.test_split,
         }
 

@@ -186,7 +186,6 @@ class LabelledText(RowDataModule):
     def facts(self) -> dict[str, Any]:
         return {
             **super().facts(),
-            "split_fingerprints": {n: s.fingerprint[:16] for n, s in self.dataset.splits.items()},
             **lengths(self._rows),
             "labels": self.label_names,
             "pairs": self.dataset.splits["train"].pairs is not None,

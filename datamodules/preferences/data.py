@@ -97,9 +97,7 @@ class Preferences(RowDataModule):
 
     @cached_property
     def fingerprint(self) -> str:
-        splits = [self.loaded.splits[name] for name in sorted(self.loaded.splits)]
-        whole = json.dumps([[_plain(one) for one in split] for split in splits])
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+        return _digest([self.loaded.splits[name] for name in sorted(self.loaded.splits)])
 
     @property
     def origin(self) -> str:
@@ -191,6 +189,7 @@ class Preferences(RowDataModule):
             "source": self.loaded.kind,
             "origin": self.loaded.origin,
             "fingerprint": self.fingerprint,
+            "split_fingerprints": {n: _digest([part]) for n, part in self.loaded.splits.items()},
             "couples": self.loaded.couples,
             "rows": {name: len(part) for name, part in rows.items()},
             "tokens": {name: len(part.ids) for name, part in said.items()},
@@ -199,6 +198,11 @@ class Preferences(RowDataModule):
             "baseline": {"longer_answer_accuracy": self.longer_chosen()},
             "test_split": self.test_split,
         }
+
+
+def _digest(splits: Sequence[Sequence[Example]]) -> str:
+    whole = json.dumps([[_plain(one) for one in split] for split in splits])
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def _plain(example: Example) -> list[Any]:

@@ -134,7 +134,6 @@ class TaggedText(RowDataModule):
     def facts(self) -> dict[str, Any]:
         return {
             **super().facts(),
-            "split_fingerprints": self.dataset.split_fingerprints,
             **lengths(dict(self._rows)),
             **facts(self.dataset),
         }

@@ -1,6 +1,7 @@
 """Sentences of words with a tag each, from columns, lists or spans of characters."""
 
 import ast
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,12 @@ class Sentences:
             self.words.append(list(words))
             self.tags.append(list(tags))
             self.rows.append(row)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of every word and tag."""
+        parts = repr([self.words, self.tags])
+        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
 
     def take(self, places: Iterable[int]) -> "Sentences":
         """The sentences at these places."""

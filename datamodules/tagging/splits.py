@@ -40,15 +40,6 @@ class TaggedDataset:
             digest.update(repr([name, part.words, part.tags]).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
-    @property
-    def split_fingerprints(self) -> dict[str, str]:
-        """A digest of the words and tags of each split."""
-        parts = {name: repr([one.words, one.tags]) for name, one in self.splits.items()}
-        return {
-            name: hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-            for name, part in parts.items()
-        }
-
     def ids(self, split: str) -> list[list[int]]:
         """The id of the tag of each word."""
         number = {name: place for place, name in enumerate(self.label_names)}

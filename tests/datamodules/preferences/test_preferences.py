@@ -164,7 +164,8 @@ def test_rows_are_chosen_answers_and_then_rejected_ones(speaker, tmp_path):
             assert said.strip() == texts[name][row][-1].content.strip()
     width = batch["attention_mask"].sum(1).max()
     assert rows.lengths[[2, 0, 5]].max() == 2 * width
-    assert data.facts()["couples"]
+    facts = data.facts()
+    assert facts["couples"] and facts["split_fingerprints"].keys() == facts["rows"].keys()
     assert data.longer_chosen()["train"] < 0.5
     assert "chosen longer" in data.preflight(False)
 

@@ -203,7 +203,10 @@ def test_the_rows_of_the_data_mark_the_answer(tmp_path, backbone):
         assert held == (right[0] if right else "")
     assert "no answer" in data.preflight(False)
     assert "sentence with the most words" in data.preflight(False)
-    assert data.facts()["unanswerable"] == {"train": 9, "validation": 9}
+    facts = data.facts()
+    assert facts["unanswerable"] == {"train": 9, "validation": 9}
+    splits = data.dataset.splits
+    assert facts["split_fingerprints"] == {n: splits[n].fingerprint[:16] for n in facts["rows"]}
 
 
 def test_a_given_split_that_shares_contexts_is_told(tmp_path, bert):
