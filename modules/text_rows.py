@@ -76,6 +76,16 @@ def token_batches(costs: np.ndarray, batch_tokens: int) -> list[list[int]]:
     return batches
 
 
+def check_finite(logits: torch.Tensor) -> None:
+    """Refuse the outputs of a model that diverged.
+
+    Raises:
+        ValueError: If a logit is not a number.
+    """
+    if not logits.isfinite().all():
+        raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+
+
 @contextmanager
 def evaluating(module: Any) -> Iterator[None]:
     """Put the module into eval mode, without gradients, for the time of the block."""
