@@ -10,14 +10,7 @@ from datamodules.batches import PreferenceBatch
 from modules.before_training import before_training
 from modules.pretraining.output_layer import run_at
 from modules.tasks.preference_loss import Likelihoods
-from modules.tasks.token_sums import IGNORED
-
-
-def next_tokens(ids_RT: Tensor, answer_RT: Tensor) -> Tensor:
-    """Return the token that follows each one, (R, T) int64, ``IGNORED`` where it is no answer's."""
-    targets_RT = ids_RT.where(answer_RT, IGNORED).roll(-1, 1)
-    targets_RT[:, -1] = IGNORED
-    return targets_RT
+from modules.tasks.token_sums import IGNORED, next_tokens
 
 
 def log_likelihoods(model: Any, ids_RT: Tensor, mask_RT: Tensor, targets_RT: Tensor) -> Tensor:
@@ -27,7 +20,7 @@ def log_likelihoods(model: Any, ids_RT: Tensor, mask_RT: Tensor, targets_RT: Ten
         model: A language model of transformers, with or without a peft model around it.
         ids_RT: Token ids, int64, padded on the right.
         mask_RT: 1 for a token and 0 for padding, int64.
-        targets_RT: What :func:`next_tokens` gives.
+        targets_RT: What :func:`token_sums.next_tokens` gives.
     """
     here_RT = targets_RT != IGNORED
     targets_N, counts = targets_RT[here_RT], here_RT.sum(1).tolist()
@@ -83,7 +76,7 @@ def check_couples(couples: bool, loss: str) -> None:
 
 
 def with_targets(batch: PreferenceBatch, drift: bool) -> PreferenceBatch:
-    """Add ``targets`` (R, T), what :func:`next_tokens` gives, and ``labels`` for the metrics.
+    """Add ``targets`` (R, T), of :func:`token_sums.next_tokens`, and ``labels`` for the metrics.
 
     Args:
         batch: R rows.
