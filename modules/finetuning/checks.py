@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from modules import backbones, layout, self_check
 from modules.backbones import unwrap
+from modules.encoding import soft_prompt_tokens
 from modules.finetuning.freezing import freeze_unreached
 from modules.notices import note
 from modules.probing import pad, probe_batch
@@ -189,11 +190,9 @@ def say_what_is_new(module: Any, stage: str) -> None:
 
 def _room(module: Any) -> int:
     """Return the tokens of a row that fit beside a soft prompt, with two to spare for padding."""
-    positions, soft = backbones.context_length(module.model), 0
-    config: Any = getattr(module.model, "active_peft_config", None)
-    if getattr(config, "is_prompt_learning", False):
-        soft = config.num_virtual_tokens
-    return 1 << 20 if positions is None else positions - soft - module.task.overhead - _WIDER
+    if (positions := backbones.context_length(module.model)) is None:
+        return 1 << 20
+    return positions - soft_prompt_tokens(module.model) - module.task.overhead - _WIDER
 
 
 def check(module: Any) -> None:

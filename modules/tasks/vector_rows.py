@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 
 from datamodules.packaged import pad_id
 from modules import backbones
+from modules.encoding import soft_prompt_tokens
 from modules.probing import pad
 from modules.tasks.heads import model_inputs
 
@@ -126,10 +127,8 @@ def load_network(backbone: str, dropout: float | None) -> Any:
 
 def most_tokens(model: Any, tokenizer: Any) -> int:
     """Return the most tokens of a text, beside a soft prompt where there is one."""
-    soft: Any = getattr(model, "active_peft_config", None)
-    prompt = soft.num_virtual_tokens if getattr(soft, "is_prompt_learning", False) else 0
     positions = backbones.context_length(model) or 1 << 20
-    return min(positions - prompt, tokenizer.model_max_length)
+    return min(positions - soft_prompt_tokens(model), tokenizer.model_max_length)
 
 
 def check_dropout(model: Any) -> None:
