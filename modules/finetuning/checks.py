@@ -13,8 +13,9 @@ from modules.backbones import unwrap
 from modules.encoding import soft_prompt_tokens
 from modules.finetuning.freezing import freeze_unreached
 from modules.notices import note
-from modules.probing import pad, probe_batch
+from modules.probing import probe_batch
 from modules.tasks.pooled_network import LinearHead
+from modules.text_rows import pad
 
 # What rounding makes of logits when the shape of a batch changes, as a share of them.
 _TOLERANCE = 1e-3
@@ -118,7 +119,7 @@ def _logits(subject: Subject, rows: list[Tensor], left: bool = False, more: int 
     fill = subject.model.config.get_text_config().pad_token_id or 0
     tensors = {
         "input_ids": pad(rows, fill, left, more),
-        "attention_mask": pad([torch.ones_like(row) for row in rows], 0, left, more),
+        "attention_mask": pad([[1] * len(row) for row in rows], 0, left, more),
     }
     return subject.task.logits(subject.model, tensors)
 
