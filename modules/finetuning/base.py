@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -136,13 +135,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch), **more)
         return {"loss": loss, "logits": logits.detach(), "size": size, **more}
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        return optimization.configure_optimizers(self)
-
-    def layers(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters that train by depth: embeddings, layer.0, layer.1 …, head."""
-        named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
-        return trained_layers(self.model, dict(named))
+    configure_optimizers, layers = optimization.configure_optimizers, trained_layers
 
     def setup(self, stage: str) -> None:
         checks.say_what_is_new(self, stage)
