@@ -13,8 +13,7 @@ from datamodules.batches import LabelledBatch
 from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
-from modules.finetuning import checkpoints, checks
-from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
+from modules.finetuning import checkpoints, checks, freezing
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.protocols import TextData
@@ -111,7 +110,7 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """Autocast where a bf16-mixed trainer has left the frozen matrices in bf16."""
-        return autocast(self.model, self.device)
+        return freezing.autocast(self.model, self.device)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")
@@ -136,6 +135,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         return {"loss": loss, "logits": logits.detach(), "size": size, **more}
 
     configure_optimizers, layers = optimization.configure_optimizers, trained_layers
+    in_full_precision = freezing.in_full_precision
 
     def setup(self, stage: str) -> None:
         checks.say_what_is_new(self, stage)
@@ -143,16 +143,7 @@ class FineTuningModule(PretuneModule, abstract=True):
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)
         if self.trainer.precision == "bf16-mixed":
-            cast_frozen_to_bf16(self.model)
-
-    def in_full_precision(self) -> "FineTuningModule":
-        """Return this module, or a copy with unrounded weights where a trainer rounded them."""
-        if all(parameter.dtype == torch.float32 for parameter in self.model.parameters()):
-            return self
-        fresh = type(self)(**self.hparams)
-        weights = self.state_dict()
-        fresh.load_state_dict({name: weights[name] for name in self.trainable}, strict=False)
-        return fresh.eval()
+            freezing.cast_frozen_to_bf16(self.model)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load weights; only what trains can be missing, as the rest comes from the backbone."""
