@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
@@ -13,7 +13,7 @@ from datamodules.batches import LabelledBatch
 from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
-from modules.finetuning import checkpoints, checks, freezing
+from modules.finetuning import checkpoints, checks, common_settings, freezing
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.protocols import TextData
@@ -21,14 +21,6 @@ from modules.stage_metrics import Stage, StageMetrics
 from modules.tasks import Task, from_dict, to_builtin, to_dict
 from modules.tasks.base import Lengths
 from modules.tasks.classification import Classification
-from modules.tuning import Tuned
-
-_LAST_TOKEN = (
-    "experiments/linear_probe_sst2.py, SmolLM2 on 2,000 sentences: validation accuracy 0.795, "
-    "with mean pooling 0.761"
-)
-_NER = "experiments/ner_wnut.py, FullFineTuning on 1,837 tweets: test F1 0.55"
-_INSTRUCTIONS = "experiments/instruction_tuning.py, LoRA on 2,200 records: test loss 1.97 to 1.80"
 
 
 class FineTuningModule(PretuneModule, abstract=True):
@@ -52,11 +44,7 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     default_task = "Classification"
     links = (Link("model.backbone", "data.tokenizer"),)
-    tuned: ClassVar[tuple[Tuned, ...]] = (
-        Tuned("model.task.pooling", "native", _LAST_TOKEN, backbone="decoder"),
-        Tuned("trainer.max_epochs", 10, _NER, task="TokenClassification"),
-        Tuned("trainer.max_epochs", 1, _INSTRUCTIONS, task="InstructionFollowing"),
-    )
+    tuned = common_settings.COMMON
     model: Any  # of transformers, or a peft model, which hands its attributes on
 
     def __init__(
