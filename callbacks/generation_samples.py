@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from callbacks.before_and_after import BeforeAndAfter
 from callbacks.tables import log_table, shortened
+from datamodules.whole_files import atomic_write
 
 PROMPTS = (
     "What is the capital of France?",
@@ -92,11 +93,10 @@ class GenerationSamples(BeforeAndAfter):
             return
         columns = ["prompt", "reference", "before", "after"]
         log_table(trainer, "test/answers", columns, rows)
-        folder = Path(trainer.default_root_dir)
         held = [dict(zip(columns, row, strict=True)) for row in rows]
-        (folder / "answers.json").write_text(
-            json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        with atomic_write(Path(trainer.default_root_dir) / "answers.json") as scratch:
+            text = json.dumps(held, indent=2, ensure_ascii=False)
+            scratch.write_text(text + "\n", encoding="utf-8")
         print("\n" + _shown(held[: len(self.prompts) or len(PROMPTS)]))
 
 
