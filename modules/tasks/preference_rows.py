@@ -96,23 +96,25 @@ def with_targets(batch: PreferenceBatch, drift: bool) -> PreferenceBatch:
     return made
 
 
-def likelihoods(model: Any, batch: PreferenceBatch) -> Likelihoods:
+def likelihoods(model: Any, batch: PreferenceBatch, reference: bool = True) -> Likelihoods:
     """Return the log-likelihoods of the answers, (2, B) each of couples or (R,).
 
     Args:
         model: A language model of transformers, with or without a peft model around it.
         batch: What :func:`with_targets` gives.
+        reference: Whether to run the network as it was before the training; the column is 0 if not.
     """
     rows = batch["input_ids"], batch["attention_mask"], batch["targets"]
-    with before_training(model):
-        reference_R = log_likelihoods(model, *rows)
-        drift_R = torch.zeros_like(reference_R)
-        if "other" in batch:
-            drift_R -= log_likelihoods(model, *batch["other"])
+    counts_R = (batch["targets"] != IGNORED).sum(1).float()
+    reference_R, drift_R = torch.zeros_like(counts_R), torch.zeros_like(counts_R)
+    if reference:
+        with before_training(model):
+            reference_R = log_likelihoods(model, *rows)
+            if "other" in batch:
+                drift_R -= log_likelihoods(model, *batch["other"])
     if "other" in batch:
         with torch.no_grad():
             drift_R += log_likelihoods(model, *batch["other"])
-    counts_R = (batch["targets"] != IGNORED).sum(1).to(reference_R)
     found = Likelihoods(log_likelihoods(model, *rows), reference_R, counts_R, drift_R)
     shape = tuple(batch["desirable"].shape)
     return Likelihoods(*(column.unflatten(0, shape) for column in found))
