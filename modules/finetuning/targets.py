@@ -32,11 +32,9 @@ def head_modules(model: PreTrainedModel) -> list[str]:
 
 def _outside(model: PreTrainedModel) -> list[str]:
     """Return the names of top-level parts with parameters, other than the backbone."""
-    if model.base_model is model:  # a network without a head
-        return []
     prefix, parts = model.base_model_prefix, model.named_children()
-    layer = model.get_output_embeddings()
-    if layer is not None and model.base_model is model:  # T5: encoder and decoder stand beside it
+    if model.base_model is model:  # without a head, or T5's: encoder and decoder stand beside it
+        layer = model.get_output_embeddings()
         return [n for n, part in parts if part is layer]
     return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
 
