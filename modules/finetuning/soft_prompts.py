@@ -32,10 +32,8 @@ def attach_soft_prompt(model: Any, config: Any, flag: str) -> "peft.PeftModel":
     if positions is not None and tokens >= positions:
         kind = model.config.model_type
         raise ValueError(f"{flag} {tokens}: leaves no room in {kind}'s {positions} positions")
-    if (
-        config.task_type == "SEQ_2_SEQ_LM"
-    ):  # the prompt stands before the encoder's text, as in Lester et al. 2021
-        config.num_transformer_submodules = 1
+    if config.task_type == "SEQ_2_SEQ_LM":
+        config.num_transformer_submodules = 1  # before the encoder's text, as Lester et al. 2021
     elif model.config.is_encoder_decoder and not getattr(model, "encoder_only", False):
         raise ValueError(
             f"--model.task.pooling native: a prompt would stand before the encoder's text alone, "
