@@ -10,6 +10,8 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 
 from callbacks.before_and_after import BeforeAndAfter
+from callbacks.tables import log_table, shortened
+from datamodules.whole_files import atomic_write
 
 PROMPTS = (
     "What is the capital of France?",
@@ -90,14 +92,11 @@ class GenerationSamples(BeforeAndAfter):
         if not trainer.is_global_zero:
             return
         columns = ["prompt", "reference", "before", "after"]
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_table"):
-                logger.log_table("test/answers", columns=columns, data=rows)
-        folder = Path(trainer.default_root_dir)
+        log_table(trainer, "test/answers", columns, rows)
         held = [dict(zip(columns, row, strict=True)) for row in rows]
-        (folder / "answers.json").write_text(
-            json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        with atomic_write(Path(trainer.default_root_dir) / "answers.json") as scratch:
+            text = json.dumps(held, indent=2, ensure_ascii=False)
+            scratch.write_text(text + "\n", encoding="utf-8")
         print("\n" + _shown(held[: len(self.prompts) or len(PROMPTS)]))
 
 
@@ -114,16 +113,12 @@ def _loss(trainer: Trainer, module: LightningModule) -> float:
     return total / max(1.0, count)
 
 
-def _shown(rows: list[dict[str, str]], width: int = 100) -> str:
-    def short(text: str) -> str:
-        text = " ".join(text.split())
-        return text if len(text) <= width else text[: width - 1] + "…"
-
+def _shown(rows: list[dict[str, str]]) -> str:
     lines = []
     for row in rows:
-        lines.append(f"  {short(row['prompt'])}")
+        lines.append(f"  {shortened(row['prompt'], 100)}")
         lines += [
-            f"    {name:8}{short(row[key])}"
+            f"    {name:8}{shortened(row[key], 100)}"
             for name, key in (("wanted", "reference"), ("before", "before"), ("after", "after"))
             if row[key] or key != "reference"
         ]

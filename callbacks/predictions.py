@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from callbacks.tables import log_table, of_all_processes
+
 MOST_SCORES = 100  # classes of which each row's probabilities are kept
 KINDS = ("class", "number", "several")
 Columns = dict[str, Tensor]
@@ -84,9 +86,7 @@ class Predictions(Callback):
             if split.pairs is not None:
                 text = f"{text} ‖ {split.pairs[row]}"
             table.append([text, *cells(at)])
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_table"):
-                logger.log_table("test/predictions", columns=["text", *columns], data=table)
+        log_table(trainer, "test/predictions", ["text", *columns], table)
 
 
 def columns_of(kind: str, labels: Tensor, logits: Tensor) -> Columns:
@@ -126,11 +126,7 @@ def columns_of(kind: str, labels: Tensor, logits: Tensor) -> Columns:
 
 def _joined(trainer: Trainer, parts: list[Columns]) -> Columns | None:
     """Return the columns of all processes, by the places of the rows; None without rows."""
-    if trainer.world_size > 1:  # each process has seen its share of the rows
-        shares: list = [None] * trainer.world_size
-        torch.distributed.all_gather_object(shares, parts)
-        parts = [part for share in shares for part in share]
-    if not parts:
+    if not (parts := of_all_processes(trainer, parts)):
         return None
     found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     order = found["index"].argsort(stable=True)

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from callbacks.tables import log_table, of_all_processes, shortened
+from datamodules.whole_files import atomic_write
 
 FILE = "outputs.jsonl"
 COLUMNS = ["source", "reference", "output"]
@@ -46,11 +48,7 @@ class WrittenTexts(Callback):
             self._parts += zip(batch["index"].tolist(), *columns, strict=True)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        parts = self._parts
-        if trainer.world_size > 1:  # each process has seen its share of the rows
-            shares: list = [None] * trainer.world_size
-            torch.distributed.all_gather_object(shares, parts)
-            parts = [part for share in shares for part in share]
+        parts = of_all_processes(trainer, self._parts)
         if not parts:
             return
         by_row = {row: texts for row, *texts in parts}  # one that fills up a last batch comes twice
@@ -60,14 +58,12 @@ class WrittenTexts(Callback):
 
     @rank_zero_only
     def _record(self, trainer: Trainer, held: list[list[str]]) -> None:
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_table"):
-                logger.log_table("test/texts", columns=COLUMNS, data=held[: self.rows])
+        log_table(trainer, "test/texts", COLUMNS, held[: self.rows])
         lines = (
             json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) for row in held
         )
-        file = Path(trainer.default_root_dir) / FILE
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with atomic_write(Path(trainer.default_root_dir) / FILE) as scratch:
+            scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
         step = max(1, len(held) // SHOWN)
         print("\n" + "\n".join(_shown(row) for row in held[step // 2 :: step][:SHOWN]))
 
@@ -86,10 +82,6 @@ def _score_baselines(trainer: Trainer, module: Any, rows: list[int]) -> None:
                 module.log(f"baseline/{name}_{score}", value, batch_size=1, sync_dist=False)
 
 
-def _shown(row: list[str], width: int = 96) -> str:
-    def short(text: str) -> str:
-        text = " ".join(text.split())
-        return text if len(text) <= width else text[: width - 1] + "…"
-
-    source, reference, output = map(short, row)
+def _shown(row: list[str]) -> str:
+    source, reference, output = (shortened(text, 96) for text in row)
     return f"  {source}\n    reference  {reference}\n    output     {output}"

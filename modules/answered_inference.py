@@ -10,7 +10,7 @@ from datamodules.packaged import pad_id
 from datamodules.windows import OUTSIDE, WINDOW, encode_windows
 from modules.encoding import max_tokens, pair_columns, tokenizer_of
 from modules.tasks.answer_spans import Answer, Spans, best_answers, best_spans
-from modules.text_rows import Rows, batch_of, evaluating, token_batches
+from modules.text_rows import Rows, batch_of, check_finite, evaluating, token_batches
 
 _SPANS = 20  # of each window, among which the answers are
 _PART = 256  # questions whose windows are in memory together
@@ -92,16 +92,6 @@ def as_mapping(answer: Answer) -> dict[str, Any]:
     """Return an answer under the names that transformers' pipelines had; no answer has no place."""
     start, end = (answer.start, answer.end) if answer.text else (None, None)
     return {"answer": answer.text, "score": answer.score, "start": start, "end": end}
-
-
-def check_finite(logits: Tensor) -> None:
-    """Refuse the outputs of a model that diverged.
-
-    Raises:
-        ValueError: If a logit is not a number.
-    """
-    if not logits.isfinite().all():
-        raise ValueError("the model's outputs are not finite numbers: its training went wrong")
 
 
 def _pair(text: Any) -> Any:

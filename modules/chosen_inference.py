@@ -8,7 +8,7 @@ import torch
 from datamodules.choices import encode_choices
 from datamodules.packaged import pad_id
 from modules.encoding import max_tokens, tokenizer_of
-from modules.text_rows import Rows, batch_of, evaluating, token_batches
+from modules.text_rows import Rows, batch_of, check_finite, evaluating, pad, token_batches
 
 
 def choose(
@@ -39,14 +39,11 @@ def choose(
     with evaluating(module):
         for part in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
             batch = batch_of(module, rows, part)
-            mask = torch.zeros(batch["input_ids"].shape, dtype=torch.bool)
-            for place, row in enumerate(part):
-                mask[place, : len(found.masks[row])] = torch.tensor(found.masks[row])
+            mask = pad([found.masks[row] for row in part], 0).bool()
             # A row each, as its question's others may be in another batch.
             logits = module.predict_logits({**batch, "choice_mask": mask.to(module.device)})
             scores[part] = logits[:, 0].float().cpu()
-    if not scores.isfinite().all():
-        raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+    check_finite(scores)
     said, cut, at = [], [], 0
     for own in choices:
         chances = scores[at : at + len(own)].softmax(0).tolist()

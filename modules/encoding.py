@@ -57,11 +57,14 @@ def reads_pairs(task: Any) -> bool:
 
 def max_tokens(module: Any, tokenizer: Any) -> int:
     """Return the most tokens of a text that the module reads."""
-    positions = context_length(module.model) or MOST_TOKENS
-    soft: Any = getattr(module.model, "active_peft_config", None)
-    if getattr(soft, "is_prompt_learning", False):
-        positions -= soft.num_virtual_tokens
+    positions = (context_length(module.model) or MOST_TOKENS) - soft_prompt_tokens(module.model)
     return min(positions, tokenizer.model_max_length, MOST_TOKENS)
+
+
+def soft_prompt_tokens(model: Any) -> int:
+    """Return the positions that a soft prompt takes before each text; 0 without one."""
+    config: Any = getattr(model, "active_peft_config", None)
+    return config.num_virtual_tokens if getattr(config, "is_prompt_learning", False) else 0
 
 
 def prompts(batch: Mapping[str, Any]) -> list[list[int]]:

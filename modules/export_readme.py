@@ -21,6 +21,11 @@ Run this in the folder. It needs no other file, wherever the folder lies.
 {how}
 ```
 {rest}"""
+# What a row of these kinds is, for the example; of others a text, or two.
+_ASKED: dict[str, tuple[str, str | list[str]]] = {
+    "span": ("What is gripping?", "a gripping film"),
+    "choice": ("What is gripping?", ["a film", "a nap"]),
+}
 _PRETUNE = """
 With Pretune, from anywhere: `load("PATH").predict([{example}])`, after `from modules import load`;
 or `pretune predict PATH FILE`.
@@ -92,11 +97,10 @@ def readme(
 
     task = module.task
     peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
-    text, other = "a gripping film", "a moving one"
-    if task.label_kind == "span":
-        text, other = "What is gripping?", "a gripping film"
+    text, other = _ASKED.get(task.label_kind, ("a gripping film", "a moving one"))
     if task.pipeline == "fill-mask":
         text = f"a gripping {tokenizer.mask_token}"
+    example = f"({text!r}, {other!r})" if task.pairs else repr(text)
     how = _OWN
     if kind == "own with encoder":
         how += _ENCODER
@@ -110,13 +114,12 @@ def readme(
         # The library has no pipeline for an encoder-decoder any more.
         how = _SEQ2SEQ if task.auto_class == "AutoModelForSeq2SeqLM" else how
         how = task.pooling_code() or how
-    paired = task.pairs
     lines = how.format(
         pipeline=task.pipeline,
         auto_class=task.auto_class,
         peft_class=peft_class,
-        example=f"({text!r}, {other!r})" if paired else repr(text),
-        asked=str({"text": text, "text_pair": other}) if paired else repr(text),
+        example=example,
+        asked=str({"text": text, "text_pair": other}) if task.pairs else repr(text),
     )
     rest = ""
     if asked := task.prompt_description():
@@ -127,7 +130,6 @@ def readme(
     if kind == "adapter" and model.active_peft_config.modules_to_save:
         rest += _HEAD
     if not kind.startswith("own"):
-        example = f"({text!r}, {other!r})" if paired else repr(text)
         rest += _PRETUNE.format(example=example)
     if kind == "own with encoder":
         rest += _ENCODER_AND_HEAD

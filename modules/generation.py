@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from datamodules.packaged import pad_id
+from modules.text_rows import pad
 
 _KEPT = ("bos_token_id", "decoder_start_token_id", "cache_implementation")
 _GREEDY = {"do_sample": False, "num_beams": 1}
@@ -39,29 +40,26 @@ def generate(
     Returns:
         The answers without special tokens, in the order of the prompts.
     """
-    device, pad = next(model.parameters()).device, pad_id(tokenizer)
+    device, fill = next(model.parameters()).device, pad_id(tokenizer)
     encodes, decoding = model.config.is_encoder_decoder, {**_GREEDY, **decoding}
-    left = 0 if encodes else 1  # a decoder goes on behind its prompt
+    left = not encodes  # a decoder goes on behind its prompt
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     answers = [""] * len(prompts)
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
-        longest = max(len(prompts[number]) for number in part)
-        rows, mask = [], []
-        for prompt in (list(prompts[number]) for number in part):
-            gap = longest - len(prompt)
-            rows.append([pad] * gap * left + prompt + [pad] * gap * (1 - left))
-            mask.append([0] * gap * left + [1] * len(prompt) + [0] * gap * (1 - left))
+        rows = [prompts[number] for number in part]
+        given_BT = pad(rows, fill, left).to(device)
+        mask_BT = pad([[1] * len(row) for row in rows], 0, left).to(device)
         with generation_defaults_set_aside(model):
             ids_BT = model.generate(
-                input_ids=torch.tensor(rows, device=device),
-                attention_mask=torch.tensor(mask, device=device),
+                input_ids=given_BT,
+                attention_mask=mask_BT,
                 max_new_tokens=max_new_tokens,
                 eos_token_id=stop_token_ids(tokenizer),
-                pad_token_id=pad,
+                pad_token_id=fill,
                 **decoding,
             )
-        written_BT = ids_BT if encodes else ids_BT[:, longest:]
+        written_BT = ids_BT if encodes else ids_BT[:, given_BT.shape[1] :]
         texts = tokenizer.batch_decode(written_BT, skip_special_tokens=True)
         for number, text in zip(part, texts, strict=True):
             answers[number] = text.strip()

@@ -14,7 +14,7 @@ from modules.chosen_inference import choose
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.heads import model_inputs
-from modules.text_rows import Rows, batch_of, evaluating, token_batches
+from modules.text_rows import Rows, batch_of, check_finite, evaluating, token_batches
 from modules.written_inference import write_batch, write_targets, writes_targets
 
 BATCH_TOKENS = 2048
@@ -171,8 +171,7 @@ def values(module: Any, logits: Tensor) -> list[Any]:
     Raises:
         ValueError: If a logit is not a number.
     """
-    if not logits.isfinite().all():
-        raise ValueError("the model's outputs are not finite numbers: its training went wrong")
+    check_finite(logits)
     if module.task.vectors:
         return logits.tolist()
     if module.task.label_kind == "number":

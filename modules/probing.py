@@ -7,6 +7,7 @@ from torch import Tensor
 
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.words import NO_TAG
+from modules.text_rows import pad
 
 TEXTS = ("A short text.", "This one is the longer of the two, but not by many words.")
 LONGEST = 24  # tokens
@@ -21,16 +22,12 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
         longest: The most tokens of a row.
     """
     tokenizer = load_tokenizer(backbone)
-    rows = [
-        torch.tensor(
-            tokenizer(text, truncation=True, max_length=min(longest, LONGEST))["input_ids"]
-        )
-        for text in TEXTS
-    ]
+    most = min(longest, LONGEST)
+    rows = [tokenizer(text, truncation=True, max_length=most)["input_ids"] for text in TEXTS]
     ids_BT = pad(rows, pad_id(tokenizer))
-    mask_BT = pad([torch.ones_like(row) for row in rows], 0)
+    mask_BT = pad([[1] * len(row) for row in rows], 0)
     # In a prompt, which stands beside others in a short context.
-    short = [text[: min(longest, LONGEST) // 2] for text in TEXTS]
+    short = [text[: most // 2] for text in TEXTS]
     columns = {"text": short, "pair": short[::-1]}
     columns |= {"source": short, "target": short[::-1], "reference": short[::-1]}
     batch = {"input_ids": ids_BT, "attention_mask": mask_BT, "index": torch.arange(2)}
@@ -40,14 +37,6 @@ def probe_batch(task: Any, backbone: str, longest: int = LONGEST) -> dict[str, A
     if task.label_kind == "choice":  # one question with two choices
         batch |= {"choices": torch.tensor([2]), "choice_mask": mask_BT.bool()}
     return {**batch, "columns": columns, "labels": _labels(task, mask_BT)}
-
-
-def pad(rows: list[Tensor], value: int, left: bool = False, more: int = 0) -> Tensor:
-    """Stack rows of different lengths, (T,) each, to (B, longest + more)."""
-    wide = max(map(len, rows)) + more
-    sides = [((wide - len(row)) * left, (wide - len(row)) * (not left)) for row in rows]
-    pairs = zip(rows, sides, strict=True)
-    return torch.stack([torch.nn.functional.pad(row, side, value=value) for row, side in pairs])
 
 
 def _behind_first(mask_BT: Tensor) -> Tensor:

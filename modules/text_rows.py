@@ -1,6 +1,6 @@
 """Encoded texts, and batches of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,25 +37,30 @@ class Rows:
 
     def batch(self, chosen: list[int]) -> dict[str, Any]:
         """Return these rows as a ``LabelledBatch`` without labels."""
-        width = max(len(self.ids[row]) for row in chosen)
+        ids = [self.ids[row] for row in chosen]
         found: dict[str, Any] = {
-            "input_ids": _padded([self.ids[row] for row in chosen], width, self.pad),
-            "attention_mask": _padded([[1] * len(self.ids[row]) for row in chosen], width, 0),
+            "input_ids": pad(ids, self.pad),
+            "attention_mask": pad([[1] * len(row) for row in ids], 0),
             "index": torch.tensor(chosen),
             "columns": {
                 name: [column[row] for row in chosen] for name, column in self.columns.items()
             },
         }
         if self.types is not None:
-            found["token_type_ids"] = _padded([self.types[row] for row in chosen], width, 0)
+            found["token_type_ids"] = pad([self.types[row] for row in chosen], 0)
         return found
 
 
-def _padded(rows: list[list[int]], width: int, value: int) -> torch.Tensor:
-    found = np.full((len(rows), width), value, np.int64)
-    for row, ids in zip(found, rows, strict=True):
-        row[: len(ids)] = ids
-    return torch.from_numpy(found)
+def pad(
+    rows: Sequence[Sequence[int] | torch.Tensor], value: int, left: bool = False, more: int = 0
+) -> torch.Tensor:
+    """Stack B rows of different lengths to (B, longest + more) int64, padded with a value."""
+    wide = max(map(len, rows)) + more
+    found = torch.full((len(rows), wide), value)
+    for row, own in zip(found, rows, strict=True):
+        start = (wide - len(own)) * left
+        row[start : start + len(own)] = torch.as_tensor(own)
+    return found
 
 
 def batch_of(module: Any, rows: Rows, chosen: list[int]) -> dict[str, Any]:
@@ -74,6 +79,16 @@ def token_batches(costs: np.ndarray, batch_tokens: int) -> list[list[int]]:
             most = int(costs[row])
         batches[-1].append(row)
     return batches
+
+
+def check_finite(logits: torch.Tensor) -> None:
+    """Refuse the outputs of a model that diverged.
+
+    Raises:
+        ValueError: If a logit is not a number.
+    """
+    if not logits.isfinite().all():
+        raise ValueError("the model's outputs are not finite numbers: its training went wrong")
 
 
 @contextmanager

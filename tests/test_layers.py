@@ -14,7 +14,7 @@ LEAVES |= {"datamodules.choices"}
 PACKAGES = {
     "datamodules": set(),
     "modules": LEAVES,
-    "callbacks": {"datamodules.argument_names"},
+    "callbacks": {"datamodules.argument_names", "datamodules.whole_files"},
     "experiments": {"datamodules", "modules", "callbacks"},
 }
 # Each of these may import those that stand before it.

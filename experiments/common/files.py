@@ -2,14 +2,14 @@
 
 import json
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
+
+from datamodules.whole_files import atomic_write
 
 
 def lock(folder: Path) -> FileLock:
@@ -48,21 +48,6 @@ def is_locked(folder: Path) -> bool:
         return True
     unlock(held)
     return False
-
-
-@contextmanager
-def atomic_write(file: Path) -> Iterator[Path]:
-    """Yields a scratch file that replaces ``file`` at the end: readers see all of it or nothing."""
-    file = Path(file)
-    scratch = file.with_name(f".{file.name}")
-    try:
-        yield scratch
-        os.replace(scratch, file)
-    except OSError as error:
-        error.filename = str(file)  # a full disk's names none
-        raise
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def finite(value: Any) -> Any:

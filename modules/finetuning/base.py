@@ -2,11 +2,10 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -14,8 +13,7 @@ from datamodules.batches import LabelledBatch
 from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
-from modules.finetuning import checkpoints, checks
-from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
+from modules.finetuning import checkpoints, checks, common_settings, freezing
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.protocols import TextData
@@ -23,14 +21,6 @@ from modules.stage_metrics import Stage, StageMetrics
 from modules.tasks import Task, from_dict, to_builtin, to_dict
 from modules.tasks.base import Lengths
 from modules.tasks.classification import Classification
-from modules.tuning import Tuned
-
-_LAST_TOKEN = (
-    "experiments/linear_probe_sst2.py, SmolLM2 on 2,000 sentences: validation accuracy 0.795, "
-    "with mean pooling 0.761"
-)
-_NER = "experiments/ner_wnut.py, FullFineTuning on 1,837 tweets: test F1 0.55"
-_INSTRUCTIONS = "experiments/instruction_tuning.py, LoRA on 2,200 records: test loss 1.97 to 1.80"
 
 
 class FineTuningModule(PretuneModule, abstract=True):
@@ -54,11 +44,7 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     default_task = "Classification"
     links = (Link("model.backbone", "data.tokenizer"),)
-    tuned: ClassVar[tuple[Tuned, ...]] = (
-        Tuned("model.task.pooling", "native", _LAST_TOKEN, backbone="decoder"),
-        Tuned("trainer.max_epochs", 10, _NER, task="TokenClassification"),
-        Tuned("trainer.max_epochs", 1, _INSTRUCTIONS, task="InstructionFollowing"),
-    )
+    tuned = common_settings.COMMON
     model: Any  # of transformers, or a peft model, which hands its attributes on
 
     def __init__(
@@ -112,7 +98,7 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """Autocast where a bf16-mixed trainer has left the frozen matrices in bf16."""
-        return autocast(self.model, self.device)
+        return freezing.autocast(self.model, self.device)
 
     def training_step(self, batch: LabelledBatch, batch_idx: int) -> Tensor:
         out = self._step(batch, "train")
@@ -136,13 +122,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch), **more)
         return {"loss": loss, "logits": logits.detach(), "size": size, **more}
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        return optimization.configure_optimizers(self)
-
-    def layers(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters that train by depth: embeddings, layer.0, layer.1 …, head."""
-        named = [(n, p) for n, p in self.model.named_parameters() if f"model.{n}" in self.trainable]
-        return trained_layers(self.model, dict(named))
+    configure_optimizers, layers = optimization.configure_optimizers, trained_layers
+    in_full_precision = freezing.in_full_precision
 
     def setup(self, stage: str) -> None:
         checks.say_what_is_new(self, stage)
@@ -150,16 +131,7 @@ class FineTuningModule(PretuneModule, abstract=True):
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)
         if self.trainer.precision == "bf16-mixed":
-            cast_frozen_to_bf16(self.model)
-
-    def in_full_precision(self) -> "FineTuningModule":
-        """Return this module, or a copy with unrounded weights where a trainer rounded them."""
-        if all(parameter.dtype == torch.float32 for parameter in self.model.parameters()):
-            return self
-        fresh = type(self)(**self.hparams)
-        weights = self.state_dict()
-        fresh.load_state_dict({name: weights[name] for name in self.trainable}, strict=False)
-        return fresh.eval()
+            freezing.cast_frozen_to_bf16(self.model)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load weights; only what trains can be missing, as the rest comes from the backbone."""

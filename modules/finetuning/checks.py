@@ -10,10 +10,12 @@ from transformers import PreTrainedModel
 
 from modules import backbones, layout, self_check
 from modules.backbones import unwrap
+from modules.encoding import soft_prompt_tokens
 from modules.finetuning.freezing import freeze_unreached
 from modules.notices import note
-from modules.probing import pad, probe_batch
+from modules.probing import probe_batch
 from modules.tasks.pooled_network import LinearHead
+from modules.text_rows import pad
 
 # What rounding makes of logits when the shape of a batch changes, as a share of them.
 _TOLERANCE = 1e-3
@@ -117,7 +119,7 @@ def _logits(subject: Subject, rows: list[Tensor], left: bool = False, more: int 
     fill = subject.model.config.get_text_config().pad_token_id or 0
     tensors = {
         "input_ids": pad(rows, fill, left, more),
-        "attention_mask": pad([torch.ones_like(row) for row in rows], 0, left, more),
+        "attention_mask": pad([[1] * len(row) for row in rows], 0, left, more),
     }
     return subject.task.logits(subject.model, tensors)
 
@@ -189,11 +191,9 @@ def say_what_is_new(module: Any, stage: str) -> None:
 
 def _room(module: Any) -> int:
     """Return the tokens of a row that fit beside a soft prompt, with two to spare for padding."""
-    positions, soft = backbones.context_length(module.model), 0
-    config: Any = getattr(module.model, "active_peft_config", None)
-    if getattr(config, "is_prompt_learning", False):
-        soft = config.num_virtual_tokens
-    return 1 << 20 if positions is None else positions - soft - module.task.overhead - _WIDER
+    if (positions := backbones.context_length(module.model)) is None:
+        return 1 << 20
+    return positions - soft_prompt_tokens(module.model) - module.task.overhead - _WIDER
 
 
 def check(module: Any) -> None:

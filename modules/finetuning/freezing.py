@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -54,6 +55,16 @@ def cast_frozen_to_bf16(model: nn.Module) -> None:
         if hasattr(module, "cast_input_dtype_enabled"):  # peft's, to fp32: autocast takes it back
             # nn.Module declares every attribute as a tensor or a module.
             module.cast_input_dtype_enabled = False  # type: ignore[assignment]
+
+
+def in_full_precision(module: Any) -> Any:
+    """Return a fine-tuned module, or a copy with unrounded weights where a trainer rounded them."""
+    if all(parameter.dtype == torch.float32 for parameter in module.model.parameters()):
+        return module
+    fresh = type(module)(**module.hparams)
+    weights = module.state_dict()
+    fresh.load_state_dict({name: weights[name] for name in module.trainable}, strict=False)
+    return fresh.eval()
 
 
 def autocast(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager:

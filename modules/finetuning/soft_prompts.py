@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.backbones import context_length
+from modules.encoding import soft_prompt_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.protocols import TextData
 
@@ -15,11 +16,8 @@ if TYPE_CHECKING:
 
 def max_text_tokens(model: Any) -> int | None:
     """Return the number of tokens of a text that fit behind the prompt; None without a limit."""
-    config: Any = getattr(model, "active_peft_config", None)
-    positions = context_length(model)
-    if not getattr(config, "is_prompt_learning", False) or positions is None:
-        return None
-    return positions - config.num_virtual_tokens
+    soft, positions = soft_prompt_tokens(model), context_length(model)
+    return positions - soft if soft and positions is not None else None
 
 
 def attach_soft_prompt(model: Any, config: Any, flag: str) -> "peft.PeftModel":
@@ -34,10 +32,8 @@ def attach_soft_prompt(model: Any, config: Any, flag: str) -> "peft.PeftModel":
     if positions is not None and tokens >= positions:
         kind = model.config.model_type
         raise ValueError(f"{flag} {tokens}: leaves no room in {kind}'s {positions} positions")
-    if (
-        config.task_type == "SEQ_2_SEQ_LM"
-    ):  # the prompt stands before the encoder's text, as in Lester et al. 2021
-        config.num_transformer_submodules = 1
+    if config.task_type == "SEQ_2_SEQ_LM":
+        config.num_transformer_submodules = 1  # before the encoder's text, as Lester et al. 2021
     elif model.config.is_encoder_decoder and not getattr(model, "encoder_only", False):
         raise ValueError(
             f"--model.task.pooling native: a prompt would stand before the encoder's text alone, "

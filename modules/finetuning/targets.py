@@ -1,5 +1,7 @@
 """Layers of a transformer by their part in it, found by structure rather than by model."""
 
+from typing import Any
+
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -30,11 +32,9 @@ def head_modules(model: PreTrainedModel) -> list[str]:
 
 def _outside(model: PreTrainedModel) -> list[str]:
     """Return the names of top-level parts with parameters, other than the backbone."""
-    if model.base_model is model:  # a network without a head
-        return []
     prefix, parts = model.base_model_prefix, model.named_children()
-    layer = model.get_output_embeddings()
-    if layer is not None and model.base_model is model:  # T5: encoder and decoder stand beside it
+    if model.base_model is model:  # without a head, or T5's: encoder and decoder stand beside it
+        layer = model.get_output_embeddings()
         return [n for n, part in parts if part is layer]
     return [n for n, part in parts if n != prefix and any(True for _ in part.parameters())]
 
@@ -56,22 +56,20 @@ def in_head(model: PreTrainedModel, name: str) -> bool:
     return top in _outside(model) or any(f".{h}." in f".{name}." for h in head_modules(model))
 
 
-def trained_layers(
-    model: nn.Module, held: dict[str, nn.Parameter]
-) -> dict[str, list[nn.Parameter]]:
-    """Return the groups of :func:`layer_groups` with the parameters of ``held`` in them."""
-    groups = layer_groups(model).items()
+def trained_layers(module: Any) -> dict[str, list[nn.Parameter]]:
+    """Return the parameters that train by depth: embeddings, layer.0, layer.1 …, head.
+
+    Those beside the module's ``model`` count as head.
+    """
+    # By identity: what a second network shares has the name that it has there.
+    ids = {id(p) for name, p in module.named_parameters() if name in module.trainable}
+    held = {name: p for name, p in module.model.named_parameters() if id(p) in ids}
+    groups = layer_groups(module.model).items()
     found = {group: [held[name] for name in names if name in held] for group, names in groups}
-    return {group: parameters for group, parameters in found.items() if parameters}
-
-
-def with_head(
-    layers: dict[str, list[nn.Parameter]], module: nn.Module
-) -> dict[str, list[nn.Parameter]]:
-    """Add to the head the parameters of ``module`` that stand beside its ``model``."""
-    inside = {id(parameter) for parameter in module.get_submodule("model").parameters()}
+    inside = {id(parameter) for parameter in module.model.parameters()}
     beside = [parameter for parameter in module.parameters() if id(parameter) not in inside]
-    return {**layers, "head": [*layers.get("head", []), *beside]} if beside else layers
+    found["head"] = [*found.get("head", []), *beside]
+    return {group: parameters for group, parameters in found.items() if parameters}
 
 
 def linear_layers(

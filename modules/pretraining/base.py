@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
@@ -15,7 +14,7 @@ from datamodules.packaged import load_tokenizer
 from modules import optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
-from modules.finetuning.targets import trained_layers, with_head
+from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.pretraining import architectures, example_views, network_checks
 from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
@@ -160,12 +159,4 @@ class PretrainingModule(PretuneModule, abstract=True):
     # For the callback that prints rows.
     show_examples, show_guesses = example_views.show_examples, example_views.guesses
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters that train by depth; those beside the network count as head."""
-        # By identity: what a second network shares has the name that it has there.
-        ids = {id(p) for n, p in self.named_parameters() if n in self.trainable}
-        named = {n: p for n, p in self.model.named_parameters() if id(p) in ids}
-        return with_head(trained_layers(self.model, named), self)
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        return optimization.configure_optimizers(self)
+    configure_optimizers, layers = optimization.configure_optimizers, trained_layers

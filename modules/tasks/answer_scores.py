@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from datamodules.answers import agreement
 from modules.tasks.answer_spans import best_spans, text_of
@@ -64,8 +65,7 @@ class AnswerScores(Metric):
 
     def compute(self) -> Tensor:
         """Return the score, a scalar; 0 without questions."""
-        held = self.windows if isinstance(self.windows, Tensor) else torch.cat(self.windows)
-        best = by_question(held.reshape(-1, _COLUMNS))
+        best = by_question(dim_zero_cat(self.windows).reshape(-1, _COLUMNS))
         exact_Q, f1_Q, ahead_Q, answers_Q = best[:, 2], best[:, 3], best[:, 4], best[:, 5].bool()
         if self.score == "best_f1":
             return best_f1(f1_Q, ahead_Q, answers_Q)

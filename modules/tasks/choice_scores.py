@@ -8,6 +8,7 @@ from torch import Tensor
 
 from modules.pretraining.output_layer import run_at
 from modules.tasks.heads import model_inputs
+from modules.tasks.token_sums import IGNORED, next_tokens
 
 
 def mean_log_likelihood(model: Any, batch: Mapping[str, Any]) -> Tensor:
@@ -21,9 +22,9 @@ def mean_log_likelihood(model: Any, batch: Mapping[str, Any]) -> Tensor:
     """
     ids_RT = batch["input_ids"]
     mask_RT = batch.get("choice_mask", batch["attention_mask"]).bool()
-    here_RT = mask_RT.roll(-1, 1)  # the place before each token of a choice predicts it
-    here_RT[:, -1] = False
-    targets_N = ids_RT.roll(-1, 1)[here_RT]
+    targets_RT = next_tokens(ids_RT, mask_RT)
+    here_RT = targets_RT != IGNORED
+    targets_N = targets_RT[here_RT]
     logits_NV = run_at(model, here_RT, **model_inputs(batch)).logits().float()
     likelihoods_N = logits_NV.log_softmax(-1).gather(1, targets_N[:, None])[:, 0]
     rows_N = here_RT.nonzero()[:, 0]

@@ -44,8 +44,7 @@ class InstructionFollowing(Task[InstructionBatch]):
 
     def prepare(self, batch: InstructionBatch, training: bool) -> InstructionBatch:
         """Add ``labels`` (B, T): the next token, -100 where it is not learned."""
-        labels_BT = batch["input_ids"].where(batch["supervised"], token_sums.IGNORED).roll(-1, 1)
-        labels_BT[:, -1] = token_sums.IGNORED
+        labels_BT = token_sums.next_tokens(batch["input_ids"], batch["supervised"])
         return {**batch, "labels": labels_BT}
 
     def logits(self, model: Any, batch: InstructionBatch) -> Tensor:

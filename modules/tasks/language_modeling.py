@@ -50,10 +50,7 @@ class LanguageModeling(Task[LabelledBatch]):
         """Add ``labels`` (B, T): the token to predict, -100 where there is none."""
         ids_BT, real_BT = batch["input_ids"], batch["attention_mask"].bool()
         if self._mask is None:
-            next_BT = ids_BT.roll(-1, 1)
-            there_BT = real_BT.roll(-1, 1)
-            there_BT[:, -1] = False
-            return {**batch, "labels": next_BT.where(there_BT, IGNORED)}
+            return {**batch, "labels": token_sums.next_tokens(ids_BT, real_BT)}
         eligible_BT = real_BT & ~torch.isin(ids_BT, self._special.to(ids_BT.device))
         settings = (self._mask, self._vocabulary, self.mask_probability)
         if training:

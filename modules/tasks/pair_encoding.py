@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from datamodules.packaged import pad_id
 from modules.backbones import context_length
-from modules.probing import pad
 from modules.prompting.templates import Template
 from modules.tasks.token_sums import IGNORED
+from modules.text_rows import pad
 
 _PLAIN, _PROMPT = "{{ source }}", "{{ source }}\n\nOutput:"
 _UNLIMITED = 1 << 20
@@ -184,8 +181,4 @@ class PairEncoding:
         masks = [[1] * len(row) for row in ids]
         made = {"input_ids": (ids, pad_id(self.tokenizer)), "attention_mask": (masks, 0)}
         made["labels"] = (labels, IGNORED)
-        return {**batch, **{name: _stacked(*rows).to(device) for name, rows in made.items()}}
-
-
-def _stacked(rows: list[list[int]], value: int) -> Tensor:
-    return pad([torch.tensor(row) for row in rows], value)
+        return {**batch, **{name: pad(*rows).to(device) for name, rows in made.items()}}

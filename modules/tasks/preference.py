@@ -70,7 +70,9 @@ class Preference(Task[PreferenceBatch]):
 
     def logits(self, model: Any, batch: PreferenceBatch) -> Tensor:
         """Return the columns of ``Likelihoods``, (2, B, 4) of couples or (R, 4)."""
-        return torch.stack(preference_rows.likelihoods(model, batch), -1)
+        # Training on chosen answers alone compares with nothing.
+        reference = self.loss_kind != "sft" or not batch.get("training", True)
+        return torch.stack(preference_rows.likelihoods(model, batch, reference), -1)
 
     def loss(self, logits: Tensor, batch: PreferenceBatch) -> Tensor:
         found = Likelihoods(*logits.reshape(-1, logits.shape[-1]).unbind(1))

@@ -10,14 +10,7 @@ from datamodules.batches import PreferenceBatch
 from modules.before_training import before_training
 from modules.pretraining.output_layer import run_at
 from modules.tasks.preference_loss import Likelihoods
-from modules.tasks.token_sums import IGNORED
-
-
-def next_tokens(ids_RT: Tensor, answer_RT: Tensor) -> Tensor:
-    """Return the token that follows each one, (R, T) int64, ``IGNORED`` where it is no answer's."""
-    targets_RT = ids_RT.where(answer_RT, IGNORED).roll(-1, 1)
-    targets_RT[:, -1] = IGNORED
-    return targets_RT
+from modules.tasks.token_sums import IGNORED, next_tokens
 
 
 def log_likelihoods(model: Any, ids_RT: Tensor, mask_RT: Tensor, targets_RT: Tensor) -> Tensor:
@@ -27,7 +20,7 @@ def log_likelihoods(model: Any, ids_RT: Tensor, mask_RT: Tensor, targets_RT: Ten
         model: A language model of transformers, with or without a peft model around it.
         ids_RT: Token ids, int64, padded on the right.
         mask_RT: 1 for a token and 0 for padding, int64.
-        targets_RT: What :func:`next_tokens` gives.
+        targets_RT: What :func:`token_sums.next_tokens` gives.
     """
     here_RT = targets_RT != IGNORED
     targets_N, counts = targets_RT[here_RT], here_RT.sum(1).tolist()
@@ -83,7 +76,7 @@ def check_couples(couples: bool, loss: str) -> None:
 
 
 def with_targets(batch: PreferenceBatch, drift: bool) -> PreferenceBatch:
-    """Add ``targets`` (R, T), what :func:`next_tokens` gives, and ``labels`` for the metrics.
+    """Add ``targets`` (R, T), of :func:`token_sums.next_tokens`, and ``labels`` for the metrics.
 
     Args:
         batch: R rows.
@@ -103,23 +96,25 @@ def with_targets(batch: PreferenceBatch, drift: bool) -> PreferenceBatch:
     return made
 
 
-def likelihoods(model: Any, batch: PreferenceBatch) -> Likelihoods:
+def likelihoods(model: Any, batch: PreferenceBatch, reference: bool = True) -> Likelihoods:
     """Return the log-likelihoods of the answers, (2, B) each of couples or (R,).
 
     Args:
         model: A language model of transformers, with or without a peft model around it.
         batch: What :func:`with_targets` gives.
+        reference: Whether to run the network as it was before the training; the column is 0 if not.
     """
     rows = batch["input_ids"], batch["attention_mask"], batch["targets"]
-    with before_training(model):
-        reference_R = log_likelihoods(model, *rows)
-        drift_R = torch.zeros_like(reference_R)
-        if "other" in batch:
-            drift_R -= log_likelihoods(model, *batch["other"])
+    counts_R = (batch["targets"] != IGNORED).sum(1).float()
+    reference_R, drift_R = torch.zeros_like(counts_R), torch.zeros_like(counts_R)
+    if reference:
+        with before_training(model):
+            reference_R = log_likelihoods(model, *rows)
+            if "other" in batch:
+                drift_R -= log_likelihoods(model, *batch["other"])
     if "other" in batch:
         with torch.no_grad():
             drift_R += log_likelihoods(model, *batch["other"])
-    counts_R = (batch["targets"] != IGNORED).sum(1).to(reference_R)
     found = Likelihoods(log_likelihoods(model, *rows), reference_R, counts_R, drift_R)
     shape = tuple(batch["desirable"].shape)
     return Likelihoods(*(column.unflatten(0, shape) for column in found))

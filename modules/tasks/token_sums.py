@@ -13,6 +13,18 @@ from modules.pretraining.output_layer import run_at
 IGNORED = -100  # the label where there is nothing to predict
 
 
+def next_tokens(ids_BT: Tensor, wanted_BT: Tensor) -> Tensor:
+    """Return the token that follows each one, (B, T) int64, ``IGNORED`` where it is not wanted.
+
+    Args:
+        ids_BT: Token ids, int64.
+        wanted_BT: Whether a token is to be predicted, bool.
+    """
+    targets_BT = ids_BT.where(wanted_BT, IGNORED).roll(-1, 1)
+    targets_BT[:, -1] = IGNORED
+    return targets_BT
+
+
 def token_sums(model: Any, inputs: dict[str, Any], labels_BT: Tensor) -> Tensor:
     """Return two sums over the predicted tokens, (2,): negative log-likelihood, and right ones.
 

@@ -10,8 +10,9 @@ from torch.nn.functional import normalize
 
 from datamodules.packaged import pad_id
 from modules import backbones
-from modules.probing import pad
+from modules.encoding import soft_prompt_tokens
 from modules.tasks.heads import model_inputs
+from modules.text_rows import pad
 
 EXAMPLES = 4096  # training rows that a head for evaluation is fitted to, at most
 VectorPooling = Literal["mean", "first", "last"]
@@ -66,8 +67,8 @@ def both_texts(batch: Any, tokenizer: Any, limit: int) -> Any:
         return_token_type_ids=False,
         verbose=False,
     )["input_ids"]
-    ids = pad([torch.tensor(row) for row in made], pad_id(tokenizer)).to(device)
-    mask = pad([torch.ones(len(row), dtype=torch.long) for row in made], 0).to(device)
+    ids = pad(made, pad_id(tokenizer)).to(device)
+    mask = pad([[1] * len(row) for row in made], 0).to(device)
     rest = {name: value for name, value in batch.items() if name != "token_type_ids"}
     keys = [keys_of(columns[name], device) for name in ("text", "pair")]
     labels = batch.get("labels", torch.stack(keys, 1))
@@ -126,10 +127,8 @@ def load_network(backbone: str, dropout: float | None) -> Any:
 
 def most_tokens(model: Any, tokenizer: Any) -> int:
     """Return the most tokens of a text, beside a soft prompt where there is one."""
-    soft: Any = getattr(model, "active_peft_config", None)
-    prompt = soft.num_virtual_tokens if getattr(soft, "is_prompt_learning", False) else 0
     positions = backbones.context_length(model) or 1 << 20
-    return min(positions - prompt, tokenizer.model_max_length)
+    return min(positions - soft_prompt_tokens(model), tokenizer.model_max_length)
 
 
 def check_dropout(model: Any) -> None:

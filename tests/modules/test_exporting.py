@@ -1,6 +1,8 @@
 """Our own format of an exported module, and what the README of a folder says."""
 
+import ast
 import json
+import re
 import shutil
 
 import peft
@@ -9,7 +11,17 @@ import safetensors
 import torch
 import transformers
 
-from modules import Adapter, Classification, FullFineTuning, LoRA, exporting, load
+from modules import (
+    Adapter,
+    Classification,
+    FullFineTuning,
+    LoRA,
+    MultipleChoice,
+    PairClassification,
+    QuestionAnswering,
+    exporting,
+    load,
+)
 from modules.exporting import export
 from tests import tiny
 
@@ -101,6 +113,14 @@ def test_the_readme_runs_in_the_folder(bert, tmp_path, monkeypatch, capsys):
         assert (str(module.predict(["a gripping film"])[0]) in said) == (name != "lora")
         assert ("encoder" in found) == (name == "mean")
         assert isinstance(found.get("model"), peft.PeftModel) == (name == "lora")
+
+
+def test_the_readme_asks_what_the_task_reads(bert, tmp_path):
+    asked = re.compile(r"predict\((\[.*\])\)`, after")
+    for task in (MultipleChoice(), QuestionAnswering(), PairClassification(), Classification()):
+        module = stirred(FullFineTuning, bert, task=task)
+        texts = ast.literal_eval(asked.search(readme(module, tmp_path / "export"))[1])
+        assert len(module.predict(texts)) == 1, type(task).__name__
 
 
 def test_the_readme_names_the_loader_of_the_task(bert, tmp_path):

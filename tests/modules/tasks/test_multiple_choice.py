@@ -113,22 +113,24 @@ def test_it_learns_and_its_export_chooses(scoring, llama, tmp_path):
             again.predict([bad])
 
 
+def predicted(module, data) -> dict:
+    """What the trainer predicts, by the rows of the split."""
+    found = tiny.trainer([]).predict(module, data)
+    return {
+        int(n): p for one in found for n, p in zip(one["index"], one["prediction"], strict=True)
+    }
+
+
 def test_the_trainer_predicts_batches_of_the_data(bert, tmp_path):
     data = asked.read_choices(tmp_path / "choices", bert)
     module = tiny.make(FullFineTuning, bert, task=MultipleChoice())
-    found = tiny.trainer([]).predict(module, data)
-    said = {
-        int(n): p for one in found for n, p in zip(one["index"], one["prediction"], strict=True)
-    }
+    said = predicted(module, data)
     part = data.dataset.splits["validation"]
     wanted = module.predict(list(zip(part.questions, part.choices, strict=True)))
     assert [said[row] for row in range(len(part))] == [one["index"] for one in wanted]
     questions = asked.read(tmp_path / "questions", bert)
     module = tiny.make(FullFineTuning, bert, task=QuestionAnswering())
-    found = tiny.trainer([]).predict(module, questions)
-    said = {
-        int(n): p for one in found for n, p in zip(one["index"], one["prediction"], strict=True)
-    }
+    said = predicted(module, questions)
     part = questions.dataset.splits["validation"]
     wanted = module.predict(list(zip(part.questions, part.contexts, strict=True)))
     assert [said[row]["answer"] for row in range(len(part))] == [one["answer"] for one in wanted]

@@ -112,6 +112,13 @@ def test_the_reference_is_the_backbone_whatever_has_been_trained(strategy, setti
     assert any(p.grad is not None for p in module.parameters())
 
 
+def test_training_on_chosen_answers_alone_runs_no_reference(llama):
+    module = tiny.make(LoRA, llama, task=Preference(loss="sft")).eval()
+    trained, judged = (module(module.task.prepare(batch_of(), t)) for t in (True, False))
+    assert torch.equal(trained[..., 0], judged[..., 0])
+    assert not trained[..., 1].any() and judged[..., 1].all()
+
+
 def test_own_likelihoods_are_those_of_transformers(llama):
     module = tiny.make(LoRA, llama, task=Preference()).eval()
     batch = with_targets(batch_of(), drift=False)

@@ -150,6 +150,12 @@ def test_a_network_pretrained_here_learns_where_a_text_ends(tmp_path):
     assert torch.equal(model.lm_head.weight, module.model.lm_head.weight)
 
 
+def test_lora_leaves_the_output_layer_of_an_encoder_decoder_as_it_is(t5):
+    """It stands beside encoder and decoder, and its matrix is the embeddings' own."""
+    module = tiny.make(LoRA, t5, task=SequenceToSequence())
+    assert module.trainable and not any("lm_head" in name for name in module.trainable)
+
+
 def test_decoding_flags_reach_the_model(t5, monkeypatch):
     module = tiny.make(Adapter, t5, task=SequenceToSequence(num_beams=3, length_penalty=0.5))
     seen = {}
