@@ -46,8 +46,7 @@ def write(given: Sequence[str], document: Callable[[], str], lines: Callable[[],
         content = lines() if kind == ".csv" else content
         content = latex(document()) if kind == ".tex" else content
         file.parent.mkdir(parents=True, exist_ok=True)
-        with files.atomic_write(file) as scratch:
-            scratch.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
+        files.write_text(file, content.rstrip("\n") + "\n")
     return list(given)
 
 

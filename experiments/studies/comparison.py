@@ -161,11 +161,8 @@ def _draw(finished: dict[Job, dict[str, Any]], file: Path) -> None:
 
 def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
     lines = _lines(finished)
-    with files.atomic_write(root / "table.md") as scratch:
-        scratch.write_text(markdown(lines, finished.values()), encoding="utf-8")
-    with files.atomic_write(root / "runs.csv") as scratch:
-        scratch.write_text(
-            runs_csv((job.row.name, job.seed, r) for job, r in finished.items()), encoding="utf-8"
-        )
+    files.write_text(root / "table.md", markdown(lines, finished.values()))
+    rows = ((job.row.name, job.seed, result) for job, result in finished.items())
+    files.write_text(root / "runs.csv", runs_csv(rows))
     figures.plot_quality(lines, root / "plot.svg")
     return ["table.md", "runs.csv", "plot.svg"]

@@ -108,8 +108,7 @@ def _report(root: Path, finished: Runs) -> list[str]:
     about += f"; intervals hold the errors of {' or '.join(held)}" if held else ""
     texts = {"table.md": f"{markdown(points)}\n\n{about}\n", "runs.csv": tables.csv_of(lines)}
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     draw(points, root / "plot.png")
     return ["table.md", "runs.csv", "plot.png"]
 

@@ -163,8 +163,7 @@ def write(curve: Curve, results: Results, root: Path) -> str:
         "report.json": said,
     }
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     draw(curve, root / "curve.png")
     return said
 

@@ -49,8 +49,7 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
         f"commit: {', '.join(commits)}\n"
     )
-    with files.atomic_write(root / "table.md") as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    files.write_text(root / "table.md", text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
     _over_labels(origins, labels, accuracy, root / "labels.svg")
     of_size = [line for line in lines if line["size"] == size]
@@ -127,8 +126,7 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
-    with files.atomic_write(file) as scratch:
-        scratch.write_text(tables.csv_of(list(merged.values())), encoding="utf-8")
+    files.write_text(file, tables.csv_of(list(merged.values())))
     return list(merged.values())
 
 

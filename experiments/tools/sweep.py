@@ -201,8 +201,7 @@ def _write(
     head, cells = trial_table.table(plan, rows, metric)
     texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     trial_table.draw(plan, rows, metric, root / "trials.png")
     config = {
         "sweep": plan.file.read_text(encoding="utf-8"),

@@ -63,8 +63,7 @@ def write(
     texts["report.html"] = page(report, this_command(redact_argv(sys.argv)))
     texts["report.json"] = json.dumps(files.finite(redact(asdict(report))), indent=1) + "\n"
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     figure.draw(report, root / "report.png")
     config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
     config |= {"baseline": report.baseline.name, "metric": report.metric, "alpha": report.alpha}
