@@ -102,16 +102,13 @@ def _parse(name: str, doc: str, rows: list[Row], refused: Mapping[str, str]) -> 
         "--jobs", type=int, default=1, help="Runs at the same time, which share the cores (1)"
     )
     parser.add_argument("--output", default="outputs", help="Folder for runs and results (outputs)")
-    add = parser.add_argument
-    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
-    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
+    export.add_flags(parser)
     parser.add_argument(
         "flags", nargs="*", help="Flags of every run, after --, as --trainer.max_epochs 1"
     )
     asked = parser.parse_args()
     at_least_one(asked, "seeds", "jobs")
-    export.check(asked.export, "--export", export.TABLES)
-    export.check(asked.plot, "--plot", export.PICTURES)
+    export.check_flags(asked)
     for flag, reason in refused.items():
         if any(word.partition("=")[0] == flag for word in asked.flags):
             raise ValueError(f"-- {flag}: {reason}")

@@ -223,11 +223,9 @@ def _parse() -> argparse.Namespace:
     add("--jobs", type=int, default=1, help="Trials at the same time, which share the cores (1)")
     add("--seed", type=int, default=0, help="Seed of the search, not of the runs (0)")
     add("--output", default="outputs", help="Folder for runs and results (outputs)")
-    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
-    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
+    export.add_flags(parser)
     asked = parser.parse_args(sys.argv[1:])
-    export.check(asked.export, "--export", export.TABLES)
-    export.check(asked.plot, "--plot", export.PICTURES)
+    export.check_flags(asked)
     at_least_one(asked, "count", "jobs")
     return asked
 
