@@ -123,6 +123,13 @@ def within_range(axes: Any, metric: str, values: Iterable[float], side: str = "y
     put(max(first, low - spare), min(last, high + spare))
 
 
+def reach(mean: float, low: float | None, high: float | None) -> tuple[float, float]:
+    """The parts of an interval below and above its mean, for an error bar; zeros without one."""
+    if low is None or high is None:
+        return 0.0, 0.0
+    return max(0.0, mean - low), max(0.0, high - mean)
+
+
 def points(values: Iterable[float], place: int, count: int) -> dict[str, Any]:
     """The markers of a curve of few points, of which one validation is a whole curve.
 

@@ -132,13 +132,6 @@ def _cell(point: Quality | None) -> str:
     return f"{point.mean:.4f} ({point.low:.4f} to {point.high:.4f})"
 
 
-def _reach(point: Quality) -> tuple[float, float]:
-    """The parts of the interval below and above the mean."""
-    if point.low is None or point.high is None:
-        return 0.0, 0.0
-    return max(0.0, point.mean - point.low), max(0.0, point.high - point.mean)
-
-
 def draw(points: Points, file: Path) -> None:
     """Draws a curve for each method; one that reads no labels is a level line."""
     sizes = sorted({size for found in points.values() for size in found if size})
@@ -150,10 +143,11 @@ def draw(points: Points, file: Path) -> None:
                 axes.axhline(found[0].mean, color=palette[number], label=name, **style)
                 continue
             there = sorted(found)
+            reach = [figures.reach(*found[size][:3]) for size in there]
             axes.errorbar(
                 there,
                 [found[size].mean for size in there],
-                yerr=[*zip(*(_reach(found[size]) for size in there), strict=True)],
+                yerr=[*zip(*reach, strict=True)],
                 marker="o",
                 capsize=3,
                 color=palette[number],

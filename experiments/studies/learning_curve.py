@@ -172,14 +172,11 @@ def draw(curve: Curve, file: Path) -> None:
     """Draws the metric over the training rows; the ending of the file chooses its format."""
     with figures.figure(file, 7, 4.5) as (_, ((axes,),)):
         rows = [point.rows for point in curve.points]
-        reach = [
-            [p.mean - (p.mean if p.low is None else p.low) for p in curve.points],
-            [(p.mean if p.high is None else p.high) - p.mean for p in curve.points],
-        ]
+        reach = [figures.reach(point.mean, point.low, point.high) for point in curve.points]
         axes.errorbar(
             rows,
             [point.mean for point in curve.points],
-            yerr=reach,
+            yerr=[*zip(*reach, strict=True)],
             marker="o",
             capsize=3,
         )

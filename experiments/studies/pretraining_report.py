@@ -169,13 +169,12 @@ def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> 
     _draw(draw, file)
 
 
-def _bars(points: list[list[float]]) -> tuple[list[float], list[list[float]]]:
+def _bars(points: list[list[float]]) -> tuple[list[float], list[tuple[float, ...]]]:
     """Means of accuracies in %, and how far their 95 % intervals reach below and above."""
     means = [statistics.fmean(values) for values in points]
-    ends = [of_runs(values, (0.0, 100.0)) for values in points]
-    below = [0.0 if e is None else max(0.0, m - e[0]) for m, e in zip(means, ends, strict=True)]
-    above = [0.0 if e is None else max(0.0, e[1] - m) for m, e in zip(means, ends, strict=True)]
-    return means, [below, above]
+    ends = [of_runs(values, (0.0, 100.0)) or (None, None) for values in points]
+    reach = [figures.reach(mean, *both) for mean, both in zip(means, ends, strict=True)]
+    return means, [*zip(*reach, strict=True)]
 
 
 def _draw(draw: Callable[[Any], None], file: Path) -> None:

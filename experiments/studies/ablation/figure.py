@@ -43,10 +43,9 @@ def _intervals(axes: Any, report: Report, colours: Any) -> None:
 
 
 def _reach(line: Line) -> list[list[float]] | None:
-    """The parts of the interval below and above the mean, (2, 1), as matplotlib takes them."""
-    if line.low is None or line.high is None:
-        return None
-    return [[max(0.0, line.mean - line.low)], [max(0.0, line.high - line.mean)]]
+    """The parts of the interval below and above the mean, (2, 1); None without one: no bar."""
+    parts = figures.reach(line.mean, line.low, line.high)
+    return None if line.low is None else [[part] for part in parts]
 
 
 def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
