@@ -75,6 +75,11 @@ def quality(runs: Runs, metric: str, level: float = 0.95) -> Quality:
     return Quality(mean, *ends, errors=errors) if ends else Quality(mean)
 
 
+def ends(low: float | None, high: float | None, sign: str = "") -> str:
+    """Both ends of an interval, or a dash."""
+    return "–" if low is None or high is None else f"{low:{sign}.4f} to {high:{sign}.4f}"
+
+
 def change(ours: Runs, theirs: Runs, metric: str, level: float = 0.95) -> Change:
     """The difference of a metric between two groups of runs, paired by the seeds of both.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from experiments.common import files
 from experiments.reporting import figures, tables
-from experiments.reporting.quality import Quality, quality
+from experiments.reporting.quality import Quality, ends, quality
 from experiments.reporting.results import conditions, main_metric, measured
 from experiments.studies import comparison
 from experiments.studies.jobs import Job, Row
@@ -127,9 +127,9 @@ def markdown(points: Points) -> str:
 def _cell(point: Quality | None) -> str:
     if point is None:
         return "–"
-    if point.low is None or point.high is None:
+    if point.low is None:
         return f"{point.mean:.4f}"
-    return f"{point.mean:.4f} ({point.low:.4f} to {point.high:.4f})"
+    return f"{point.mean:.4f} ({ends(point.low, point.high)})"
 
 
 def draw(points: Points, file: Path) -> None:

@@ -10,7 +10,7 @@ from experiments.common import files
 from experiments.common.metrics import facts
 from experiments.common.redaction import redact
 from experiments.reporting import comparable, figures, tables
-from experiments.reporting.quality import SEEDS, change, quality
+from experiments.reporting.quality import SEEDS, change, ends, quality
 from experiments.reporting.results import conditions, main_metric, measured
 
 LEVEL = 0.95
@@ -105,7 +105,7 @@ def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -
         return f"{said}; no verdict on more labels: {why} (--seeds 3 or more)"
     low, high = found.low, found.high
     paired = "seed" if found.errors == SEEDS else "seed and row"
-    said += f" ({100 * LEVEL:g} % interval {low:+.4f} to {high:+.4f}, paired by {paired})"
+    said += f" ({100 * LEVEL:g} % interval {ends(low, high, '+')}, paired by {paired})"
     if low <= 0 <= high:
         return f"{said}; no verdict on more labels: the interval holds 0"
     known = facts(metric, next(iter(more.values())).get("metric_facts"))
@@ -114,8 +114,8 @@ def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -
     if known.sign() * found.mean < 0:
         return f"{said}: more labels of this kind made it worse"
     each = found.mean / doublings
-    ends = f"{low / doublings:+.4f} to {high / doublings:+.4f}"
-    return f"{said}: twice the labels would help, by about {each:+.4f} ({ends}) at this slope"
+    slope = f"{each:+.4f} ({ends(low / doublings, high / doublings, '+')})"
+    return f"{said}: twice the labels would help, by about {slope} at this slope"
 
 
 def cells(curve: Curve) -> list[list[str]]:
@@ -123,11 +123,9 @@ def cells(curve: Curve) -> list[list[str]]:
     head = ["share", "training rows", curve.metric, f"{100 * LEVEL:g} % interval", "seeds"]
     rows = []
     for point in curve.points:
-        ends = "–"
-        if point.low is not None and point.high is not None:
-            ends = f"{point.low:.4f} to {point.high:.4f}"
-        share, rows_ = f"{100 * point.share:g} %", f"{point.rows:,}"
-        rows.append([share, rows_, f"{point.mean:.4f}", ends, str(len(point.values))])
+        share, count = f"{100 * point.share:g} %", f"{point.rows:,}"
+        told = f"{point.mean:.4f}", ends(point.low, point.high)
+        rows.append([share, count, *told, str(len(point.values))])
     return [head, *rows]
 
 

@@ -1,6 +1,7 @@
 """Formats a report as Markdown tables and as CSV."""
 
 from experiments.reporting import tables
+from experiments.reporting.quality import ends
 from experiments.studies.ablation.analysis import Difference, Line, Report
 
 COSTS = {  # heading and format of the value
@@ -32,11 +33,6 @@ def percent(report: Report) -> str:
 def spread(mean: float, deviation: float | None) -> str:
     """A mean ± its standard deviation over seeds, if it has one."""
     return f"{mean:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")
-
-
-def ends(low: float | None, high: float | None, sign: str = "") -> str:
-    """Both ends of an interval, or a dash."""
-    return "–" if low is None or high is None else f"{low:{sign}.4f} to {high:{sign}.4f}"
 
 
 def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
