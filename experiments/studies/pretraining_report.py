@@ -169,12 +169,12 @@ def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> 
     _draw(draw, file)
 
 
-def _bars(points: list[list[float]]) -> tuple[list[float], list[tuple[float, ...]]]:
+def _bars(points: list[list[float]]) -> tuple[list[float], list[list[float]]]:
     """Means of accuracies in %, and how far their 95 % intervals reach below and above."""
     means = [statistics.fmean(values) for values in points]
     ends = [of_runs(values, (0.0, 100.0)) or (None, None) for values in points]
     reach = [figures.reach(mean, *both) for mean, both in zip(means, ends, strict=True)]
-    return means, [*zip(*reach, strict=True)]
+    return means, [[below for below, _ in reach], [above for _, above in reach]]
 
 
 def _draw(draw: Callable[[Any], None], file: Path) -> None:
