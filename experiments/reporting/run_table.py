@@ -56,7 +56,8 @@ def usual_metrics(runs: list[RunRecord]) -> list[str]:
     for lead in ("test/", "val/"):
         counts = Counter(m for run in runs for m in run.metrics if m.startswith(lead))
         if counts:
-            best = min(counts, key=lambda m: (-counts[m], lower_is_better(m), m))
+            own = from_flat(*(run.config for run in runs))
+            best = min(counts, key=lambda m: (-counts[m], lower_is_better(m, own), m))
             twin = best.replace("test/", "val/")
             known = twin != best and any(twin in run.metrics for run in runs)
             # Where some runs hold their test rows out, all can be ranked by validation alone.
@@ -86,8 +87,7 @@ def differing(runs: list[RunRecord]) -> list[str]:
 
 def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     """The runs with the best first and those without the metric last."""
-    own = from_flat(runs[0].config) if runs else {}
-    sign = -facts(metric, own).sign()
+    sign = -facts(metric, from_flat(*(run.config for run in runs))).sign()
 
     def place(run: RunRecord) -> float:
         value = run.metrics.get(metric, math.nan)

@@ -153,7 +153,12 @@ def _lines(finished: dict[Job, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _draw(finished: dict[Job, dict[str, Any]], file: Path) -> None:
-    figures.plot_quality(_lines(finished), file)
+    figures.plot_quality(_lines(finished), file, _facts(finished))
+
+
+def _facts(finished: dict[Job, dict[str, Any]]) -> dict[str, Any] | None:
+    """The facts about metrics that the runs declare."""
+    return next(iter(finished.values())).get("metric_facts")
 
 
 def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
@@ -161,5 +166,5 @@ def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
     files.write_text(root / "table.md", markdown(lines, finished.values()))
     rows = ((job.row.name, job.seed, result) for job, result in finished.items())
     files.write_text(root / "runs.csv", runs_csv(rows))
-    figures.plot_quality(lines, root / "plot.svg")
+    _draw(finished, root / "plot.svg")
     return ["table.md", "runs.csv", "plot.svg"]

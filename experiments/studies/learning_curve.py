@@ -46,6 +46,7 @@ class Curve:
     Attributes:
         verdict: A sentence on whether more labels would help.
         baseline: The score of one answer for all rows; None where the metric has none.
+        metric_facts: The facts about metrics that the runs declare; see ``common.metrics``.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Curve:
     about: str
     baseline: float | None = None
     notes: list[str] = field(default_factory=list)
+    metric_facts: dict[str, Any] = field(default_factory=dict)
 
 
 def analyse(name: str, results: Results, metric: str | None) -> Curve:
@@ -78,7 +80,8 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
     why = comparable.mismatch(runs, metric)
     verdict = _verdict(metric, *points[-2:], *list(results.values())[-2:])
     verdict = f"no verdict on more labels: {why}" if why else verdict
-    curve = Curve(name, metric, points, verdict, about)
+    own = runs[0].get("metric_facts") or {}
+    curve = Curve(name, metric, points, verdict, about, metric_facts=own)
     lead, _, measure = metric.partition("/")
     report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
     curve.baseline = (report.get("baseline") or {}).get(measure)
@@ -188,7 +191,7 @@ def draw(curve: Curve, file: Path) -> None:
             )
             axes.legend(fontsize=8)
         every = [value for point in curve.points for value in point.values.values()]
-        figures.within_range(axes, curve.metric, every)
+        figures.within_range(axes, curve.metric, every, curve.metric_facts)
         axes.set_xscale("log")
         axes.set_xticks(rows, [f"{count:,}" for count in rows])
         axes.minorticks_off()

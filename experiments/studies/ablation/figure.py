@@ -38,7 +38,7 @@ def _intervals(axes: Any, report: Report, colours: Any) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.axvline(report.baseline.mean, color="grey", linestyle="--", linewidth=1)
     axes.invert_yaxis()
-    figures.within_range(axes, report.metric, _values(report), "x")
+    figures.within_range(axes, report.metric, _values(report), report.metric_facts, "x")
     axes.set_xlabel(f"{report.metric}: mean, {text.percent(report)} interval, seeds")
 
 
@@ -66,7 +66,7 @@ def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
     if figures.is_rate(metric):
         figures.scale_axis(axes, metric, means)
     else:
-        figures.within_range(axes, metric, means)
+        figures.within_range(axes, metric, means, report.metric_facts)
     axes.legend(fontsize=7)
 
 
@@ -84,7 +84,7 @@ def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
     axes.set_xlabel(f"{text.COSTS[cost][0]} (filled: Pareto front)")
     axes.set_ylabel(report.metric)
     axes.margins(x=0.12)
-    figures.within_range(axes, report.metric, _values(report))
+    figures.within_range(axes, report.metric, _values(report), report.metric_facts)
     points: dict[tuple[float, float], list[int]] = {}
     for place, line in enumerate(report.lines, 1):
         points.setdefault((line.costs[cost], line.mean), []).append(place)

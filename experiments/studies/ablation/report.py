@@ -34,13 +34,11 @@ def make(
     of_jobs = curves.of_jobs(found)
     if untracked := sum(not curve for curve in of_jobs.values()):
         report.notes.append(f"no curves of {untracked} runs, which were not tracked")
-    own = next(iter(found.values())).get("metric_facts")
-    for combination, name in {c: c.name for c in results}.items():
-        curves_of = [curve for job, curve in of_jobs.items() if jobs[job] == combination and curve]
-        for metric, band in (
-            curves.bands(curves_of, 1 - question.alpha, own).items() if curves_of else ()
-        ):
-            report.curves.setdefault(metric, {})[name] = band
+    for combination in results:
+        its = [curve for job, curve in of_jobs.items() if jobs[job] == combination]
+        bands = curves.bands(its, 1 - question.alpha, report.metric_facts)
+        for metric, band in bands.items():
+            report.curves.setdefault(metric, {})[combination.name] = band
     return report
 
 
