@@ -116,15 +116,17 @@ def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str
     return f"{aligned(cells)}\n\n{conditions(lines, list(runs))}\n"
 
 
-def conditions(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
-    """Seeds, data and commits of the table, in a sentence."""
+def conditions(
+    lines: list[dict[str, Any]], runs: list[dict[str, Any]], spread: str = "± standard deviation"
+) -> str:
+    """Seeds, data and commits of the table, in a sentence; ``spread`` stands behind each mean."""
     seeds = sorted({line["seeds"] for line in lines})
     origins = sorted({run["data"]["origin"] for run in runs})
     rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
     commits = sorted({(run["git_commit"] or "none")[:7] + dirty_suffix(run) for run in runs})
     count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
     return (
-        f"Mean ± standard deviation over {count} seed{'s' * (seeds[-1] > 1)}; data: "
+        f"Mean {spread} over {count} seed{'s' * (seeds[-1] > 1)}; data: "
         f"{', '.join(origins)}; test rows: {', '.join(f'{r:,}' for r in rows)}; "
         f"commit: {', '.join(commits)}"
     )
