@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 INFINITE = math.inf
+SPLITS = {"test": "test", "val": "validation"}  # by the stage in a metric's name
 # What two runs may have in common; ``runner.meaning`` tells the values of a run.
 ASPECTS = ("objective", "task", "tokenizer", "text", "data", "rows")
 _LABELS = ("task", "data", "rows")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.common.metrics import facts
+from experiments.common.metrics import SPLITS, facts
 from experiments.common.redaction import redact
 from experiments.reporting import comparable, figures, tables
 from experiments.reporting.quality import SEEDS, change, ends, quality
@@ -83,7 +83,7 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
     own = runs[0].get("metric_facts") or {}
     curve = Curve(name, metric, points, verdict, about, metric_facts=own)
     lead, _, measure = metric.partition("/")
-    report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
+    report = runs[0].get("report", {}).get(SPLITS.get(lead, ""), {})
     curve.baseline = (report.get("baseline") or {}).get(measure)
     curve.notes += comparable.cautions(runs, metric)
     if held := sorted({point.errors for point in points if point.errors}):
