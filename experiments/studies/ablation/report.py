@@ -72,7 +72,7 @@ def write(
         ("differences", text.differences(report)),
     ):
         if lines:
-            shown[name] = (head, [[text for text, _ in line] for line in lines])
+            shown[name] = (head, text.texts(lines))
     columns = list(dict.fromkeys(key for row in rows for key in row))
     shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
     verdicts = [line.difference.verdict for line in report.lines if line.difference]

@@ -107,17 +107,24 @@ def _p(value: float | None) -> str:
     return "–" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
+def texts(rows: list[list[Cell]]) -> list[list[str]]:
+    """The rows of a table without the values to sort by."""
+    return [[text for text, _ in row] for row in rows]
+
+
 def markdown(report: Report) -> str:
     """The report in Markdown."""
     parts = [heading(report)]
-    for head, rows in (qualities(report), differences(report)):
-        if rows:
-            parts.append(tables.aligned([head, *([text for text, _ in row] for row in rows)]))
+    parts += [
+        tables.aligned([head, *texts(rows)])
+        for head, rows in (qualities(report), differences(report))
+        if rows
+    ]
     if report.settings.about:
         parts.append(report.settings.about)
     if report.settings.head:
         head, rows = settings(report)
-        parts.append(tables.aligned([head, *([text for text, _ in row] for row in rows)]))
+        parts.append(tables.aligned([head, *texts(rows)]))
     parts.append(explanation(report))
     if report.notes:
         parts.append("\n".join(f"note: {note}" for note in report.notes))
