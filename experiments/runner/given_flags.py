@@ -37,6 +37,11 @@ class Given(NamedTuple):
         return f"--config {self.file}: {prefix}{self.flag[2:]}" if self.file else prefix + self.flag
 
 
+def listed(value: Any) -> list[Any]:
+    """The values of a flag that takes one, a list or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def short_flag(option: str) -> str:
     """The short form of a flag: --model.rank for --model.init_args.rank."""
     return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
