@@ -102,8 +102,8 @@ def _report(root: Path, finished: Runs) -> list[str]:
         for seed, run in seeds.items()
     ]
     counts = [{"seeds": len(seeds)} for found in runs.values() for seeds in found.values()]
-    spread = f"({100 * LEVEL:g} % interval)"
-    about = conditions(counts, list(finished.values()), spread)
+    beside = f"({100 * LEVEL:g} % interval)"
+    about = conditions(counts, list(finished.values()), beside)
     held = sorted({p.errors for found in points.values() for p in found.values() if p.errors})
     about += f"; intervals hold the errors of {' or '.join(held)}" if held else ""
     texts = {"table.md": f"{markdown(points)}\n\n{about}\n", "runs.csv": tables.csv_of(lines)}

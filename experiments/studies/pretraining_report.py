@@ -9,7 +9,7 @@ from typing import Any
 from experiments.common import files
 from experiments.reporting import figures, screen, tables
 from experiments.reporting.intervals import of_runs
-from experiments.reporting.results import dirty_suffix
+from experiments.reporting.results import commits
 from experiments.reporting.significance import interval
 
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
@@ -37,17 +37,13 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     fewer = [f", {n} with {_said(a)}" for a, n in seeds.items() if n < most]
     text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
     text += f"{_differences(origins, labels, accuracy)}\n\n"
-    results = [*made.values(), *tuned.values()]
-    commits = sorted(
-        {(result["git_commit"] or "none")[:7] + dirty_suffix(result) for result in results}
-    )
     rows = next(iter(tuned.values()))["data"]
     text += (
         f"Test accuracy in %, mean ± standard deviation over {most} seeds of "
         f"fine-tuning{''.join(fewer)}; gains with their 95 % intervals over seeds, for these test "
         f"rows; "
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
-        f"commit: {', '.join(commits)}\n"
+        f"commit: {commits([*made.values(), *tuned.values()])}\n"
     )
     files.write_text(root / "table.md", text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
