@@ -156,11 +156,16 @@ def points(values: Iterable[float], place: int, count: int) -> dict[str, Any]:
     return {"marker": "o", "markersize": 3 + 2 * min(4, count - 1 - place)}
 
 
-def whole_steps(axes: Any) -> None:
-    """Lets the axis of steps have no fractions."""
+def by_step(axes: Any, metric: str, values: Iterable[float], own: Mapping[str, Any] | None) -> None:
+    """Fits the axes of curves to whole steps and to the metric; arguments as ``within_range``."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.set_xlabel("step")
+    if is_rate(metric):
+        scale_axis(axes, metric, values)
+    else:
+        within_range(axes, metric, values, own)
 
 
 def plot_curves(
@@ -180,15 +185,9 @@ def plot_curves(
             axes.plot(steps, values, color=colour, linewidth=1.2, **mark)
         for number, name in enumerate(order[:_NAMED]):
             axes.plot([], [], color=palette[number % len(palette)], label=name)
-        whole_steps(axes)
-        axes.set_xlabel("step")
+        every = np.concatenate([run.curve(metric)[1] for run in runs]).tolist()
+        by_step(axes, metric, every, from_flat(*(run.config for run in runs)))
         axes.set_ylabel(metric)
-        every = np.concatenate([run.curve(metric)[1] for run in runs])
-        if is_rate(metric):
-            scale_axis(axes, metric, every.tolist())
-        else:
-            own = from_flat(*(run.config for run in runs))
-            within_range(axes, metric, every.tolist(), own)
         axes.legend(fontsize=8)
 
 

@@ -59,14 +59,9 @@ def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
         axes.plot(band["steps"], band["mean"], label=line.name, **style)
         if band["low"]:
             axes.fill_between(band["steps"], band["low"], band["high"], color=colour, alpha=0.15)
-    figures.whole_steps(axes)
-    axes.set_xlabel("step")
-    axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
     means = [mean for band in report.curves[metric].values() for mean in band["mean"]]
-    if figures.is_rate(metric):
-        figures.scale_axis(axes, metric, means)
-    else:
-        figures.within_range(axes, metric, means, report.metric_facts)
+    figures.by_step(axes, metric, means, report.metric_facts)
+    axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
     axes.legend(fontsize=7)
 
 
