@@ -50,6 +50,12 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+def write_text(file: Path, text: str) -> None:
+    """Writes a text, in one step."""
+    with atomic_write(file) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
 def finite(value: Any) -> Any:
     """The value with None in place of NaN and infinities, which JSON does not have."""
     if isinstance(value, dict):
@@ -61,14 +67,9 @@ def finite(value: Any) -> Any:
 
 def write_json(file: Path, value: Any) -> None:
     """Writes a value as indented JSON, in one step; a number that is not finite becomes null."""
-    with atomic_write(file) as scratch:
-        scratch.write_text(
-            json.dumps(finite(value), indent=2, default=str, allow_nan=False) + "\n",
-            encoding="utf-8",
-        )
+    write_text(file, json.dumps(finite(value), indent=2, default=str, allow_nan=False) + "\n")
 
 
 def write_yaml(file: Path, value: Any) -> None:
     """Writes a value as YAML, in one step."""
-    with atomic_write(file) as scratch:
-        scratch.write_text(yaml.safe_dump(value, sort_keys=False), encoding="utf-8")
+    write_text(file, yaml.safe_dump(value, sort_keys=False))

@@ -1,16 +1,20 @@
 """Help texts in the columns of the terminal: paragraphs are wrapped, commands stay commands."""
 
 import argparse
+import os
 import re
 import shutil
+import sys
 
 from datamodules.text_tables import width, wrapped
 
 _LEAST, _MOST = 40, 120  # columns of a text; a longer line is hard to read
 
 
-def columns() -> int:
-    """The columns of the terminal; 80 where there is none, as in a pipe, unless COLUMNS is set."""
+def columns(piped: int = 80) -> int:
+    """The columns of the terminal; ``piped`` where there is none, unless COLUMNS is set."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return piped
     return max(_LEAST, shutil.get_terminal_size((80, 24)).columns)
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 INFINITE = math.inf
+SPLITS = {"test": "test", "val": "validation"}  # by the stage in a metric's name
 # What two runs may have in common; ``runner.meaning`` tells the values of a run.
 ASPECTS = ("objective", "task", "tokenizer", "text", "data", "rows")
 _LABELS = ("task", "data", "rows")
@@ -94,13 +95,13 @@ def facts(name: str, own: Mapping[str, Any] | None = None) -> Metric:
     return replace(known, **changed)
 
 
-def from_flat(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The facts that a run declares, out of its flat config in a record."""
+def from_flat(*configs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The facts that runs declare, out of their flat configs in records; the first ones hold."""
     found: dict[str, dict[str, Any]] = {}
-    for key, value in config.items():
+    for key, value in (pair for config in configs for pair in config.items()):
         if key.startswith("metric_facts."):
             name, _, fact = key.removeprefix("metric_facts.").rpartition(".")
-            found.setdefault(name, {})[fact] = value
+            found.setdefault(name, {}).setdefault(fact, value)
     return found
 
 

@@ -79,24 +79,28 @@ def record_start(folder: Path, **more: Any) -> None:
     write_json(folder / _START, known | {key: value for key, value in more.items() if value})
 
 
+def _start_of(folder: Path) -> Any:
+    """What a run has recorded of its start."""
+    return json.loads((folder / _START).read_text(encoding="utf-8"))
+
+
 def warnings_of(folder: Path) -> list[str]:
     """The warnings that a run gave when it was first started."""
     try:
-        return json.loads((folder / _START).read_text(encoding="utf-8")).get("warnings", [])
+        return _start_of(folder).get("warnings", [])
     except (OSError, ValueError):
         return []
 
 
 def read_origins(folder: Path) -> dict[str, str]:
     """The origin of each setting of a run that is not a default, by flag."""
-    found: dict[str, str] = json.loads((folder / _START).read_text("utf-8")).get("origins", {})
-    return found
+    return _start_of(folder).get("origins", {})
 
 
 def record_end(folder: Path, state: str, reason: str) -> None:
     """Records how a run ended, and why: also one that is interrupted or fails."""
     try:
-        known = json.loads((folder / _START).read_text(encoding="utf-8"))
+        known = _start_of(folder)
     except (OSError, ValueError):  # of a run that was refused before it began
         return
     write_json(folder / _START, known | {"state": state, "ended": reason})
@@ -105,7 +109,7 @@ def record_end(folder: Path, state: str, reason: str) -> None:
 def read_run_folder(folder: Path) -> RunFolder | None:
     """The run in a folder; None if the folder holds no run."""
     try:
-        known = json.loads((folder / _START).read_text(encoding="utf-8"))
+        known = _start_of(folder)
         experiment = known.get("experiment", folder.absolute().parent.name)
         more = known.get("job", ""), known.get("name", "")
         return RunFolder(folder, known["started"], experiment, *more)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.common.metrics import facts
+from experiments.common.metrics import SPLITS, facts
 
-_SPLITS = {"test": "test", "val": "validation"}
 _WORDS = {
     "objective": "of different objectives",
     "task": "of different tasks",
@@ -24,13 +23,13 @@ def meaning(run: Mapping[str, Any], metric: str) -> dict[str, Any]:
         metric: The metric, with its stage.
     """
     data, stage = run.get("data") or {}, metric.partition("/")[0]
-    split = data.get("test_split", "test") if stage == "test" else _SPLITS.get(stage, "")
+    split = data.get("test_split", "test") if stage == "test" else SPLITS.get(stage, "")
     known = dict(run.get("meaning") or {})
     prints = data.get("split_fingerprints") or {}
     known["data"] = prints.get(split) or data.get("origin")
     if stage == "test" and split == "validation":
         known["data"] = f"{known['data'] or ''} (validation)"
-    measured = (run.get("report") or {}).get(_SPLITS.get(stage, ""), {})
+    measured = (run.get("report") or {}).get(SPLITS.get(stage, ""), {})
     known["rows"] = measured.get("rows") or (data.get("rows") or {}).get(split)
     return {name: known.get(name) for name in facts(metric, run.get("metric_facts")).same}
 

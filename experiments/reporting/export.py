@@ -1,5 +1,6 @@
 """Tables and pictures as files for a paper: LaTeX, Markdown and CSV; PNG, SVG and PDF."""
 
+import argparse
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,13 +10,30 @@ from experiments.reporting import screen
 
 TABLES, PICTURES = (".tex", ".md", ".csv"), (".png", ".svg", ".pdf")
 EXPORT_HELP = "File for the table: .tex (LaTeX, booktabs), .md or .csv; may be repeated"
-PLOT_HELP = "File for the picture as well: .png, .svg or .pdf; may be repeated"
+_PLOT_HELP = "File for the picture as well: .png, .svg or .pdf; may be repeated"
 _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "–": "--",
     "−": "$-$", "…": r"\ldots{}", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$",
     "→": r"$\to$", "≈": r"$\approx$", "*": r"$^{*}$",
 }  # fmt: skip
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--export`` and ``--plot`` to a command that makes a table and a picture."""
+    add = parser.add_argument
+    add("--export", action="append", default=[], metavar="FILE", help=EXPORT_HELP)
+    add("--plot", action="append", default=[], metavar="FILE", help=_PLOT_HELP)
+
+
+def check_flags(asked: argparse.Namespace) -> None:
+    """Checks the files of both flags before anything runs.
+
+    Raises:
+        ValueError: As of :func:`check`.
+    """
+    check(asked.export, "--export", TABLES)
+    check(asked.plot, "--plot", PICTURES)
 
 
 def check(given: Sequence[str], flag: str, endings: tuple[str, ...]) -> None:
@@ -46,8 +64,7 @@ def write(given: Sequence[str], document: Callable[[], str], lines: Callable[[],
         content = lines() if kind == ".csv" else content
         content = latex(document()) if kind == ".tex" else content
         file.parent.mkdir(parents=True, exist_ok=True)
-        with files.atomic_write(file) as scratch:
-            scratch.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
+        files.write_text(file, content.rstrip("\n") + "\n")
     return list(given)
 
 

@@ -1,7 +1,7 @@
 """Figures of runs and results: learning curves, and quality against cost."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from datamodules import text_tables
 from experiments.common import files
 from experiments.common.help_text import columns
-from experiments.common.metrics import facts
+from experiments.common.metrics import facts, from_flat
 from experiments.reporting import fonts
 from experiments.tracking.run_reader import RunRecord
 
@@ -114,13 +114,36 @@ def scale_axis(axes: Any, name: str, values: Iterable[float], side: str = "y") -
         getattr(axes, f"set_{side}scale")("log")
 
 
-def within_range(axes: Any, metric: str, values: Iterable[float], side: str = "y") -> None:
-    """Ends an axis at the least and the largest value that a metric can have, as 0 and 1."""
-    low, high = facts(metric).bounds(values)
+def within_range(
+    axes: Any,
+    metric: str,
+    values: Iterable[float],
+    own: Mapping[str, Any] | None,
+    side: str = "y",
+    spare: float = 0.02,
+) -> None:
+    """Ends an axis at the least and the largest value that a metric can have, as 0 and 1.
+
+    Args:
+        axes: The panel.
+        metric: The metric.
+        values: Its values.
+        own: The facts about metrics that the runs declare; see ``common.metrics``.
+        side: The axis, x or y.
+        spare: The share of the range that is added at each end, for a point there to be whole.
+    """
+    low, high = facts(metric, own).bounds(values)
     get, put = getattr(axes, f"get_{side}lim"), getattr(axes, f"set_{side}lim")
     first, last = get()
-    spare = 0.02 * (high - low) if math.isfinite(high - low) else 0.0  # a point there is whole
+    spare = spare * (high - low) if math.isfinite(high - low) else 0.0
     put(max(first, low - spare), min(last, high + spare))
+
+
+def reach(mean: float, low: float | None, high: float | None) -> tuple[float, float]:
+    """The parts of an interval below and above its mean, for an error bar; zeros without one."""
+    if low is None or high is None:
+        return 0.0, 0.0
+    return max(0.0, mean - low), max(0.0, high - mean)
 
 
 def points(values: Iterable[float], place: int, count: int) -> dict[str, Any]:
@@ -133,11 +156,16 @@ def points(values: Iterable[float], place: int, count: int) -> dict[str, Any]:
     return {"marker": "o", "markersize": 3 + 2 * min(4, count - 1 - place)}
 
 
-def whole_steps(axes: Any) -> None:
-    """Lets the axis of steps have no fractions."""
+def by_step(axes: Any, metric: str, values: Iterable[float], own: Mapping[str, Any] | None) -> None:
+    """Fits the axes of curves to whole steps and to the metric; arguments as ``within_range``."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.set_xlabel("step")
+    if is_rate(metric):
+        scale_axis(axes, metric, values)
+    else:
+        within_range(axes, metric, values, own)
 
 
 def plot_curves(
@@ -157,19 +185,16 @@ def plot_curves(
             axes.plot(steps, values, color=colour, linewidth=1.2, **mark)
         for number, name in enumerate(order[:_NAMED]):
             axes.plot([], [], color=palette[number % len(palette)], label=name)
-        whole_steps(axes)
-        axes.set_xlabel("step")
+        every = np.concatenate([run.curve(metric)[1] for run in runs]).tolist()
+        by_step(axes, metric, every, from_flat(*(run.config for run in runs)))
         axes.set_ylabel(metric)
-        every = np.concatenate([run.curve(metric)[1] for run in runs])
-        if is_rate(metric):
-            scale_axis(axes, metric, every.tolist())
-        else:
-            within_range(axes, metric, every.tolist())
         axes.legend(fontsize=8)
 
 
-def plot_quality(lines: list[dict[str, Any]], file: Path) -> None:
-    """Draws quality against trained parameters, with the spread over seeds."""
+def plot_quality(
+    lines: list[dict[str, Any]], file: Path, own: Mapping[str, Any] | None = None
+) -> None:
+    """Draws quality against trained parameters, with the spread over seeds; ``own`` as above."""
     metric = next(name for name in lines[0] if "/" in name)
     with figure(file) as (_, ((axes,),)):
         points: dict[tuple[float, float], list[str]] = {}
@@ -191,4 +216,4 @@ def plot_quality(lines: list[dict[str, Any]], file: Path) -> None:
         axes.set_xlabel("trained parameters")
         axes.set_ylabel(f"{metric}, mean and standard deviation")
         axes.margins(x=0.12)
-        within_range(axes, metric, [line[metric][0] for line in lines])
+        within_range(axes, metric, [line[metric][0] for line in lines], own)

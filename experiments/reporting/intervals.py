@@ -139,7 +139,7 @@ def within(
         mean: The mean.
         half: Half the interval, symmetric.
         bounds: The range.
-        rows: The number of rows where the mean is at a bound, which shows no variance.
+        rows: The number of rows where the mean is at a bound or half is 0, which show no variance.
         level: The level of the interval.
 
     Returns:
@@ -169,6 +169,11 @@ def within(
     reach = score / scale * math.sqrt(share * (1 - share) / rows + (score / (2 * rows)) ** 2)
     ends = middle - reach, middle + reach
     return low + max(0.0, ends[0]) * (high - low), low + min(1.0, ends[1]) * (high - low)
+
+
+def of_share(share: float, rows: int) -> tuple[float, float] | None:
+    """The 95 % interval (Wilson 1927) of a share of so many rows; None of what is no share."""
+    return within(share, 0.0, (0.0, 1.0), rows)
 
 
 def of_rows(

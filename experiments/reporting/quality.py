@@ -66,13 +66,17 @@ def quality(runs: Runs, metric: str, level: float = 0.95) -> Quality:
     found = list(runs.values())
     values = [run["metrics"][metric] for run in found]
     bounds, mean = _bounds(found, metric), statistics.fmean(values)
-    known = row_values(found, metric)
-    if known is None:
-        ends = intervals.of_runs(values, bounds, level)
-        return Quality(mean, *ends, errors=SEEDS) if ends else Quality(mean)
-    ends = intervals.of_rows(known.values, bounds, known.share, level)
-    errors = BOTH if len(values) > 1 else ROWS
+    if (known := row_values(found, metric)) is None:
+        ends, errors = intervals.of_runs(values, bounds, level), SEEDS
+    else:
+        ends = intervals.of_rows(known.values, bounds, known.share, level)
+        errors = BOTH if len(values) > 1 else ROWS
     return Quality(mean, *ends, errors=errors) if ends else Quality(mean)
+
+
+def ends(low: float | None, high: float | None, sign: str = "") -> str:
+    """Both ends of an interval, or a dash."""
+    return "–" if low is None or high is None else f"{low:{sign}.4f} to {high:{sign}.4f}"
 
 
 def change(ours: Runs, theirs: Runs, metric: str, level: float = 0.95) -> Change:

@@ -116,23 +116,25 @@ def markdown(lines: list[dict[str, Any]], runs: Iterable[dict[str, Any]]) -> str
     return f"{aligned(cells)}\n\n{conditions(lines, list(runs))}\n"
 
 
-def conditions(lines: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
-    """Seeds, data and commits of the table, in a sentence."""
+def conditions(
+    lines: list[dict[str, Any]], runs: list[dict[str, Any]], beside: str = "± standard deviation"
+) -> str:
+    """Seeds, data and commits of the table, in a sentence; ``beside`` stands beside each mean."""
     seeds = sorted({line["seeds"] for line in lines})
     origins = sorted({run["data"]["origin"] for run in runs})
     rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
-    commits = sorted({(run["git_commit"] or "none")[:7] + dirty_suffix(run) for run in runs})
     count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
     return (
-        f"Mean ± standard deviation over {count} seed{'s' * (seeds[-1] > 1)}; data: "
+        f"Mean {beside} over {count} seed{'s' * (seeds[-1] > 1)}; data: "
         f"{', '.join(origins)}; test rows: {', '.join(f'{r:,}' for r in rows)}; "
-        f"commit: {', '.join(commits)}"
+        f"commit: {commits(runs)}"
     )
 
 
-def dirty_suffix(run: dict[str, Any]) -> str:
-    """The mark of a run with uncommitted changes, ``-dirty``; else an empty text."""
-    return "-dirty" if (run["git_commit"] or "").endswith("-dirty") else ""
+def commits(runs: Iterable[dict[str, Any]]) -> str:
+    """The short commits of runs, with ``-dirty`` where there were uncommitted changes."""
+    whole = {run["git_commit"] or "none" for run in runs}
+    return ", ".join(sorted({one[:7] + "-dirty" * one.endswith("-dirty") for one in whole}))
 
 
 def measured(run: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common import metrics
 from experiments.reporting import figures
 
 FILE = "curves.png"
@@ -75,10 +74,8 @@ def _panel(axes: Any, curves: Mapping[str, np.ndarray], own: Mapping[str, Any] |
             label = f"{name}, mean over {steps[width - 1] - steps[0] + 1:,.0f} steps"
             axes.plot(steps[width - 1 :], mean, color=colour, linewidth=1.2, label=label)
     axes.set_ylabel(" and ".join(curves))
-    low, high = axes.get_ylim()
     name, points = next(iter(curves.items()))
-    least, most = metrics.facts(name, own).bounds(points[:, 1])
-    axes.set_ylim(max(low, least), min(high, most))
+    figures.within_range(axes, name, points[:, 1], own, spare=0.0)
 
 
 def _finite(curve: Curve) -> np.ndarray:

@@ -56,7 +56,8 @@ def usual_metrics(runs: list[RunRecord]) -> list[str]:
     for lead in ("test/", "val/"):
         counts = Counter(m for run in runs for m in run.metrics if m.startswith(lead))
         if counts:
-            best = min(counts, key=lambda m: (-counts[m], lower_is_better(m), m))
+            own = from_flat(*(run.config for run in runs))
+            best = min(counts, key=lambda m: (-counts[m], lower_is_better(m, own), m))
             twin = best.replace("test/", "val/")
             known = twin != best and any(twin in run.metrics for run in runs)
             # Where some runs hold their test rows out, all can be ranked by validation alone.
@@ -86,8 +87,7 @@ def differing(runs: list[RunRecord]) -> list[str]:
 
 def ordered(runs: list[RunRecord], metric: str) -> list[RunRecord]:
     """The runs with the best first and those without the metric last."""
-    own = from_flat(runs[0].config) if runs else {}
-    sign = -facts(metric, own).sign()
+    sign = -facts(metric, from_flat(*(run.config for run in runs))).sign()
 
     def place(run: RunRecord) -> float:
         value = run.metrics.get(metric, math.nan)
@@ -127,9 +127,7 @@ class Shown:
 
     def on_screen(self) -> str:
         """The table as text for the screen."""
-        cells = [[text_tables.cut(row[at], _WIDTH) for at in self.chosen] for row in self.cells]
-        for short, row in zip(cells, self.cells, strict=True):
-            short[1] = row[1]  # an id is needed whole
+        cells = [[row[at] for at in self.chosen] for row in _short(self.cells)]
         lines = [line for note in self.notes for line in screen.text_lines(note)]
         return "\n".join([screen.table(cells, lead=2), *lines])
 
@@ -175,10 +173,7 @@ def table(
 
 def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int]:
     """The columns that fit on the screen: metrics and time, then settings, then other costs."""
-    short = [
-        [text_tables.cut(cell, _WIDTH) if at > 1 else cell for at, cell in enumerate(row)]
-        for row in cells
-    ]
+    short = _short(cells)
     count = len(cells[0])
     spare = [*settings, *range(count - len(costs) + 1, count)]
     chosen = [at for at in range(count) if at not in spare]
@@ -187,6 +182,14 @@ def _room(cells: list[list[str]], settings: range, costs: list[str]) -> list[int
         if screen.least_width([[row[one] for one in more] for row in short]) <= screen.columns():
             chosen = more
     return chosen
+
+
+def _short(cells: list[list[str]]) -> list[list[str]]:
+    """The cells as the screen has them: of all but the run's id, which is needed whole."""
+    return [
+        [text_tables.cut(cell, _WIDTH) if at > 1 else cell for at, cell in enumerate(row)]
+        for row in cells
+    ]
 
 
 def _cell(value: Any) -> str:

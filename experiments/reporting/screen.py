@@ -32,8 +32,7 @@ def table(cells: Sequence[Sequence[str]], lead: int = 1, most: int | None = None
     right = numeric([head, *rows], lead)
     if _total(_widths([head, *rows])) <= most:
         return text_tables.columns([head, *rows], right)
-    bodies = [max((width(row[at]) for row in rows), default=0) for at in range(len(head))]
-    heads = [_broken(name, body) for name, body in zip(head, bodies, strict=True)]
+    heads = _headings(head, rows)
     widths = _shrunk(_widths(_stacked(heads, rows)), set(range(len(head))) - right, most, most // 4)
     parts = [list(range(len(head)))]
     if _total(widths) > most:
@@ -59,12 +58,16 @@ def numeric(cells: Sequence[Sequence[str]], lead: int) -> set[int]:
 def least_width(cells: Sequence[Sequence[str]]) -> int:
     """The columns that a table takes with headings of several lines, and every cell whole."""
     head, *rows = cells
+    return _total(_widths(_stacked(_headings(head, rows), rows)))
+
+
+def _headings(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Cells:
+    """The headings of a table in lines, which are no wider than the columns where words allow."""
     bodies = [max((width(row[at]) for row in rows), default=0) for at in range(len(head))]
-    heads = [_broken(name, body) for name, body in zip(head, bodies, strict=True)]
-    return _total([max(body, *map(width, h)) for body, h in zip(bodies, heads, strict=True)])
+    return [_broken(name, body) for name, body in zip(head, bodies, strict=True)]
 
 
-def _widths(cells: Cells) -> list[int]:
+def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(width, column)) for column in zip(*cells, strict=True)]
 
 
@@ -82,11 +85,11 @@ def _broken(name: str, body: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _stacked(heads: Cells, rows: Cells) -> Cells:
+def _stacked(heads: Cells, rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """The headings as lines that end together, and the rows."""
     tall = max(map(len, heads))
     above = [[""] * (tall - len(lines)) + lines for lines in heads]
-    return [[column[line] for column in above] for line in range(tall)] + rows
+    return [*([column[line] for column in above] for line in range(tall)), *rows]
 
 
 def _shrunk(widths: list[int], texts: set[int], most: int, least: int) -> list[int]:

@@ -16,6 +16,7 @@ from experiments.common.exits import one_line
 from experiments.runner import checks, directions, held_out, lengths, profiling, searches, unusable
 from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
+from experiments.runner.given_flags import listed
 from experiments.runner.run import Run
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
 from modules import merging
@@ -42,8 +43,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     run.found, run.notes, run.origins = found, line.notes, line.origins
     settings = dict(built.trainer)
     for key in ("callbacks", "logger", "plugins"):
-        value = settings[key]
-        settings[key] = value if isinstance(value, list) else [value] if value is not None else []
+        settings[key] = listed(settings[key])
     unusable.check(settings, run.callbacks, model)
     loggers = [logger for logger in settings["logger"] if logger is not True]
     settings["logger"] = False  # the run's own comes when there is a folder to keep it in

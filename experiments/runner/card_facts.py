@@ -1,10 +1,8 @@
 """The facts about a run for the model card of its export."""
 
-import math
 import os
 import platform
 import shlex
-import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +11,13 @@ import torch
 
 from datamodules import packaged
 from experiments.common.redaction import redact, redact_argv
-from experiments.reporting.intervals import within
+from experiments.reporting.intervals import of_share
 from modules.card import without_folders
 
 if TYPE_CHECKING:
     from experiments.runner.run import Run
 
 _PROPORTIONS = ("accuracy", "exact_match")
-_SCORE = statistics.NormalDist().inv_cdf(0.975)
 
 
 def card_facts(run: "Run", metrics: dict[str, float]) -> dict[str, Any]:
@@ -52,8 +49,7 @@ def intervals(report: dict[str, Any]) -> dict[str, dict[str, tuple[float, float]
         for name in _PROPORTIONS:
             if (share := measured.get(name)) is None or not measured["rows"]:
                 continue
-            half = _SCORE * math.sqrt(max(0.0, share * (1 - share)) / measured["rows"])
-            if bounds := within(share, half, (0.0, 1.0), measured["rows"]):
+            if bounds := of_share(share, measured["rows"]):
                 found.setdefault(split, {})[name] = bounds
     return found
 

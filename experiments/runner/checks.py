@@ -81,8 +81,7 @@ def _steps(trainer: Any, model: Any, data: Any, rows: int) -> tuple[float, float
     if rows > _COUNTED or trainer.world_size > 1:
         return math.inf, None
     data.num_input_tokens = getattr(model, "num_input_tokens", data.num_input_tokens)
-    limit, batches = trainer.limit_train_batches, len(data.train_dataloader())
-    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    batches = lengths.train_batches(trainer, data)
     epoch = math.ceil(batches / trainer.accumulate_grad_batches)
     epochs = trainer.max_epochs
     total = math.inf if epochs in (None, -1) else epoch * epochs

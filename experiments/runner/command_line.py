@@ -21,6 +21,7 @@ from experiments.runner import (
     tuned_flags,
 )
 from experiments.runner.defaults import defaults_of
+from experiments.runner.given_flags import listed
 from experiments.runner.parser import Parser
 from experiments.tracking.logger import Tracking
 from modules.base import PretuneModule
@@ -178,12 +179,12 @@ class CommandLine(LightningCLI):
 
     def callbacks_of(self, kind: type) -> list[Any]:
         """The parsed callbacks that are of this kind."""
-        return [one for one in _listed(self.config["trainer"]["callbacks"]) if _is(one, kind)]
+        return [one for one in listed(self.config["trainer"]["callbacks"]) if _is(one, kind)]
 
     def remove_callbacks(self, kind: type) -> None:
         """Takes the callbacks of a kind out of the run, and out of its record."""
         for settings in (self.config["trainer"], self.parsed["trainer"]):
-            left = [one for one in _listed(settings["callbacks"]) if not _is(one, kind)]
+            left = [one for one in listed(settings["callbacks"]) if not _is(one, kind)]
             settings["callbacks"] = left or None
 
     def settle(self, flag: str, value: Any) -> None:
@@ -208,11 +209,6 @@ def _in_class(flag: str) -> str:
     """The parser's name of a flag of a class: model.init_args.rank for model.rank."""
     key, _, name = flag.partition(".")
     return f"{key}.init_args.{name}" if name else key
-
-
-def _listed(callbacks: Any) -> list[Any]:
-    """The parsed callbacks as a list: there may be one, several or none."""
-    return callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
 
 
 def _is(callback: Any, kind: type) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from datamodules.spelling import did_you_mean
 from experiments.common.metrics import declared, direction
-from experiments.runner.given_flags import Given
+from experiments.runner.given_flags import Given, listed
 from modules.stage_metrics import StageMetrics
 
 _FLAG = "--trainer.callbacks"
@@ -52,8 +52,7 @@ def set_modes(callbacks: Any, given: list[Given]) -> None:
         callbacks: The parsed callbacks: one, a list, or none; they are changed in place.
         given: All flags and lines of files as the user gave them, in their order.
     """
-    parsed = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
-    with_mode = _with_mode(given)
+    parsed, with_mode = listed(callbacks), _with_mode(given)
     if len(with_mode) != len(parsed):  # given in a form that is not understood here
         return
     for callback, has_mode in zip(parsed, with_mode, strict=True):
@@ -70,15 +69,10 @@ def _with_mode(given: list[Given]) -> list[bool]:
     for one in given:
         if one.flag == _FLAG and one.values:
             adds = bool(one.words) and one.words[0].partition("=")[0].endswith("+")
-            found = (found if adds else []) + [_names_mode(value) for value in _listed(one)]
+            found = (found if adds else []) + [_names_mode(value) for value in listed(one.value)]
         elif one.flag == f"{_FLAG}.mode" and found:
             found[-1] = True
     return found
-
-
-def _listed(given: Given) -> list[Any]:
-    value = given.value
-    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _names_mode(callback: Any) -> bool:

@@ -25,7 +25,7 @@ class Given(NamedTuple):
         value = self.values[-1] if self.values else None
         if self.file or value is None:
             return value
-        with suppress(yaml.YAMLError):
+        with suppress(yaml.YAMLError, ValueError):  # the second of a date such as 2026-02-30
             return yaml.safe_load(str(value))
         return value
 
@@ -35,6 +35,11 @@ class Given(NamedTuple):
 
     def named(self, prefix: str = "") -> str:
         return f"--config {self.file}: {prefix}{self.flag[2:]}" if self.file else prefix + self.flag
+
+
+def listed(value: Any) -> list[Any]:
+    """The values of a flag that takes one, a list or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def short_flag(option: str) -> str:
@@ -59,15 +64,16 @@ def by_flag(given: list[Given]) -> dict[str, Given]:
     """The last setting of each flag; a class given as a mapping sets a flag with each entry."""
     found: dict[str, Given] = {}
     for one in given:
-        text = one.values[-1] if one.values else None
-        if not one.file and re.match("--(model|data)", one.flag) and str(text).startswith("{"):
-            with suppress(yaml.YAMLError):
-                if "class_path" in (held := yaml.safe_load(str(text))):
-                    lines = lines_of({one.flag[2:]: held}, "")
-                    found |= {line.flag: line for line in lines}
-                    continue
-        found[one.flag] = one
+        if re.match("--(model|data)", one.flag) and "class_path" in (held := _mapping(one)):
+            found |= {line.flag: line for line in lines_of({one.flag[2:]: held}, "")}
+        else:
+            found[one.flag] = one
     return found
+
+
+def _mapping(one: Given) -> dict[str, Any]:
+    """The mapping that a value is, as of a class with its arguments; empty if it is none."""
+    return value if isinstance(value := one.value, dict) else {}
 
 
 def read_config(name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from callbacks.before_and_after import BeforeAndAfter
 from experiments.common.shell import this_command
 from experiments.runner import run_folder
+from experiments.runner.given_flags import listed
 
 if TYPE_CHECKING:
     from experiments.runner.run import Run
@@ -28,7 +29,7 @@ def check(asked: bool, model: Any, callbacks: Any) -> None:
             f"--hold_out_test true: {type(model).__name__} is measured on validation rows alone; "
             f"leave it out"
         )
-    for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
+    for callback in listed(callbacks):
         if isinstance(callback, BeforeAndAfter):
             raise ValueError(
                 f"--hold_out_test true: {type(callback).__name__} asks test records before and "

@@ -83,18 +83,22 @@ def too_short(trainer: Any, model: Any, data: Any) -> str:
         if isinstance(limit, float) and 0 < limit < 1 and limit * (count := len(loader())) < 1:
             flag = f"--trainer.limit_{stage}_batches {limit}"
             return f"{flag}: less than one of {count} batches; give at least {1 / count:.2g}"
-    limit, interval = trainer.limit_train_batches, interval_of(trainer)
-    every = trainer.check_val_every_n_epoch
+    interval, every = interval_of(trainer), trainer.check_val_every_n_epoch
     if not (model.trains and isinstance(interval, int) and every and trainer.limit_val_batches):
         return ""
-    count = len(data.train_dataloader())
-    count = min(count, limit) if isinstance(limit, int) else int(count * limit)
+    count = train_batches(trainer, data)
     if interval > count > 0:
         return (
             f"--trainer.val_check_interval {interval}: an epoch has {count} batches. Give fewer, "
             f"or count over epochs by --trainer.check_val_every_n_epoch null"
         )
     return ""
+
+
+def train_batches(trainer: Any, data: Any) -> int:
+    """The training batches of an epoch that ``--trainer.limit_train_batches`` leaves."""
+    limit, count = trainer.limit_train_batches, len(data.train_dataloader())
+    return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
 
 def interval_of(trainer: Any) -> int | float | None:

@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import statistics
 import sys
 import textwrap
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from callbacks.throughput import parameter_counts
 from datamodules import text_tables
 from experiments.reporting import run_curves
-from experiments.reporting.intervals import within
+from experiments.reporting.intervals import of_share
 from experiments.reporting.predicted import screen
 from experiments.reporting.predicted.table import FILE
 from experiments.runner import held_out
@@ -84,8 +83,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
             lines.append((name, "not a number" if math.isnan(value) else str(value)))
         elif name == "test/accuracy" and whole and kind == "class":
             # Of the test rows; words and tokens are no rows.
-            score = statistics.NormalDist().inv_cdf(0.975)
-            ends = within(value, score * math.sqrt(value * (1 - value) / rows), (0.0, 1.0), rows)
+            ends = of_share(value, rows)
             assert ends is not None
             said = f"95 % interval {ends[0]:.4f} to {ends[1]:.4f}, {rows:,} rows"
             lines.append((name, f"{value:.4f} ({said})"))

@@ -116,25 +116,29 @@ def wrong(one: Any, cls: type, flags: Collection[str]) -> str:
         return f"{one!r}: write it as Tuned(flag, value, source)"
     part, _, name = one.flag.removeprefix("model.task.").rpartition(".")
     part = part or ("task" if one.flag.startswith("model.task.") else "")
-    tasks = registered(Task)
-    may: dict[str, Collection[str]] = {
-        "model": [flag[8:] for flag in flags if flag[8:] not in _ASKED and "." not in flag[8:]],
-        "task": [n for n in _arguments(*tasks.values()) if n not in _OF_DATA],
-        "data": DATA,
-        "trainer": TRAINER,
-    }
-    if name not in may.get(part, ()):
+    if name not in _tunable(part, flags):
         known = [
-            f"{p.replace('task', 'model.task')}.{n}" for p, names in may.items() for n in names
+            f"{p.replace('task', 'model.task')}.{n}"
+            for p in ("model", "task", "data", "trainer")
+            for n in _tunable(p, flags)
         ]
         return f"{one.flag}: {cls.__name__} cannot be tuned by it{did_you_mean(one.flag, known)}"
     if not one.source:
         return f"{one.flag}: needs its source, such as an experiment with its figure"
     if one.backbone not in (None, *tuning.BACKBONES):
         return f"{one.flag}: backbone {one.backbone}: there are {', '.join(tuning.BACKBONES)}"
-    if one.task is not None and one.task not in tasks:
+    if one.task is not None and one.task not in (tasks := registered(Task)):
         return f"{one.flag}: task {one.task}: there is none{did_you_mean(one.task, tasks)}"
     return ""
+
+
+def _tunable(part: str, flags: Collection[str]) -> Collection[str]:
+    """The names of the arguments of a part by which a class with these flags can be tuned."""
+    if part == "model":
+        return [flag[8:] for flag in flags if flag[8:] not in _ASKED and "." not in flag[8:]]
+    if part == "task":  # the flags of every task take a moment to find
+        return [n for n in _arguments(*registered(Task).values()) if n not in _OF_DATA]
+    return {"data": DATA, "trainer": TRAINER}.get(part, ())
 
 
 @cache

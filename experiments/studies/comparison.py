@@ -102,16 +102,13 @@ def _parse(name: str, doc: str, rows: list[Row], refused: Mapping[str, str]) -> 
         "--jobs", type=int, default=1, help="Runs at the same time, which share the cores (1)"
     )
     parser.add_argument("--output", default="outputs", help="Folder for runs and results (outputs)")
-    add = parser.add_argument
-    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
-    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
+    export.add_flags(parser)
     parser.add_argument(
         "flags", nargs="*", help="Flags of every run, after --, as --trainer.max_epochs 1"
     )
     asked = parser.parse_args()
     at_least_one(asked, "seeds", "jobs")
-    export.check(asked.export, "--export", export.TABLES)
-    export.check(asked.plot, "--plot", export.PICTURES)
+    export.check_flags(asked)
     for flag, reason in refused.items():
         if any(word.partition("=")[0] == flag for word in asked.flags):
             raise ValueError(f"-- {flag}: {reason}")
@@ -156,16 +153,18 @@ def _lines(finished: dict[Job, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _draw(finished: dict[Job, dict[str, Any]], file: Path) -> None:
-    figures.plot_quality(_lines(finished), file)
+    figures.plot_quality(_lines(finished), file, _facts(finished))
+
+
+def _facts(finished: dict[Job, dict[str, Any]]) -> dict[str, Any] | None:
+    """The facts about metrics that the runs declare."""
+    return next(iter(finished.values())).get("metric_facts")
 
 
 def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
     lines = _lines(finished)
-    with files.atomic_write(root / "table.md") as scratch:
-        scratch.write_text(markdown(lines, finished.values()), encoding="utf-8")
-    with files.atomic_write(root / "runs.csv") as scratch:
-        scratch.write_text(
-            runs_csv((job.row.name, job.seed, r) for job, r in finished.items()), encoding="utf-8"
-        )
-    figures.plot_quality(lines, root / "plot.svg")
+    files.write_text(root / "table.md", markdown(lines, finished.values()))
+    rows = ((job.row.name, job.seed, result) for job, result in finished.items())
+    files.write_text(root / "runs.csv", runs_csv(rows))
+    _draw(finished, root / "plot.svg")
     return ["table.md", "runs.csv", "plot.svg"]

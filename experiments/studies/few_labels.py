@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from experiments.common import files
 from experiments.reporting import figures, tables
-from experiments.reporting.quality import Quality, quality
+from experiments.reporting.quality import Quality, ends, quality
 from experiments.reporting.results import conditions, main_metric, measured
 from experiments.studies import comparison
 from experiments.studies.jobs import Job, Row
@@ -102,14 +102,13 @@ def _report(root: Path, finished: Runs) -> list[str]:
         for seed, run in seeds.items()
     ]
     counts = [{"seeds": len(seeds)} for found in runs.values() for seeds in found.values()]
-    about = conditions(counts, list(finished.values()))
-    about = about.replace("± standard deviation", f"({100 * LEVEL:g} % interval)")
+    beside = f"({100 * LEVEL:g} % interval)"
+    about = conditions(counts, list(finished.values()), beside)
     held = sorted({p.errors for found in points.values() for p in found.values() if p.errors})
     about += f"; intervals hold the errors of {' or '.join(held)}" if held else ""
     texts = {"table.md": f"{markdown(points)}\n\n{about}\n", "runs.csv": tables.csv_of(lines)}
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     draw(points, root / "plot.png")
     return ["table.md", "runs.csv", "plot.png"]
 
@@ -128,16 +127,9 @@ def markdown(points: Points) -> str:
 def _cell(point: Quality | None) -> str:
     if point is None:
         return "–"
-    if point.low is None or point.high is None:
+    if point.low is None:
         return f"{point.mean:.4f}"
-    return f"{point.mean:.4f} ({point.low:.4f} to {point.high:.4f})"
-
-
-def _reach(point: Quality) -> tuple[float, float]:
-    """The parts of the interval below and above the mean."""
-    if point.low is None or point.high is None:
-        return 0.0, 0.0
-    return max(0.0, point.mean - point.low), max(0.0, point.high - point.mean)
+    return f"{point.mean:.4f} ({ends(point.low, point.high)})"
 
 
 def draw(points: Points, file: Path) -> None:
@@ -151,10 +143,11 @@ def draw(points: Points, file: Path) -> None:
                 axes.axhline(found[0].mean, color=palette[number], label=name, **style)
                 continue
             there = sorted(found)
+            reach = [figures.reach(*found[size][:3]) for size in there]
             axes.errorbar(
                 there,
                 [found[size].mean for size in there],
-                yerr=[*zip(*(_reach(found[size]) for size in there), strict=True)],
+                yerr=[*zip(*reach, strict=True)],
                 marker="o",
                 capsize=3,
                 color=palette[number],

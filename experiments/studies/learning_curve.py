@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.common.metrics import facts
+from experiments.common.metrics import SPLITS, facts
 from experiments.common.redaction import redact
 from experiments.reporting import comparable, figures, tables
-from experiments.reporting.quality import SEEDS, change, quality
+from experiments.reporting.quality import SEEDS, change, ends, quality
 from experiments.reporting.results import conditions, main_metric, measured
 
 LEVEL = 0.95
@@ -46,6 +46,7 @@ class Curve:
     Attributes:
         verdict: A sentence on whether more labels would help.
         baseline: The score of one answer for all rows; None where the metric has none.
+        metric_facts: The facts about metrics that the runs declare; see ``common.metrics``.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Curve:
     about: str
     baseline: float | None = None
     notes: list[str] = field(default_factory=list)
+    metric_facts: dict[str, Any] = field(default_factory=dict)
 
 
 def analyse(name: str, results: Results, metric: str | None) -> Curve:
@@ -78,9 +80,10 @@ def analyse(name: str, results: Results, metric: str | None) -> Curve:
     why = comparable.mismatch(runs, metric)
     verdict = _verdict(metric, *points[-2:], *list(results.values())[-2:])
     verdict = f"no verdict on more labels: {why}" if why else verdict
-    curve = Curve(name, metric, points, verdict, about)
+    own = runs[0].get("metric_facts") or {}
+    curve = Curve(name, metric, points, verdict, about, metric_facts=own)
     lead, _, measure = metric.partition("/")
-    report = runs[0].get("report", {}).get({"val": "validation"}.get(lead, lead), {})
+    report = runs[0].get("report", {}).get(SPLITS.get(lead, ""), {})
     curve.baseline = (report.get("baseline") or {}).get(measure)
     curve.notes += comparable.cautions(runs, metric)
     if held := sorted({point.errors for point in points if point.errors}):
@@ -105,7 +108,7 @@ def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -
         return f"{said}; no verdict on more labels: {why} (--seeds 3 or more)"
     low, high = found.low, found.high
     paired = "seed" if found.errors == SEEDS else "seed and row"
-    said += f" ({100 * LEVEL:g} % interval {low:+.4f} to {high:+.4f}, paired by {paired})"
+    said += f" ({100 * LEVEL:g} % interval {ends(low, high, '+')}, paired by {paired})"
     if low <= 0 <= high:
         return f"{said}; no verdict on more labels: the interval holds 0"
     known = facts(metric, next(iter(more.values())).get("metric_facts"))
@@ -114,8 +117,8 @@ def _verdict(metric: str, before: Point, last: Point, fewer: Runs, more: Runs) -
     if known.sign() * found.mean < 0:
         return f"{said}: more labels of this kind made it worse"
     each = found.mean / doublings
-    ends = f"{low / doublings:+.4f} to {high / doublings:+.4f}"
-    return f"{said}: twice the labels would help, by about {each:+.4f} ({ends}) at this slope"
+    slope = f"{each:+.4f} ({ends(low / doublings, high / doublings, '+')})"
+    return f"{said}: twice the labels would help, by about {slope} at this slope"
 
 
 def cells(curve: Curve) -> list[list[str]]:
@@ -123,11 +126,9 @@ def cells(curve: Curve) -> list[list[str]]:
     head = ["share", "training rows", curve.metric, f"{100 * LEVEL:g} % interval", "seeds"]
     rows = []
     for point in curve.points:
-        ends = "–"
-        if point.low is not None and point.high is not None:
-            ends = f"{point.low:.4f} to {point.high:.4f}"
-        share, rows_ = f"{100 * point.share:g} %", f"{point.rows:,}"
-        rows.append([share, rows_, f"{point.mean:.4f}", ends, str(len(point.values))])
+        share, count = f"{100 * point.share:g} %", f"{point.rows:,}"
+        told = f"{point.mean:.4f}", ends(point.low, point.high)
+        rows.append([share, count, *told, str(len(point.values))])
     return [head, *rows]
 
 
@@ -163,8 +164,7 @@ def write(curve: Curve, results: Results, root: Path) -> str:
         "report.json": said,
     }
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     draw(curve, root / "curve.png")
     return said
 
@@ -173,14 +173,11 @@ def draw(curve: Curve, file: Path) -> None:
     """Draws the metric over the training rows; the ending of the file chooses its format."""
     with figures.figure(file, 7, 4.5) as (_, ((axes,),)):
         rows = [point.rows for point in curve.points]
-        reach = [
-            [p.mean - (p.mean if p.low is None else p.low) for p in curve.points],
-            [(p.mean if p.high is None else p.high) - p.mean for p in curve.points],
-        ]
+        reach = [figures.reach(point.mean, point.low, point.high) for point in curve.points]
         axes.errorbar(
             rows,
             [point.mean for point in curve.points],
-            yerr=reach,
+            yerr=[*zip(*reach, strict=True)],
             marker="o",
             capsize=3,
         )
@@ -194,7 +191,7 @@ def draw(curve: Curve, file: Path) -> None:
             )
             axes.legend(fontsize=8)
         every = [value for point in curve.points for value in point.values.values()]
-        figures.within_range(axes, curve.metric, every)
+        figures.within_range(axes, curve.metric, every, curve.metric_facts)
         axes.set_xscale("log")
         axes.set_xticks(rows, [f"{count:,}" for count in rows])
         axes.minorticks_off()

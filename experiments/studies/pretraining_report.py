@@ -9,7 +9,7 @@ from typing import Any
 from experiments.common import files
 from experiments.reporting import figures, screen, tables
 from experiments.reporting.intervals import of_runs
-from experiments.reporting.results import dirty_suffix
+from experiments.reporting.results import commits
 from experiments.reporting.significance import interval
 
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
@@ -37,20 +37,15 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     fewer = [f", {n} with {_said(a)}" for a, n in seeds.items() if n < most]
     text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
     text += f"{_differences(origins, labels, accuracy)}\n\n"
-    results = [*made.values(), *tuned.values()]
-    commits = sorted(
-        {(result["git_commit"] or "none")[:7] + dirty_suffix(result) for result in results}
-    )
     rows = next(iter(tuned.values()))["data"]
     text += (
         f"Test accuracy in %, mean ± standard deviation over {most} seeds of "
         f"fine-tuning{''.join(fewer)}; gains with their 95 % intervals over seeds, for these test "
         f"rows; "
         f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
-        f"commit: {', '.join(commits)}\n"
+        f"commit: {commits([*made.values(), *tuned.values()])}\n"
     )
-    with files.atomic_write(root / "table.md") as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    files.write_text(root / "table.md", text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
     _over_labels(origins, labels, accuracy, root / "labels.svg")
     of_size = [line for line in lines if line["size"] == size]
@@ -127,8 +122,7 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
-    with files.atomic_write(file) as scratch:
-        scratch.write_text(tables.csv_of(list(merged.values())), encoding="utf-8")
+    files.write_text(file, tables.csv_of(list(merged.values())))
     return list(merged.values())
 
 
@@ -174,10 +168,9 @@ def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> 
 def _bars(points: list[list[float]]) -> tuple[list[float], list[list[float]]]:
     """Means of accuracies in %, and how far their 95 % intervals reach below and above."""
     means = [statistics.fmean(values) for values in points]
-    ends = [of_runs(values, (0.0, 100.0)) for values in points]
-    below = [0.0 if e is None else max(0.0, m - e[0]) for m, e in zip(means, ends, strict=True)]
-    above = [0.0 if e is None else max(0.0, e[1] - m) for m, e in zip(means, ends, strict=True)]
-    return means, [below, above]
+    ends = [of_runs(values, (0.0, 100.0)) or (None, None) for values in points]
+    reach = [figures.reach(mean, *both) for mean, both in zip(means, ends, strict=True)]
+    return means, [[below for below, _ in reach], [above for _, above in reach]]
 
 
 def _draw(draw: Callable[[Any], None], file: Path) -> None:

@@ -121,11 +121,9 @@ def _parse() -> argparse.Namespace:
     add("--alpha", type=float, default=0.05, help="Level of tests and intervals (0.05)")
     add("--name", help="Name of folder and group (the script and the varied flags)")
     add("--output", default="outputs", help="Folder for runs and report (outputs)")
-    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
-    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
+    export.add_flags(parser)
     asked = parse_study(parser)
-    export.check(asked.export, "--export", export.TABLES)
-    export.check(asked.plot, "--plot", export.PICTURES)
+    export.check_flags(asked)
     if not 0 < asked.alpha < 1:
         raise ValueError(f"--alpha {asked.alpha}: between 0 and 1")
     return asked

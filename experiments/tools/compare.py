@@ -122,8 +122,7 @@ def _curves(asked: argparse.Namespace, runs: list[RunRecord]) -> list[str]:
 
 def write_csv(runs: list[RunRecord], file: Path) -> None:
     """Writes facts, config and metrics of each run as a line of CSV."""
-    with files.atomic_write(file) as scratch:
-        scratch.write_text(tables.csv_of([as_row(run) for run in runs]), encoding="utf-8")
+    files.write_text(file, tables.csv_of([as_row(run) for run in runs]))
 
 
 if __name__ == "__main__":

@@ -103,11 +103,9 @@ def _parse() -> argparse.Namespace:
     add("--metric", help=metric)
     add("--name", help="Name of folder and group (the script's name)")
     add("--output", default="outputs", help="Folder for runs and report (outputs)")
-    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
-    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
+    export.add_flags(parser)
     asked = parse_study(parser)
-    export.check(asked.export, "--export", export.TABLES)
-    export.check(asked.plot, "--plot", export.PICTURES)
+    export.check_flags(asked)
     asked.shares = _shares(asked.shares)
     return asked
 

@@ -11,7 +11,6 @@ the commit that made it, and its place now. Notes name everything that has chang
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -187,9 +186,7 @@ class Index:
 def tree(root: Node, notes: list[str]) -> str:
     """The chain as text: a line for each node below the headings, then the notes."""
     rows = [("", "digest", "run", "date", "commit", "where"), *_rows(root, "", "", set())]
-    # A pipe gets whole paths, which its reader may need.
-    seen_by_user = sys.stdout.isatty() or "COLUMNS" in os.environ
-    most = screen.columns() if seen_by_user else 10_000
+    most = screen.columns(10_000)  # a pipe gets whole paths, which its reader may need
     if screen.least_width(rows) > most:
         rows = [(*row[:3], *row[4:]) for row in rows]  # the run's id begins with its date
     table, said = screen.table(rows, most=most), [f"note   {note}" for note in dict.fromkeys(notes)]

@@ -63,8 +63,9 @@ def main() -> None:
             if not trials:
                 raise ValueError(f"no trial has finished: {next(iter(failed.values()))}")
             metric = _metric(plan, next(iter(trials.values())))
-            where = _write(plan, root, trials, metric, parsed.config["tracking"])
-        rows = _rows(plan, trials, metric)
+            own = next(iter(trials.values())).get("metric_facts")
+            rows = _rows(plan, trials, metric, own)
+            where = _write(plan, root, rows, metric, parsed.config["tracking"], own)
         tested = _tested(trials, rows[0]["trial"])
         said = trial_table.text(plan, rows, metric, len(failed), tested)
         print(f"\n{screen.shown(said)}\n")
@@ -76,7 +77,7 @@ def main() -> None:
             asked.export, lambda: tables.aligned([head, *cells]), lambda: tables.csv_of(rows)
         )
         for file in asked.plot:
-            trial_table.draw(plan, rows, metric, Path(file).expanduser())
+            trial_table.draw(plan, rows, metric, Path(file).expanduser(), own)
         print(f"done   {root} ({', '.join(files_)})\n{where}")
         sweep = f"{program('wandb')} sweep {asked.file}, then {program('wandb')} agent ID"
         print(f"with an account: {sweep}")
@@ -180,7 +181,9 @@ def _job(plan: SweepFile, number: int, given: dict[str, Any], root: Path) -> Job
     return Job(row, given.get("seed_everything", 0), row.flags, root)
 
 
-def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[str, Any]]:
+def _rows(
+    plan: SweepFile, trials: dict[Job, dict], metric: str, own: dict[str, Any] | None
+) -> list[dict[str, Any]]:
     rows = [
         {"trial": int(job.row.name.split()[1]), **result["given"], **measured(result)}
         for job, result in trials.items()
@@ -189,21 +192,23 @@ def _rows(plan: SweepFile, trials: dict[Job, dict], metric: str) -> list[dict[st
     rows = [
         {k: v for k, v in row.items() if k == metric or not k.startswith("test/")} for row in rows
     ]
-    own = next(iter(trials.values())).get("metric_facts")
     maximize = plan.maximize if plan.metric else not lower_is_better(metric, own)
     return trial_table.ranked(rows, metric, maximize)
 
 
 def _write(
-    plan: SweepFile, root: Path, trials: dict[Job, dict], metric: str, tracking: dict[str, Any]
+    plan: SweepFile,
+    root: Path,
+    rows: list[dict[str, Any]],
+    metric: str,
+    tracking: dict[str, Any],
+    own: dict[str, Any] | None,
 ) -> str:
-    rows = _rows(plan, trials, metric)
     head, cells = trial_table.table(plan, rows, metric)
     texts = {"trials.csv": tables.csv_of(rows), "table.md": tables.aligned([head, *cells]) + "\n"}
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
-    trial_table.draw(plan, rows, metric, root / "trials.png")
+        files.write_text(root / name, content)
+    trial_table.draw(plan, rows, metric, root / "trials.png", own)
     config = {
         "sweep": plan.file.read_text(encoding="utf-8"),
         "method": plan.method,
@@ -224,11 +229,9 @@ def _parse() -> argparse.Namespace:
     add("--jobs", type=int, default=1, help="Trials at the same time, which share the cores (1)")
     add("--seed", type=int, default=0, help="Seed of the search, not of the runs (0)")
     add("--output", default="outputs", help="Folder for runs and results (outputs)")
-    add("--export", action="append", default=[], metavar="FILE", help=export.EXPORT_HELP)
-    add("--plot", action="append", default=[], metavar="FILE", help=export.PLOT_HELP)
+    export.add_flags(parser)
     asked = parser.parse_args(sys.argv[1:])
-    export.check(asked.export, "--export", export.TABLES)
-    export.check(asked.plot, "--plot", export.PICTURES)
+    export.check_flags(asked)
     at_least_one(asked, "count", "jobs")
     return asked
 

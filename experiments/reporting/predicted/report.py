@@ -170,8 +170,7 @@ def write(
         **texts,
     }
     for name, content in texts.items():
-        with files.atomic_write(folder / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(folder / name, content)
     return [*list(texts)[:1], *drawn, *list(texts)[1:]]
 
 

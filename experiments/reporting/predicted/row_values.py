@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.common.metrics import SPLITS
 from experiments.reporting.predicted.table import FILE, Predicted, read
 
 BLOCKS = 200  # of rows that are left out together
-_SPLITS = {"test": "test", "val": "validation"}
 _SHARES = ("accuracy", "exact_match")
 
 
@@ -39,7 +39,7 @@ def row_values(runs: Sequence[dict[str, Any]], metric: str) -> RowValues | None:
     stage, _, name = metric.partition("/")
     found, rows = [], None
     for run in runs:
-        made = _of_run(str(run.get("run", "")), _SPLITS.get(stage, ""), name)
+        made = _of_run(str(run.get("run", "")), SPLITS.get(stage, ""), name)
         # A metric of the same name may be another one: the recorded value tells.
         if made is None or not math.isclose(
             made[1].mean(), run["metrics"][metric], rel_tol=1e-3, abs_tol=1e-3

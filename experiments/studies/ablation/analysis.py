@@ -117,7 +117,11 @@ class Line:
 
 @dataclass
 class Report:
-    """The contents of a report in any format. The baseline is the line without a difference."""
+    """The contents of a report in any format. The baseline is the line without a difference.
+
+    Attributes:
+        metric_facts: The facts about metrics that the runs declare; see ``common.metrics``.
+    """
 
     name: str
     script: str
@@ -131,6 +135,7 @@ class Report:
     about: str
     curves: dict[str, dict[str, dict[str, list]]] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    metric_facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def baseline(self) -> Line:
@@ -152,7 +157,8 @@ def analyse(asked: Question, results: Results) -> Report:
     for run in runs:
         main_metric(run, metric)
     others = [name for name in shown if name != metric and all(name in r["metrics"] for r in runs)]
-    known = facts(metric, runs[0].get("metric_facts"))
+    own = runs[0].get("metric_facts") or {}
+    known = facts(metric, own)
     lines = {c: _line(c, found, metric, others, asked.alpha) for c, found in results.items()}
     _compare(lines, results, asked, metric, known.sign() if known.higher is not None else 0)
     if known.higher is not None and not any(_unlike(line) for line in lines.values()):
@@ -160,18 +166,8 @@ def analyse(asked: Question, results: Results) -> Report:
     about = conditions([{"seeds": len(line.values)} for line in lines.values()], runs)
     notes = [*asked.notes, *comparable.cautions(runs, metric)]
     notes += cautions(list(lines.values()), asked.alpha, asked.seeds, metric, known.higher)
-    return Report(
-        asked.name,
-        asked.script,
-        asked.keys,
-        metric,
-        known.higher,
-        asked.alpha,
-        asked.seeds,
-        list(lines.values()),
-        notes,
-        about,
-    )
+    given = asked.name, asked.script, asked.keys, metric, known.higher, asked.alpha, asked.seeds
+    return Report(*given, list(lines.values()), notes, about, metric_facts=own)
 
 
 def _line(

@@ -38,15 +38,14 @@ def _intervals(axes: Any, report: Report, colours: Any) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.axvline(report.baseline.mean, color="grey", linestyle="--", linewidth=1)
     axes.invert_yaxis()
-    figures.within_range(axes, report.metric, _values(report), "x")
+    figures.within_range(axes, report.metric, _values(report), report.metric_facts, "x")
     axes.set_xlabel(f"{report.metric}: mean, {text.percent(report)} interval, seeds")
 
 
 def _reach(line: Line) -> list[list[float]] | None:
-    """The parts of the interval below and above the mean, (2, 1), as matplotlib takes them."""
-    if line.low is None or line.high is None:
-        return None
-    return [[max(0.0, line.mean - line.low)], [max(0.0, line.high - line.mean)]]
+    """The parts of the interval below and above the mean, (2, 1); None without one: no bar."""
+    parts = figures.reach(line.mean, line.low, line.high)
+    return None if line.low is None else [[part] for part in parts]
 
 
 def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
@@ -60,14 +59,9 @@ def _curves(axes: Any, report: Report, metric: str, colours: Any) -> None:
         axes.plot(band["steps"], band["mean"], label=line.name, **style)
         if band["low"]:
             axes.fill_between(band["steps"], band["low"], band["high"], color=colour, alpha=0.15)
-    figures.whole_steps(axes)
-    axes.set_xlabel("step")
-    axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
     means = [mean for band in report.curves[metric].values() for mean in band["mean"]]
-    if figures.is_rate(metric):
-        figures.scale_axis(axes, metric, means)
-    else:
-        figures.within_range(axes, metric, means)
+    figures.by_step(axes, metric, means, report.metric_facts)
+    axes.set_ylabel(f"{metric}, mean and {text.percent(report)} interval")
     axes.legend(fontsize=7)
 
 
@@ -85,7 +79,7 @@ def _costs(axes: Any, report: Report, cost: str, colours: Any) -> None:
     axes.set_xlabel(f"{text.COSTS[cost][0]} (filled: Pareto front)")
     axes.set_ylabel(report.metric)
     axes.margins(x=0.12)
-    figures.within_range(axes, report.metric, _values(report))
+    figures.within_range(axes, report.metric, _values(report), report.metric_facts)
     points: dict[tuple[float, float], list[int]] = {}
     for place, line in enumerate(report.lines, 1):
         points.setdefault((line.costs[cost], line.mean), []).append(place)

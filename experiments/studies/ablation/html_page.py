@@ -52,7 +52,8 @@ def page(report: Report, command: str) -> str:
 def _bounds(report: Report, metric: str) -> list[float]:
     """The least and the largest value of a metric; a bound that it does not have is infinite."""
     means = [mean for band in report.curves.get(metric, {}).values() for mean in band["mean"]]
-    return list(facts(metric).bounds(means or [line.mean for line in report.lines]))
+    known = facts(metric, report.metric_facts)
+    return list(known.bounds(means or [line.mean for line in report.lines]))
 
 
 def _data(report: Report) -> Markup:

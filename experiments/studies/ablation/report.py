@@ -34,13 +34,11 @@ def make(
     of_jobs = curves.of_jobs(found)
     if untracked := sum(not curve for curve in of_jobs.values()):
         report.notes.append(f"no curves of {untracked} runs, which were not tracked")
-    own = next(iter(found.values())).get("metric_facts")
-    for combination, name in {c: c.name for c in results}.items():
-        curves_of = [curve for job, curve in of_jobs.items() if jobs[job] == combination and curve]
-        for metric, band in (
-            curves.bands(curves_of, 1 - question.alpha, own).items() if curves_of else ()
-        ):
-            report.curves.setdefault(metric, {})[name] = band
+    for combination in results:
+        its = [curve for job, curve in of_jobs.items() if jobs[job] == combination]
+        bands = curves.bands(its, 1 - question.alpha, report.metric_facts)
+        for metric, band in bands.items():
+            report.curves.setdefault(metric, {})[combination.name] = band
     return report
 
 
@@ -63,8 +61,7 @@ def write(
     texts["report.html"] = page(report, this_command(redact_argv(sys.argv)))
     texts["report.json"] = json.dumps(files.finite(redact(asdict(report))), indent=1) + "\n"
     for name, content in texts.items():
-        with files.atomic_write(root / name) as scratch:
-            scratch.write_text(content, encoding="utf-8")
+        files.write_text(root / name, content)
     figure.draw(report, root / "report.png")
     config = {"script": report.script, "vary": redact_argv(asked.vary), "seeds": asked.seeds}
     config |= {"baseline": report.baseline.name, "metric": report.metric, "alpha": report.alpha}
@@ -75,7 +72,7 @@ def write(
         ("differences", text.differences(report)),
     ):
         if lines:
-            shown[name] = (head, [[text for text, _ in line] for line in lines])
+            shown[name] = (head, text.texts(lines))
     columns = list(dict.fromkeys(key for row in rows for key in row))
     shown["runs"] = (columns, [[row.get(key) for key in columns] for row in rows])
     verdicts = [line.difference.verdict for line in report.lines if line.difference]

@@ -1,6 +1,7 @@
 """Formats a report as Markdown tables and as CSV."""
 
 from experiments.reporting import tables
+from experiments.reporting.quality import ends
 from experiments.studies.ablation.analysis import Difference, Line, Report
 
 COSTS = {  # heading and format of the value
@@ -32,11 +33,6 @@ def percent(report: Report) -> str:
 def spread(mean: float, deviation: float | None) -> str:
     """A mean ± its standard deviation over seeds, if it has one."""
     return f"{mean:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")
-
-
-def ends(low: float | None, high: float | None, sign: str = "") -> str:
-    """Both ends of an interval, or a dash."""
-    return "–" if low is None or high is None else f"{low:{sign}.4f} to {high:{sign}.4f}"
 
 
 def qualities(report: Report) -> tuple[list[str], list[list[Cell]]]:
@@ -111,17 +107,24 @@ def _p(value: float | None) -> str:
     return "–" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
+def texts(rows: list[list[Cell]]) -> list[list[str]]:
+    """The rows of a table without the values to sort by."""
+    return [[text for text, _ in row] for row in rows]
+
+
 def markdown(report: Report) -> str:
     """The report in Markdown."""
     parts = [heading(report)]
-    for head, rows in (qualities(report), differences(report)):
-        if rows:
-            parts.append(tables.aligned([head, *([text for text, _ in row] for row in rows)]))
+    parts += [
+        tables.aligned([head, *texts(rows)])
+        for head, rows in (qualities(report), differences(report))
+        if rows
+    ]
     if report.settings.about:
         parts.append(report.settings.about)
     if report.settings.head:
         head, rows = settings(report)
-        parts.append(tables.aligned([head, *([text for text, _ in row] for row in rows)]))
+        parts.append(tables.aligned([head, *texts(rows)]))
     parts.append(explanation(report))
     if report.notes:
         parts.append("\n".join(f"note: {note}" for note in report.notes))

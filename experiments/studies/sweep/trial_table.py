@@ -72,8 +72,22 @@ def text(
     )
 
 
-def draw(plan: SweepFile, rows: list[dict[str, Any]], metric: str, file: Path) -> None:
-    """Draws a panel for each parameter: the metric over its values."""
+def draw(
+    plan: SweepFile,
+    rows: list[dict[str, Any]],
+    metric: str,
+    file: Path,
+    own: dict[str, Any] | None,
+) -> None:
+    """Draws a panel for each parameter: the metric over its values.
+
+    Args:
+        plan: The sweep's file.
+        rows: The ranked trials.
+        metric: The metric that ranks them.
+        file: The file.
+        own: The facts about metrics that the trials declare; see ``common.metrics``.
+    """
     varied = [parameter for parameter in plan.parameters if parameter.varies]
     across = min(3, max(1, len(varied)))
     down = -(-max(1, len(varied)) // across)
@@ -93,6 +107,6 @@ def draw(plan: SweepFile, rows: list[dict[str, Any]], metric: str, file: Path) -
             panel.scatter(places[:1], [rows[0][metric]], marker="*", s=160, color="C1")
             if numeric:
                 figures.scale_axis(panel, parameter.name, values, "x")
-            figures.within_range(panel, metric, [row[metric] for row in rows])
+            figures.within_range(panel, metric, [row[metric] for row in rows], own)
             panel.set_xlabel(parameter.name)
         drawn.supylabel(metric)

@@ -7,9 +7,9 @@ from experiments.reporting import figures, fonts
 from experiments.tracking.run_reader import RunRecord
 
 
-def run(number, values, metric="val/accuracy"):
+def run(number, values, metric="val/accuracy", **config):
     steps = np.arange(float(len(values)))
-    return RunRecord(f"r{number}", load=lambda: {metric: (steps, np.array(values))})
+    return RunRecord(f"r{number}", config=config, load=lambda: {metric: (steps, np.array(values))})
 
 
 @pytest.fixture
@@ -51,6 +51,13 @@ def test_one_validation_is_a_point_and_axes_stay_within_the_range(drawn, tmp_pat
     assert axes.lines[0].get_markersize() > axes.lines[1].get_markersize()  # points that coincide
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
     assert axes.get_ylim()[0] > 0.5  # the range of the metric is not forced on close values
+
+
+def test_axes_stay_within_the_range_that_a_run_declares(drawn, tmp_path):
+    ends = {"metric_facts.agreement.low": 1.0, "metric_facts.agreement.high": 5.0}
+    runs = [run(0, [1.0, 5.0], "val/agreement", **ends)]
+    figures.plot_curves(runs, "val/agreement", ["a"], [""], tmp_path / "a.png")
+    assert drawn[0].get_ylim() == pytest.approx((0.92, 5.08))
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,11 @@ def test_runs_of_one_picture_have_labels_of_their_own():
     first, second, third = run_table.labels(runs)
     assert first.startswith("model LoRA, rank 0") and second == f"{first[:-18]}other"
     assert third.startswith("model Adapter, rank 1") and "abcd" not in third
+
+
+def test_the_usual_metric_is_a_quality_also_where_the_runs_say_so():
+    names = {"test/aversion": 0.5, "test/zest": 0.5}
+    plain = RunRecord("a", metrics=names)
+    assert run_table.usual_metrics([plain])[0] == "test/aversion"
+    told = RunRecord("b", config={"metric_facts.aversion.higher": False}, metrics=names)
+    assert run_table.usual_metrics([plain, told])[0] == "test/zest"

@@ -92,6 +92,14 @@ def test_help_fits_and_its_commands_can_be_copied(monkeypatch, capsys):
         assert max(map(len, text.splitlines())) <= columns and "[-- FLAGS]" in text
 
 
+def test_a_pipe_has_the_columns_that_its_reader_asks_for(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert (screen.columns(), screen.columns(9999)) == (80, 9999)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert (screen.columns(), screen.columns(9999)) == (60, 60)
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"NO_COLOR": ""}, True)],

@@ -140,7 +140,7 @@ def test_own_class_with_a_wrong_one_is_refused(line, monkeypatch, capsys):
         assert shown.count("\n") == 1, shown
 
 
-@pytest.mark.parametrize("name", ["{run}/export", "[x", "a: b: c", '"q'])
+@pytest.mark.parametrize("name", ["{run}/export", "[x", "a: b: c", '"q', "2026-02-30"])
 def test_a_backbone_whose_name_is_no_yaml_is_a_name(line, name):
     parsed = line(f"--model.backbone={name.replace(' ', '')}")
     assert parsed.config.model.init_args.backbone == name.replace(" ", "")

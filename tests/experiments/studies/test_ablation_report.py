@@ -10,7 +10,7 @@ from matplotlib import image
 from experiments.reporting import figures
 from experiments.studies.ablation import analysis, curves, figure, html_page, text
 from experiments.studies.ablation.grid import Combination
-from tests.experiments.studies.ablating import question, results
+from tests.experiments.studies.ablating import ACCURACY, question, results
 
 
 def test_table_is_aligned_and_says_all(report):
@@ -21,6 +21,15 @@ def test_table_is_aligned_and_says_all(report):
     assert "| 32         | 0.8514 ± 0.0069 | 0.8427 to 0.8597 |" in said
     assert "1,234 *" in said and "3,000 *" not in said and "commit: 0123456" in said
     assert "| rank=32" in said and "+0.0406" in said and "| better" in said
+
+
+def test_the_page_knows_the_range_that_runs_declare():
+    made = results(ACCURACY)
+    for one in (run for runs in made.values() for run in runs.values()):
+        one["metrics"]["test/agreement"] = 1 + 4 * one["metrics"]["test/accuracy"]
+        one["metric_facts"] = {"agreement": {"higher": True, "low": 1.0, "high": 5.0}}
+    found = analysis.analyse(question(metric="test/agreement"), made)
+    assert html_page._bounds(found, "test/agreement") == [1.0, 5.0]
 
 
 def test_bands_are_of_the_steps_that_all_runs_cover():
