@@ -21,6 +21,7 @@ from experiments.common.runs import find_run
 from experiments.common.shell import command_name, this_command
 from experiments.tracking.local_runs import LocalRun, find_local_runs
 from experiments.tracking.settings import find_key
+from experiments.tracking.shutdown import forget_service
 from experiments.tracking.upload import upload_run
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _server(scratch: str) -> tuple["wandb.Api", str]:
     os.environ["WANDB_ERROR_REPORTING"] = "false"
     # The client makes a folder for each run that it asks about.
     os.environ.update(WANDB_DIR=scratch, WANDB_CACHE_DIR=scratch)
+    forget_service()
     try:
         api = wandb.Api(timeout=30)
         entity = api.default_entity

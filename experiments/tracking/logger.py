@@ -25,7 +25,7 @@ from experiments.tracking.keys import STATES, STEP, merge_summary, run_folders
 from experiments.tracking.locations import address, upload, where
 from experiments.tracking.run_reader import read_run
 from experiments.tracking.settings import Tracking, resolve_mode
-from experiments.tracking.shutdown import finish_within_limit
+from experiments.tracking.shutdown import finish_within_limit, forget_service
 
 __all__ = [
     "RunLogger",
@@ -149,8 +149,7 @@ def _open_run(
         # init looks for inputs staged by a launch job; importing the code for it takes a second.
         wandb.sdk.wandb_run.Run._detect_and_apply_job_inputs = lambda run: None
     if wandb.run is None:
-        wandb.teardown()  # its service and settings keep the environment they started with
-        os.environ.pop("WANDB_SERVICE", None)  # of a service that may have ended by now
+        forget_service()  # it and the settings keep the environment they started with
     commit = git_commit()
     tags = [*tracking.tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
     settings = wandb.Settings(
@@ -194,7 +193,7 @@ def _open_run(
         if tracking.mode == "online":
             raise ValueError(f"--tracking.mode online: {reason}") from None
         rank_zero_warn(f"{reason}: tracked offline; to upload it later: {upload(run_dir)}")
-        wandb.teardown()  # its service still holds the run's id
+        forget_service()  # it still holds the run's id
         run = open_as("offline")
     run.log_artifact = partial(publish, run)  # which a table calls when it is logged
     run.define_metric(STEP)

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.tracking.keys import STEP
 from experiments.tracking.run_reader import Curves, RunRecord, flat, numbers
+from experiments.tracking.shutdown import forget_service
 
 
 def online(project: str) -> list[RunRecord]:
@@ -18,6 +19,7 @@ def online(project: str) -> list[RunRecord]:
     """
     import wandb
 
+    forget_service()
     try:
         found = wandb.Api().runs(project, lazy=False, per_page=200)
         return [_online(run) for run in found]

@@ -1,5 +1,6 @@
-"""Closes a tracked run, also if the server never answers."""
+"""Closes a tracked run, also if the server never answers, and W&B's service."""
 
+import os
 import threading
 from contextlib import suppress
 from typing import Any
@@ -7,6 +8,18 @@ from typing import Any
 import psutil
 
 GRACE_SECONDS = 15.0  # for W&B's service to notice that its time limit has passed
+
+
+def forget_service() -> None:
+    """Ends this process's W&B service, so that the next call starts one in today's environment.
+
+    A service that another program has named in the environment is forgotten, too: it may have
+    ended.
+    """
+    import wandb
+
+    wandb.teardown()
+    os.environ.pop("WANDB_SERVICE", None)
 
 
 def finish_within_limit(run: Any, code: int) -> bool:
@@ -35,11 +48,9 @@ def finish_within_limit(run: Any, code: int) -> bool:
     except Exception as error:  # of many types where the service was ended
         if not (gave_up.is_set() or isinstance(error, TimeoutError)):
             raise
-        if gave_up.is_set():  # the next run begins with a service of its own
-            import wandb
-
+        if gave_up.is_set():
             with suppress(Exception):
-                wandb.teardown()
+                forget_service()
         return False
     finally:
         watch.cancel()

@@ -39,8 +39,6 @@ def folder(tmp_path, monkeypatch, session_cache) -> Path:
     """The working directory of a user with a file of 120 labelled texts, `my.csv`."""
     for name in [n for n in os.environ if n in ("LOCAL_RANK", "PRETUNE_RUN", "WANDB_API_KEY")]:
         monkeypatch.delenv(name)
-    if wandb.wandb_sdk.wandb_setup._singleton is None:  # its service has ended
-        os.environ.pop("WANDB_SERVICE", None)
     monkeypatch.setenv("PRETUNE_CACHE", str(session_cache))
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.chdir(tmp_path)

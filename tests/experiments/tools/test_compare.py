@@ -1,6 +1,7 @@
 """compare.py: runs filtered and tabled, from disk or from a server."""
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -200,12 +201,16 @@ def test_runs_of_a_server_come_through_the_same_interface(monkeypatch, capsys):
     import wandb
 
     class Api:
+        def __init__(self):
+            assert "WANDB_SERVICE" not in os.environ  # of a service that has ended
+
         def runs(self, project, **_):
             if project != "me/mine":
                 raise ValueError(f"Could not find project {project}")
             return [Server()]
 
     monkeypatch.setattr(wandb, "Api", Api)
+    monkeypatch.setenv("WANDB_SERVICE", f"3-{os.getpid()}-unix-nowhere")
     (run,) = online_runs.online("me/mine")
     assert run.config == {"model": "LoRA", "model.rank": 4} and run.metrics == {"val/loss": 0.2}
     assert run.state == "interrupted" and run.curve("val/loss")[1].tolist() == [0.4, 0.2]
