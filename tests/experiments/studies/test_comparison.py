@@ -189,7 +189,7 @@ def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, ses
             float(row["test/accuracy"])
             == running.result(folder / row["run"])["metrics"]["test/accuracy"]
         )
-    assert "| lora " in out and "| full " in out and "done   outputs/mine" in out
+    assert "\nlora  " in out and "\nfull  " in out and "\ndone   outputs/mine" in out
 
     only = subprocess.Popen([*command[:4], "--only", "lora", "full", *command[4:]], **settings)
     out, err = only.communicate(timeout=60)

@@ -60,8 +60,8 @@ def test_what_the_public_api_sees(experiment, server):
     (table,) = [a for a in seen.logged_artifacts() if a.type == "run_table"]
     assert table.state == "COMMITTED" and table.logged_by().id == name
     assert (table.get_entry("test/predictions.table.json")).size > 0
-    assert [r.id for r in api.runs("pretune", {"config.model.rank": 4})] == [name]
-    assert len(api.runs("pretune", {"config.model.rank": 5})) == 0
+    assert [r.id for r in api.runs("pretune", {"config.model.rank": 5})] == [name]
+    assert len(api.runs("pretune", {"config.model.rank": 4})) == 0
     assert ended.code == 0
 
 
