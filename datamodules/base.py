@@ -1,7 +1,7 @@
 """The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -52,8 +52,12 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
     task_links: ClassVar[tuple[tuple[str, str], ...]] = ()
     batches: type[LengthBatchSampler] = LengthBatchSampler
     predict_split: str | None = None
-    dataset: Splits
     _rows: Mapping[str, Rows]
+
+    if TYPE_CHECKING:  # a subclass has it or not, which callbacks ask
+
+        @property
+        def dataset(self) -> Splits: ...
 
     def __init__(
         self, seed: int, batch_tokens: int | None, batch_size: int | None, workers: int

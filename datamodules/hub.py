@@ -122,7 +122,7 @@ def read(repo: str | None, name: str | None = None) -> tuple[dict[str, Table], s
 
 
 def split_tables(
-    found: Mapping[str, Any], wanted: Collection[str] | None = None, kind: str = ""
+    found: Mapping[str, Any], wanted: Collection[str | None] | None = None, kind: str = ""
 ) -> dict[str, Table]:
     """The table of each split that a hub data set has under one of its usual names.
 

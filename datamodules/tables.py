@@ -117,12 +117,12 @@ def _complete(dataset: Dataset, table: Table, keys: np.ndarray | None) -> Datase
     if dropped:
         texts = "text was" if dropped == 1 else "texts were"
         notes.append(f"{name}: {dropped:,} duplicate {texts} left out")
-    shares = {"validation": 0.1, "test": 0.0 if "test" in splits else 0.1}
+    test = 0.0 if "test" in splits else 0.1
     if keys is not None:
-        found = stratified_split(keys[kept], _strata(unique, dataset.kind), **shares)
+        found = stratified_split(keys[kept], _strata(unique, dataset.kind), test=test)
         parts = {part: unique.take(indices) for part, indices in found.items()}
     else:
-        parts = split_by_hash(unique, **shares)
+        parts = split_by_hash(unique, test=test)
     if "test" in splits:
         parts["test"] = splits["test"]
     empty = [part for part, rows in parts.items() if not rows.texts]

@@ -157,16 +157,16 @@ def tokenize_texts(
         raise ValueError(
             f"--data.max_length {max_length}: leaves no room for text; at least {needed}"
         )
-    limit = max_length or (limit if limit < 1_000_000 else None)
+    cut = max_length or (limit if limit < 1_000_000 else None)
     spec = tokenizer.backend_tokenizer.to_str()
     made = [hashlib.sha256(spec.encode()).hexdigest(), tokenizer.model_input_names]
     made += [str(labels.dtype), *labels.shape[1:]]
-    key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, limit])
+    key = json.dumps([_FORMAT, fingerprint, *made, tokenizer.truncation_side, cut])
     if split_long:
         key = json.dumps([key, "split"])
-        rows = cached_tensors(key, lambda: encode_parts(tokenizer, texts, limit))
+        rows = cached_tensors(key, lambda: encode_parts(tokenizer, texts, cut))
     else:
-        rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, limit))
+        rows = cached_tensors(key, lambda: _encode(tokenizer, texts, pairs, labels, cut))
     return TokenRows(
         ids=rows["ids"],
         types=rows["types"],
