@@ -137,7 +137,11 @@ def test_started_by_a_launcher(launcher, folder, bert, session_cache):
                 mine = {"SLURM_PROCID": rank, "SLURM_LOCALID": rank}
                 more = {**settings, "env": settings["env"] | job | mine}
                 begun.append(subprocess.Popen([sys.executable, *words], **more))
-        said = ["".join(process.communicate(timeout=240)) for process in begun]
+        try:
+            said = ["".join(process.communicate(timeout=120)) for process in begun]
+        finally:  # of two one may wait for the other without end
+            for process in begun:
+                process.kill()
         return [(process.returncode, text) for process, text in zip(begun, said, strict=True)]
 
     kill = signal_at("train_batch_end:3", signal.SIGKILL)
