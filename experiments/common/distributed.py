@@ -5,11 +5,13 @@ variables. Processes that torchrun or srun starts read them from a store on rank
 """
 
 import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 _TIMEOUT = timedelta(minutes=10)  # for machines that start later
+_PATIENCE_SECONDS = 60.0  # of rank 0 for processes that start later, before it ends with an error
 _stores: list[Any] = []  # kept open for as long as the process lives
 
 
@@ -46,21 +48,34 @@ def decide_once(name: str, decide: Callable[[], str]) -> str:
         except ValueError as error:
             if launched_externally():
                 _store().set(key, f"!{error}")
+                _wait_for_readers()
             raise
         if launched_externally():
             _store().set(key, os.environ[key])
     elif launched_externally() and key not in os.environ:
         answer = _store().get(key).decode()
         if answer.startswith("!"):
+            _store().add("READERS", 1)
             raise ValueError(answer[1:])
         os.environ[key] = answer
     return os.environ[key]
 
 
+def _wait_for_readers() -> None:
+    """Keeps the store of rank 0 open until the others have read the error, or for a minute.
+
+    They would wait ten for a store that is gone.
+    """
+    others = 0 if "TORCHELASTIC_RUN_ID" in os.environ else int(os.environ["SLURM_NTASKS"]) - 1
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while _store().add("READERS", 0) < others and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 def _store() -> Any:
     """The store of torchrun, or one that rank 0 opens on the port after Lightning's."""
     if not _stores:
-        from torch.distributed import PrefixStore, TCPStore
+        from torch.distributed import DistNetworkError, PrefixStore, TCPStore
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
@@ -71,12 +86,19 @@ def _store() -> Any:
             from lightning.fabric.plugins.environments import SLURMEnvironment
 
             slurm = SLURMEnvironment()
-            store = TCPStore(
-                slurm.main_address,
-                slurm.main_port + 1,
-                is_master=rank() == 0,
-                wait_for_workers=False,
-                timeout=_TIMEOUT,
-            )
+            port = slurm.main_port + 1
+            try:
+                store = TCPStore(
+                    slurm.main_address,
+                    port,
+                    is_master=rank() == 0,
+                    wait_for_workers=False,
+                    timeout=_TIMEOUT,
+                )
+            except DistNetworkError as error:
+                raise ValueError(
+                    f"MASTER_PORT {slurm.main_port}: no connection on port {port} after it, which "
+                    f"must be free, too ({str(error).splitlines()[0]}); set another MASTER_PORT"
+                ) from error
             _stores.append(store)
     return _stores[0]

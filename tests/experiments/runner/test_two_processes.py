@@ -1,9 +1,11 @@
 """Two processes that share each batch end as one process with the whole batch does."""
 
+import random
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,10 @@ def test_started_by_a_launcher(launcher, folder, bert, session_cache):
 
 
 def free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
+    """A port that is free with the one after it, below those that outgoing connections take."""
+    for port in random.sample(range(20_000, 30_000, 2), 100):
+        with suppress(OSError), socket.socket() as one, socket.socket() as next_one:
+            one.bind(("127.0.0.1", port))
+            next_one.bind(("127.0.0.1", port + 1))
+            return str(port)
+    raise AssertionError("no free port")
