@@ -37,7 +37,7 @@ def encode_windows(
     questions: Sequence[str],
     contexts: Sequence[str],
     limit: int = WINDOW,
-    stride: int = STRIDE,
+    stride: int | None = None,
 ) -> Windows:
     """Encode each question with its context, in overlapping windows where it is long.
 
@@ -49,16 +49,24 @@ def encode_windows(
         questions: N questions.
         contexts: Their contexts.
         limit: The most tokens of a window.
-        stride: The tokens of a context that two windows share; a quarter of a window at most.
+        stride: The tokens of a context that two windows share; 128, or a quarter of a window if
+            that is less, if None.
 
     Raises:
-        ValueError: If a window has no room for a context.
+        ValueError: If a window has no room for a context, or would share more than a quarter.
     """
     tokenizer.truncation_side = "right"
     end = tokenizer.eos_token_id if _needs_end(tokenizer) else None
     room = limit - tokenizer.num_special_tokens_to_add(pair=True) - (end is not None)
     if room < 8:
         raise ValueError(f"--data.max_length {limit}: leaves no room for a question and a context")
+    if stride is None:
+        stride = min(STRIDE, room // 4)
+    if stride > room // 4:
+        raise ValueError(
+            f"--data.stride {stride}: windows of {limit} tokens can share {room // 4} at most, a "
+            f"quarter of their text; give fewer, or longer windows (--data.max_length)"
+        )
     found = Windows(types=[] if "token_type_ids" in tokenizer.model_input_names else None)
     asked, found.cut = shortened(tokenizer, questions, room // 2)
     if not tells_pairs_apart(tokenizer):
@@ -68,7 +76,7 @@ def encode_windows(
         list(contexts),
         truncation="only_second",
         max_length=limit - (end is not None),
-        stride=min(stride, room // 4),
+        stride=stride,
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
         return_token_type_ids=found.types is not None,

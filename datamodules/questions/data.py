@@ -18,7 +18,6 @@ from datamodules.questions.rows import WindowRows, tokenize_questions
 from datamodules.questions.splits import QuestionDataset, question_dataset
 from datamodules.text_splits import subsample
 from datamodules.tokens import lengths
-from datamodules.windows import STRIDE
 
 
 class QuestionText(RowDataModule):
@@ -31,8 +30,8 @@ class QuestionText(RowDataModule):
         batch_tokens: Number of padded tokens per batch and device.
         batch_size: Number of windows per batch and device, instead of a token budget.
         max_length: Number of tokens of a window; 384, or the model's limit if that is less.
-        stride: Number of tokens that two windows of a long context share; a quarter of a window at
-            most.
+        stride: Number of tokens that two windows of a long context share, a quarter of a window at
+            most; 128, or a quarter if that is less.
         question_column: Column of a file that holds the questions, by name or by number from 1.
         context_column: Column of the contexts, by name or by number from 1.
         answer_column: Column of the answers, by name or by number from 1.
@@ -61,7 +60,7 @@ class QuestionText(RowDataModule):
         batch_tokens: PositiveInt = 3072,
         batch_size: PositiveInt | None = None,
         max_length: PositiveInt | None = None,
-        stride: NonNegativeInt = STRIDE,
+        stride: NonNegativeInt | None = None,
         question_column: str | None = None,
         context_column: str | None = None,
         answer_column: str | None = None,

@@ -48,7 +48,7 @@ class WindowRows(TokenRows):
 
 
 def tokenize_questions(
-    name: str, part: Questions, max_length: int | None, stride: int
+    name: str, part: Questions, max_length: int | None, stride: int | None
 ) -> WindowRows:
     """Tokenise the questions of a split, or take them from the cache.
 
@@ -56,7 +56,11 @@ def tokenize_questions(
         name: The backbone whose tokenizer is used.
         part: The questions.
         max_length: The most tokens of a window; 384, or the model's limit if that is less, if None.
-        stride: The tokens that two windows of a context share; a quarter of a window at most.
+        stride: The tokens that two windows of a context share, a quarter of a window at most; 128,
+            or a quarter if that is less, if None.
+
+    Raises:
+        ValueError: If two windows would share more than a quarter.
     """
     tokenizer, limit = fast_tokenizer(name, max_length)
     limit = max_length or min(limit, WINDOW)
@@ -88,7 +92,9 @@ def tokenize_questions(
     )
 
 
-def _encode(tokenizer: Any, part: Questions, limit: int, stride: int) -> dict[str, torch.Tensor]:
+def _encode(
+    tokenizer: Any, part: Questions, limit: int, stride: int | None
+) -> dict[str, torch.Tensor]:
     ids: list[np.ndarray] = []
     types: list[np.ndarray] = []
     offsets: list[np.ndarray] = []

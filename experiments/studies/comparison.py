@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ def main(
         asked = _parse(name, doc, rows, _RESERVED | dict(refused or {}))
         wanted = [row for row in rows if not asked.only or row.name.lower() in asked.only]
         root = Path(asked.output) / name
+        for flag, names in _replaced(wanted, asked.flags).items():
+            print(f"note   {flag} after -- replaces that of {', '.join(names)}")
         jobs = [
             Job(row, seed, (*row.flags, *asked.flags), root)
             for seed in range(asked.seeds or max(row.seeds for row in wanted))
@@ -82,6 +84,17 @@ def main(
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
         _report(asked, root, finished, comparison.failed, write, draw or _draw)
+
+
+def _replaced(rows: list[Row], flags: list[str]) -> dict[str, list[str]]:
+    """The rows whose own flags the flags of every run replace, by flag."""
+
+    def named(words: Iterable[str]) -> list[str]:
+        found = (word.partition("=")[0] for word in words if word.startswith("--"))
+        return [flag for flag in dict.fromkeys(found) if not flag.endswith("+")]
+
+    own = {flag: [row.name for row in rows if flag in named(row.flags)] for flag in named(flags)}
+    return {flag: names for flag, names in own.items() if names}
 
 
 def _parse(name: str, doc: str, rows: list[Row], refused: Mapping[str, str]) -> argparse.Namespace:

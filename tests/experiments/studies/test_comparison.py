@@ -79,6 +79,16 @@ def test_a_row_has_seeds_of_its_own_unless_they_are_given(words, runs, folder, m
     assert seen == runs
 
 
+def test_a_flag_of_every_run_that_replaces_a_rows_own_is_named(folder, monkeypatch, capsys):
+    more = "--model.rank=2 --data.train_rows 9 --trainer.callbacks+=Timer"
+    monkeypatch.setattr(sys, "argv", ["mine.py", "--seeds", "1", "--", *more.split()])
+    monkeypatch.setattr(comparison.Comparison, "run", lambda self: None)
+    monkeypatch.setattr(comparison, "_report", lambda *_: None)
+    flags = ("--model.rank", "8", "--trainer.callbacks+=EarlyStopping")
+    comparison.main("mine.py", "A question.", [Row("one", "a", flags), Row("two", "b")])
+    assert capsys.readouterr().out == "note   --model.rank after -- replaces that of one\n"
+
+
 WAITS = """
 import json, sys, time
 from pathlib import Path

@@ -167,7 +167,7 @@ def test_offsets_give_the_answer_back(backbone, answer):
     context = TEXT * 3
     start = context.index(answer, len(TEXT))
     tokenizer = load_tokenizer(backbone)
-    found = encode_windows(tokenizer, ["wo?"], [context], 64, 24)
+    found = encode_windows(tokenizer, ["wo?"], [context], 64, 12)
     assert len(found.ids) > 2
     assert max(map(len, found.ids)) <= 64
     seen = []
@@ -183,7 +183,7 @@ def test_offsets_give_the_answer_back(backbone, answer):
 def test_windows_cover_the_context(backbone):
     tokenizer = load_tokenizer(backbone)
     context = "warm film " * 60
-    found = encode_windows(tokenizer, ["the film", "a tale " * 90], [context] * 2, 48, 16)
+    found = encode_windows(tokenizer, ["the film", "a tale " * 90], [context] * 2, 48, 10)
     assert found.cut == [False, True]
     for asked_ in (0, 1):
         held = [o for o, n in zip(found.offsets, found.sources, strict=True) if n == asked_]
@@ -191,6 +191,8 @@ def test_windows_cover_the_context(backbone):
         assert len(places) > 3
         assert all(one & two for one, two in itertools.pairwise(places))
         assert max(end for part in places for _, end in part) >= len(context.strip())
+    with pytest.raises(ValueError, match=r"^--data.stride 16: windows of 48 tokens can share 1\d"):
+        encode_windows(tokenizer, ["the film"], [context], 48, 16)
 
 
 @pytest.mark.quick_if(lambda case: case["strategy"] is LoRA)
