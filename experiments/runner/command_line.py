@@ -14,6 +14,7 @@ from datamodules.base import RowDataModule
 from experiments.runner import (
     construction,
     directions,
+    flag_index,
     lengths,
     naming,
     run_flags,
@@ -143,6 +144,8 @@ class CommandLine(LightningCLI):
             parser.link_arguments(f"data.{source}", task, apply_on="instantiate")
 
     def parse_arguments(self, parser: Parser, args: Any) -> None:
+        if not self.resumed and flag_index.program() == self.name:
+            parser.program = self.name
         super().parse_arguments(parser, args)
         construction.replace_enumerations(self.config)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)

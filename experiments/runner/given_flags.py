@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,30 @@ def listed(value: Any) -> list[Any]:
 def short_flag(option: str) -> str:
     """The short form of a flag: --model.rank for --model.init_args.rank."""
     return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
+
+
+def split(args: list[str], long: Mapping[str, str]) -> list[Given]:
+    """The words of a command line as flags with their values.
+
+    Args:
+        args: The words.
+        long: The long forms of short flags, such as --help of -h.
+
+    Raises:
+        ValueError: If a value stands before the first flag.
+    """
+    typed: list[Given] = []
+    for arg in args:
+        if arg.startswith("-") and not re.match(r"-(\.?\d|$)", arg):
+            option, has_value, value = arg.partition("=")
+            flag = short_flag(long.get(option, option))
+            typed.append(Given(flag, [value] if has_value else [], [arg]))
+        elif typed:
+            typed[-1].values.append(arg)
+            typed[-1].words.append(arg)
+        else:
+            raise ValueError(f"{arg}: every value follows a flag; see --help")
+    return typed
 
 
 def lines_of(settings: dict, file: str, flag: str = "") -> list[Given]:

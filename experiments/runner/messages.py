@@ -80,6 +80,11 @@ def expected(action: Any) -> str:
     return ("one of " if len(words) > 2 and not phrases else "") + either(words)
 
 
+def _is_class(action: Any, hint: type) -> bool:
+    """Whether a flag takes a class of this type by name, unlike jsonargparse's --model.help."""
+    return hasattr(action, "is_subclass_typehint") and action.is_subclass_typehint(hint)
+
+
 def base_class(action: Any) -> type | None:
     """The class whose subclasses a flag takes by name, if it is such a flag."""
     hint = type_of(action)
@@ -87,7 +92,7 @@ def base_class(action: Any) -> type | None:
         (
             h
             for h in (hint, *get_args(hint))
-            if hint and isinstance(h, type) and action.is_subclass_typehint(h)
+            if hint and isinstance(h, type) and _is_class(action, h)
         ),
         None,
     )

@@ -8,21 +8,20 @@ are put into plain words.
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-from datamodules.spelling import nearest
 from experiments.runner import (
     help,
-    messages,
     parser_errors,
     part_flags,
-    peer_flags,
+    quick_answers,
     tuned_flags,
+    unknown_flags,
 )
-from experiments.runner.given_flags import Given, by_flag, ordered, short_flag
+from experiments.runner.given_flags import Given, by_flag, ordered, short_flag, split
 from experiments.runner.messages import (
     as_typed,
     base_class,
@@ -31,6 +30,7 @@ from experiments.runner.messages import (
     expected,
     type_of,
 )
+from experiments.runner.unknown_flags import Names
 from experiments.runner.user_flags import UserClasses
 from modules.tuning import Tuned
 
@@ -54,6 +54,7 @@ class Parser(LightningArgumentParser):
         self.stated: frozenset[str] = frozenset()  # the flags that the experiment sets
         self.tuned: dict[str, Tuned] = {}  # what is tuned for the chosen model, by flag
         self.user_classes = UserClasses()
+        self.program = ""  # the experiment of ours for which quick answers are kept
 
     def link_arguments(self, source: Any, target: str, *args: Any, **kwargs: Any) -> None:
         super().link_arguments(source, target, *args, **kwargs)
@@ -65,34 +66,28 @@ class Parser(LightningArgumentParser):
     def parse_args(self, args: list[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
         if not self.exit_on_error:  # jsonargparse's own parser of a class
             return super().parse_args(args, *rest, **kwargs)
-        typed = self._split(sys.argv[1:] if args is None else args)
+        args = sys.argv[1:] if args is None else args
+        options = self._option_string_actions.items()
+        long = {option: one.option_strings[-1] for option, one in options if len(option) == 2}
         try:
+            typed = split(args, long)
             typed, lines = self.user_classes.replaced(typed, self._option_string_actions)
             self.given = lines + typed
             pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
             self._choose([Given("--" + p.flag[7:], p.values, []) for p in pages if p.values])
+            if self.program:
+                quick_answers.keep_names(self.program, self)
             if pages:
-                self._help(pages[0])
+                text = self._page(pages[0]) + "\n"
+                if self.program:
+                    quick_answers.keep_page(self.program, self, args, text)
+                self._print_message(text, sys.stdout)
+                self.exit()
             for given in self.given:
                 self._check(given)
             return super().parse_args(ordered(typed), *rest, **kwargs)
         except (ValueError, ImportError, OSError) as ex:
             self.error(str(ex))
-
-    def _split(self, args: list[str]) -> list[Given]:
-        typed: list[Given] = []
-        for arg in args:
-            if arg.startswith("-") and not re.match(r"-(\.?\d|$)", arg):
-                option, has_value, value = arg.partition("=")
-                action = self._option_string_actions.get(option)
-                option = action.option_strings[-1] if action and len(option) == 2 else option
-                typed.append(Given(short_flag(option), [value] if has_value else [], [arg]))
-            elif typed:
-                typed[-1].values.append(arg)
-                typed[-1].words.append(arg)
-            else:
-                self.error(f"{arg}: every value follows a flag; see --help")
-        return typed
 
     def _choose(self, extra: list[Given]) -> None:
         """Finds the chosen classes, their flags, and the defaults of these flags."""
@@ -153,7 +148,8 @@ class Parser(LightningArgumentParser):
         name = default.get("class_path")
         return part_flags.find(name, name, action) if name else None
 
-    def _help(self, page: Given) -> NoReturn:
+    def _page(self, page: Given) -> str:
+        """The text of a page of help."""
         key = page.flag[7:]
         callbacks = help.CALLBACKS[2:]
         keys = [*self.chosen, "trainer", *[callbacks] * (help.CALLBACKS in self.known)]
@@ -163,13 +159,8 @@ class Parser(LightningArgumentParser):
         if key == callbacks:
             action = self.known[help.CALLBACKS]
             found = [part_flags.find(f"--help.{key} {n}", n, action) for n in page.values]
-            text = help.callbacks(found[0] if found else None, action)
-        else:
-            text = (
-                help.page(key, *flags, self.tuned) if key else help.screen(self.description, *flags)
-            )
-        self._print_message(text + "\n", sys.stdout)
-        self.exit()
+            return help.callbacks(found[0] if found else None, action)
+        return help.page(key, *flags, self.tuned) if key else help.screen(self.description, *flags)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:
@@ -177,10 +168,6 @@ class Parser(LightningArgumentParser):
         worded = parser_errors.worded(message, self.known, self.given, self.chosen)
         worded = self.user_classes.as_typed(worded)
         self.exit(2, f"{self.prog}: error: {worded}\n")
-
-    @staticmethod
-    def _hint(word: str) -> str:
-        return f"; did you mean {word}?" if word else ""
 
     def _check(self, given: Given) -> None:
         """Refuses a flag that is linked or unknown, has no value, or has too many."""
@@ -190,8 +177,11 @@ class Parser(LightningArgumentParser):
                 self.error(f"{given}: follows {self.links[flag]}; set that instead")
         elif action is None:
             above = [flag[: dot.start()] for dot in re.finditer(r"\.", flag)]
+            # Inside a value that is no chosen class, such as a callback, jsonargparse knows.
             if not any(type_of(self.known.get(a)) and a[2:] not in self.chosen for a in above):
-                self._unknown(given)  # else inside a value such as a callback: jsonargparse knows
+                chosen = {key: cls.__name__ for key, cls in self.chosen.items()}
+                flags_of = partial(quick_answers.flags_of, self)
+                self.error(unknown_flags.error(given, Names(self.known, chosen, flags_of)))
         elif not given.file and not values and action.nargs in (None, "+"):
             takes = f", {expected(action)}" if type_of(action) else ""
             self.error(f"{flag}: needs a value{takes}")
@@ -199,37 +189,6 @@ class Parser(LightningArgumentParser):
             self.error(f"{flag}: one value too many, {as_typed(values[-1])}; quote what has spaces")
         elif flag[2:] not in self.chosen:
             part_flags.check(given, action)
-
-    def _unknown(self, given: Given) -> NoReturn:
-        flag, leaf = given.flag, given.flag.rsplit(".", 1)[-1].lstrip("-")
-        for key in [k for k in self.chosen if flag.startswith(f"--{k}.")]:
-            others = messages.subclasses(base_class(self.known[f"--{key}"]))
-            if owners := [n for n, c in others.items() if flag in class_flags(c, key)]:
-                self.error(
-                    f"{given}: {self.chosen[key].__name__} has no {leaf}; "
-                    f"--{key} {either(owners)} has"
-                )
-        known = [f for f in self.known if f.startswith("--") and not re.search(r"help$|\+$", f)]
-        leaves = {f.rsplit(".", 1)[-1].lstrip("-"): f for f in reversed(known)}
-        root, roots = flag.split(".")[0], dict.fromkeys(f.split(".")[0] for f in known)
-        beside = [f for f in known if f.startswith(f"{root}.")] if root in roots else roots
-        own = leaves.get(leaf) or leaves.get(leaf.replace("-", "_"))
-        if not own and (peers := peer_flags.hint(leaf, self.known, *self._models())):
-            kind = "unknown key " if given.file else "unknown flag "
-            self.error(given.named(kind) + peers)
-        near = (
-            own
-            or nearest(flag if root in roots else root, beside, 0.7)
-            or leaves.get(nearest(leaf, leaves, 0.7), "")
-        )
-        kind, near = ("unknown key ", near[2:]) if given.file else ("unknown flag ", near)
-        self.error(given.named(kind) + (self._hint(near) or "; see --help"))
-
-    def _models(self) -> tuple[str, Callable[[str, str], bool]]:
-        """The name of the chosen model, and a test of whether another one has a flag."""
-        others = messages.subclasses(base_class(self.known.get("--model")) or type(None))
-        name = self.chosen["model"].__name__ if "model" in self.chosen else ""
-        return name, lambda n, flag: n in others and flag in class_flags(others[n], "model")
 
     def blamed(self, message: str) -> str:
         """The Trainer's flags that its error is about, named in it by name, by value or by both."""
