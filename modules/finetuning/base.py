@@ -13,12 +13,13 @@ from datamodules.batches import LabelledBatch
 from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
+from modules.builtin_values import to_builtin
 from modules.finetuning import checkpoints, checks, common_settings, freezing
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.protocols import TextData
 from modules.stage_metrics import Stage, StageMetrics
-from modules.tasks import Task, from_dict, to_builtin, to_dict
+from modules.tasks import Task, from_dict, to_dict
 from modules.tasks.base import Lengths
 from modules.tasks.classification import Classification
 

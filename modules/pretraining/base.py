@@ -14,13 +14,13 @@ from datamodules.packaged import load_tokenizer
 from modules import optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
+from modules.builtin_values import to_builtin
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.pretraining import architectures, example_views, network_checks
 from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
 from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
-from modules.tasks import to_builtin
 from modules.tuning import Tuned
 
 _CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"

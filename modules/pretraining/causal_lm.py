@@ -8,10 +8,10 @@ from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules import causal_checks
+from modules.output_layer import lm_loss
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.network_checks import network_flag
-from modules.pretraining.output_layer import lm_loss
 from modules.tuning import Tuned
 
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: MaskedLM's; +3.3 points at 500 labels"

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modules.pretraining.output_layer import run_at
+from modules.output_layer import run_at
 
 _MOST_GUESSES = 12  # of a row
 _COLOURS = {"hidden": "33", "replaced": "31", "kept": "36", "ordered": "35"}

@@ -9,11 +9,11 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
+from modules.output_layer import run_at
 from modules.pretraining.attention_masks import attention_mask, check_attention
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
-from modules.pretraining.output_layer import run_at
 from modules.pretraining.rows import add_cls_and_sep
 from modules.tuning import Tuned
 

@@ -7,10 +7,10 @@ from jsonargparse.typing import ClosedUnitInterval
 from torch import Tensor
 
 from datamodules.batches import CorpusBatch
+from modules.output_layer import lm_loss
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
-from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.rows import add_cls_and_sep
 from modules.tuning import Tuned
 

@@ -7,8 +7,7 @@ from typing import Any, Literal
 from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
-from modules import backbones, self_check
-from modules.pretraining import output_layer
+from modules import backbones, output_layer, self_check
 
 Size = Literal["tiny", "mini", "small", "base"]
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
+from modules.output_layer import lm_loss
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.network_checks import network_flag
-from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy, with_pooler
 from modules.tuning import Tuned
 

@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 from datamodules.batches import CorpusBatch
 from modules import masking
 from modules.characters import Characters
+from modules.output_layer import lm_loss
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.network_checks import network_flag
-from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.permutations import permutation_mask, target_mapping
 from modules.pretraining.rows import add_cls_and_sep
 from modules.tuning import Tuned

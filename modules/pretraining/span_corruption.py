@@ -13,9 +13,9 @@ from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
 from modules.characters import Characters
 from modules.masking import noise_spans
+from modules.output_layer import lm_loss
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
-from modules.pretraining.output_layer import lm_loss
 from modules.pretraining.rows import left_align
 from modules.tuning import Tuned
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from modules.builtin_values import to_builtin
 from modules.registry import find
 from modules.tasks.base import Task
 from modules.user_classes import reference
@@ -25,17 +26,3 @@ def from_dict(stored: Task | dict[str, Any]) -> Task:
         return kind(**stored["arguments"])
     except TypeError as error:
         raise ValueError(f"{stored['name']}: arguments() does not rebuild it: {error}") from error
-
-
-def to_builtin(value: Any) -> Any:
-    """Return a copy with Python's own numbers in place of the command line's restricted ones.
-
-    Checkpoints are read with ``weights_only=True``, which knows no other types.
-    """
-    if isinstance(value, dict):
-        return {key: to_builtin(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_builtin(inner) for inner in value]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return int(value) if isinstance(value, int) else float(value)

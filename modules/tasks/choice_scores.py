@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modules.pretraining.output_layer import run_at
+from modules.output_layer import run_at
 from modules.tasks.heads import model_inputs
 from modules.tasks.token_sums import IGNORED, next_tokens
 

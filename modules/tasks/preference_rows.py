@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from datamodules.batches import PreferenceBatch
 from modules.before_training import before_training
-from modules.pretraining.output_layer import run_at
+from modules.output_layer import run_at
 from modules.tasks.preference_loss import Likelihoods
 from modules.tasks.token_sums import IGNORED, next_tokens
 

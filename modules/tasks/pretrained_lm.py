@@ -6,7 +6,7 @@ import transformers
 
 from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbones, causal_checks
-from modules.pretraining.output_layer import selection
+from modules.output_layer import selection
 from modules.tasks.base import Task
 
 

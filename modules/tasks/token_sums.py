@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from modules import causal_checks
-from modules.pretraining.output_layer import run_at
+from modules.output_layer import run_at
 
 IGNORED = -100  # the label where there is nothing to predict
 

@@ -8,7 +8,7 @@ import transformers
 from datamodules.packaged import load_tokenizer
 from modules import backbones, generation
 from modules.backbones import unwrap
-from modules.pretraining.output_layer import selection
+from modules.output_layer import selection
 from modules.tasks import pretrained_lm
 
 

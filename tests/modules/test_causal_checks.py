@@ -5,8 +5,7 @@ import torch
 import transformers
 from torch.nn import functional
 
-from modules import causal_checks
-from modules.pretraining import output_layer
+from modules import causal_checks, output_layer
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
 USUAL = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "num_key_value_heads": 1}

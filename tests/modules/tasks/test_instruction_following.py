@@ -9,9 +9,8 @@ import transformers
 from lightning.pytorch import Callback
 
 from datamodules import Instructions
-from modules import FullFineTuning, InstructionFollowing, LoRA, backbones
+from modules import FullFineTuning, InstructionFollowing, LoRA, backbones, output_layer
 from modules.generation import stop_token_ids
-from modules.pretraining import output_layer
 from tests import chats, tiny
 from tests.experiments.chatting import save_speaker
 

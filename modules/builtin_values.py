@@ -1,0 +1,17 @@
+"""Values as checkpoints hold them: of Python's own types."""
+
+from typing import Any
+
+
+def to_builtin(value: Any) -> Any:
+    """Return a copy with Python's own numbers in place of the command line's restricted ones.
+
+    Checkpoints are read with ``weights_only=True``, which knows no other types.
+    """
+    if isinstance(value, dict):
+        return {key: to_builtin(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_builtin(inner) for inner in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return int(value) if isinstance(value, int) else float(value)
