@@ -28,7 +28,7 @@ def write_batch(module: Any, batch: Any) -> dict[str, Any]:
         ``index``, the places of the rows in their split, and ``prediction``, B texts.
     """
     with evaluating(module):
-        sources = _sources(module.task, batch["columns"])
+        sources = _sources(module.task, batch["columns"]) or []
         said = writing.write(module.task, module.model, sources)
     return {"index": batch["index"].cpu(), "prediction": said}
 
