@@ -43,7 +43,7 @@ class WrittenTexts(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        if isinstance(outputs, dict) and "outputs" in outputs:
+        if isinstance(outputs, dict) and "outputs" in outputs and "source" in batch["columns"]:
             columns = batch["columns"]["source"], outputs["references"], outputs["outputs"]
             self._parts += zip(batch["index"].tolist(), *columns, strict=True)
 

@@ -90,6 +90,8 @@ def check_batch(task: Task, batch: Any) -> None:
             )
         return
     if task.label_kind in ("span", "choice"):
+        if hasattr(task, "decoding"):  # writes the answer, and does not read where it stands
+            return
         _check_places(name, task.label_kind, labels, batch)
         return
     tags = task.label_kind == "tags"

@@ -14,7 +14,11 @@ def writes_targets(module: Any, batch: Any = None) -> bool:
     """Tell whether the module writes a text for a text; of a batch, if it holds the sources."""
     if not hasattr(module.task, "decoding"):
         return False
-    return batch is None or (isinstance(batch, Mapping) and "source" in batch.get("columns", ()))
+    if batch is None:
+        return True
+    return (
+        isinstance(batch, Mapping) and _sources(module.task, batch.get("columns", {})) is not None
+    )
 
 
 def write_batch(module: Any, batch: Any) -> dict[str, Any]:
@@ -24,7 +28,8 @@ def write_batch(module: Any, batch: Any) -> dict[str, Any]:
         ``index``, the places of the rows in their split, and ``prediction``, B texts.
     """
     with evaluating(module):
-        said = writing.write(module.task, module.model, batch["columns"]["source"])
+        sources = _sources(module.task, batch["columns"]) or []
+        said = writing.write(module.task, module.model, sources)
     return {"index": batch["index"].cpu(), "prediction": said}
 
 
@@ -42,7 +47,8 @@ def write_targets(
     Returns:
         The N texts, no probabilities, and whether each source was cut.
     """
-    task, columns = module.task, pair_columns(module.task, texts)["text"]
+    task = module.task
+    columns = task.encoding.of_texts(pair_columns(task, texts))
     tokens = task.decoding.max_new_tokens if tokens is None else tokens
     ids, truncated = task.encoding.sources(columns, room=tokens)
     said = [""] * len(texts)
@@ -53,3 +59,10 @@ def write_targets(
             for row, text in zip(chosen, found, strict=True):
                 said[row] = text
     return said, None, truncated
+
+
+def _sources(task: Any, columns: Mapping[str, Sequence[str]]) -> Sequence[Any] | None:
+    """Return what a data module's rows have to be answered; None if they are not such rows."""
+    if "source" in columns:
+        return columns["source"]
+    return task.encoding.of_texts(columns) if task.pairs and "pair" in columns else None

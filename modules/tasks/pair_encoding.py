@@ -1,6 +1,6 @@
 """The token ids of pairs of a source and a target, for encoder-decoders and for decoders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datamodules.packaged import pad_id
@@ -96,6 +96,11 @@ class PairEncoding:
                 "experiments/translation.py reads them: --data Seq2SeqFiles --data.source PATH"
             )
         self.template.check_columns(["source"])
+
+    @staticmethod
+    def of_texts(columns: Mapping[str, Sequence[str]]) -> list[str]:
+        """Return the sources of texts by column."""
+        return list(columns["text"])
 
     def sources(self, texts: Sequence[str], room: int = 0) -> tuple[list[list[int]], list[bool]]:
         """Encode what the model reads before it writes.

@@ -89,14 +89,14 @@ def evaluation(task: Any, model: Any, batch: Any) -> dict[str, list[str]]:
 
 
 def write(
-    task: Any, model: Any, sources: Sequence[str], max_new_tokens: int | None = None
+    task: Any, model: Any, sources: Sequence[Any], max_new_tokens: int | None = None
 ) -> list[str]:
     """Write a text for each of N sources, which share a batch.
 
     Args:
         task: A task with ``encoding`` and ``decoding``.
         model: Its model.
-        sources: N texts.
+        sources: N texts, or rows as the task's ``encoding`` reads them.
         max_new_tokens: Tokens after which a text is cut; the task's own number if not given.
     """
     tokens = task.decoding.max_new_tokens if max_new_tokens is None else max_new_tokens

@@ -54,6 +54,7 @@ MORE = {
     "span": modules.QuestionAnswering,
     "choice": modules.MultipleChoice,
     "written": modules.SequenceToSequence,
+    "prompted": modules.PromptedGeneration,
     "couple": modules.Preference,
 }
 

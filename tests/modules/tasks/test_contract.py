@@ -22,6 +22,7 @@ from modules import (
     PairClassification,
     Preference,
     PromptedClassification,
+    PromptedGeneration,
     QuestionAnswering,
     Regression,
     SequenceToSequence,
@@ -37,8 +38,8 @@ from tests import asked, preferred, seq2seq, tagged, tiny
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = """LanguageModeling PromptedClassification InstructionFollowing TokenClassification
-    QuestionAnswering Preference Embedding SequenceToSequence""".split()
-DECODERS = (InstructionFollowing, Preference, SequenceToSequence)
+    QuestionAnswering Preference Embedding SequenceToSequence PromptedGeneration""".split()
+DECODERS = (InstructionFollowing, Preference, SequenceToSequence, PromptedGeneration)
 TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
@@ -71,16 +72,15 @@ def data_for(kind, backbone, scored, reviews):
         return data
     if kind is Preference:
         return preferred.read(scored.parent / "pairs.jsonl", backbone)
-    others = {TokenClassification: tagged.read, QuestionAnswering: asked.read}
-    others |= {SequenceToSequence: seq2seq.read}
+    others = dict.fromkeys((QuestionAnswering, PromptedGeneration), asked.read)
+    others |= {SequenceToSequence: seq2seq.read, TokenClassification: tagged.read}
     if read := {**others, MultipleChoice: asked.read_choices}.get(kind):
         return read(scored.parent / kind.__name__, backbone)
     if kind in (Classification, Embedding, PairClassification, PromptedClassification):
         pair = "pair" if kind is PairClassification else None
         return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
-    column = {Regression: "score", MultiLabel: "names"}.get(kind, "score")
-    settings = {"labels": kind.label_kind, "label_column": column, "batch_size": 8}
-    return tiny.read(scored, backbone, **settings)
+    column = "names" if kind is MultiLabel else "score"
+    return tiny.read(scored, backbone, labels=kind.label_kind, label_column=column, batch_size=8)
 
 
 def task_for(kind, data):
@@ -96,11 +96,11 @@ def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
             tiny.make(strategy, backbone, task=kind())
         return
     data = data_for(kind, backbone, scored, reviews)
-    still = {"learning_rate": 3e-3, "schedule": "constant", "warmup_ratio": 0.0}
     if (strategy.__name__, kind.__name__) in IMPOSSIBLE:
         with pytest.raises(ValueError, match=f"^--model {strategy.__name__}: .*{kind.__name__}"):
             tiny.make(strategy, backbone, task=task_for(kind, data))
         return
+    still = {"learning_rate": 3e-3, "schedule": "constant", "warmup_ratio": 0.0}
     module = tiny.make(strategy, backbone, task=task_for(kind, data), **still)
     batch = module.task.prepare(data._rows["train"].__getitems__(list(range(8))), training=False)
     before, fixed = tiny.trained(module), tiny.frozen(module)
