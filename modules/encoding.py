@@ -61,6 +61,12 @@ def max_tokens(module: Any, tokenizer: Any) -> int:
     return min(positions, tokenizer.model_max_length, MOST_TOKENS)
 
 
+def most_tokens(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model reads of a row, beside a soft prompt where it has one."""
+    positions = context_length(model) or 1 << 20
+    return min(positions - soft_prompt_tokens(model), tokenizer.model_max_length)
+
+
 def soft_prompt_tokens(model: Any) -> int:
     """Return the positions that a soft prompt takes before each text; 0 without one."""
     config: Any = getattr(model, "active_peft_config", None)

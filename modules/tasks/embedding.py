@@ -10,6 +10,7 @@ from torchmetrics import MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer
+from modules.encoding import most_tokens
 from modules.tasks import contrastive, vector_export, vector_metrics, vector_rows
 from modules.tasks.base import LabelKind, Task
 
@@ -62,7 +63,7 @@ class Embedding(Task[LabelledBatch]):
         return vector_rows.load_network(backbone, dropout)
 
     def read_model(self, model: Any) -> None:
-        self._limit = vector_rows.most_tokens(model, self._tokenizer)
+        self._limit = most_tokens(model, self._tokenizer)
         if self.positives == "dropout":
             vector_rows.check_dropout(model)
 

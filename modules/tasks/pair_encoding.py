@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datamodules.packaged import pad_id
-from modules.backbones import context_length
+from modules.encoding import most_tokens
 from modules.prompting.templates import Template
 from modules.tasks.token_sums import IGNORED
 from modules.text_rows import pad
 
 _PLAIN, _PROMPT = "{{ source }}", "{{ source }}\n\nOutput:"
-_UNLIMITED = 1 << 20
 
 
 class PairEncoding:
@@ -56,7 +55,7 @@ class PairEncoding:
             self.template = Template(_PROMPT)
         if self.codes:
             self._set_languages(model.config.model_type)
-        self.most_tokens = min(context_length(model) or _UNLIMITED, tokenizer.model_max_length)
+        self.most_tokens = most_tokens(model, tokenizer)
         self.plain = self.template.source == _PLAIN
         empty = self._prompt("")
         self.overhead = len(empty) - (tokenizer.num_special_tokens_to_add() if self.encodes else 0)

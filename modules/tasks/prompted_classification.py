@@ -9,7 +9,7 @@ from torchmetrics import Accuracy, F1Score, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer, pad_id
-from modules.backbones import context_length
+from modules.encoding import most_tokens
 from modules.prompting import scoring
 from modules.prompting.library import TEMPLATES
 from modules.prompting.prefix_cache import PrefixCache
@@ -79,9 +79,7 @@ class PromptedClassification(Task[LabelledBatch]):
         model, self.masked = pretrained_lm.build(self, backbone, dropout)
         self.tokenizer = load_tokenizer(backbone)
         self._check_words(backbone)
-        self.max_prompt_tokens = min(
-            context_length(model) or 10**9, self.tokenizer.model_max_length
-        )
+        self.max_prompt_tokens = most_tokens(model, self.tokenizer)
         (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], truncate=False)
         self._rows, self.overhead = len(empty.rows), empty.length
         if self.overhead >= self.max_prompt_tokens:

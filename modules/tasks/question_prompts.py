@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from datamodules.packaged import pad_id
-from modules.backbones import context_length
+from modules.encoding import most_tokens
 from modules.prompting.templates import Template
 from modules.tasks.token_sums import IGNORED
 from modules.text_rows import pad
 
 Row = Mapping[str, str]  # question and context
-_UNLIMITED = 1 << 20
 
 
 class QuestionPrompts:
@@ -46,7 +45,7 @@ class QuestionPrompts:
             ValueError: If the prompt leaves no room for a question and an answer.
         """
         self.tokenizer = tokenizer
-        self.most_tokens = min(context_length(model) or _UNLIMITED, tokenizer.model_max_length)
+        self.most_tokens = most_tokens(model, tokenizer)
         self.overhead = len(self.ids({"question": "", "context": ""}))
         if (left := self.most_tokens - self.overhead) <= answer_tokens:
             raise ValueError(

@@ -10,7 +10,6 @@ from torch.nn.functional import normalize
 
 from datamodules.packaged import pad_id
 from modules import backbones
-from modules.encoding import soft_prompt_tokens
 from modules.tasks.heads import model_inputs
 from modules.text_rows import pad
 
@@ -123,12 +122,6 @@ def load_network(backbone: str, dropout: float | None) -> Any:
         new = getattr(model, "new_parameters", [])
         model.new_parameters = [name for name in new if not name.startswith("pooler.")]
     return model
-
-
-def most_tokens(model: Any, tokenizer: Any) -> int:
-    """Return the most tokens of a text, beside a soft prompt where there is one."""
-    positions = backbones.context_length(model) or 1 << 20
-    return min(positions - soft_prompt_tokens(model), tokenizer.model_max_length)
 
 
 def check_dropout(model: Any) -> None:
