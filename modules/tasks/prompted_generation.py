@@ -45,7 +45,7 @@ class PromptedGeneration(Task[QuestionBatch]):
     ) -> None:
         self.encoding = question_prompts.QuestionPrompts(template, instruction, shots, seed)
         self.no_answer, self.written = no_answer, written
-        self.stages = {"test": ("test",), "all": ("val", "test"), "none": ()}[written]
+        self.stages = writing.STAGES[written]
         self.decoding = writing.Decoding(max_new_tokens, 1, 1.0, 0.0)
 
     def arguments(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class SequenceToSequence(Task[PairBatch]):
         languages: str | None = None,
     ) -> None:
         self.encoding, self.written = pair_encoding.PairEncoding(template, languages), written
-        self.stages = {"test": ("test",), "all": ("val", "test"), "none": ()}[written]
+        self.stages = writing.STAGES[written]
         self.decoding = writing.Decoding(max_new_tokens, num_beams, length_penalty, temperature)
         writing.check(self.decoding)
 

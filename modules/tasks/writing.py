@@ -11,6 +11,8 @@ from modules.backbones import unwrap
 from modules.output_layer import selection
 from modules.tasks import pretrained_lm
 
+STAGES = {"test": ("test",), "all": ("val", "test"), "none": ()}  # by a task's ``written``
+
 
 class Decoding(NamedTuple):
     """How texts are written; the arguments of SequenceToSequence."""
