@@ -48,6 +48,11 @@ def short_flag(option: str) -> str:
     return re.sub(r"\.init_args(?=\.)|\.class_path$|\+$", "", option)
 
 
+def above(flag: str) -> list[str]:
+    """The flags inside of which a flag lies: --model and --model.task of --model.task.labels."""
+    return [flag[: dot.start()] for dot in re.finditer(r"\.", flag)]
+
+
 def split(args: list[str], long: Mapping[str, str]) -> list[Given]:
     """The words of a command line as flags with their values.
 

@@ -21,7 +21,7 @@ from experiments.runner import (
     tuned_flags,
     unknown_flags,
 )
-from experiments.runner.given_flags import Given, by_flag, ordered, short_flag, split
+from experiments.runner.given_flags import Given, above, by_flag, ordered, short_flag, split
 from experiments.runner.messages import (
     as_typed,
     base_class,
@@ -176,9 +176,9 @@ class Parser(LightningArgumentParser):
             if not given.file:  # a run's own file names every setting
                 self.error(f"{given}: follows {self.links[flag]}; set that instead")
         elif action is None:
-            above = [flag[: dot.start()] for dot in re.finditer(r"\.", flag)]
             # Inside a value that is no chosen class, such as a callback, jsonargparse knows.
-            if not any(type_of(self.known.get(a)) and a[2:] not in self.chosen for a in above):
+            outer = [one for one in above(flag) if one[2:] not in self.chosen]
+            if not any(type_of(self.known.get(one)) for one in outer):
                 chosen = {key: cls.__name__ for key, cls in self.chosen.items()}
                 flags_of = partial(quick_answers.flags_of, self)
                 self.error(unknown_flags.error(given, Names(self.known, chosen, flags_of)))

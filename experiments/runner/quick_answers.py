@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.common.exits import guarded
 from experiments.common.help_text import text_columns
 from experiments.runner import flag_index, slurm, unknown_flags
-from experiments.runner.given_flags import Given, by_flag, split
+from experiments.runner.given_flags import Given, above, by_flag, split
 from experiments.runner.messages import base_class, class_flags, subclasses, type_of
 from experiments.runner.unknown_flags import Names
 
@@ -119,8 +119,7 @@ def _refusal(words: list[str], kept: Any) -> str:
         if plain and len(one.values) == 1:
             continue
         # Inside of a value that is no chosen class, such as a callback, the flag may be known.
-        above = [one.flag[: dot.start()] for dot in re.finditer(r"\.", one.flag)]
-        inside = any(entry["known"].get(flag, (False, False))[1] for flag in above)
+        inside = any(entry["known"].get(flag, (False, False))[1] for flag in above(one.flag))
         usual = re.fullmatch(r"--[\w.-]+", one.flag) and all(
             re.fullmatch(r"[\w.,:/=+~-]*", value) for value in one.values
         )
