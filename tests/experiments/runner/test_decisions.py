@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from experiments.common import distributed
-from tests.experiments.runner.test_two_processes import free_port
+from tests.experiments.launching import free_port, srun_environment
 from tests.experiments.running import ROOT
 
 ASKS = """
@@ -26,20 +26,13 @@ except ValueError as error:
 """
 
 
-def environment(rank: int, port: str) -> dict[str, str]:
-    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2"}
-    job |= {"SLURM_NTASKS_PER_NODE": "2", "SLURM_NODEID": "0"}
-    job |= {"SLURM_NODELIST": "127.0.0.1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return job | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
-
-
 @pytest.mark.slow
 def test_a_refusal_reaches_a_process_that_asks_later(folder):
     port = free_port()
     first, second = (
         subprocess.Popen(
             [sys.executable, "-c", ASKS, "refused"],
-            env={"PYTHONPATH": str(ROOT)} | environment(rank, port),
+            env={"PYTHONPATH": str(ROOT)} | srun_environment(rank, port),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -59,7 +52,7 @@ def test_a_refusal_reaches_a_process_that_asks_later(folder):
 def test_a_port_that_is_taken_is_one_line(monkeypatch):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     port = free_port()
-    for name, value in environment(0, port).items():
+    for name, value in srun_environment(0, port).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PRETUNE_RUN", "")  # which the decision sets
     monkeypatch.setattr(distributed, "_stores", [])

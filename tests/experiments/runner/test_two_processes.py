@@ -1,11 +1,8 @@
 """Two processes that share each batch end as one process with the whole batch does."""
 
-import random
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from safetensors.torch import load_file
 from experiments.reporting.predicted import table as predicted
 from tests import stories
 from tests.experiments import running
+from tests.experiments.launching import free_port, srun_environment
 from tests.experiments.runner.test_interruption import signal_at
 
 
@@ -132,15 +130,12 @@ def test_started_by_a_launcher(launcher, folder, bert, session_cache):
             begun = [subprocess.Popen([*begin, "--master-port", free_port(), *words], **settings)]
         else:
             begun = []
-            job = {"SLURM_JOB_ID": free_port(), "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2"}
-            job |= {"SLURM_NTASKS_PER_NODE": "2", "SLURM_NODELIST": "127.0.0.1"}
-            job |= {"SLURM_NODEID": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
-            for rank in "01":
-                mine = {"SLURM_PROCID": rank, "SLURM_LOCALID": rank}
-                more = {**settings, "env": settings["env"] | job | mine}
+            port = free_port()
+            for rank in (0, 1):
+                more = {**settings, "env": settings["env"] | srun_environment(rank, port)}
                 begun.append(subprocess.Popen([sys.executable, *words], **more))
         try:
-            said = ["".join(process.communicate(timeout=120)) for process in begun]
+            said = ["".join(process.communicate(timeout=240)) for process in begun]
         finally:  # of two one may wait for the other without end
             for process in begun:
                 process.kill()
@@ -156,13 +151,3 @@ def test_started_by_a_launcher(launcher, folder, bert, session_cache):
     assert same == made and running.result(made)["metrics"]["test/accuracy"] > 0.5
     for code, said in run(["--resume", "last"]):
         assert code and "no unfinished run" in said
-
-
-def free_port() -> str:
-    """A port that is free with the one after it, below those that outgoing connections take."""
-    for port in random.sample(range(20_000, 30_000, 2), 100):
-        with suppress(OSError), socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", port))
-            next_one.bind(("127.0.0.1", port + 1))
-            return str(port)
-    raise AssertionError("no free port")
