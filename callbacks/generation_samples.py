@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from callbacks.before_and_after import BeforeAndAfter
 from callbacks.tables import log_table, shortened
-from datamodules.whole_files import atomic_write
+from datamodules.whole_files import write_text
 
 PROMPTS = (
     "What is the capital of France?",
@@ -94,9 +94,8 @@ class GenerationSamples(BeforeAndAfter):
         columns = ["prompt", "reference", "before", "after"]
         log_table(trainer, "test/answers", columns, rows)
         held = [dict(zip(columns, row, strict=True)) for row in rows]
-        with atomic_write(Path(trainer.default_root_dir) / "answers.json") as scratch:
-            text = json.dumps(held, indent=2, ensure_ascii=False)
-            scratch.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(held, indent=2, ensure_ascii=False)
+        write_text(Path(trainer.default_root_dir) / "answers.json", text + "\n")
         print("\n" + _shown(held[: len(self.prompts) or len(PROMPTS)]))
 
 

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.tables import log_table, of_all_processes, shortened
-from datamodules.whole_files import atomic_write
+from datamodules.whole_files import write_text
 
 FILE = "outputs.jsonl"
 COLUMNS = ["source", "reference", "output"]
@@ -62,8 +62,7 @@ class WrittenTexts(Callback):
         lines = (
             json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) for row in held
         )
-        with atomic_write(Path(trainer.default_root_dir) / FILE) as scratch:
-            scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(Path(trainer.default_root_dir) / FILE, "\n".join(lines) + "\n")
         step = max(1, len(held) // SHOWN)
         print("\n" + "\n".join(_shown(row) for row in held[step // 2 :: step][:SHOWN]))
 

@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.packaged import cache_folder
+from datamodules.whole_files import write_text
 
 LARGE = 2**24  # bytes, from which a file's digests are remembered: smaller ones are read faster
 
@@ -71,6 +71,4 @@ def _read(memory: Path) -> dict[str, list]:
 
 def _write(memory: Path, known: dict[str, list]) -> None:
     memory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = memory.with_suffix(f".{os.getpid()}")
-    scratch.write_text(json.dumps(known), encoding="utf-8")
-    os.replace(scratch, memory)
+    write_text(memory, json.dumps(known), shared=True)

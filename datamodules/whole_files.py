@@ -7,10 +7,15 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic_write(file: Path) -> Iterator[Path]:
-    """Yield a scratch file that replaces ``file`` at the end: readers see all of it or nothing."""
+def atomic_write(file: Path, shared: bool = False) -> Iterator[Path]:
+    """Yield a scratch file that replaces ``file`` at the end: readers see all of it or nothing.
+
+    Args:
+        file: The file.
+        shared: Whether several processes may write it at once; each has a scratch file of its own.
+    """
     file = Path(file)
-    scratch = file.with_name(f".{file.name}")
+    scratch = file.with_name(f".{file.name}" + f".{os.getpid()}" * shared)
     try:
         yield scratch
         os.replace(scratch, file)
@@ -19,3 +24,9 @@ def atomic_write(file: Path) -> Iterator[Path]:
         raise
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str, shared: bool = False) -> None:
+    """Write a text, in one step; ``shared`` as in :func:`atomic_write`."""
+    with atomic_write(file, shared) as scratch:
+        scratch.write_text(text, encoding="utf-8")

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datamodules.whole_files import write_text
+
 DOCUMENT = pa.schema(
     {
         "id": pa.string(),
@@ -88,14 +90,8 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str
 def write_json(path: Path, content: Any) -> None:
     """Write a file that is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        scratch.write_text(
-            json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    write_text(path, text + "\n", shared=True)
 
 
 class Counts:

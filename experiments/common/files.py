@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from datamodules.whole_files import atomic_write
+from datamodules.whole_files import atomic_write as atomic_write
+from datamodules.whole_files import write_text
 
 
 def lock(folder: Path) -> FileLock:
@@ -48,12 +49,6 @@ def is_locked(folder: Path) -> bool:
         return True
     unlock(held)
     return False
-
-
-def write_text(file: Path, text: str) -> None:
-    """Writes a text, in one step."""
-    with atomic_write(file) as scratch:
-        scratch.write_text(text, encoding="utf-8")
 
 
 def finite(value: Any) -> Any:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.packaged import cache_folder
+from datamodules.whole_files import write_text
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("modules", "datamodules", "callbacks", "experiments")
@@ -58,12 +59,7 @@ def keep(name: str, part: str, key: str, value: Any) -> None:
     with suppress(OSError, RuntimeError):
         file = _file(name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = file.with_name(f".{file.name}-{os.getpid()}")
-        try:
-            scratch.write_text(f"{_digest(fingerprint(), text)}\n{text}", encoding="utf-8")
-            os.replace(scratch, file)
-        finally:
-            scratch.unlink(missing_ok=True)
+        write_text(file, f"{_digest(fingerprint(), text)}\n{text}", shared=True)
 
 
 @cache
