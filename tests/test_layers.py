@@ -99,13 +99,14 @@ def test_folders_of_modules_import_only_what_stands_below():
     assert checked > 100
 
 
-def test_no_files_of_modules_import_each_other_in_a_circle():
-    """Not by an import inside of a function either."""
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_files_of_a_package_import_each_other_in_a_circle(package):
+    """Not by an import inside of a function, or for types, either."""
     graph = {}
-    for path in (ROOT / "modules").rglob("*.py"):
+    for path in (ROOT / package).rglob("*.py"):
         own = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         graph[own] = {file_of(name) for name in imports(path)} - {own, *PACKAGES}
-    assert len([*TopologicalSorter(graph).static_order()]) > 100  # or CycleError
+    assert len([*TopologicalSorter(graph).static_order()]) >= len(graph) > 10  # or CycleError
 
 
 def test_a_file_has_at_most_250_lines():
