@@ -121,6 +121,13 @@ class MFUMonitor(Callback):
             return None
         return self.rate() * self.flops_per_token / self._peak
 
+    def state_dict(self) -> dict[str, float]:
+        """Return the FLOPs, which a resumed run need not count: its first step is as any other."""
+        return {} if self.flops_per_token is None else {"flops_per_token": self.flops_per_token}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        self.flops_per_token = state_dict["flops_per_token"]
+
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:

@@ -1,5 +1,6 @@
 """The time of a training batch by part: a table, and a trace of the operations."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +82,7 @@ class StepProfile(Callback):
             self._stop(trainer)
             return
         if traced_from <= self._seen < timed_from and clock.trace is None:
+            os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # or it says that it begins and ends
             kinds = torch.profiler.supported_activities()
             clock.trace = torch.profiler.profile(activities=kinds)
             clock.trace.start()

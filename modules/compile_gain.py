@@ -23,7 +23,7 @@ class Gain(NamedTuple):
     """
 
     spared: float
-    flops: float = 5e10
+    flops: float = 2e11
     seconds: float = 25.0
 
 

@@ -28,6 +28,10 @@ def test_flops_are_those_of_the_matrices_and_of_attention(path, monkeypatch):
     wanted = rate * 3 * (forward + head) / 1e12
     assert float(trainer.callback_metrics["mfu"]) == pytest.approx(wanted)
     assert trainer.global_step == 3
+    resumed = MFUMonitor(lambda: rate)
+    assert resumed.state_dict() == {}
+    resumed.load_state_dict(measured.state_dict())
+    assert resumed.flops_per_token == measured.flops_per_token
 
 
 def test_nothing_is_said_where_the_peak_is_not_known(path, monkeypatch):
