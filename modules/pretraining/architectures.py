@@ -11,7 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.spelling import did_you_mean
-from modules import backbones, self_check
+from modules import backbones, kernels, self_check
 from modules.pretraining import network_checks
 from modules.pretraining.network_checks import SIZES
 
@@ -124,7 +124,7 @@ def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
             f"--model.family {config.model_type}: transformers has no {auto_class} of this family; "
             f"there are {fitting}"
         )
-    attention = backbones.attn_implementation(auto, config)
+    attention = kernels.attn_implementation(auto, config)
     return mimetic_init(auto.from_config(config, attn_implementation=attention))
 
 
