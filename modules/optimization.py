@@ -11,7 +11,8 @@ from modules.muon import MuonWithAdamW
 
 # Their ``weight`` is a matrix, or a kernel, also where it has a single row.
 _WITH_MATRIX = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d)
-Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
+Schedule = Literal["linear", "cosine", "constant", "wsd", "slanted_triangular"]
+WSD_FALL = 0.2  # the share of the steps over which the rate of "wsd" falls
 Optimizer = Literal["adamw", "muon"]
 # How fast the averages of gradients and of their squares forget.
 Beta = restricted_number_type("Beta", float, [(">=", 0), ("<", 1)])
@@ -131,21 +132,29 @@ def adamw(
 def lr_schedule(
     optimizer: torch.optim.Optimizer, schedule: Schedule, warmup_ratio: float, steps: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Schedule the learning rate: a linear rise, then a fall to 0 or a constant.
+    """Schedule the learning rate: a linear rise, then a fall to 0 or a constant rate.
 
     Args:
         optimizer: The optimizer to schedule.
-        schedule: Linear, cosine or constant after the rise; slanted_triangular rises from 1/32
-            and falls back to it (Howard & Ruder 2018, with ``warmup_ratio`` for their cut_frac).
+        schedule: Linear, cosine or constant after the rise; wsd is constant, and falls linearly
+            over the last fifth of the steps (warmup-stable-decay, Hu et al. 2024,
+            arXiv:2404.06395; the fall's length as in Hägele et al. 2024, arXiv:2405.18392);
+            slanted_triangular rises from 1/32 and falls back to it (Howard & Ruder 2018, with
+            ``warmup_ratio`` for their cut_frac).
         warmup_ratio: The share of ``steps`` over which the learning rate rises.
         steps: Optimizer steps of the run.
     """
-    from transformers import get_scheduler
+    from transformers import get_scheduler, get_wsd_schedule
 
     rise = round(warmup_ratio * steps)
     if schedule == "slanted_triangular":
         return torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: (1 + 31 * _triangle(step, rise, steps)) / 32
+        )
+    if schedule == "wsd":
+        fall = min(round(WSD_FALL * steps), steps - rise)
+        return get_wsd_schedule(
+            optimizer, rise, fall, steps, warmup_type="linear", decay_type="linear"
         )
     name = "constant_with_warmup" if schedule == "constant" else schedule
     return get_scheduler(name, optimizer, num_warmup_steps=rise, num_training_steps=steps)

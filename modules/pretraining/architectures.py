@@ -1,18 +1,16 @@
 """Networks to pre-train, by family and size or by a config file of ``transformers``."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.spelling import did_you_mean
 from modules import backbones, self_check
-from modules.pretraining import network_checks
+from modules.pretraining import initialization, network_checks
 from modules.pretraining.network_checks import SIZES
 
 MIN_POSITIONS = 512  # of families that count them
@@ -39,14 +37,6 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
     "xlnet": ("n_layer", "d_model", "n_head", "d_inner"),
     "t5": ("num_layers", "d_model", "num_heads", "d_ff"),
 }
-
-# The value and output matrices of attention, and the dense layer before the output layer.
-_MIMETIC_LAYERS = re.compile(
-    r"(attn\.(?P<fused>Wqkv|c_attn)|attn\.(v_proj|Wo|o_proj|c_proj)|attention\.(self\.)?value|"
-    r"attention\.(output\.)?dense|Attention\.[vo]|rel_attn\.[vo]|"
-    r"(head|transform|predictions)\.dense)(\.weight)?$"
-)
-
 
 def network_config(module: Any, half_width: bool = False) -> PretrainedConfig:
     """Make the config of an objective's new network; see :func:`make_config`."""
@@ -110,8 +100,13 @@ def _special_ids(tokenizer: Any) -> dict[str, int | None]:
     return {f"{name}_id": number for name, number in found.items()}
 
 
-def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
-    """Make a network with random weights, then initialise it by :func:`mimetic_init`.
+def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> PreTrainedModel:
+    """Make a network with random weights; see :mod:`modules.pretraining.initialization`.
+
+    Args:
+        auto_class: The class of transformers that makes it.
+        config: Its config.
+        mimetic: Whether its attention begins as the identity.
 
     Raises:
         ValueError: If the family has no network of this kind.
@@ -125,32 +120,9 @@ def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
             f"there are {fitting}"
         )
     attention = backbones.attn_implementation(auto, config)
-    return mimetic_init(auto.from_config(config, attn_implementation=attention))
-
-
-@torch.no_grad()
-def mimetic_init(model: PreTrainedModel) -> PreTrainedModel:
-    """Set the value and output matrices of attention to the identity.
-
-    Every layer then begins by adding the mean of what it attends to. With random matrices, what a
-    token takes from its context is small and scrambled at first, and the network spends most of a
-    small budget on making it readable; with identities, tied embeddings learn at once which tokens
-    occur together. After the mimetic initialisation of Trockman & Kolter (2023, arXiv:2305.09828),
-    who set the product of both matrices near a multiple of the identity; the dense layer before the
-    output is set likewise.
-
-    Returns:
-        The same model.
-    """
-    for name, weight in model.named_parameters():
-        part = weight.flatten(1) if weight.ndim > 1 else weight  # XLNet's tell heads apart
-        width = min(part.shape, default=0)
-        if found := _MIMETIC_LAYERS.search(name):
-            fused = found["fused"]  # queries, keys and values in one
-            part = part[-width:] if fused == "Wqkv" else part[:, -width:] if fused else part
-            if part.shape == (width, width):
-                part.copy_(torch.eye(width))
-    return model
+    made = auto.from_config(config, attn_implementation=attention)
+    initialization.scale_embeddings(made)
+    return initialization.mimetic_init(made) if mimetic else made
 
 
 def from_pretrained(auto_class: str, backbone: str, tokens: int, dropout: float) -> PreTrainedModel:
