@@ -38,6 +38,7 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
     "t5": ("num_layers", "d_model", "num_heads", "d_ff"),
 }
 
+
 def network_config(module: Any, half_width: bool = False) -> PretrainedConfig:
     """Make the config of an objective's new network; see :func:`make_config`."""
     settings = module.hparams
@@ -100,7 +101,7 @@ def _special_ids(tokenizer: Any) -> dict[str, int | None]:
     return {f"{name}_id": number for name, number in found.items()}
 
 
-def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> PreTrainedModel:
+def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool = True) -> PreTrainedModel:
     """Make a network with random weights; see :mod:`modules.pretraining.initialization`.
 
     Args:

@@ -98,7 +98,7 @@ class PretrainingModule(PretuneModule, abstract=True):
     def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
         if (backbone := self.hparams["backbone"]) is None:
-            return architectures.from_config(self.auto_class, architectures.network_config(self), True)
+            return architectures.from_config(self.auto_class, architectures.network_config(self))
         settings = (self.max_positions(), self.hparams["dropout"])
         return architectures.from_pretrained(self.auto_class, backbone, *settings)
 
