@@ -40,7 +40,7 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
         groups = hidden_matrices_apart(groups, module)
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
-        groups = embeddings_apart(groups, module.model.get_input_embeddings().weight, factor)
+        groups = embeddings_apart(groups, input_embeddings(module), factor)
     if module.param_group_fn is not None:
         groups = module.param_group_fn(groups)
     first, second = settings.get("betas", (0.9, 0.999))
@@ -89,15 +89,24 @@ def is_matrix(name: str, parameter: nn.Parameter, model: nn.Module) -> bool:
     )
 
 
-def embeddings_apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[dict]:
+def input_embeddings(module: Any) -> list[nn.Parameter]:
+    """Return the embeddings of tokens of each network of a module, such as a generator's too."""
+    networks = [part for part in module.children() if hasattr(part, "get_input_embeddings")]
+    return [network.get_input_embeddings().weight for network in networks]
+
+
+def embeddings_apart(
+    groups: list[dict], embeddings: list[nn.Parameter], factor: float
+) -> list[dict]:
     """Give the embeddings a group of their own, at ``factor`` times the learning rate."""
+    apart = {id(parameter) for parameter in embeddings}
     split = []
     for group in groups:
-        rest = [p for p in group["params"] if p is not embeddings]
+        rest = [p for p in group["params"] if id(p) not in apart]
+        own = [p for p in group["params"] if id(p) in apart]
         split += [{**group, "params": rest}] if rest else []
-        if len(rest) < len(group["params"]):
-            own = {"name": "embeddings", "params": [embeddings], "lr": factor * group["lr"]}
-            split.append({**group, **own})
+        if own:
+            split.append({**group, "name": "embeddings", "params": own, "lr": factor * group["lr"]})
     return split
 
 

@@ -39,16 +39,16 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
 }
 
 
-def network_config(module: Any, half_width: bool = False) -> PretrainedConfig:
+def network_config(module: Any) -> PretrainedConfig:
     """Make the config of an objective's new network; see :func:`make_config`."""
     settings = module.hparams
     family = settings["family"] or module.default_family
-    rest = (module.tokenizer, module.max_positions(), settings["dropout"], half_width)
+    rest = (module.tokenizer, module.max_positions(), settings["dropout"])
     return make_config(family, settings["size"], *rest)
 
 
 def make_config(
-    family: str, size: str, tokenizer: Any, tokens: int, dropout: float, half_width: bool = False
+    family: str, size: str, tokenizer: Any, tokens: int, dropout: float
 ) -> PretrainedConfig:
     """Make the config of a network to train from scratch.
 
@@ -58,8 +58,6 @@ def make_config(
         tokenizer: The corpus's tokenizer.
         tokens: The number of tokens of the longest row.
         dropout: The rate that replaces all the family's own.
-        half_width: Whether to halve the inner width, for a generator that shares the embeddings:
-            ELECTRA's own family halves width and heads too, behind embeddings of the full width.
 
     Raises:
         ValueError: If family or size is unknown.
@@ -71,14 +69,7 @@ def make_config(
         raise ValueError(f"--model.family {family}: there are {', '.join(_FAMILIES)}{hint}")
     else:
         layers, width, heads = SIZES[size]
-        less = 2 if half_width else 1
-        narrow = less if family == "electra" else 1
-        numbers = (
-            layers,
-            width // narrow,
-            heads // narrow,
-            _intermediate_size(family, width) // less,
-        )
+        numbers = (layers, width, heads, _intermediate_size(family, width))
         named: dict[str, Any] = dict(zip(_FAMILIES[family], numbers, strict=True))
         named |= _family_settings(
             family, layers, width, max(tokens, MIN_POSITIONS), tokenizer.pad_token_id
@@ -88,8 +79,13 @@ def make_config(
             ids = {name: pad_id(tokenizer) if i is None else i for name, i in ids.items()}
         named |= ids | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
-    backbones.set_dropout(made, dropout, flag="--model.dropout")
+    set_dropout(made, dropout)
     return made
+
+
+def set_dropout(config: PretrainedConfig, dropout: float) -> None:
+    """Set all of a config's dropout rates."""
+    backbones.set_dropout(config, dropout, flag="--model.dropout")
 
 
 def _special_ids(tokenizer: Any) -> dict[str, int | None]:
