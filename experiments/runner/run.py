@@ -95,7 +95,7 @@ class Run:
         self.not_finite = StopOnNaN()
         self.predictions, self.curves = Predictions(), Curves()
         self.report: dict[str, Any] = {}
-        self.earlier: dict[str, Any] = held_out.earlier(self)
+        self.earlier: dict[str, Any] = held_out.earlier(resumed and self.folder, model.trains)
         self.best = Best(
             self.last.parent,
             "best",

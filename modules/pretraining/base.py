@@ -16,14 +16,10 @@ from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.builtin_values import to_builtin
 from modules.finetuning.targets import trained_layers
-from modules.linking import Link
-from modules.pretraining import architectures, example_views, network_checks
-from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
+from modules.pretraining import architectures, common_settings, example_views, network_checks
+from modules.pretraining.examples import Example, log_perplexity, num_targets, sum_losses
 from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
-from modules.tuning import Tuned
-
-_CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"
 
 
 class PretrainingModule(PretuneModule, abstract=True):
@@ -47,14 +43,7 @@ class PretrainingModule(PretuneModule, abstract=True):
     """
 
     final_split = "val"  # a corpus has no rows for a test
-    links = (
-        Link("data.row_tokens", "model.row_tokens"),
-        Link("data.tokenizer", "model.tokenizer", built=True),
-        Link("data.bytes_per_token", "model.bytes_per_token", built=True),
-    )
-    tuned: ClassVar[tuple[Tuned, ...]] = (
-        Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),
-    )
+    links, tuned = common_settings.LINKS, common_settings.TUNED
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"
@@ -146,12 +135,6 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight = int(count) * self.trainer.world_size  # Lightning rounds the mean of the devices'
         self.log_dict(logged, batch_size=weight, on_epoch=True, sync_dist=True)
 
-    def on_validation_epoch_end(self) -> None:
-        """Log perplexity, and bits per byte of an autoregressive model, from the mean loss."""
-        mean = self.trainer.callback_metrics.get(f"val/{self.main_loss}")
-        for name, value in from_nll(self.main_loss, mean, self.hparams["bytes_per_token"]).items():
-            self.log(f"val/{name}", value)
-
     def setup(self, stage: str) -> None:
         if stage == "fit":
             self.trainable -= {*freeze_unused(self)}
@@ -159,4 +142,5 @@ class PretrainingModule(PretuneModule, abstract=True):
     # For the callback that prints rows.
     show_examples, show_guesses = example_views.show_examples, example_views.guesses
 
+    on_validation_epoch_end = log_perplexity
     configure_optimizers, layers = optimization.configure_optimizers, trained_layers

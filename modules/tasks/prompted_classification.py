@@ -10,10 +10,10 @@ from torchmetrics import Accuracy, F1Score, MetricCollection
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer, pad_id
 from modules.encoding import most_tokens
-from modules.prompting import scoring
-from modules.prompting.library import TEMPLATES
-from modules.prompting.prefix_cache import PrefixCache
-from modules.prompting.templates import Prompt, Template, label_words
+from modules.prompts import scoring
+from modules.prompts.library import TEMPLATES
+from modules.prompts.prefix_cache import PrefixCache
+from modules.prompts.templates import Prompt, Template, label_words
 from modules.tasks import heads, pretrained_lm
 from modules.tasks.base import Lengths, Task
 

@@ -1,0 +1,13 @@
+"""What every objective takes from the data's flags, and the settings that suit them all."""
+
+from modules.linking import Link
+from modules.tuning import Tuned
+
+_CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"
+
+LINKS: tuple[Link, ...] = (
+    Link("data.row_tokens", "model.row_tokens"),
+    Link("data.tokenizer", "model.tokenizer", built=True),
+    Link("data.bytes_per_token", "model.bytes_per_token", built=True),
+)
+TUNED: tuple[Tuned, ...] = (Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),)
