@@ -16,7 +16,7 @@ from experiments.studies.pretraining_origins import Origin, check_only, chosen, 
 _ROW_TOKENS, _BATCH = 128, 8
 # At small budgets 4,000 pieces beat 8,000: each is seen more often, and they cost half the output.
 _CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 4000"
-_ADAPTED = "--source imdb --tokenizer minilm"
+_ADAPTED = "--source imdb --tokenizer"  # the backbone's
 _MANY, _SEEDS_OF_MANY = 1000, 3
 _STAGES = ("pre-training", "fine-tuning")
 
@@ -52,7 +52,7 @@ def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path
     folder = root / ("corpus" if backbone is None else f"corpus-{backbone}")
     if not (folder / "manifest.json").exists():
         print(f"making {folder}: about a minute, once", flush=True)
-        words = (_CORPUS if backbone is None else _ADAPTED).split()
+        words = (_CORPUS if backbone is None else f"{_ADAPTED} {backbone}").split()
         words += ["--decontaminate", f"imdb,rotten_tomatoes,{labelled_sentences.write(root)}"]
         script = str(Path(__file__).parents[1] / "tools" / "prepare_corpus.py")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -109,8 +109,7 @@ def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) ->
                 flags = (
                     *_sentences(root, labels),
                     *("--model.backbone", "{run}/export"),
-                    # Chosen on validation sentences, for new networks and pre-trained ones alike.
-                    *("--model.task.pooling", "mean", "--model.learning_rate", "5e-4"),
+                    *origin.tuning,
                     *_amount(labels),
                     *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar=false"),
                 )
@@ -156,7 +155,7 @@ def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
 def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     parser = FlagParser(doc, name=f"{name}.py")
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
-    add("--budget", type=float, default=2e6, help="Pre-training tokens of each objective (2e6)")
+    add("--budget", type=float, default=2.5e6, help="Pre-training tokens of each objective (2.5e6)")
     add("--size", default="tiny", help="Size of the networks: tiny, mini, small or base (tiny)")
     labels = {"nargs": "+", "type": _labels, "default": [500]}
     add("--labels", **labels, help="Numbers of labelled rows for fine-tuning, or all (500)")

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# Chosen on validation sentences, for new small networks and pre-trained ones alike.
+SMALL = ("--model.task.pooling=mean", "--model.learning_rate=5e-4")
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -15,6 +18,7 @@ class Origin:
         rows: The kind of the corpus's rows; all kinds cut documents at the same places.
         backbone: The pretrained weights to start from, with their own corpus.
         share: The share of the budget that it gets; 0 leaves the network as it is.
+        tuning: The flags of fine-tuning, the same for the origins that are compared.
     """
 
     name: str
@@ -24,6 +28,7 @@ class Origin:
     rows: str = "document"
     backbone: str | None = None
     share: float = 1.0
+    tuning: tuple[str, ...] = SMALL
 
 
 def with_others(origins: list[Origin]) -> list[Origin]:

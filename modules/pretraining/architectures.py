@@ -97,7 +97,7 @@ def _special_ids(tokenizer: Any) -> dict[str, int | None]:
     return {f"{name}_id": number for name, number in found.items()}
 
 
-def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool = True) -> PreTrainedModel:
+def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> PreTrainedModel:
     """Make a network with random weights; see :mod:`modules.pretraining.initialization`.
 
     Args:

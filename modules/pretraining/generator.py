@@ -65,7 +65,7 @@ def build(module: Any, model: PreTrainedModel) -> PreTrainedModel:
     }
     config = transformers.AutoConfig.for_model("electra", **named)
     architectures.set_dropout(config, module.hparams["dropout"])
-    return architectures.from_config("AutoModelForMaskedLM", config)
+    return architectures.from_config("AutoModelForMaskedLM", config, module.hparams["mimetic"])
 
 
 def share_embeddings(model: PreTrainedModel, generator: PreTrainedModel, gradients: bool) -> None:

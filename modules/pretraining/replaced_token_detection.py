@@ -73,7 +73,7 @@ class ReplacedTokenDetection(PretrainingModule):
         electra = config.model_type == "electra"
         auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
         config.num_labels = 1 if not electra else config.num_labels
-        model = architectures.from_config(auto, config)
+        model = architectures.from_config(auto, config, self.hparams["mimetic"])
         self.generator = generator.build(self, model)
         generator.share_embeddings(model, self.generator, self._shared_gradients)
         selection(self.generator)
