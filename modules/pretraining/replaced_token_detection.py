@@ -133,4 +133,5 @@ class ReplacedTokenDetection(PretrainingModule):
 
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()
-        self.log("val/auc", self.auc.compute())
+        if not (auc := self.auc.compute()).isnan():  # few rows may hold no pair
+            self.log("val/auc", auc)
