@@ -43,7 +43,7 @@ class QuestionDataset:
         """Scores of the sentence that shares the most words with the question, by split."""
         found = {}
         for split, part in self.splits.items():
-            if split != "train":
+            if split != "train" and any(part.contexts):
                 found[split] = _sentence_scores(part, self.unanswerable)
         return found
 
@@ -52,8 +52,11 @@ class QuestionDataset:
         cells = [["split", "questions", "contexts", "no answer"]]
         for name, part in self.splits.items():
             none = sum(not answers for answers in part.answers)
-            cells.append([name, f"{len(part):,}", f"{len(set(part.contexts)):,}", f"{none:,}"])
+            contexts = len({*part.contexts} - {""})
+            cells.append([name, f"{len(part):,}", f"{contexts:,}", f"{none:,}"])
         table = text_tables.columns(cells, range(1, 4))
+        if not self.baselines:  # no context has sentences
+            return table
         scores = ", ".join(
             f"F1 {f1['f1']:.4f} and exact match {f1['exact_match']:.4f} of {split}"
             for split, f1 in self.baselines.items()
@@ -67,7 +70,7 @@ class QuestionDataset:
                 name: sum(not answers for answers in part.answers)
                 for name, part in self.splits.items()
             },
-            "contexts": {name: len(set(part.contexts)) for name, part in self.splits.items()},
+            "contexts": {n: len({*part.contexts} - {""}) for n, part in self.splits.items()},
             "baseline": {f"sentence_{split}": scores for split, scores in self.baselines.items()},
         }
 
