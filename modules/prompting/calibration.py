@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from datamodules.packaged import pad_id
-from modules.prompting import scoring
+from modules.prompts import scoring
 from modules.tasks import chosen_answers
 from modules.tasks.prompted_classification import PromptedClassification
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from datamodules.packaged import pad_id
-from modules.prompting import scoring
+from modules.prompts import scoring
 from modules.tasks.answer_scores import RightShare
 from modules.tasks.question_prompts import Row
 

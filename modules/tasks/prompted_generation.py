@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from datamodules.packaged import load_tokenizer
-from modules.prompting.prefix_cache import PrefixCache
+from modules.prompts.prefix_cache import PrefixCache
 from modules.tasks import (
     chosen_answers,
     pretrained_lm,

@@ -13,7 +13,7 @@ from modules import (
     generation,
 )
 from modules.inference import predict
-from modules.prompting.prefix_cache import PrefixCache
+from modules.prompts.prefix_cache import PrefixCache
 from tests import asked, tiny
 
 TEMPLATE = "{{ context }} {{ question }}"
