@@ -1,6 +1,7 @@
 """The rows of the known tasks: a text with its class, or with the text that answers for it."""
 
 from collections.abc import Callable
+from typing import Any
 
 from datamodules import packaged
 from datamodules.classification import ChineseReviews, bundled_reviews
@@ -61,8 +62,8 @@ def explanations(split: str) -> Rows:
 
 
 def _labelled(rows: TextSplit) -> Rows:
-    assert rows.labels is not None
-    return [(text, int(label)) for text, label in zip(rows.texts, rows.labels, strict=True)]
+    labels: Any = rows.labels  # classes
+    return list(zip(rows.texts, labels, strict=True))
 
 
 def _pairs(rows: TextSplit) -> Rows:
