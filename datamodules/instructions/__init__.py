@@ -10,7 +10,7 @@ import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule, tested
+from datamodules.base import RowDataModule, Workers, tested
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, chosen_tasks, lengths, preflight, sources
 from datamodules.instructions.chosen_tasks import ChosenTasks
@@ -55,7 +55,8 @@ class Instructions(RowDataModule):
         unseen_rows: Number of test rows of each unseen task.
         unseen_wordings: Number of wordings, up to ten, in which each of these rows is asked.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     task_links = (("chat_template", "chat_template"),)
@@ -83,7 +84,7 @@ class Instructions(RowDataModule):
         unseen_rows: PositiveInt = 200,
         unseen_wordings: PositiveInt = 1,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, None, workers)
         self._rows = {}
