@@ -38,7 +38,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         learning_rate: Highest learning rate of the schedule.
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
-        schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        schedule: linear and cosine fall to 0 after the warm-up, constant stays, wsd falls last.
         optimizer: adamw, or muon for hidden matrices with adamw for all else.
         betas: AdamW's, of the averages of gradients and of their squares.
     """
@@ -131,6 +131,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)
+            self.hparams["task"] = to_builtin(to_dict(self.task))  # with examples that it drew
         if self.trainer.precision == "bf16-mixed":
             freezing.cast_frozen_to_bf16(self.model)
 

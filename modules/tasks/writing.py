@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import transformers
 
 from datamodules.packaged import load_tokenizer
-from modules import backbones, generation
+from modules import backbone_files, backbones, generation
 from modules.backbones import unwrap
 from modules.output_layer import selection
 from modules.tasks import pretrained_lm
@@ -51,7 +51,7 @@ def build(task: Any, backbone: str, dropout: float | None) -> Any:
     Raises:
         ValueError: If the backbone is an encoder, or of neither family.
     """
-    config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
+    config = transformers.AutoConfig.from_pretrained(backbone_files.resolve(backbone))
     if type(config) in transformers.AutoModelForSeq2SeqLM._model_mapping:
         task.auto_class, task.peft_type = "AutoModelForSeq2SeqLM", "SEQ_2_SEQ_LM"
         task.pipeline = "text2text-generation"
@@ -104,4 +104,6 @@ def write(
     tokens = task.decoding.max_new_tokens if max_new_tokens is None else max_new_tokens
     ids, _ = task.encoding.sources(sources, room=tokens)
     settings = {**task.decoding.settings(), **task.encoding.forced()}
+    if cache := getattr(task, "prefix_cache", None):
+        settings["prefix_cache"] = cache
     return generation.generate(model, task.encoding.tokenizer, ids, tokens, len(ids), **settings)
