@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -166,9 +167,10 @@ def test_labelled_texts_are_refused(experiment):
 def test_the_file_itself(speaker, records, folder, session_cache):
     words = [*chatting.flags(speaker, records), "--data.train_rows", "20"]
     words += ["--data.tasks", "none", "--data.unseen", "none"]
-    process = running.start(words, folder, session_cache, "instruction_tuning")
-    out, err = process.communicate(timeout=240)
-    assert process.returncode == 0, err
+    """A real process: nothing but Python has begun it."""
+    begin = subprocess.Popen
+    code, out, err = running.call(words, folder, session_cache, "instruction_tuning", begin=begin)
+    assert code == 0, err
     assert "test/rouge_l" in out
 
 
