@@ -99,6 +99,11 @@ def _read(backbone: str, fields: dict[str, Any]) -> Any:
         return AutoConfig.from_pretrained(place, **fields)
     except (OSError, ValueError) as error:  # the second of a family that transformers has not
         first = str(error).strip().splitlines()[0]
+        if "does not recognize this architecture" in first:
+            first = (
+                "its config names a family that transformers does not know: update transformers, "
+                "or import the file that registers a family of your own first"
+            )
         raise ValueError(f"--model.backbone {backbone}: {first}") from error
 
 

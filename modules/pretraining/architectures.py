@@ -157,9 +157,10 @@ def from_pretrained(auto_class: str, backbone: str, tokens: int, dropout: float)
     """Load a network to continue the pre-training of.
 
     Raises:
-        ValueError: If it has too few positions.
+        ValueError: If it has too few positions, or is no language model.
     """
     model = backbones.load_backbone(getattr(transformers, auto_class), backbone, dropout)
+    network_checks.check_language_model(model, backbone)
     most = load_tokenizer(backbone).model_max_length
     network_checks.check_positions(model, tokens, most)
     return model
