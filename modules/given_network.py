@@ -31,7 +31,8 @@ def folder_of(backbone: Any) -> str:
     if not isinstance(network, PreTrainedModel):
         raise ValueError(
             f"--model.backbone: a {type(network).__name__}, and not a name, a folder or a "
-            f"PreTrainedModel of transformers with its tokenizer, as (network, tokenizer)"
+            f"PreTrainedModel of transformers with its tokenizer, as (network, tokenizer): a copy "
+            f"is built from its config"
         )
     if not hasattr(tokenizer, "save_pretrained") or len(pair) != 2:
         raise ValueError(

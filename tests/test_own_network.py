@@ -19,6 +19,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 import modules
 
@@ -161,6 +162,15 @@ def test_fine_tuning_takes_a_class_of_ones_own(bert, tmp_path):
     again = modules.load(modules.export(module, tmp_path / "export"))
     assert abs(again.predict_proba(TEXTS) - wanted).max() < 1e-5
     assert torch.equal(module.model.base_model.tokens.weight, network.body.tokens.weight)
+
+
+def test_an_export_says_that_its_family_is_not_registered(bert, tmp_path, monkeypatch):
+    network, tokenizer = means(bert)
+    module = modules.FullFineTuning(backbone=(network.body, tokenizer))
+    folder = modules.export(module, tmp_path / "export")
+    monkeypatch.delitem(CONFIG_MAPPING._extra_content, MeansConfig.model_type)  # a new process
+    with pytest.raises(ValueError, match="family that transformers does not know.*import the file"):
+        modules.load(folder)
 
 
 def unregistered(folder: str):

@@ -32,13 +32,14 @@ class PretrainingModule(PretuneModule, abstract=True):
         family: Model type of transformers; the objective's own if not given.
         backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder. In
             Python also a network of transformers with its tokenizer, as a pair: a copy trains.
+        mimetic: Whether a new network's attention begins as the identity (mimetic initialisation).
         row_tokens: Tokens of the longest row; the data's on the command line.
         dropout: Dropout rate, in place of all the architecture's own.
         learning_rate: Highest learning rate of the schedule.
         embedding_lr_multiplier: Learning rate of the embeddings / learning_rate.
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
-        schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        schedule: linear and cosine fall to 0 after the warm-up, constant stays, wsd falls last.
         optimizer: adamw, or muon for hidden matrices with adamw for all else.
         betas: AdamW's, of the averages of gradients and of their squares.
         bytes_per_token: UTF-8 bytes per token, for bits per byte; the data's on the command line.
@@ -64,6 +65,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         size: str = "mini",
         family: str | None = None,
         backbone: str | None = None,
+        mimetic: bool = True,
         row_tokens: int = 128,
         dropout: ClosedUnitInterval = 0.0,
         learning_rate: PositiveFloat = 2e-3,
@@ -90,10 +92,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
-        if (backbone := self.hparams["backbone"]) is None:
-            return architectures.from_config(self.auto_class, architectures.network_config(self))
-        settings = (self.max_positions(), self.hparams["dropout"])
-        return architectures.from_pretrained(self.auto_class, backbone, *settings)
+        return architectures.build(self)
 
     def max_positions(self) -> int:
         """Return the tokens of the longest row, with the special tokens that are added."""
