@@ -48,7 +48,16 @@ class StageMetrics(nn.Module):
             logits: What the task's metrics take first.
             labels: What they take next, ``targets`` of the task.
             more: What they take by name, of the task's ``evaluation``.
+
+        Raises:
+            ValueError: If the loss is no scalar.
         """
+        if loss.ndim:
+            kind = type(getattr(module, "task", module)).__name__
+            raise ValueError(
+                f"{kind}.loss: must return the mean loss of a batch, a scalar, and returns a "
+                f"tensor of shape {tuple(loss.shape)}"
+            )
         metrics = self.metrics[f"{stage}_metrics"]
         assert isinstance(metrics, MetricCollection)
         if stage == "train":

@@ -161,7 +161,13 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
     if isinstance(model, LinearHead):
         module.own_format = True  # transformers has no class that would load it: see exporting.py
     try:
-        made = freeze_unreached(module.adapt(model))
+        made = module.adapt(model)
+        if not isinstance(made, torch.nn.Module):
+            raise ValueError(
+                f"--model {type(module).__name__}: its adapt must return the network, and returns "
+                f"a {type(made).__name__}"
+            )
+        made = freeze_unreached(made)
         module.task.read_model(made)
         return made
     except Exception as error:
