@@ -116,9 +116,8 @@ def _check_tokens(found: Mapping[str, Any]) -> None:
                 f"tensor of shape (rows, tokens); {_ASIDE}"
             )
         if name == "input_ids" and (value.is_floating_point() or value.dtype == torch.bool):
-            raise ValueError(
-                f"a batch's input_ids are {value.dtype} and have to be int64; {_ASIDE}"
-            )
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ValueError(f"a batch's input_ids are {kind} and have to be int64; {_ASIDE}")
     shapes = [tuple(value.shape) for value in found.values()]
     if len({*shapes}) > 1:
         raise ValueError(

@@ -119,7 +119,9 @@ def means(folder: str, kind: type = MeansForCausalLM):
 
 def masked(folder: str):
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    return BertForMaskedLM(BertConfig(len(tokenizer), num_hidden_layers=1, **SIZES)), tokenizer
+    return BertForMaskedLM(
+        BertConfig(vocab_size=len(tokenizer), num_hidden_layers=1, **SIZES)
+    ), tokenizer
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_a_class_that_transformers_would_not_find_again_is_refused(part, bert):
 def test_a_network_that_is_no_language_model_is_refused(kind, reason, bert, monkeypatch):
     mapping = AutoModelForCausalLM._model_mapping._extra_content
     monkeypatch.setitem(mapping, MeansConfig, kind)
-    with pytest.raises(ValueError, match=rf"^backbone=\S+: {reason}") as raised:
+    with pytest.raises(ValueError, match=rf"backbone \S+: {reason}") as raised:
         modules.CausalLM(backbone=means(bert, kind))
     assert "\n" not in str(raised.value)
 
@@ -209,14 +211,14 @@ def test_a_network_that_is_no_language_model_is_refused(kind, reason, bert, monk
     ],
 )
 def test_what_is_no_network_and_no_tokenizer_is_refused(settings, reason):
-    with pytest.raises(ValueError, match=f"^{re.escape(reason)}"):
+    with pytest.raises(ValueError, match=re.escape(reason)):
         modules.MaskedLM(**settings)
 
 
 def test_another_network_of_the_tokenizer_has_another_copy(bert):
     """The vocabulary alone does not tell tokenizers apart."""
     tokenizer = AutoTokenizer.from_pretrained(bert)
-    network = BertModel(BertConfig(len(tokenizer), num_hidden_layers=1, **SIZES))
+    network = BertModel(BertConfig(vocab_size=len(tokenizer), num_hidden_layers=1, **SIZES))
     one = modules.LoRA(backbone=(network, tokenizer))
     tokenizer.model_max_length = 7
     two = modules.LoRA(backbone=(network, tokenizer))

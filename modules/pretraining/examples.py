@@ -70,10 +70,10 @@ def sum_losses(
                 f"{objective}.losses: {name} must be a tensor of a single number, such as a mean, "
                 f"and {shape}"
             )
-    for name, place in [(main_loss, "main_loss"), *((one, "loss_weights") for one in weights)]:
-        if name is not None and name not in values:
+    for named, place in [(main_loss, "main_loss"), *((one, "loss_weights") for one in weights)]:
+        if named is not None and named not in values:
             raise ValueError(
-                f"{objective}.{place}: {name} is no name that losses returns: {', '.join(values)}"
+                f"{objective}.{place}: {named} is no name that losses returns: {', '.join(values)}"
             )
     parts = [weights.get(name, 1.0) * v for name, v in values.items() if name.endswith("_loss")]
     if not parts:
