@@ -44,7 +44,7 @@ def test_generator_is_narrow_and_the_export_ordinary(path, family, tmp_path):
     module = stories.make(ReplacedTokenDetection, path, family=family)
     kinds = (module.generator, module.model)
     sizes = [
-        sum(p.numel() for name, p in one.named_parameters() if ".layer" in name) for one in kinds
+        sum(p.numel() for name, p in one.named_parameters() if "layer" in name) for one in kinds
     ]
     assert sizes[0] < 0.3 * sizes[1]
     optimizer = torch.optim.SGD(module.parameters(), 0.5)

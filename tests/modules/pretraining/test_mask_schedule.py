@@ -37,7 +37,8 @@ def test_share_falls_with_the_steps_and_validation_masks_by_the_last(objective, 
     run = tiny.fit(module, data, max_epochs=1, limit_train_batches=4, limit_val_batches=1)
     training = [share for trains, share in seen if trains]
     assert training[-4:] == pytest.approx([0.8, 0.65, 0.5, 0.35])
-    assert {share for trains, share in seen if not trains} == {pytest.approx(0.2)}
+    others = [share for trains, share in seen if not trains]
+    assert others and others == pytest.approx([0.2] * len(others))
     assert float(run.callback_metrics["train/mask_probability"]) == pytest.approx(0.35)
 
 
