@@ -25,24 +25,18 @@ def check_datamodule(module: Any) -> None:
             label_checks.check_data(task, data)
 
 
-def check_first(module: Any, batch: Any, batch_idx: int) -> None:
-    """Run :func:`check_batch` on the first batch of a loader.
+def check_loaded(module: Any, batch: Any, batch_idx: int) -> None:
+    """Refuse a loader's batch that the module cannot read; entries and tokens are the first's.
+
+    On a GPU, which would wait, the labels of the first batch alone are looked at.
 
     Raises:
-        ValueError: If it does not fit.
+        ValueError: If it does not fit, or the task has no output for a label.
     """
+    task = getattr(module, "task", None)
     if not batch_idx:
-        check_batch(module, batch, getattr(module, "task", None) or module)
-
-
-def check_labels(module: Any, batch: Any, batch_idx: int) -> None:
-    """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
-    batch alone.
-
-    Raises:
-        ValueError: If a label is of another type, or out of range.
-    """
-    if (task := getattr(module, "task", None)) and (module.device.type == "cpu" or not batch_idx):
+        check_batch(module, batch, task or module)
+    if task and (module.device.type == "cpu" or not batch_idx):
         label_checks.check_batch(task, batch)
 
 

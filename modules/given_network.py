@@ -40,6 +40,13 @@ def folder_of(backbone: Any) -> str:
             f"backbone=(network, tokenizer)"
         )
     _check_found_again(network)
+    rows = getattr(network.get_input_embeddings(), "num_embeddings", len(tokenizer))
+    if len(tokenizer) > rows:
+        raise ValueError(
+            f"--model.backbone: the tokenizer has {len(tokenizer)} tokens, and the network "
+            f"embeddings of {rows}; resize them (network.resize_token_embeddings), or give its own "
+            f"tokenizer"
+        )
     return _written("networks", _digest(network, tokenizer), network, tokenizer)
 
 

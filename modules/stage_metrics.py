@@ -23,7 +23,12 @@ class StageMetrics(nn.Module):
     def __init__(self, task: Task, *stages: Stage) -> None:
         super().__init__()
         # A module may not have the name train.
-        metrics = {f"{stage}_metrics": task.metrics(stage) for stage in stages}
+        # A mapping of metrics, or one, is as good as a collection.
+        made = {stage: task.metrics(stage) for stage in stages}
+        metrics = {
+            f"{stage}_metrics": m if isinstance(m, MetricCollection) else MetricCollection(m)
+            for stage, m in made.items()
+        }
         self.metrics = nn.ModuleDict(metrics)
         # Losses too: Lightning's own mean over devices rounds a number of rows that is uneven.
         self.losses = nn.ModuleDict({s: MeanMetric() for s in stages if s != "train"})

@@ -1,13 +1,15 @@
 """What a user's own objective, task or strategy gets wrong is said in one line, where it is."""
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.modeling_outputs import CausalLMOutput
 
 import modules
 from modules.finetuning.base import FineTuningModule
@@ -66,6 +68,7 @@ def objective(bert):
             {"values": lambda total: {"a_loss": total, "share": 0.5}},
             "Given.losses: share must be a tensor",
         ),
+        ({"values": lambda total: {"a_loss": total.detach()}}, "Given.losses: no parameter has a"),
         ({"main_loss": "b_loss"}, "Given.main_loss: b_loss is no name that losses returns: a_loss"),
         ({"loss_weights": {"a": 2.0}}, "Given.loss_weights: a is no name that losses returns"),
     ],
@@ -122,6 +125,66 @@ def test_a_task_that_could_not_be_rebuilt(task, reason, bert):
         modules.FullFineTuning(backbone=bert, task=task)
 
 
+class Endless(Told):
+    monitor = None
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (Endless(), "Endless: must have a monitor, such as val/loss, and a mode"),
+        (Told, "task Told: no object of a task; give one, as Classification"),
+        ("Classification", "task Classification: no object of a task; give one"),
+    ],
+)
+def test_what_is_no_task(task, reason, bert):
+    with pytest.raises(ValueError, match=reason):
+        modules.FullFineTuning(backbone=bert, task=task)
+
+
+class Plain(Told):
+    """Its network is not loaded by ours, and its metrics are a mapping."""
+
+    def loss(self, logits, batch):
+        return super().loss(logits, batch).mean()
+
+    def metrics(self, stage):
+        return {"mean": MeanMetric()} if stage == "test" else {}
+
+
+def test_a_network_that_a_task_loads_itself_opens_again(bert, tmp_path):
+    module = modules.FullFineTuning(backbone=bert, task=Plain())
+    again = modules.load(modules.export(module, tmp_path / "export"))
+    for name, value in module.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name])
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.out = nn.Embedding(99, 4), nn.Linear(4, 2)
+
+    def forward(self, input_ids, attention_mask):
+        return CausalLMOutput(logits=self.out(self.tokens(input_ids).mean(1)))
+
+
+class Small(Plain):
+    def build(self, backbone, dropout=None):
+        return Net()
+
+
+def test_a_task_with_a_network_of_torch_alone(bert, tmp_path):
+    """It trains; what needs the layers of transformers says so."""
+    module = modules.FullFineTuning(backbone=bert, task=Small())
+    trainer = Trainer(max_steps=1, accelerator="cpu", **SETTINGS)
+    trainer.fit(module, rows(labels=torch.tensor([0, 1])))
+    with pytest.raises(ValueError, match="Small: its network is a Net, and an export holds"):
+        modules.export(module, tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="LoRA: looks for the layers of a PreTrainedModel"):
+        modules.LoRA(backbone=bert, task=Small())
+
+
 def test_a_task_whose_loss_is_not_a_mean(bert):
     module = modules.FullFineTuning(backbone=bert, task=Told())
     labels = rows(labels=torch.tensor([0, 1]))
@@ -133,46 +196,47 @@ class Forgotten(FineTuningModule):
         model.requires_grad_(True)
 
 
+class Frozen(FineTuningModule):
+    def adapt(self, model):
+        return model.requires_grad_(False)
+
+
+class Without(FineTuningModule):
+    pass
+
+
+class Longer(FineTuningModule):
+    """A layer behind each block, which the network's class does not have."""
+
+    def adapt(self, model):
+        for block in model.base_model.encoder.layer:
+            width = model.config.hidden_size
+            block.output.dense = nn.Sequential(block.output.dense, nn.Linear(width, width))
+        return model
+
+
+def test_a_strategy_with_layers_of_its_own_opens_again(bert, tmp_path):
+    """The folder of transformers would lack them."""
+    module = Longer(backbone=bert)
+    again = modules.load(modules.export(module, tmp_path / "export"))
+    for name, value in module.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name])
+
+
+def test_a_strategy_under_which_nothing_trains(bert):
+    labels = rows(labels=torch.tensor([0, 1]))
+    refused(Frozen(backbone=bert), labels, "Frozen: freezes all, so that nothing trains")
+    with pytest.raises(ValueError, match=r"Without: must override adapt\(model\)"):
+        Without(backbone=bert)
+
+
 def test_a_strategy_that_returns_no_network(bert):
     with pytest.raises(ValueError, match="its adapt must return the network, and returns a None"):
         Forgotten(backbone=bert)
 
 
-@pytest.mark.parametrize("kind", [torch.int32, torch.uint8, torch.bool])
-def test_labels_of_another_type(kind, bert):
-    """As other libraries give them; cross-entropy would raise an error of its own."""
-    module = modules.FullFineTuning(backbone=bert)
-    wanted = rf"int64 of shape \(rows,\), and the labels are {str(kind)[6:]} of shape \(2,\)$"
-    refused(module, rows(labels=torch.tensor([0, 1]).to(kind)), wanted)
-
-
-@pytest.mark.parametrize(
-    ("entry", "reason"),
-    [
-        ({"input_ids": torch.full((2, 4), -3)}, "the token id -3, and the vocabulary"),
-        ({"input_ids": torch.full((2, 4), 6.0)}, "input_ids are float32 and have to be"),
-        ({"input_ids": torch.full((2,), 6)}, r"input_ids has shape \(2,\) and has to be a tensor"),
-        (
-            {"attention_mask": torch.ones(2, 3).long()},
-            r"have the shapes \(2, 4\) and \(2, 3\), and have to have the same",
-        ),
-    ],
-)
-def test_tokens_of_another_form(entry, reason, bert):
-    loader = rows(labels=torch.tensor([0, 1]), **entry)
-    refused(modules.FullFineTuning(backbone=bert), loader, f"^a batch.*{reason}")
-
-
-def test_numbers_of_double_precision_train(bert):
-    module = modules.FullFineTuning(backbone=bert, task=modules.Regression())
-    loader = rows(labels=torch.tensor([0.0, 1.0], dtype=torch.float64))
-    Trainer(max_steps=1, accelerator="cpu", **SETTINGS).fit(module, loader)
-
-
 def test_numbers_of_numpy_and_paths_are_arguments_too(bert, tmp_path):
     """As labels and folders come from other libraries."""
-    import numpy as np
-
     module = modules.LoRA(backbone=bert, task=Told({"a": np.int64(3), "b": tmp_path}))
     wanted = {"a": 3, "b": str(tmp_path)}
     assert module.hparams["task"]["arguments"]["shift"] == wanted

@@ -155,7 +155,13 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
     """
     model = module.task.build(backbone, dropout)
     if not isinstance(model, PreTrainedModel):  # a network of one's own
-        return module.adapt(model)
+        try:
+            return module.adapt(model)
+        except AttributeError as error:
+            raise ValueError(
+                f"--model {type(module).__name__}: looks for the layers of a PreTrainedModel of "
+                f"transformers, and the task's network is a {type(model).__name__} ({error})"
+            ) from error
     survey(model, module.task, backbone, dropout)
     kind = model.config.model_type
     if isinstance(model, LinearHead):

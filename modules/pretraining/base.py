@@ -111,11 +111,11 @@ class PretrainingModule(PretuneModule, abstract=True):
 
         The example must hold ``targets`` or ``attention_mask``; see :class:`Example`.
         """
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override corrupt(batch, generator)")
 
     def losses(self, example: Any) -> dict[str, Tensor]:
         """Compute scalars: those ending in _loss are summed by weight, the rest is only logged."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override losses(example)")
 
     def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor | int]:
         example = self.corrupt(batch, torch.Generator(self.device).manual_seed(seed))

@@ -65,7 +65,8 @@ def sum_losses(
         )
     for name, value in values.items():
         if not isinstance(value, Tensor) or value.ndim:
-            shape = f"has shape {tuple(value.shape)}" if isinstance(value, Tensor) else "is none"
+            tensor = isinstance(value, Tensor)
+            shape = f"has shape {tuple(value.shape)}" if tensor else f"is a {type(value).__name__}"
             raise ValueError(
                 f"{objective}.losses: {name} must be a tensor of a single number, such as a mean, "
                 f"and {shape}"

@@ -44,10 +44,19 @@ def from_dict(stored: Task | dict[str, Any]) -> Task:
     """The task of what :func:`to_dict` gave; a task is returned as it is.
 
     Raises:
-        ValueError: If there is no class of that name, or it does not take these arguments.
+        ValueError: If there is no class of that name, it does not take these arguments, or what is
+            given is no task.
     """
     if isinstance(stored, Task):
+        if getattr(stored, "monitor", None) is None or getattr(stored, "mode", None) is None:
+            raise ValueError(
+                f"{type(stored).__name__}: must have a monitor, such as val/loss, and a mode, min "
+                f"or max"
+            )
         return stored
+    if not isinstance(stored, dict):
+        name = stored.__name__ if isinstance(stored, type) else stored
+        raise ValueError(f"--model.task {name}: no object of a task; give one, as Classification()")
     kind = find(Task, stored["name"])
     try:
         return kind(**stored["arguments"])
