@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # transformers takes a second to import, and some commands do
     from transformers import PreTrainedModel
 
 
+class UnknownFamily(ValueError):
+    """A network that is whole, and whose class nobody has registered."""
+
+
 _small = ContextVar("small", default=False)
 
 
@@ -99,6 +103,12 @@ def _read(backbone: str, fields: dict[str, Any]) -> Any:
         return AutoConfig.from_pretrained(place, **fields)
     except (OSError, ValueError) as error:  # the second of a family that transformers has not
         first = str(error).strip().splitlines()[0]
+        if "does not recognize this architecture" in first:
+            raise UnknownFamily(
+                f"--model.backbone {backbone}: its config names a family that transformers does "
+                f"not know: update transformers, or import the file that registers a family of "
+                f"your own first"
+            ) from error
         raise ValueError(f"--model.backbone {backbone}: {first}") from error
 
 

@@ -73,18 +73,17 @@ class PretuneModule(Registered, LightningModule, abstract=True):
 
     @in_arguments
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        data_checks.check_first(self, batch, batch_idx)
-        data_checks.check_labels(self, batch, batch_idx)
+        data_checks.check_loaded(self, batch, batch_idx)
 
     @in_arguments
     def on_validation_batch_start(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        data_checks.check_first(self, batch, batch_idx)
+        data_checks.check_loaded(self, batch, batch_idx)
 
     @in_arguments
     def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        data_checks.check_first(self, batch, batch_idx)
+        data_checks.check_loaded(self, batch, batch_idx)
 
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from datamodules.packaged import load_tokenizer
@@ -24,24 +25,18 @@ def check_datamodule(module: Any) -> None:
             label_checks.check_data(task, data)
 
 
-def check_first(module: Any, batch: Any, batch_idx: int) -> None:
-    """Run :func:`check_batch` on the first batch of a loader.
+def check_loaded(module: Any, batch: Any, batch_idx: int) -> None:
+    """Refuse a loader's batch that the module cannot read; entries and tokens are the first's.
+
+    On a GPU, which would wait, the labels of the first batch alone are looked at.
 
     Raises:
-        ValueError: If it does not fit.
+        ValueError: If it does not fit, or the task has no output for a label.
     """
+    task = getattr(module, "task", None)
     if not batch_idx:
-        check_batch(module, batch, getattr(module, "task", None) or module)
-
-
-def check_labels(module: Any, batch: Any, batch_idx: int) -> None:
-    """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
-    batch alone.
-
-    Raises:
-        ValueError: If a label is of another type, or out of range.
-    """
-    if (task := getattr(module, "task", None)) and (module.device.type == "cpu" or not batch_idx):
+        check_batch(module, batch, task or module)
+    if task and (module.device.type == "cpu" or not batch_idx):
         label_checks.check_batch(task, batch)
 
 
@@ -77,7 +72,8 @@ def check_batch(module: Any, batch: Any, reader: Any) -> None:
         reader: The module's task, or the module where it has none; it names its ``batch_keys``.
 
     Raises:
-        ValueError: If it is no mapping, lacks an entry, or a token id is out of the vocabulary.
+        ValueError: If it is no mapping, lacks an entry, holds tokens in another form than the
+            module reads, or a token id is out of the vocabulary.
     """
     keys, name = reader.batch_keys, type(reader).__name__
     if not isinstance(batch, Mapping):
@@ -90,13 +86,35 @@ def check_batch(module: Any, batch: Any, reader: Any) -> None:
             f"a batch lacks {' and '.join(lacking)}, which {name} reads: it has "
             f"{', '.join(map(str, batch))}; {_ASIDE}"
         )
+    _check_tokens({key: batch[key] for key in ("input_ids", "attention_mask") if key in keys})
     ids, embeddings = batch.get("input_ids"), None
     with contextlib.suppress(AttributeError, NotImplementedError):  # a network of one's own
         embeddings = module.model.get_input_embeddings()
     if isinstance(ids, Tensor) and ids.numel():
         size = getattr(embeddings, "num_embeddings", None)
-        if size is not None and (largest := int(ids.max())) >= size:
+        worst = int(ids.min() if ids.min() < 0 else ids.max())
+        if size is not None and not 0 <= worst < size:
             raise ValueError(
-                f"a batch has the token id {largest}, and the vocabulary of the module's model has "
+                f"a batch has the token id {worst}, and the vocabulary of the module's model has "
                 f"{size} entries: the rows were tokenised for another model"
             )
+
+
+def _check_tokens(found: Mapping[str, Any]) -> None:
+    """Refuse token ids or a mask that are no tensors of rows, or of different shapes."""
+    for name, value in found.items():
+        if not isinstance(value, Tensor) or value.ndim != 2:
+            shape = f"has shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
+            raise ValueError(
+                f"a batch's {name} {shape or f'is a {type(value).__name__}'} and has to be a "
+                f"tensor of shape (rows, tokens); {_ASIDE}"
+            )
+        if name == "input_ids" and (value.is_floating_point() or value.dtype == torch.bool):
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ValueError(f"a batch's input_ids are {kind} and have to be int64; {_ASIDE}")
+    shapes = [tuple(value.shape) for value in found.values()]
+    if len({*shapes}) > 1:
+        raise ValueError(
+            f"a batch's {' and '.join(found)} have the shapes {shapes[0]} and {shapes[1]}, and "
+            f"have to have the same; {_ASIDE}"
+        )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from transformers import PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
@@ -29,6 +30,16 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         os.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def has_new_layers(model: PreTrainedModel) -> bool:
+    """Tell whether a network holds parameters that its class would not build from its config."""
+    try:
+        with torch.device("meta"):
+            plain = type(model)(model.config)
+    except Exception:  # a class of one's own may not be built so
+        return False
+    return not {n for n, _ in model.named_parameters()} <= {n for n, _ in plain.named_parameters()}
 
 
 def save_adapter(model: "peft.PeftModel", backbone: str, scratch: Path) -> None:

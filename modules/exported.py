@@ -39,7 +39,8 @@ class Exported(FineTuningModule, abstract=True):
         import peft
 
         if not (self._place / ADAPTER).is_file():
-            new = {n: p for n, p in model.named_parameters() if n in model.new_parameters}
+            names = getattr(model, "new_parameters", [])  # a task may load its network itself
+            new = {n: p for n, p in model.named_parameters() if n in names}
             file = self._place / HEAD_WEIGHTS
             held = safetensors.torch.load_file(file) if file.is_file() else {}
             if other := sorted(new.keys() ^ held.keys()):

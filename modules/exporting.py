@@ -92,6 +92,11 @@ def write_ordinary(
 def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> None:
     import peft
 
+    if not isinstance(network := backbones.unwrap(module.model), PreTrainedModel):
+        raise ValueError(
+            f"{type(module.task).__name__}: its network is a {type(network).__name__}, and an "
+            f"export holds a PreTrainedModel of transformers; a checkpoint holds its weights"
+        )
     module, task = module.in_full_precision(), module.task
     # A strategy whose layers peft cannot load as they are has a method that gives a peft model.
     model = getattr(module, "peft_for_export", lambda: module.model)()
@@ -99,6 +104,7 @@ def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> No
     # peft would build the base by transformers, which leaves a network read apart random.
     apart = task.pooling != "native" or getattr(backbones.unwrap(model), "read_apart", False)
     own = hasattr(module, "own_format") or (adapted and apart)
+    own = own or (not adapted and not apart and export_files.has_new_layers(model))
     if own or (not adapted and _trains_head_alone(module)):
         trained = module.trainable
         weights = {n: w.contiguous() for n, w in module.state_dict().items() if n in trained}

@@ -1,11 +1,14 @@
 """Whether the labels of the data are those that a task's head was made for."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from datamodules.words import NO_TAG
+from modules.notices import note
 from modules.tasks.base import Task
 
 _KINDS = {
@@ -17,6 +20,7 @@ _KINDS = {
     "choice": "choices of its own",
     "words": "an answer in free words",
 }
+_MADE_UP = re.compile(r"LABEL_\d+")  # a name where the data had not named its labels yet
 # The task and the data module of each kind that no flag turns into another.
 _ALONE = {
     "tags": ("TokenClassification", "TaggedFiles"),
@@ -30,12 +34,13 @@ def check_data(task: Task, data: Any) -> None:
     """Refuse a data module whose labels are others than those of the task.
 
     A data module that does not tell the kind of its labels passes here; its batches are checked.
+    Names that are no names of the task are named in a note: only their order tells what they mean.
 
     Raises:
         ValueError: If the kind, the number or the order of the labels differs.
     """
     wanted, kind = task.label_kind, getattr(data, "labels", None)
-    if kind not in _KINDS or wanted not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS or wanted not in _KINDS:
         return
     name = type(task).__name__
     if kind == "words" and wanted == "span" and hasattr(task, "decoding"):
@@ -54,17 +59,31 @@ def check_data(task: Task, data: Any) -> None:
         )
     if kind in ("span", "choice"):  # no names that rows share
         return
-    ours, theirs = list(getattr(task, "labels", [])), list(data.label_names)
+    ours, theirs = _names(getattr(task, "labels", None)), _names(getattr(data, "label_names", None))
     if len(theirs) > len(ours) > 0:
         raise ValueError(
             f"--model.task {name}: made for {len(ours)} labels, and the data has {len(theirs)} "
             f"({', '.join(theirs[:8])}); {_remedy(task, len(theirs))}"
         )
-    if sorted(ours) == sorted(theirs) and ours != theirs:
+    places = {name: place for place, name in enumerate(ours)}
+    if any(places.get(name, place) != place for place, name in enumerate(theirs)):
         raise ValueError(
             f"--model.task.labels: {', '.join(ours[:8])} is another order than that of the data, "
             f"{', '.join(theirs[:8])}; {_remedy(task, len(theirs))}"
         )
+    unknown = [name for name in theirs if name not in places]
+    if unknown and not all(_MADE_UP.fullmatch(name) for name in (*ours[:1], *ours[-1:])):
+        note(
+            f"{name}: the data's labels are {', '.join(theirs[:8])}, and the task's "
+            f"{', '.join(ours[:8])}: they are taken for the same in this order"
+        )
+
+
+def _names(labels: Any) -> list[str]:
+    """Return the names of labels in the order of their ids; none where they are not told."""
+    if isinstance(labels, Mapping):
+        labels = [labels[number] for number in sorted(labels)]
+    return [str(name) for name in labels or []]
 
 
 def check_batch(task: Task, batch: Any) -> None:
@@ -76,9 +95,9 @@ def check_batch(task: Task, batch: Any) -> None:
     labels = batch.get("labels") if isinstance(batch, Mapping) else None
     if not isinstance(labels, Tensor) or not labels.numel() or task.label_kind not in _KINDS:
         return
-    name, whole = type(task).__name__, not labels.is_floating_point()
+    name, whole = type(task).__name__, labels.dtype == torch.int64
     if task.label_kind == "number":
-        if whole or labels.ndim != 1:
+        if not labels.is_floating_point() or labels.ndim != 1:
             raise ValueError(
                 f"--model.task {name}: needs one number for each row, float32 of shape (rows,), "
                 f"and the labels are {_described(labels)}"
@@ -123,7 +142,7 @@ def _check_places(name: str, kind: str, labels: Tensor, batch: Mapping[str, Any]
     wanted = "the first and the last token of each answer, int64 of shape (rows, 2)"
     if kind == "choice":
         wanted = "the place of the right choice of each question, int64 of shape (questions,)"
-    if labels.is_floating_point() or labels.shape[1:] != ((2,) if kind == "span" else ()):
+    if labels.dtype != torch.int64 or labels.shape[1:] != ((2,) if kind == "span" else ()):
         raise ValueError(
             f"--model.task {name}: needs {wanted}, and the labels are {_described(labels)}"
         )

@@ -11,6 +11,7 @@ from transformers.utils import logging
 
 from datamodules.argument_names import in_arguments
 from modules import backbone_reference, plain_folders
+from modules.backbones import UnknownFamily
 from modules.exported import ADAPTER, MODULE_FILE, OWN_WEIGHTS, Exported, Refused
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
@@ -77,7 +78,7 @@ def _read(place: Path, make: Callable[[], FineTuningModule]) -> FineTuningModule
     logging.set_verbosity_error()
     try:
         return make()
-    except Refused:
+    except (Refused, UnknownFamily):
         raise
     except Exception as error:  # the libraries have many types for a broken file
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -38,6 +38,8 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
     groups = parameter_groups(module, settings["weight_decay"])
     if muon:
         groups = hidden_matrices_apart(groups, module)
+    if not any(group["params"] for group in groups):
+        raise ValueError(f"--model {type(module).__name__}: freezes all, so that nothing trains")
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
         groups = embeddings_apart(groups, input_embeddings(module), factor)

@@ -23,7 +23,12 @@ class StageMetrics(nn.Module):
     def __init__(self, task: Task, *stages: Stage) -> None:
         super().__init__()
         # A module may not have the name train.
-        metrics = {f"{stage}_metrics": task.metrics(stage) for stage in stages}
+        # A mapping of metrics, or one, is as good as a collection.
+        made = {stage: task.metrics(stage) for stage in stages}
+        metrics = {
+            f"{stage}_metrics": m if isinstance(m, MetricCollection) else MetricCollection(m)
+            for stage, m in made.items()
+        }
         self.metrics = nn.ModuleDict(metrics)
         # Losses too: Lightning's own mean over devices rounds a number of rows that is uneven.
         self.losses = nn.ModuleDict({s: MeanMetric() for s in stages if s != "train"})
@@ -48,7 +53,16 @@ class StageMetrics(nn.Module):
             logits: What the task's metrics take first.
             labels: What they take next, ``targets`` of the task.
             more: What they take by name, of the task's ``evaluation``.
+
+        Raises:
+            ValueError: If the loss is no scalar.
         """
+        if loss.ndim:
+            kind = type(getattr(module, "task", module)).__name__
+            raise ValueError(
+                f"{kind}.loss: must return the mean loss of a batch, a scalar, and returns a "
+                f"tensor of shape {tuple(loss.shape)}"
+            )
         metrics = self.metrics[f"{stage}_metrics"]
         assert isinstance(metrics, MetricCollection)
         if stage == "train":

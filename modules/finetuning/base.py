@@ -79,7 +79,7 @@ class FineTuningModule(PretuneModule, abstract=True):
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         """Add parameters to the model, and set which of them train. Every strategy overrides it."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override adapt(model)")
 
     def check_data(self, data: TextData) -> None:
         """Refuse data that the task or the strategy cannot read, after their ``setup``."""

@@ -155,13 +155,25 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
     """
     model = module.task.build(backbone, dropout)
     if not isinstance(model, PreTrainedModel):  # a network of one's own
-        return module.adapt(model)
+        try:
+            return module.adapt(model)
+        except AttributeError as error:
+            raise ValueError(
+                f"--model {type(module).__name__}: looks for the layers of a PreTrainedModel of "
+                f"transformers, and the task's network is a {type(model).__name__} ({error})"
+            ) from error
     survey(model, module.task, backbone, dropout)
     kind = model.config.model_type
     if isinstance(model, LinearHead):
         module.own_format = True  # transformers has no class that would load it: see exporting.py
     try:
-        made = freeze_unreached(module.adapt(model))
+        made = module.adapt(model)
+        if not isinstance(made, torch.nn.Module):
+            raise ValueError(
+                f"--model {type(module).__name__}: its adapt must return the network, and returns "
+                f"a {type(made).__name__}"
+            )
+        made = freeze_unreached(made)
         module.task.read_model(made)
         return made
     except Exception as error:

@@ -122,15 +122,21 @@ def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> Pre
     return initialization.mimetic_init(made) if mimetic else made
 
 
-def from_pretrained(auto_class: str, backbone: str, tokens: int, dropout: float) -> PreTrainedModel:
-    """Load a network to continue the pre-training of.
+def build(module: Any) -> PreTrainedModel:
+    """Make an objective's new network, or load the one to continue the pre-training of.
 
     Raises:
-        ValueError: If it has too few positions.
+        ValueError: If the family has no such network, or one that is loaded has too few positions
+            or is no language model.
     """
-    model = backbones.load_backbone(getattr(transformers, auto_class), backbone, dropout)
+    settings = module.hparams
+    if (backbone := settings["backbone"]) is None:
+        return from_config(module.auto_class, network_config(module), settings["mimetic"])
+    auto = getattr(transformers, module.auto_class)
+    model = backbones.load_backbone(auto, backbone, settings["dropout"])
+    network_checks.check_language_model(model, backbone)
     most = load_tokenizer(backbone).model_max_length
-    network_checks.check_positions(model, tokens, most)
+    network_checks.check_positions(model, module.max_positions(), most)
     return model
 
 

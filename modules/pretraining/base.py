@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from datamodules.packaged import load_tokenizer
-from modules import optimization
+from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.builtin_values import to_builtin
@@ -26,10 +26,12 @@ class PretrainingModule(PretuneModule, abstract=True):
     """A network trained on clean rows. An objective overrides ``corrupt`` and ``losses``.
 
     Args:
-        tokenizer: Folder of the corpus's tokenizer; the data's on the command line.
+        tokenizer: Folder of the corpus's tokenizer; the data's on the command line. In Python also
+            a tokenizer of transformers, and the backbone's if not given.
         size: Tiny | mini | small | base, or a config.json of transformers.
         family: Model type of transformers; the objective's own if not given.
-        backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder.
+        backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder. In
+            Python also a network of transformers with its tokenizer, as a pair: a copy trains.
         mimetic: Whether a new network's attention begins as the identity (mimetic initialisation).
         row_tokens: Tokens of the longest row; the data's on the command line.
         dropout: Dropout rate, in place of all the architecture's own.
@@ -59,7 +61,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def __init__(
         self,
-        tokenizer: str,
+        tokenizer: str | None = None,
         size: str = "mini",
         family: str | None = None,
         backbone: str | None = None,
@@ -76,9 +78,11 @@ class PretrainingModule(PretuneModule, abstract=True):
         bytes_per_token: float | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.hparams.update(to_builtin(dict(self.hparams)))
-        self.tokenizer = load_tokenizer(tokenizer)
+        known = given_network.names_of(backbone, tokenizer)
+        given = {"backbone": backbone, "tokenizer": tokenizer}
+        self.save_hyperparameters(ignore=[n for n in given if not isinstance(given[n], str | None)])
+        self.hparams.update(to_builtin({**self.hparams, **known}))
+        self.tokenizer = load_tokenizer(known["tokenizer"])
         self.model = network_checks.build(self)
         new = f"a new {self.model.config.model_type} ({self.hparams['size']})"
         self.origin = self.hparams["backbone"] or new
@@ -88,11 +92,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
-        if (backbone := self.hparams["backbone"]) is None:
-            config = architectures.network_config(self)
-            return architectures.from_config(self.auto_class, config, self.hparams["mimetic"])
-        settings = (self.max_positions(), self.hparams["dropout"])
-        return architectures.from_pretrained(self.auto_class, backbone, *settings)
+        return architectures.build(self)
 
     def max_positions(self) -> int:
         """Return the tokens of the longest row, with the special tokens that are added."""
@@ -111,16 +111,17 @@ class PretrainingModule(PretuneModule, abstract=True):
 
         The example must hold ``targets`` or ``attention_mask``; see :class:`Example`.
         """
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override corrupt(batch, generator)")
 
     def losses(self, example: Any) -> dict[str, Tensor]:
         """Compute scalars: those ending in _loss are summed by weight, the rest is only logged."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override losses(example)")
 
     def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor | int]:
         example = self.corrupt(batch, torch.Generator(self.device).manual_seed(seed))
         name, count = type(self).__name__, num_targets(type(self).__name__, example)
-        return sum_losses(name, self.losses(example), self.loss_weights), count
+        values = self.losses(example)
+        return sum_losses(name, values, self.loss_weights, self.main_loss), count
 
     def training_step(self, batch: CorpusBatch, batch_idx: int) -> Tensor:
         seed = int(torch.randint(2**62, ()))  # StepSeed's, so that a resumed run draws the same
@@ -144,6 +145,5 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     # For the callback that prints rows.
     show_examples, show_guesses = example_views.show_examples, example_views.guesses
-
     on_validation_epoch_end = log_perplexity
     configure_optimizers, layers = optimization.configure_optimizers, trained_layers

@@ -25,8 +25,12 @@ def num_targets(objective: str, example: Mapping[str, Any]) -> Tensor | int:
     """Count what the mean loss of an example is over: its targets, or else its tokens.
 
     Raises:
-        ValueError: If the example holds neither.
+        ValueError: If the example is no mapping, or holds neither.
     """
+    if not isinstance(example, Mapping):
+        raise ValueError(
+            f"{objective}.corrupt: must return a mapping, and returns a {type(example).__name__}"
+        )
     if "targets" in example:
         return len(example["targets"])
     if "attention_mask" in example:
@@ -38,13 +42,40 @@ def num_targets(objective: str, example: Mapping[str, Any]) -> Tensor | int:
 
 
 def sum_losses(
-    objective: str, values: Mapping[str, Tensor], weights: Mapping[str, float]
+    objective: str,
+    values: Mapping[str, Tensor],
+    weights: Mapping[str, float],
+    main_loss: str | None = None,
 ) -> dict[str, Tensor]:
     """Return ``values`` with ``loss``, the sum by weight of those whose names end in _loss.
 
+    Args:
+        objective: The name of the objective, for errors.
+        values: What its ``losses`` returned: scalars by name.
+        weights: The weights of some of the losses.
+        main_loss: The loss that is a mean negative log-likelihood; None where there is none.
+
     Raises:
-        ValueError: If no name does.
+        ValueError: If no name does, a value is no scalar, or a loss that is named is not there.
     """
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f"{objective}.losses: must return a mapping of names to scalars, such as my_loss, and "
+            f"returns a {type(values).__name__}"
+        )
+    for name, value in values.items():
+        if not isinstance(value, Tensor) or value.ndim:
+            tensor = isinstance(value, Tensor)
+            shape = f"has shape {tuple(value.shape)}" if tensor else f"is a {type(value).__name__}"
+            raise ValueError(
+                f"{objective}.losses: {name} must be a tensor of a single number, such as a mean, "
+                f"and {shape}"
+            )
+    for named, place in [(main_loss, "main_loss"), *((one, "loss_weights") for one in weights)]:
+        if named is not None and named not in values:
+            raise ValueError(
+                f"{objective}.{place}: {named} is no name that losses returns: {', '.join(values)}"
+            )
     parts = [weights.get(name, 1.0) * v for name, v in values.items() if name.endswith("_loss")]
     if not parts:
         raise ValueError(

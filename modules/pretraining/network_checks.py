@@ -4,10 +4,13 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+import torch
+from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
 from modules import backbones, output_layer, self_check
+from modules.causal_checks import probe_rows, probing
 
 Size = Literal["tiny", "mini", "small", "base"]
 
@@ -34,6 +37,43 @@ def build(module: Any) -> PreTrainedModel:
         check_positions(model, module.max_positions())
         output_layer.selection(model)  # so that no later step has to find it out
     return model.train()
+
+
+def check_language_model(model: PreTrainedModel, backbone: str) -> None:
+    """Refuse a network of one's own class that is no language model for transformers.
+
+    Args:
+        model: The network; the classes of transformers pass.
+        backbone: The name of the backbone.
+
+    Raises:
+        ValueError: If it hides its embeddings or its output layer, or returns no logits.
+    """
+    kind, flag = type(model), f"--model.backbone {backbone}"
+    if kind.__module__.startswith("transformers."):
+        return
+    for method in ("get_input_embeddings", "get_output_embeddings"):
+        try:
+            found = getattr(model, method)()
+        except Exception:  # transformers looks for attributes by usual names
+            found = None
+        if not isinstance(found, nn.Module):
+            raise ValueError(f"{flag}: {kind.__name__}.{method}() returns no layer; override it")
+    try:
+        inputs: dict[str, Any] = {"input_ids": probe_rows(model, 2, 4)}
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        if model.config.is_encoder_decoder:
+            inputs["decoder_input_ids"] = inputs["input_ids"]
+        with probing(model):
+            logits_BTV = model(**inputs).logits
+        fault = "" if logits_BTV.shape[:2] == (2, 4) else f"has shape {tuple(logits_BTV.shape)}"
+    except Exception as error:  # of whatever type one's own code raises
+        fault = self_check.one_line(error)
+    if fault:
+        raise ValueError(
+            f"{flag}: {kind.__name__} does not return logits of shape (rows, tokens, vocabulary) "
+            f"for input_ids and attention_mask ({fault})"
+        )
 
 
 @contextlib.contextmanager

@@ -44,8 +44,10 @@ def freeze_unused(module: Any) -> list[str]:
         with probing(module), torch.enable_grad():
             losses = module.losses(module.corrupt(probe_batch(module), _generator(module)))
             total = sum_losses(kind, losses, module.loss_weights)["loss"]
-            if not named or not total.requires_grad:
+            if not named:
                 return []
+            if not total.requires_grad:
+                raise ValueError(f"{kind}.losses: no parameter has a part in them, to be trained")
             grads = torch.autograd.grad(total, [p for _, p in named], allow_unused=True)
     except (KeyError, TypeError) as error:  # a user's objective may need more of a batch
         warnings.warn(
@@ -55,6 +57,8 @@ def freeze_unused(module: Any) -> list[str]:
         )
         return []
     unused = [name for (name, _), grad in zip(named, grads, strict=True) if grad is None]
+    if len(unused) == len(named):
+        raise ValueError(f"{kind}.losses: no parameter has a part in them, to be trained")
     for name in unused:
         module.get_parameter(name).requires_grad_(False)
     if unused:

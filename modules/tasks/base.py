@@ -121,7 +121,7 @@ class Task(Registered, Generic[Batch], abstract=True):
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return the mean loss of the batch, a scalar."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override loss(logits, batch)")
 
     def evaluation(self, model: Any, batch: Batch, stage: Literal["val", "test"]) -> dict[str, Any]:
         """Return what else the metrics of a stage take of a prepared batch; nothing by default."""
@@ -137,4 +137,4 @@ class Task(Registered, Generic[Batch], abstract=True):
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         """Return the metrics of a stage: of one batch in training, of all rows otherwise."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__}: must override metrics(stage)")

@@ -30,7 +30,7 @@ class Embedding(Task[LabelledBatch]):
 
     auto_class, pipeline, peft_type = "AutoModel", "feature-extraction", "FEATURE_EXTRACTION"
     batch_keys = ("input_ids", "attention_mask")
-    vectors = True
+    vectors, _limit = True, 0  # of tokens, which read_model finds out
 
     def __init__(
         self,

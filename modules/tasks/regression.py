@@ -35,7 +35,7 @@ class Regression(Task[LabelledBatch]):
         return self.head.logits(model, batch)[:, 0].float()
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
-        return nn.functional.mse_loss(logits, batch["labels"])
+        return nn.functional.mse_loss(logits, batch["labels"].float())
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         error: dict[str, Any] = {"mse": MeanSquaredError()}

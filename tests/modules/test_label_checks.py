@@ -1,12 +1,14 @@
 """Labels that a task has no output for are refused when the fit begins, in one line."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from datamodules import TextFiles
 from modules import Classification, LoRA, MultiLabel, Regression
-from modules.label_checks import check_batch
+from modules.label_checks import check_batch, check_data
 from tests import tiny
 
 
@@ -44,6 +46,37 @@ def test_other_order_and_other_kind(tmp_path, bert):
         fit(tmp_path, bert, ("0.5", "1.5"), None, labels="number")
     with pytest.raises(ValueError, match="--data.labels class: .* needs a number"):
         fit(tmp_path, bert, THREE, Regression())
+
+
+@pytest.mark.parametrize(
+    ("names", "fits"),
+    [
+        (("cold", "dull"), True),  # no row is warm
+        (("dull", "warm"), False),  # dull is 0 there, and 1 here
+        (("cold", "warm", "dull"), False),
+        (("cold", "dull", "hot"), None),  # only a reader knows
+        (("a", "b", "c"), None),
+        ({2: "warm", 0: "cold", 1: "dull"}, True),
+        ({2: "cold", 0: "warm", 1: "dull"}, False),
+        (None, True),
+    ],
+)
+def test_names_of_a_data_module_of_ones_own(names, fits, capsys):
+    data = SimpleNamespace(labels="class", label_names=names)
+    if fits is False:
+        with pytest.raises(ValueError, match="is another order than that of the data"):
+            check_data(Classification(list(THREE)), data)
+        return
+    check_data(Classification(list(THREE)), data)
+    check_data(Classification(num_classes=3), data)  # which has no names yet
+    said = capsys.readouterr().err
+    assert ("taken for the same in this order" in said) == (fits is None)
+    assert said.count("\n") == (fits is None)
+
+
+def test_a_data_module_without_names_passes():
+    check_data(Classification(list(THREE)), SimpleNamespace(labels=["cold", "dull"]))
+    check_data(Classification(list(THREE)), SimpleNamespace(labels="class"))
 
 
 def test_loader_of_another_library(bert, reviews):

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from modules import Classification, FullFineTuning, LoRA, PromptTuning, load, notices
-from modules.backbones import attn_implementation, load_backbone, unwrap
+from modules.backbones import load_backbone, unwrap
 from modules.exporting import export
+from modules.kernels import attn_implementation
 from modules.tasks.heads import Head
 from tests import tiny
 from tests.backbones import families
