@@ -1,8 +1,12 @@
-"""Questions to a language model that has been built, answered by running it on short rows."""
+"""Questions to a language model that has been built, answered by running it on short rows.
+
+Answers are kept in the cache folder by the architecture: a network with another config, class or
+version is asked anew.
+"""
 
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.backbones import unwrap
+from modules.self_check import architecture_key, recalled
 
 # Float32 rounds differently with another order of sums: of the largest logit, this share.
 _ROUNDING = 1e-5
@@ -58,10 +63,16 @@ def same(ones: Tensor, others: Tensor) -> bool:
 
 def sees_later_tokens(model: Any) -> bool:
     """Tell whether a language model's logits depend on tokens that come after their own."""
-    ids_BT = probe_rows(model, 1, 12).repeat(2, 1)
-    ids_BT[1, 8:] = ids_BT[1, :4]
+    return _answer("sees_later_tokens", model, _sees_later_tokens)
+
+
+def _sees_later_tokens(model: Any) -> bool | None:
+    ids_BT = probe_rows(model, 1, 12).repeat(3, 1)
+    ids_BT[1, 8:], ids_BT[2, :4] = ids_BT[1, :4], ids_BT[2, 8:]
     with probing(model):
         logits_BTV = model(input_ids=ids_BT).logits
+    if not logits_BTV.isfinite().all() or same(logits_BTV[0, 4:8], logits_BTV[2, 4:8]):
+        return None  # not even earlier tokens tell
     return not same(logits_BTV[0, :8], logits_BTV[1, :8])
 
 
@@ -73,7 +84,7 @@ def keeps_texts_apart(model: Any) -> bool:
     named in a warning, once.
     """
     if model not in _APART:
-        _APART[model] = _keeps_texts_apart(model)
+        _APART[model] = _answer("keeps_texts_apart", model, _keeps_texts_apart)
         if not _APART[model]:
             warnings.warn(
                 f"{model.config.model_type} cannot keep texts apart that share a row: each gets a "
@@ -83,17 +94,40 @@ def keeps_texts_apart(model: Any) -> bool:
     return _APART[model]
 
 
-def _keeps_texts_apart(model: Any) -> bool:
+def _keeps_texts_apart(model: Any) -> bool | None:
     ids_1T, place_T = probe_rows(model, 1, 12), torch.arange(12)
     place_T[7:] -= 7
     inputs = {"position_ids": place_T[None].to(ids_1T.device), "use_cache": False}
     with probing(model):
         alone = [model(input_ids=part).logits for part in (ids_1T[:, :7], ids_1T[:, 7:])]
+        joined = model(input_ids=ids_1T).logits
         try:
             packed = model(input_ids=ids_1T, **inputs).logits
+        except torch.OutOfMemoryError:
+            raise
         except (TypeError, ValueError, RuntimeError):  # it takes no such positions
             return False
+    if not joined.isfinite().all() or same(torch.cat(alone, 1), joined):
+        return None  # not even as one text do they see each other
     return same(torch.cat(alone, 1), packed)
+
+
+def _answer(question: str, model: Any, ask: Callable[[Any], bool | None]) -> bool:
+    """Answer a question about a model, once for each architecture.
+
+    Args:
+        question: Its name in the cache folder.
+        model: A language model of transformers.
+        ask: Answers it by running the model; None where its weights hide the answer, as those that
+            are all 0 do. That counts as no, and is asked again.
+    """
+
+    def make() -> dict[str, Any]:
+        holds = ask(model)
+        return {} if holds is None else {"holds": holds}
+
+    key = [question, architecture_key(model), str(next(model.parameters()).dtype)]
+    return bool(recalled("causal", key, make).get("holds", False))
 
 
 def isolated(

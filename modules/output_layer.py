@@ -12,6 +12,7 @@ from transformers.utils import ModelOutput
 from modules.backbones import unwrap
 from modules.causal_checks import probe_rows, probing, same
 from modules.cross_entropy import chunked_cross_entropy, pad_to_multiple
+from modules.self_check import architecture_key, recalled
 
 
 class Selection(NamedTuple):
@@ -34,6 +35,7 @@ _SELECTIONS = (
     Selection("layer", chunks=False),
 )
 _WHOLE = Selection("end", chunks=False)
+_LARGE = 50.0  # the largest logit in the comparison
 _FOUND: weakref.WeakKeyDictionary[nn.Module, Selection] = weakref.WeakKeyDictionary()
 
 
@@ -132,7 +134,7 @@ def _run(model: nn.Module, target_mask: Tensor, how: Selection, inputs: dict[str
 
 
 def selection(model: Any) -> Selection:
-    """Find out how to select the tokens that count; asked once of each model.
+    """Find out how to select the tokens that count; asked once of each architecture.
 
     The model runs on two short rows in each way, and the logits have to be its own.
     """
@@ -141,25 +143,47 @@ def selection(model: Any) -> Selection:
     if layer is None:
         return _WHOLE
     if inner not in _FOUND:
-        fitting = (how for how in _SELECTIONS if _same_logits(inner, how))
-        _FOUND[inner] = next(fitting, _WHOLE)
+        kinds = [type(layer).__qualname__, str(next(inner.parameters()).dtype)]
+        key = [*architecture_key(inner), *kinds]
+        found = recalled("selections", key, lambda: _fitting(inner, layer))
+        _FOUND[inner] = Selection(**found) if found else _WHOLE
     # An adapter on the output layer adds to what its matrix gives.
     plain = isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward
     return _FOUND[inner] if plain else _FOUND[inner]._replace(chunks=False)
 
 
-def _same_logits(model: Any, how: Selection) -> bool:
+def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
+    """Return the best selection that leaves the logits as they are; empty if they tell nothing."""
     ids_BT = probe_rows(model, 2, 4)
     inputs: dict[str, Any] = {"input_ids": ids_BT}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids_BT
     here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1]], device=ids_BT.device) > 0
     with probing(model):
-        wanted_NV = model(**inputs).logits[here_BT]
+        largest = model(**inputs).logits.abs().max()
+        if not largest.isfinite() or not largest:
+            return {}
+        # Those of a random network are so small that a cap on them would leave them as they are.
+        enlarge = layer.register_forward_hook(lambda _, given, made: made * (_LARGE / largest))
         try:
-            found_NV = _run(model, here_BT, how, inputs).logits()
-        except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return False  # the hooks do not fit how the model is put together
+            wanted_NV = model(**inputs).logits[here_BT]
+            ways = (
+                how for how in _SELECTIONS if _same_logits(model, how, inputs, here_BT, wanted_NV)
+            )
+            return next(ways, _WHOLE)._asdict()
+        finally:
+            enlarge.remove()
+
+
+def _same_logits(
+    model: Any, how: Selection, inputs: dict[str, Any], here_BT: Tensor, wanted_NV: Tensor
+) -> bool:
+    try:
+        found_NV = _run(model, here_BT, how, inputs).logits()
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return False  # the hooks do not fit how the model is put together
     return found_NV.shape == wanted_NV.shape and same(wanted_NV, found_NV)
 
 

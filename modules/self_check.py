@@ -8,6 +8,7 @@ variable ``PRETUNE_SELF_CHECK=off`` turns them off, and so does :func:`disabled`
 import contextlib
 import copy
 import hashlib
+import inspect
 import json
 import os
 import traceback
@@ -26,10 +27,12 @@ Check = Callable[[Subject], str | None]
 
 # A larger network is represented by a small one of its class: see ``backbones.shrunk``.
 LARGEST = 40_000_000
-_FORMAT = 1  # of what is kept; another one makes it anew
+_FORMAT = 2  # of what is kept; another one makes it anew
 _disabled = ContextVar("disabled", default=False)
 # Whose errors are the network's own; those of other code are not a family's fault.
 _LIBRARIES = ("transformers", "peft", "torch")
+# With one of these a network of transformers may run other code.
+_KERNELS = ("causal-conv1d", "flash-attn", "flash-linear-attention", "kernels", "mamba-ssm")
 
 
 @contextlib.contextmanager
@@ -99,24 +102,58 @@ def recalled(kind: str, key: Any, make: Callable[[], dict[str, Any]]) -> dict[st
     Args:
         kind: Name of the folder.
         key: Plain values on which it depends.
-        make: Makes it, with random numbers of its own.
+        make: Makes it, with random numbers of its own; what is empty is not kept.
     """
     file = _file(kind, key)
     with contextlib.suppress(OSError, ValueError):
         return json.loads(file.read_text(encoding="utf-8"))
     with untouched(), torch.enable_grad():
         found = make()
-    _write(file, found)
+    if found:
+        _write(file, found)
     return found
 
 
 def architecture_key(model: Any) -> list[Any]:
-    """Return what tells an architecture from another: the class and the config without names."""
-    config = model.config.to_dict()
+    """Return what tells an architecture from another, in plain values.
+
+    It is the class with the place of its code, the config without names, and how the network runs:
+    its implementation of attention, its kind of device, and the versions of the libraries.
+    """
+    config, kind = model.config.to_dict(), type(model)
     for name in ("_name_or_path", "id2label", "label2id", "architectures", "dtype"):
         config.pop(name, None)
-    versions = [metadata.version(name) for name in _LIBRARIES]
-    return [type(model).__name__, repr(sorted(config.items())), versions]
+    device = next((p.device.type for p in model.parameters()), "cpu")
+    versions = [_version(name) for name in (*_LIBRARIES, *_KERNELS)]
+    code = [f"{kind.__module__}.{kind.__qualname__}", _source(kind)]
+    return [code, repr(sorted(config.items())), _implementations(model.config), device, versions]
+
+
+def _implementations(config: Any) -> list[tuple[str, str]]:
+    """Return the choices of code that a config holds beside its fields, also of its parts."""
+    parts = [config, *(getattr(config, name, None) for name in config.sub_configs)]
+    return [
+        (name, repr(value))
+        for part in filter(None, parts)
+        for name, value in sorted(vars(part).items())
+        if "_implementation" in name
+    ]
+
+
+def _source(kind: type) -> str | None:
+    """Return a digest of the file of a class of one's own, which has no version; else None."""
+    if kind.__module__.split(".")[0] in _LIBRARIES:
+        return None
+    try:
+        return hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest()
+    except (OSError, TypeError):  # made in an interactive session: good for this process alone
+        return f"{os.getpid()} {id(kind)}"
+
+
+def _version(library: str) -> str | None:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(library)
+    return None
 
 
 @contextlib.contextmanager

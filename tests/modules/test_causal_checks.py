@@ -1,5 +1,7 @@
 """Questions to built models, with families whose answers are known."""
 
+import warnings
+
 import pytest
 import torch
 import transformers
@@ -38,6 +40,11 @@ CAUSAL = {
     "qwen3_next": ("qwen3_next", {**USUAL, **LINEAR}, "body", True, False),
     "mamba": ("mamba", {**SIZES, "state_size": 4, "pad_token_id": 0}, "body", True, False),
 }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(params=CAUSAL.values(), ids=CAUSAL)
@@ -107,6 +114,75 @@ def test_packed_texts_have_the_loss_that_each_has_alone(case):
 def test_what_sees_later_tokens(sees):
     config = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "is_decoder": not sees}
     assert causal_checks.sees_later_tokens(make("bert", config)) == sees
+
+
+BERT = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "is_decoder": True}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What runs a model for an answer, each time that it does."""
+    runs = []
+    for module in (causal_checks, output_layer):
+        probing = module.probing
+        noted = lambda model, probing=probing: runs.append(model) or probing(model)  # noqa: E731
+        monkeypatch.setattr(module, "probing", noted)
+    return runs
+
+
+QUESTIONS = [
+    causal_checks.sees_later_tokens,
+    causal_checks.keeps_texts_apart,
+    output_layer.selection,
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot keep texts apart")
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_answer_is_kept_by_the_architecture(question, asked, tmp_path, monkeypatch):
+    first = question(make("bert", BERT))
+    assert len(asked) == 1
+    assert question(make("bert", BERT)) == first  # of another network of this kind
+    assert len(asked) == 1
+    others = [make("bert", {**BERT, "hidden_act": "relu"}), make("bert", BERT).double()]
+    others.append(make("bert", BERT))
+    others[-1].config._attn_implementation = "sdpa"
+    named_alike = type("BertLMHeadModel", (type(make("bert", BERT)),), {"__module__": "mine"})
+    others.append(make("bert", BERT))
+    others[-1].__class__ = named_alike
+    for count, model in enumerate(others, 2):
+        question(model)
+        assert len(asked) == count
+    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "none"))
+    question(make("bert", BERT))
+    assert len(asked) == len(others) + 2
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_what_weights_hide_is_asked_again(value):
+    for question in QUESTIONS:
+        model = make("llama", USUAL)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            hidden = question(model)
+        assert hidden in (False, ("end", False))
+    assert output_layer.selection(make("llama", USUAL)) == ("body", True)
+    assert causal_checks.keeps_texts_apart(make("llama", USUAL))
+
+
+def test_a_fault_stays_a_fault():
+    seeing = {**BERT, "is_decoder": False}
+    for _ in range(2):
+        assert causal_checks.sees_later_tokens(make("bert", seeing))
+        assert not causal_checks.sees_later_tokens(make("bert", BERT))
+
+
+def test_a_cap_is_found_in_a_network_whose_logits_are_small():
+    model = make("gemma2", {**CAPPED, "initializer_range": 0.01, "final_logit_softcapping": 30.0})
+    assert output_layer.selection(model) == ("body", False)
 
 
 def test_texts_without_any_target_leave_one_row():
