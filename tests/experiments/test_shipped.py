@@ -117,7 +117,10 @@ MORE = {
     "nli_snli": ["--data.pair_column", "text", "--data.train_rows", "40"],
     "in_context_sst2": [*PROMPTED, "--model.shots", "1"],
     "in_context_choices": ["--model.shots", "1"],
-    "in_context_qa": ["--model.shots", "1", "--data.test_rows", "8"],
+    "in_context_qa": [
+        *("--model.shots", "1", "--data.test_rows", "8", "--model.task.max_new_tokens", "4"),
+        *("--model.task.template", "{{ context }} {{ question }}"),
+    ],
     "headlines": [*WRITING, "--data.max_source_length", "24"],
     "translation": [*WRITING, "--model.rank", "4"],
 }
