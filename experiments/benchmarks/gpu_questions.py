@@ -43,7 +43,9 @@ def lora(asked: argparse.Namespace, who: str) -> Measured:
     rows = asked.batch * (clock.last + 1)
     source = gpu_inputs.write_reviews(asked.folder / "reviews.csv", rows, asked.tokens)
     lightning.seed_everything(0, verbose=False)
-    data = TextFiles(source, backbone, batch_size=asked.batch, workers=asked.workers)
+    data = TextFiles(
+        source=source, tokenizer=backbone, batch_size=asked.batch, workers=asked.workers
+    )
     data.setup("fit")
     if who == "Trainer":
         return _their_lora(asked, data, backbone, clock)
@@ -94,7 +96,9 @@ def instructions(asked: argparse.Namespace, who: str) -> Measured:
     lightning.seed_everything(0, verbose=False)
     size = {"batch_tokens": asked.batch * longest, "max_length": longest}
     packing = "packed" in who
-    data = Instructions(source, backbone, packing=packing, workers=asked.workers, **size)
+    data = Instructions(
+        source=source, tokenizer=backbone, packing=packing, workers=asked.workers, **size
+    )
     data.setup("fit")
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone=backbone, task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
