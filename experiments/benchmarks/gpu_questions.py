@@ -19,7 +19,8 @@ from experiments.benchmarks import gpu_inputs, pretraining
 from experiments.benchmarks.clocks import Clock, OurClock, TheirClock
 from experiments.benchmarks.harness import Measured
 from experiments.benchmarks.timing import device, elapsed, our_trainer
-from modules import Classification, InstructionFollowing, LoRA, MaskedLM
+from modules import Classification, InstructionFollowing, LoRA, MaskedLM, causal_checks
+from modules.backbones import unwrap
 from modules.compiling import Compiled
 
 RANK, ALPHA, RATE = 8, 16, 5e-4
@@ -102,6 +103,8 @@ def instructions(asked: argparse.Namespace, who: str) -> Measured:
     data.setup("fit")
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone=backbone, task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
+    if packing:  # asked in fp32, and not in the first step
+        causal_checks.keeps_texts_apart(unwrap(module.model))
     return _fit(asked, module, data, clock, who.endswith("compiled"))
 
 
