@@ -66,7 +66,11 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         def dataset(self) -> Splits: ...
 
     def __init__(
-        self, seed: int, batch_tokens: int | None, batch_size: int | None, workers: Workers
+        self,
+        seed: int,
+        batch_tokens: int | None,
+        batch_size: int | None,
+        workers: int | Literal["auto"],
     ) -> None:
         super().__init__()
         self.seed, self.workers = seed, workers

@@ -87,7 +87,7 @@ def bare(asked: argparse.Namespace) -> Measured:
     loader, trained = data.train_dataloader(), [p for p in module.parameters() if p.requires_grad]
     steps = asked.epochs * len(loader)
     optimizer = optimization.adamw(optimization.parameter_groups(module, 0.01), RATE)
-    rates = optimization.learning_rates(optimizer, "linear", 0.06, steps)
+    rates = optimization.lr_schedule(optimizer, "linear", 0.06, steps)
     began, tokens = time.perf_counter(), 0
     for epoch in range(asked.epochs):
         loader.batch_sampler.set_epoch(epoch)

@@ -19,7 +19,8 @@ from experiments.benchmarks import gpu_inputs, pretraining
 from experiments.benchmarks.clocks import Clock, OurClock, TheirClock
 from experiments.benchmarks.harness import Measured
 from experiments.benchmarks.timing import device, elapsed, our_trainer
-from modules import Classification, InstructionFollowing, LoRA, MaskedLM
+from modules import Classification, InstructionFollowing, LoRA, MaskedLM, causal_checks
+from modules.backbones import unwrap
 from modules.compiling import Compiled
 
 RANK, ALPHA, RATE = 8, 16, 5e-4
@@ -43,7 +44,9 @@ def lora(asked: argparse.Namespace, who: str) -> Measured:
     rows = asked.batch * (clock.last + 1)
     source = gpu_inputs.write_reviews(asked.folder / "reviews.csv", rows, asked.tokens)
     lightning.seed_everything(0, verbose=False)
-    data = TextFiles(source, backbone, batch_size=asked.batch, workers=asked.workers)
+    data = TextFiles(
+        source=source, tokenizer=backbone, batch_size=asked.batch, workers=asked.workers
+    )
     data.setup("fit")
     if who == "Trainer":
         return _their_lora(asked, data, backbone, clock)
@@ -94,10 +97,14 @@ def instructions(asked: argparse.Namespace, who: str) -> Measured:
     lightning.seed_everything(0, verbose=False)
     size = {"batch_tokens": asked.batch * longest, "max_length": longest}
     packing = "packed" in who
-    data = Instructions(source, backbone, packing=packing, workers=asked.workers, **size)
+    data = Instructions(
+        source=source, tokenizer=backbone, packing=packing, workers=asked.workers, **size
+    )
     data.setup("fit")
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone=backbone, task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
+    if packing:  # asked in fp32, and not in the first step
+        causal_checks.keeps_texts_apart(unwrap(module.model))
     return _fit(asked, module, data, clock, who.endswith("compiled"))
 
 

@@ -108,7 +108,7 @@ def bare(asked: argparse.Namespace, compiled: bool = False) -> Measured:
             Compiled(True, after=0).install(module)
         trained = [p for p in module.parameters() if p.requires_grad]
         optimizer = optimization.adamw(optimization.parameter_groups(module, DECAY), RATE)
-        rates = optimization.learning_rates(optimizer, "cosine", 0.06, clock.last)
+        rates = optimization.lr_schedule(optimizer, "cosine", 0.06, clock.last)
         clock.tick(0)
         for epoch in itertools.count():
             loader.batch_sampler.set_epoch(epoch)
