@@ -35,6 +35,7 @@ bench: .venv/bench-installed data/imdb/manifest.json ## run the contests with ot
 	$(BIN)/python -m experiments.benchmarks.instruction_tuning --record
 	$(BIN)/python -m experiments.benchmarks.filter_rules --record
 	$(BIN)/python -m experiments.benchmarks.scaling --record
+	$(BIN)/python -m experiments.benchmarks.near_duplicates --record
 
 data/imdb/manifest.json: | .venv/bench-installed
 	$(BIN)/python experiments/tools/prepare_corpus.py --source imdb --output data/imdb

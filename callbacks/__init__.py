@@ -9,6 +9,7 @@ from callbacks.mfu import MFUMonitor
 from callbacks.objective_examples import ObjectiveExamples
 from callbacks.predictions import Predictions
 from callbacks.progress import Progress
+from callbacks.step_profile import StepProfile
 from callbacks.step_seed import StepSeed
 from callbacks.stop_on_nan import StopOnNaN
 from callbacks.throughput import ThroughputMonitor
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectiveExamples",
     "Predictions",
     "Progress",
+    "StepProfile",
     "StepSeed",
     "StopOnNaN",
     "ThroughputMonitor",

@@ -1,13 +1,19 @@
 """The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
+import torch
+from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch import LightningDataModule
 
 from datamodules.argument_names import SpeaksOfArguments, in_arguments
 from datamodules.sampling import LengthBatchSampler, PlainBatches, ResumableLoader
+
+Workers = NonNegativeInt | Literal["auto"]
+_WORKERS = 4  # of a loader on a GPU, at most
 
 
 class Rows(Protocol):
@@ -60,7 +66,7 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         def dataset(self) -> Splits: ...
 
     def __init__(
-        self, seed: int, batch_tokens: int | None, batch_size: int | None, workers: int
+        self, seed: int, batch_tokens: int | None, batch_size: int | None, workers: Workers
     ) -> None:
         super().__init__()
         self.seed, self.workers = seed, workers
@@ -142,7 +148,20 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
             world_size,
             planned_world_size=self._planned_world_size if split == "train" else None,
         )
-        return ResumableLoader(rows, sampler, workers=self.workers)
+        return ResumableLoader(rows, sampler, workers=self._num_workers())
+
+    def _num_workers(self) -> int:
+        """The processes of a loader: on a GPU, which would wait, a share of the processor's cores.
+
+        On a CPU they would take the cores from the training.
+        """
+        if self.workers != "auto":
+            return int(self.workers)
+        strategy = getattr(self.trainer, "strategy", None)
+        if strategy is None or strategy.root_device.type != "cuda":
+            return 0
+        cores = (os.cpu_count() or 1) // max(1, torch.cuda.device_count())
+        return max(0, min(_WORKERS, cores - 1))
 
     def train_dataloader(self) -> ResumableLoader:
         # Overfitting trains on the same batches in every epoch.

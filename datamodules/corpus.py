@@ -8,7 +8,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import corpus_checks
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, Workers
 from datamodules.corpus_rows import CorpusRows, RowKind
 from datamodules.packaged import load_tokenizer
 from datamodules.sampling import LengthBatchSampler, ResumableLoader
@@ -38,7 +38,8 @@ class Corpus(RowDataModule):
             longer documents between sentences; pairs does so too and says where the second segment
             of each row begins; auto takes what the objective needs.
         seed: Seed of the order of the rows and of the places of pairs; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     batches = EpochBatchSampler
@@ -52,7 +53,7 @@ class Corpus(RowDataModule):
         batch_size: PositiveInt = 32,
         rows: RowKind = "auto",
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, None, int(batch_size), workers)  # plain numbers, for checkpoints
         if row_tokens < 2:

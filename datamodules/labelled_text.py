@@ -9,7 +9,7 @@ from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 from datamodules import sources, unknown
 from datamodules.argument_names import in_arguments
 from datamodules.augmentation import augment_dataset
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, Workers
 from datamodules.files import BadRows, ReadOptions
 from datamodules.labels import LabelKind, LabelOptions
 from datamodules.labels import preflight as label_preflight
@@ -58,7 +58,8 @@ class LabelledText(RowDataModule):
             swap, sentence_shuffle, recombination, back_translation; or none.
         copies: Number of copies of each training text that augmentation adds.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     reads_labels = True
@@ -92,7 +93,7 @@ class LabelledText(RowDataModule):
         augment: str = "none",
         copies: PositiveInt = 1,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, batch_size, workers)
         self.source, self.tokenizer, self.max_length = source, tokenizer, max_length

@@ -1,12 +1,14 @@
 """Does pre-training help, and with which objective? Runs all, then the same fine-tuning of each.
 
     python experiments/pretrain_then_finetune.py
-    python experiments/pretrain_then_finetune.py --budget 3e7 --labels 500
+    python experiments/pretrain_then_finetune.py --budget 3e7
+    python experiments/pretrain_then_finetune.py --labels 100 500 2000 all --seeds 5
     python experiments/pretrain_then_finetune.py --only minilm+mlm --budget 1e6
 
 Each objective sees equally many tokens of the same rows, with the same width and depth. Then each
 network is fine-tuned on few or many labelled sentences, over seeds, and compared with the same
-network without pre-training. The same command continues a study that was stopped.
+network without pre-training. With up to 1,000 labels, the thousands of labelled sentences that no
+run uses test as well. The same command continues a study that was stopped.
 """
 
 from experiments.studies.pretraining import Origin, main
@@ -14,6 +16,8 @@ from experiments.studies.pretraining import Origin, main
 # Many tokens are predicted, since a small budget allows few steps. The rates are those that are
 # tuned for each objective.
 HALF = ("--model.probability=0.5",)
+# Published weights are fine-tuned at the strategy's own rate, which is lower than that of new ones.
+MEAN = ("--model.task.pooling=mean",)
 
 ORIGINS = [
     Origin("new encoder", "MaskedLM", None, share=0),
@@ -28,8 +32,10 @@ ORIGINS = [
     Origin("PLM", "PermutationLM", "new XLNet", ("--model.probability=0.3",)),
     Origin("new T5", "SpanCorruption", None, share=0),
     Origin("spans", "SpanCorruption", "new T5", ("--model.noise_density=0.3",)),
-    Origin("minilm", "MaskedLM", None, backbone="minilm", share=0),
-    Origin("minilm+MLM", "MaskedLM", "minilm", backbone="minilm"),
+    Origin("minilm", "MaskedLM", None, backbone="minilm", share=0, tuning=MEAN),
+    Origin("minilm+MLM", "MaskedLM", "minilm", backbone="minilm", tuning=MEAN),
+    Origin("smollm2", "CausalLM", None, backbone="smollm2", share=0, tuning=()),
+    Origin("smollm2+CLM", "CausalLM", "smollm2", backbone="smollm2", tuning=()),
 ]
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ the test column is for reporting.
 """
 
 from experiments.studies.comparison import Row, main
-from modules.prompting.library import TEMPLATES
+from modules.prompts.library import TEMPLATES
 
 ROWS = [
     Row(name, "zero_shot_sst2", (f"--model.task.template={name}",), seeds=1) for name in TEMPLATES

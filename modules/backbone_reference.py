@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from datamodules import packaged
-from modules import backbones
+from modules import backbone_files
 
 _CONFIGS = ("*.json", "*.txt", "*.model", "*.jinja")  # beside the weights in a repository
 
@@ -32,7 +32,7 @@ def describe(backbone: str, with_fingerprint: bool) -> dict[str, str]:
         known["package"] = f"{package.name} {package.version}"
     elif not is_published(backbone):
         known["name"] = Path(backbone).expanduser().resolve().name  # no path of this machine
-    elif (folder := backbones.weight_files(backbone)[0].parent).parent.name == "snapshots":
+    elif (folder := backbone_files.weight_files(backbone)[0].parent).parent.name == "snapshots":
         known["revision"] = folder.name  # the hub's cache names it by the commit
     return known | ({"fingerprint": fingerprint(backbone)} if with_fingerprint else {})
 
@@ -43,7 +43,7 @@ def fingerprint(backbone: str) -> str:
     It is the same for one file and for several, and for safetensors and torch's own format.
     """
     found = {}
-    for file in backbones.weight_files(backbone):
+    for file in backbone_files.weight_files(backbone):
         for name, tensor in _tensors(file):
             held = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
             digest = hashlib.sha256(memoryview(held)).hexdigest()  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def locate(known: dict[str, str], place: str, given: str | None) -> str:
     try:
         if given is None and "revision" in known:
             found = _snapshot(name, known["revision"])
-        same = fingerprint(backbones.resolve(found)) == known["fingerprint"]
+        same = fingerprint(backbone_files.resolve(found)) == known["fingerprint"]
     except Exception as error:  # of many types, from pip to the hub
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         if given is not None:
@@ -94,7 +94,7 @@ def _snapshot(name: str, revision: str) -> str:
     newest = try_to_load_from_cache(name, "config.json")
     if isinstance(newest, str) and Path(newest).parent.name == revision:
         return name
-    for pattern in backbones.WEIGHTS:
+    for pattern in backbone_files.WEIGHTS:
         kept = [*_CONFIGS, pattern]
         folder = snapshot_download(name, revision=revision, allow_patterns=kept)
         if list(Path(folder).glob(pattern)):

@@ -1,19 +1,15 @@
-"""Pretrained models by name: a bundled name, a hub id or a local folder."""
+"""Pretrained models, loaded from a bundled name, a hub id or a local folder."""
 
 import contextlib
 from collections.abc import Container, Iterator
 from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from datamodules import packaged, reachability
-from datamodules.spelling import did_you_mean
-from modules.no_backbone import no_backbone
+from modules.backbone_files import resolve
+from modules.kernels import attn_implementation
 from modules.shrinking import shrunk
-
-WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # the first that a folder has
 
 if TYPE_CHECKING:  # transformers takes a second to import, and some commands do without it
     from transformers import PreTrainedModel
@@ -30,58 +26,6 @@ def small() -> Iterator[None]:
         yield
     finally:
         _small.reset(token)
-
-
-def resolve(backbone: str) -> str:
-    """Return the folder or hub id that ``from_pretrained`` takes.
-
-    Raises:
-        ValueError: If the name is neither bundled nor a folder nor on the hub.
-    """
-    if backbone in packaged.BACKBONES:
-        return packaged.locate(backbone)
-    folder = Path(backbone).expanduser()
-    if folder.exists():
-        if reason := no_backbone(folder):
-            raise ValueError(f"--model.backbone {backbone}: {reason}")
-        return str(folder)
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    try:
-        cached = isinstance(try_to_load_from_cache(backbone, "config.json"), str)
-        # A dead network is found out in seconds; the download would try again for half a minute.
-        hf_hub_download(
-            backbone, "config.json", local_files_only=cached or not reachability.reachable()
-        )
-        return backbone
-    except GatedRepoError:
-        raise ValueError(
-            f"--model.backbone {backbone}: no permission; ask for access on its page at the hub, "
-            f"then run `hf auth login`"
-        ) from None
-    except LocalEntryNotFoundError:
-        reason = "and the hub does not answer"
-    except EntryNotFoundError:
-        raise ValueError(
-            f"--model.backbone {backbone}: on the hub, and no network (it has no config.json); "
-            f"download an adapter (`hf download {backbone} --local-dir FOLDER`) and merge it "
-            f"(`pretune merge FOLDER`)"
-        ) from None
-    except (HFValidationError, RepositoryNotFoundError) as error:
-        reason = f"not on the hub either ({type(error).__name__})"
-    except (OSError, ValueError):
-        reason = "and the hub does not answer"
-    raise ValueError(
-        f"--model.backbone {backbone}: neither bundled ({', '.join(packaged.BACKBONES)}) nor a "
-        f"folder, {reason}{did_you_mean(backbone, packaged.BACKBONES, 0.5)}"
-    )
 
 
 def knows(auto_class: Any, backbone: str) -> bool:
@@ -198,53 +142,3 @@ def context_length(model: Any) -> int | None:
         if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
             return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
     return limit
-
-
-def attn_implementation(auto_class: Any = None, config: Any = None) -> str:
-    """Choose transformers' attention: sdpa on a GPU, eager on a CPU.
-
-    On a CPU the backward pass of the fused kernel takes several times as long at the lengths of
-    sentences and of the corpus's rows. Families that have no sdpa get eager there too.
-
-    Args:
-        auto_class: A class of transformers, such as ``AutoModel``.
-        config: The family's.
-    """
-    if not torch.cuda.is_available():
-        return "eager"
-    known = getattr(auto_class, "_model_mapping", None)
-    if known is None or type(config) not in known:
-        from transformers import AutoModel
-
-        known = AutoModel._model_mapping
-    if config is not None and type(config) in known:
-        found = known[type(config)]
-        made_by = found[0] if isinstance(found, tuple) else found
-        if not made_by._supports_sdpa:
-            return "eager"
-    return "sdpa"
-
-
-def weight_files(backbone: str) -> list[Path]:
-    """Return the weight files of a backbone that has been loaded before.
-
-    Raises:
-        ValueError: If there are none.
-    """
-    from transformers.utils import cached_file
-
-    file = cached_file(resolve(backbone), "config.json")
-    assert file is not None  # cached_file raises where there is none
-    folder = Path(file).parent
-    for pattern in WEIGHTS:
-        if files := sorted(folder.glob(pattern)):
-            return files
-    raise ValueError(f"--model.backbone {backbone}: no weights in {folder}")
-
-
-def native_bf16() -> bool:
-    """Tell whether this machine multiplies bf16 in hardware rather than by emulation."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from datamodules.argument_names import in_arguments
-from modules import data_checks, inference, label_checks
+from modules import data_checks, inference
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
@@ -65,42 +65,26 @@ class PretuneModule(Registered, LightningModule, abstract=True):
 
     @in_arguments
     def on_fit_start(self) -> None:
-        self._check_datamodule()
+        data_checks.check_datamodule(self)
 
     @in_arguments
     def on_test_start(self) -> None:
-        self._check_datamodule()
-
-    def _check_datamodule(self) -> None:
-        """Refuse a data module with other labels than the task's, or of another tokenizer."""
-        if (data := self.datamodule) is not None:
-            data_checks.check_tokenizer(self, data)
-            if task := getattr(self, "task", None):
-                label_checks.check_data(task, data)
-
-    def _check_first(self, batch: Any, batch_idx: int) -> None:
-        if not batch_idx:
-            reader: Any = getattr(self, "task", None) or self
-            data_checks.check_batch(self, batch, reader)
+        data_checks.check_datamodule(self)
 
     @in_arguments
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
-        batch alone.
-        """
-        self._check_first(batch, batch_idx)
-        if (task := getattr(self, "task", None)) and (self.device.type == "cpu" or not batch_idx):
-            label_checks.check_batch(task, batch)
+        data_checks.check_first(self, batch, batch_idx)
+        data_checks.check_labels(self, batch, batch_idx)
 
     @in_arguments
     def on_validation_batch_start(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._check_first(batch, batch_idx)
+        data_checks.check_first(self, batch, batch_idx)
 
     @in_arguments
     def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self._check_first(batch, batch_idx)
+        data_checks.check_first(self, batch, batch_idx)
 
     def prompt_description(self) -> str:
         """Return the prompt around a text, for people to read; empty where there is none."""

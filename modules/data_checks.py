@@ -7,8 +7,42 @@ from typing import Any
 from torch import Tensor
 
 from datamodules.packaged import load_tokenizer
+from modules import label_checks
 
 _ASIDE = "datamodules/batches.py describes the batches"
+
+
+def check_datamodule(module: Any) -> None:
+    """Refuse a run's data module with other labels than the task's, or of another tokenizer.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    if (data := module.datamodule) is not None:
+        check_tokenizer(module, data)
+        if task := getattr(module, "task", None):
+            label_checks.check_data(task, data)
+
+
+def check_first(module: Any, batch: Any, batch_idx: int) -> None:
+    """Run :func:`check_batch` on the first batch of a loader.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    if not batch_idx:
+        check_batch(module, batch, getattr(module, "task", None) or module)
+
+
+def check_labels(module: Any, batch: Any, batch_idx: int) -> None:
+    """Refuse labels that the task has no output for; on a GPU, which would wait, in the first
+    batch alone.
+
+    Raises:
+        ValueError: If a label is of another type, or out of range.
+    """
+    if (task := getattr(module, "task", None)) and (module.device.type == "cpu" or not batch_idx):
+        label_checks.check_batch(task, batch)
 
 
 def check_tokenizer(module: Any, data: Any) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import transformers
 
-from modules.loading import MODULE_FILE, load
+from modules.exported import MODULE_FILE
+from modules.loading import load
 
 
 def check_complete(folder: Path) -> None:

@@ -1,10 +1,6 @@
 """The export of a trained module, for ``transformers``, ``peft`` or ``modules.load`` to open."""
 
-import contextlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +9,18 @@ from transformers import PreTrainedModel
 
 from datamodules.argument_names import in_arguments
 from datamodules.packaged import load_tokenizer
-from modules import backbone_reference, backbones
+from modules import backbone_reference, backbones, export_files
 from modules.export_readme import Kind, readme
+from modules.exported import HEAD_WEIGHTS, MODULE_FILE, OWN_WEIGHTS, Exported
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
-from modules.loading import HEAD_WEIGHTS, MODULE_FILE, OWN_WEIGHTS, Exported
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.model_card import save_pretrained
 from modules.tasks import to_dict
 from modules.user_classes import reference
 
 if TYPE_CHECKING:
-    import peft
+    pass
 
 
 @in_arguments
@@ -53,27 +49,12 @@ def export(
     Returns:
         The absolute path of the folder.
     """
-    with whole_folder(folder) as scratch:
+    with export_files.whole_folder(folder) as scratch:
         if isinstance(module, PretrainingModule):
             save_pretrained(module, scratch, facts or {})
         else:
             _write(module, scratch, facts or {})
     return Path(folder).absolute()
-
-
-@contextlib.contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a scratch folder that takes the place of ``folder`` at the end, and else is removed."""
-    folder = Path(folder).absolute()
-    scratch = folder.with_name(f".{folder.name}-making")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        yield scratch
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(scratch, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def write_ordinary(
@@ -124,10 +105,10 @@ def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> No
         safetensors.torch.save_file(weights, scratch / OWN_WEIGHTS)
         backbone = module.hparams["backbone"]
         if not (named := backbone_reference.is_published(backbone)):
-            _save_base(backbones.unwrap(module.model), backbone, scratch / "base")
+            export_files.save_base(backbones.unwrap(module.model), backbone, scratch / "base")
         _describe(module, model, "own", None if named else "base", scratch, facts)
     elif adapted:
-        _save_adapter(model, module.hparams["backbone"], scratch)
+        export_files.save_adapter(model, module.hparams["backbone"], scratch)
         _describe(module, model, "adapter", "base", scratch, facts)
     else:
         write_ordinary(module, model, scratch, facts)
@@ -171,29 +152,3 @@ def _describe(
     (scratch / MODULE_FILE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     text = readme(module, model, kind, tokenizer, scratch / "base", facts)
     (scratch / "README.md").write_text(text, encoding="utf-8")
-
-
-def _save_adapter(model: "peft.PeftModel", backbone: str, scratch: Path) -> None:
-    # peft builds the base from this path, so its config must carry the labels. It is relative to
-    # the working folder, as peft knows no other: an absolute one would not outlive a move.
-    for config in model.peft_config.values():
-        config.base_model_name_or_path = "base"
-    # Nothing is added to the embeddings; left to itself, peft asks the hub whether there is.
-    model.save_pretrained(str(scratch), save_embedding_layers=False)
-    _save_base(backbones.unwrap(model), backbone, scratch / "base")
-
-
-def _save_base(model: PreTrainedModel, backbone: str, base: Path) -> None:
-    base.mkdir()
-    model.config.save_pretrained(base)
-    load_tokenizer(backbone).save_pretrained(base)
-    weights = backbones.weight_files(backbone)
-    # As it is: transformers refuses to write some that it reads.
-    if (generation := weights[0].with_name("generation_config.json")).is_file():
-        shutil.copyfile(generation, base / generation.name)
-    for file in weights:
-        target = base / file.name
-        try:
-            os.link(file.resolve(), target)
-        except OSError:  # another file system
-            shutil.copyfile(file, target)

@@ -8,8 +8,8 @@ import transformers
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from modules import backbones
-from modules.exporting import whole_folder
+from modules import backbone_files, backbones
+from modules.export_files import whole_folder
 from modules.merging import check_close, merged_peft, refused
 
 _AUTO = {
@@ -71,7 +71,7 @@ def merge_adapter(adapter: Path, folder: Path) -> str:
     if lacking := sorted(wanted.keys() - held.keys()):
         raise ValueError(f"{adapter}: its weights lack {lacking[0]}: is it half written?")
     words = any((adapter / f"tokenizer{end}").is_file() for end in ("_config.json", ".json"))
-    tokenizer = AutoTokenizer.from_pretrained(adapter if words else backbones.resolve(base))
+    tokenizer = AutoTokenizer.from_pretrained(adapter if words else backbone_files.resolve(base))
     before = _logits(adapted)
     with whole_folder(folder) as scratch:
         model = merged_peft(adapted)

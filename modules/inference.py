@@ -13,7 +13,7 @@ from modules.answered_inference import answered, window_answers
 from modules.chosen_inference import choose
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
 from modules.tagged_inference import encode_words, tag_words, words_of
-from modules.tasks.heads import model_inputs
+from modules.tasks.network_inputs import model_inputs
 from modules.text_rows import Rows, batch_of, check_finite, evaluating, token_batches
 from modules.written_inference import write_batch, write_targets, writes_targets
 

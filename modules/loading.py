@@ -10,62 +10,15 @@ import torch
 from transformers.utils import logging
 
 from datamodules.argument_names import in_arguments
-from modules import backbone_reference
+from modules import backbone_reference, plain_folders
+from modules.exported import ADAPTER, MODULE_FILE, OWN_WEIGHTS, Exported, Refused
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
-from modules.tasks import from_dict, to_dict
-from modules.tasks.classification import Classification
-from modules.tasks.instruction_following import InstructionFollowing
-from modules.tasks.multilabel import MultiLabel
-from modules.tasks.question_answering import QuestionAnswering
-from modules.tasks.regression import Regression
-from modules.tasks.token_classification import TokenClassification
+from modules.tasks import from_dict
 from modules.user_classes import names_file
 
-MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
-OWN_WEIGHTS = "trained.safetensors"  # of a module that neither transformers nor peft knows
-HEAD_WEIGHTS = "head.safetensors"  # of a mean-pooled head, beside its encoder
 _BASE = "base"  # a folder of an export with the backbone's weights
-_ADAPTER = "adapter_config.json"
 _CHECKPOINTS = ("best.ckpt", "last.ckpt")
-
-
-class Exported(FineTuningModule, abstract=True):
-    """A model of transformers, or of peft on its base, that was read from an export.
-
-    Args:
-        folder: The folder of the export.
-        strategy: The class that trained it.
-        kwargs: The arguments of the base; ``backbone`` is the folder of the base's weights.
-    """
-
-    def __init__(self, folder: str, strategy: str = "", **kwargs: Any) -> None:
-        self._place, self.strategy = Path(folder), strategy
-        super().__init__(**kwargs)
-
-    def adapt(self, model: Any) -> Any:
-        """Put the adapter or the head of the folder on the model, if it holds one.
-
-        Raises:
-            ValueError: If the folder lacks weights.
-        """
-        import peft
-
-        if not (self._place / _ADAPTER).is_file():
-            new = {n: p for n, p in model.named_parameters() if n in model.new_parameters}
-            file = self._place / HEAD_WEIGHTS
-            held = safetensors.torch.load_file(file) if file.is_file() else {}
-            if other := sorted(new.keys() ^ held.keys()):
-                raise ValueError(f"its weights {'lack' if other[0] in new else 'have'} {other[0]}")
-            for name, parameter in new.items():
-                parameter.data.copy_(held[name])
-            return model
-        adapted = peft.PeftModel.from_pretrained(model, str(self._place))
-        held = peft.load_peft_weights(str(self._place), device="cpu")
-        wanted = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
-        if lacking := sorted(wanted.keys() - held.keys()):
-            raise ValueError(f"its weights lack {lacking[0]}")
-        return adapted
 
 
 @in_arguments
@@ -101,10 +54,10 @@ def load(
         raise ValueError(f"{path}: --backbone {backbone}: only an export has another place for it")
     elif checkpoint := next((file for file in checkpoints if file.is_file()), None):
         module = _read(checkpoint, lambda: _of_checkpoint(checkpoint))
-    elif (folder / _ADAPTER).is_file():
+    elif (folder / ADAPTER).is_file():
         raise ValueError(f"{path}: an adapter without {MODULE_FILE}, which tells its task")
     elif (folder / "config.json").is_file():
-        module = _read(folder, lambda: _of_transformers(folder))
+        module = _read(folder, lambda: plain_folders.read(folder))
     else:
         raise ValueError(_unknown(path, folder))
     return module.to(device).eval()
@@ -124,7 +77,7 @@ def _read(place: Path, make: Callable[[], FineTuningModule]) -> FineTuningModule
     logging.set_verbosity_error()
     try:
         return make()
-    except _Refused:
+    except Refused:
         raise
     except Exception as error:  # the libraries have many types for a broken file
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -136,16 +89,12 @@ def _read(place: Path, make: Callable[[], FineTuningModule]) -> FineTuningModule
         logging.set_verbosity(verbosity)
 
 
-class _Refused(ValueError):
-    """A folder that is whole, and whose model cannot predict here."""
-
-
 def _of_export(folder: Path, given: str | None) -> FineTuningModule:
     made = json.loads((folder / MODULE_FILE).read_text(encoding="utf-8"))
     arguments = {**made["arguments"], "backbone": _backbone(folder, made, given)}
     if not (folder / OWN_WEIGHTS).is_file():
-        if made["backbone"]["folder"] == _BASE and not (folder / _ADAPTER).is_file():
-            raise ValueError(f"it lacks {_ADAPTER} or {OWN_WEIGHTS}")
+        if made["backbone"]["folder"] == _BASE and not (folder / ADAPTER).is_file():
+            raise ValueError(f"it lacks {ADAPTER} or {OWN_WEIGHTS}")
         kept = {"backbone": arguments["backbone"], "task": _task(folder, arguments["task"])}
         module: FineTuningModule = Exported(str(folder), made["module"], **kept)
     else:
@@ -161,7 +110,7 @@ def _of_class(folder: Path, name: str, arguments: dict[str, Any]) -> FineTuningM
     keys = module.load_state_dict(safetensors.torch.load_file(folder / OWN_WEIGHTS), strict=False)
     if keys.missing_keys or keys.unexpected_keys:
         key = (keys.missing_keys + keys.unexpected_keys)[0]
-        raise _Refused(f"{folder} does not fit this version of {name}: {key}")
+        raise Refused(f"{folder} does not fit this version of {name}: {key}")
     return module
 
 
@@ -169,13 +118,13 @@ def _backbone(folder: Path, made: dict[str, Any], given: str | None) -> str:
     """Return the folder or the name of an export's backbone."""
     known = made["backbone"]
     if given is not None and known["folder"] not in (_BASE, None):
-        raise _Refused(f"{folder}: --backbone {given}: the export holds all of its weights itself")
+        raise Refused(f"{folder}: --backbone {given}: the export holds all of its weights itself")
     if given is None and known["folder"] is not None:
         return str(folder / known["folder"])
     try:
         return backbone_reference.locate(known, str(folder), given)
     except ValueError as error:
-        raise _Refused(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _task(folder: Path, stored: dict[str, Any]) -> Any:
@@ -183,7 +132,7 @@ def _task(folder: Path, stored: dict[str, Any]) -> Any:
     try:
         return from_dict(stored)
     except ValueError as error:
-        raise _Refused(f"{folder}: {error}") from error
+        raise Refused(f"{folder}: {error}") from error
 
 
 def _strategy(folder: Path, text: str) -> type[FineTuningModule]:
@@ -191,51 +140,20 @@ def _strategy(folder: Path, text: str) -> type[FineTuningModule]:
     try:
         return find(FineTuningModule, text)
     except ValueError as error:
-        raise _Refused(f"{folder}: {error}") from error
+        raise Refused(f"{folder}: {error}") from error
 
 
 def _check_outside(folder: Path, text: str) -> None:
     """Refuse a class in the folder that names it: what is opened may not bring code of its own."""
     file = Path(text.rpartition(":")[0])
     if names_file(text) and file.resolve().is_relative_to(folder.resolve()):
-        raise _Refused(f"{folder}: {text} lies in that folder itself; read it, and import it first")
+        raise Refused(f"{folder}: {text} lies in that folder itself; read it, and import it first")
 
 
 def _of_checkpoint(file: Path) -> FineTuningModule:
     held = torch.load(file, map_location="cpu", weights_only=True)
     if (name := held.get("module")) is None:
-        raise _Refused(f"{file}: a checkpoint of a pre-trained network: it has no head for a task")
+        raise Refused(f"{file}: a checkpoint of a pre-trained network: it has no head for a task")
     strategy, task = _strategy(file, name), held["hyper_parameters"]["task"]
     _task(file, task)  # an error of its class in one line
     return strategy.load_from_checkpoint(file, map_location="cpu", weights_only=True)
-
-
-def _of_transformers(folder: Path) -> FineTuningModule:
-    """Read a folder of transformers alone, whose config names the labels."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kind = (config.get("architectures") or ["a model without architectures"])[0]
-    names = config.get("id2label") or {}
-    labels = [names[number] for number in sorted(names, key=int)]
-    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    chats = (folder / "chat_template.jinja").is_file() or "chat_template" in settings
-    task: Any
-    if kind.endswith("ForSequenceClassification"):
-        problem = config.get("problem_type")
-        if problem == "regression" or (len(labels) == 1 and not problem):
-            task = Regression()
-        elif problem == "multi_label_classification":
-            task = MultiLabel(labels)
-        else:
-            task = Classification(labels or None)
-    elif kind.endswith("ForTokenClassification"):
-        task = TokenClassification(labels)
-    elif kind.endswith("ForQuestionAnswering"):
-        task = QuestionAnswering()
-    elif kind.endswith("ForCausalLM") and chats:
-        task = InstructionFollowing()
-    else:
-        raise _Refused(
-            f"{folder}: a pre-trained network ({kind}) without a head for a task: fine-tune it "
-            f"with --model.backbone {folder}"
-        )
-    return Exported(str(folder), backbone=str(folder), task=from_dict(to_dict(task)))

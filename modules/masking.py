@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -39,6 +39,37 @@ def mask_tokens(
     draws, kind = characters(ids, _uniform(ids, generator), _uniform(ids, generator))
     chosen = (draws < probability) & eligible
     return apply_80_10_10(ids, chosen, mask_id, vocabulary, kind, generator), chosen
+
+
+def mask_rows(
+    ids_BT: Tensor,
+    eligible_BT: Tensor,
+    real_BT: Tensor,
+    seeds: Sequence[int],
+    mask_id: int,
+    vocabulary: int,
+    probability: float,
+    characters: Callable[..., tuple[Tensor, ...]],
+) -> tuple[Tensor, Tensor]:
+    """Mask tokens by :func:`mask_tokens`, each row by draws of its own, whatever stands beside it.
+
+    Args:
+        ids_BT: Token ids, int64, padded on the right.
+        eligible_BT: Where a token may be chosen, bool.
+        real_BT: 1 for a token and 0 for padding.
+        seeds: The seed of each row's draws, B of them.
+        mask_id: The id of the mask token.
+        vocabulary: The number of tokens to draw replacements from.
+        probability: The chance of an eligible token to be chosen.
+        characters: Gives all tokens of a character the same draws, on the CPU.
+    """
+    seen_BT, chosen_BT = ids_BT.clone(), torch.zeros_like(eligible_BT)
+    for row, seed in enumerate(seeds):
+        here = row, slice(0, int(real_BT[row].sum()))
+        rest = (mask_id, vocabulary, probability, torch.Generator().manual_seed(seed), characters)
+        seen_T, chosen_T = mask_tokens(ids_BT[here].cpu(), eligible_BT[here].cpu(), *rest)
+        seen_BT[here], chosen_BT[here] = seen_T.to(ids_BT), chosen_T.to(chosen_BT)
+    return seen_BT, chosen_BT
 
 
 def apply_80_10_10(

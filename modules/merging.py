@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 
 from modules.backbones import unwrap
 from modules.encoding import Text, encode, reads_pairs
-from modules.exporting import whole_folder, write_ordinary
+from modules.export_files import whole_folder
+from modules.exporting import write_ordinary
 from modules.finetuning.base import FineTuningModule
 from modules.loading import load
 from modules.tasks.pooled_network import LinearHead

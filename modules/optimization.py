@@ -11,7 +11,8 @@ from modules.muon import MuonWithAdamW
 
 # Their ``weight`` is a matrix, or a kernel, also where it has a single row.
 _WITH_MATRIX = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d)
-Schedule = Literal["linear", "cosine", "constant", "slanted_triangular"]
+Schedule = Literal["linear", "cosine", "constant", "wsd", "slanted_triangular"]
+WSD_FALL = 0.2  # the share of the steps over which the rate of "wsd" falls
 Optimizer = Literal["adamw", "muon"]
 # How fast the averages of gradients and of their squares forget.
 Beta = restricted_number_type("Beta", float, [(">=", 0), ("<", 1)])
@@ -39,7 +40,7 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
         groups = hidden_matrices_apart(groups, module)
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
-        groups = embeddings_apart(groups, module.model.get_input_embeddings().weight, factor)
+        groups = embeddings_apart(groups, input_embeddings(module), factor)
     if module.param_group_fn is not None:
         groups = module.param_group_fn(groups)
     first, second = settings.get("betas", (0.9, 0.999))
@@ -88,15 +89,24 @@ def is_matrix(name: str, parameter: nn.Parameter, model: nn.Module) -> bool:
     )
 
 
-def embeddings_apart(groups: list[dict], embeddings: nn.Parameter, factor: float) -> list[dict]:
+def input_embeddings(module: Any) -> list[nn.Parameter]:
+    """Return the embeddings of tokens of each network of a module, such as a generator's too."""
+    networks = [part for part in module.children() if hasattr(part, "get_input_embeddings")]
+    return [network.get_input_embeddings().weight for network in networks]
+
+
+def embeddings_apart(
+    groups: list[dict], embeddings: list[nn.Parameter], factor: float
+) -> list[dict]:
     """Give the embeddings a group of their own, at ``factor`` times the learning rate."""
+    apart = {id(parameter) for parameter in embeddings}
     split = []
     for group in groups:
-        rest = [p for p in group["params"] if p is not embeddings]
+        rest = [p for p in group["params"] if id(p) not in apart]
+        own = [p for p in group["params"] if id(p) in apart]
         split += [{**group, "params": rest}] if rest else []
-        if len(rest) < len(group["params"]):
-            own = {"name": "embeddings", "params": [embeddings], "lr": factor * group["lr"]}
-            split.append({**group, **own})
+        if own:
+            split.append({**group, "name": "embeddings", "params": own, "lr": factor * group["lr"]})
     return split
 
 
@@ -131,21 +141,29 @@ def adamw(
 def lr_schedule(
     optimizer: torch.optim.Optimizer, schedule: Schedule, warmup_ratio: float, steps: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Schedule the learning rate: a linear rise, then a fall to 0 or a constant.
+    """Schedule the learning rate: a linear rise, then a fall to 0 or a constant rate.
 
     Args:
         optimizer: The optimizer to schedule.
-        schedule: Linear, cosine or constant after the rise; slanted_triangular rises from 1/32
-            and falls back to it (Howard & Ruder 2018, with ``warmup_ratio`` for their cut_frac).
+        schedule: Linear, cosine or constant after the rise; wsd is constant, and falls linearly
+            over the last fifth of the steps (warmup-stable-decay, Hu et al. 2024,
+            arXiv:2404.06395; the fall's length as in Hägele et al. 2024, arXiv:2405.18392);
+            slanted_triangular rises from 1/32 and falls back to it (Howard & Ruder 2018, with
+            ``warmup_ratio`` for their cut_frac).
         warmup_ratio: The share of ``steps`` over which the learning rate rises.
         steps: Optimizer steps of the run.
     """
-    from transformers import get_scheduler
+    from transformers import get_scheduler, get_wsd_schedule
 
     rise = round(warmup_ratio * steps)
     if schedule == "slanted_triangular":
         return torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: (1 + 31 * _triangle(step, rise, steps)) / 32
+        )
+    if schedule == "wsd":
+        fall = min(round(WSD_FALL * steps), steps - rise)
+        return get_wsd_schedule(
+            optimizer, rise, fall, steps, warmup_type="linear", decay_type="linear"
         )
     name = "constant_with_warmup" if schedule == "constant" else schedule
     return get_scheduler(name, optimizer, num_warmup_steps=rise, num_training_steps=steps)

@@ -94,10 +94,10 @@ def kinds_of(backbone: str | None) -> tuple[Backbone, ...]:
         return ("new",)
     if backbone in _BUNDLED:
         return _BUNDLED[backbone]
-    from modules import backbones
+    from modules import backbone_files
 
     try:
-        return kinds_of_files(_files(backbones.resolve(backbone)))
+        return kinds_of_files(_files(backbone_files.resolve(backbone)))
     except (OSError, ValueError):
         return ()
 

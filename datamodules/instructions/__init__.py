@@ -10,7 +10,7 @@ import numpy as np
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule, tested
+from datamodules.base import RowDataModule, Workers, tested
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, labelled_tasks, lengths, preflight, sources
 from datamodules.instructions.conversations import Conversation, Message, digest, question
@@ -51,7 +51,8 @@ class Instructions(RowDataModule):
         unseen: Labelled tasks that are not taught, to test what carries over to them; or none.
         unseen_rows: Number of test rows of each unseen task.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     task_links = (("chat_template", "chat_template"),)
@@ -77,7 +78,7 @@ class Instructions(RowDataModule):
         unseen: str = "none",
         unseen_rows: PositiveInt = 200,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, None, workers)
         self._rows = {}

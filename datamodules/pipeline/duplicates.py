@@ -26,7 +26,7 @@ MINHASH = MinhashConfig(
 
 
 class DroppedRows:
-    """DocumentThe row numbers of kept files that a stage dropped, one small file per stage."""
+    """The row numbers of kept files that a stage dropped, one small file per stage."""
 
     @staticmethod
     def save(path: Path, drops: dict[int, list[int]]) -> None:

@@ -11,7 +11,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import text_tables
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule, tested
+from datamodules.base import RowDataModule, Workers, tested
 from datamodules.files import BadRows, ReadOptions
 from datamodules.instructions import chat, preflight, sample_rows
 from datamodules.instructions.conversations import Conversation, to_plain
@@ -46,7 +46,8 @@ class Preferences(RowDataModule):
             out.
         encoding: Encoding of text files, such as utf-8, cp1252 or gb18030; auto finds it.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     task_links = (("chat_template", "chat_template"),)
@@ -66,7 +67,7 @@ class Preferences(RowDataModule):
         header: bool | Literal["auto"] = "auto",
         encoding: str = "auto",
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, None, workers)
         self._rows = {}

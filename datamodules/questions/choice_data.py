@@ -12,7 +12,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from datamodules import packaged, sources, text_tables
 from datamodules.answers import normalized
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, Workers
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions, Table
 from datamodules.questions.choice_files import Columns, of_table, read_choices
@@ -87,7 +87,8 @@ class ChoiceText(RowDataModule):
             and list it.
         train_rows: Number of training questions to draw by the seed; all by default.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     labels: Literal["choice"] = "choice"
@@ -111,7 +112,7 @@ class ChoiceText(RowDataModule):
         bad_rows: BadRows = "stop",
         train_rows: PositiveInt | None = None,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, batch_size, workers)
         self.source, self.tokenizer, self.max_length = source, tokenizer, max_length

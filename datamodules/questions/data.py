@@ -9,7 +9,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import hub, packaged, sources
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule, tested
+from datamodules.base import RowDataModule, Workers, tested
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions
 from datamodules.questions.files import Columns, of_squad, of_table, read_questions
@@ -44,7 +44,8 @@ class QuestionText(RowDataModule):
         train_rows: Number of training questions to draw by the seed; all by default.
         test_rows: Number of test questions to draw by the seed; all by default.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     task_links = (("unanswerable", "unanswerable"),)
@@ -72,7 +73,7 @@ class QuestionText(RowDataModule):
         train_rows: PositiveInt | None = None,
         test_rows: PositiveInt | None = None,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, batch_size, workers)
         self.source, self.tokenizer = source, tokenizer

@@ -8,7 +8,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import hub
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, Workers
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions
 from datamodules.sequence_pairs import baselines, bundled
@@ -44,7 +44,8 @@ class SequencePairs(RowDataModule):
         eval_rows: Number of validation and of test pairs to draw, the same ones whatever the seed;
             all by default.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     labels: Literal["none"] = "none"
@@ -72,7 +73,7 @@ class SequencePairs(RowDataModule):
         train_rows: PositiveInt | None = None,
         eval_rows: PositiveInt | None = None,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, batch_size, workers)
         self.source, self.tokenizer = source, tokenizer

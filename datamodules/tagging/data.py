@@ -8,7 +8,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules import hub, packaged, sources, unknown
 from datamodules.argument_names import in_arguments
-from datamodules.base import RowDataModule
+from datamodules.base import RowDataModule, Workers
 from datamodules.classification import bundled_name
 from datamodules.files import BadRows, ReadOptions
 from datamodules.labels.preflight import rare_lines
@@ -39,7 +39,8 @@ class TaggedText(RowDataModule):
             and list it.
         train_rows: Number of training sentences to draw by the seed; all by default.
         seed: Seed of the order of the rows; the run's seed by default.
-        workers: Number of processes that assemble batches; 0 uses the training process.
+        workers: Number of processes that assemble batches; 0 uses the training process, auto takes
+            a few on a GPU and else 0.
     """
 
     task_links = (("label_names", "labels"),)
@@ -61,7 +62,7 @@ class TaggedText(RowDataModule):
         bad_rows: BadRows = "stop",
         train_rows: PositiveInt | None = None,
         seed: NonNegativeInt = 0,
-        workers: NonNegativeInt = 0,
+        workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, batch_size, workers)
         self.source, self.tokenizer, self.max_length = source, tokenizer, max_length

@@ -60,13 +60,12 @@ def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
     return rows, planted
 
 
-def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -> Counter[str]:
-    """The number of removed texts of each kind; "other" counts the other removed documents."""
-    source = folder / "in.jsonl"
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    settings = Settings(
+def settings_of(source: Path, workers: int | None = None) -> Settings:
+    """Of a corpus in the folder of its source, made without any rule but those for copies."""
+    return Settings(
         source=str(source),
-        output=str(folder / "out"),
+        output=str(source.with_name("out")),
+        workers=workers,
         language_probability=0,
         rules="none",
         quality=0,
@@ -76,6 +75,13 @@ def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -
         vocabulary=500,
         tasks=4,
     )
+
+
+def removed(rows: list[dict[str, str]], planted: dict[str, str], folder: Path) -> Counter[str]:
+    """The number of removed texts of each kind; "other" counts the other removed documents."""
+    source = folder / "in.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    settings = settings_of(source)
     execution.claim_folder(settings, "planted")
     execution.run(settings, execution.stages(settings, {}))
     taken: Counter[str] = Counter()

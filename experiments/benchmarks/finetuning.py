@@ -72,8 +72,8 @@ def bare(asked: argparse.Namespace) -> Measured:
     import torch
 
     from modules import Classification, LoRA, optimization
-    from modules.backbones import native_bf16
     from modules.finetuning.freezing import cast_frozen_to_bf16
+    from modules.kernels import native_bf16
 
     lightning.seed_everything(0, verbose=False)
     with backbone_of(asked) as backbone:
@@ -118,7 +118,8 @@ def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
     import transformers
 
     from datamodules.packaged import load_tokenizer
-    from modules.backbones import attn_implementation, resolve
+    from modules.backbone_files import resolve
+    from modules.kernels import attn_implementation
 
     transformers.set_seed(0)
     faster = {"attn_implementation": attn_implementation()} if "bf16" in settings else {}

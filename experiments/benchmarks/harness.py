@@ -48,7 +48,7 @@ class Column(NamedTuple):
 
 def run_contest(
     name: str,
-    title: str,
+    title: str | Callable[[argparse.Namespace], str],
     doc: str,
     contestants: dict[str, Callable[[argparse.Namespace], Measured]],
     columns: list[Column],
@@ -59,7 +59,8 @@ def run_contest(
 
     Args:
         name: The name of the module in ``experiments.benchmarks``.
-        title: The title of its section in RESULTS.md, with flags in braces.
+        title: The title of its section in RESULTS.md, with flags in braces, or a
+            function of the flags.
         doc: The text of ``--help`` above the flags.
         contestants: The functions to compare, by name.
         columns: The columns of the table.
@@ -92,7 +93,8 @@ def run_contest(
         table = tabulated(compete(name, chosen, asked.rounds), columns)
         print(f"\n{table}")
         if asked.record:
-            record(title.format(**vars(asked)), name, table)
+            named = title.format(**vars(asked)) if isinstance(title, str) else title(asked)
+            record(named, name, table)
 
 
 def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Measured]]:

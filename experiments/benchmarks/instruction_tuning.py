@@ -43,7 +43,7 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
     import torch
 
     from modules import InstructionFollowing
-    from modules.backbones import native_bf16
+    from modules.kernels import native_bf16
 
     task, data = InstructionFollowing(), data_of(asked)
     task._plain, total, count = True, 0.0, 0  # SmolLM2's logits are its output layer's
@@ -61,7 +61,7 @@ def ours(asked: argparse.Namespace, packing: bool) -> Measured:
 
     from callbacks import StepSeed, ThroughputMonitor
     from modules import InstructionFollowing, LoRA
-    from modules.backbones import native_bf16
+    from modules.kernels import native_bf16
 
     lightning.seed_everything(0, verbose=False)
     data, cost = data_of(asked, packing), ThroughputMonitor()
@@ -84,7 +84,8 @@ def trl(asked: argparse.Namespace, packing: bool) -> Measured:
     from trl import SFTConfig, SFTTrainer
 
     from datamodules.instructions.conversations import as_chat
-    from modules.backbones import native_bf16, resolve
+    from modules.backbone_files import resolve
+    from modules.kernels import native_bf16
 
     transformers.set_seed(0)
     data = data_of(asked)

@@ -14,9 +14,9 @@ import torch
 
 from datamodules import SST2
 from modules import InContext, PromptedClassification
-from modules.prompting import scoring
-from modules.prompting.prefix_cache import PrefixCache
-from modules.prompting.templates import Prompt
+from modules.prompts import scoring
+from modules.prompts.prefix_cache import PrefixCache
+from modules.prompts.templates import Prompt
 
 
 def main() -> None:

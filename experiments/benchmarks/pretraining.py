@@ -3,14 +3,17 @@
     python -m experiments.benchmarks.pretraining --corpus data/imdb --objective mlm
     python -m experiments.benchmarks.pretraining --corpus data/imdb --size gpt2 --tokens 1024
 
-Both train the same network on the same rows with the same optimizer and precision. The Trainer
-corrupts with transformers' own collators. The first steps of each are not timed. ``--size gpt2`` is
-GPT-2 of 124 M parameters with its own vocabulary, whatever the corpus's is. Needs neither W&B nor
-`datasets`.
+All train the same network on the same rows with the same optimizer and precision. The bare loops
+train our module on our batches, with nothing around it: the least that a step can take, as it is
+and compiled. The Trainer corrupts with transformers' own collators. The first steps of each are not
+in its rate. Half of a small network's time can be the output layer's, so ``--vocabulary`` gives it
+other numbers of pieces. Processor time is that of the process: a busy machine changes it little.
+``--size gpt2`` is GPT-2 of 124 M parameters with its own vocabulary, whatever the corpus's is.
+Needs neither W&B nor `datasets`.
 """
 
 import argparse
-import statistics
+import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,71 +21,31 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 import transformers
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger
 
-from callbacks import StepSeed, StopOnNaN, ThroughputMonitor, mfu
+from callbacks import StepSeed, StopOnNaN, ThroughputMonitor
 from datamodules import Corpus
-from experiments.benchmarks.harness import Column, Measured, run_contest
-from experiments.benchmarks.timing import device, now, our_trainer
-from modules import CausalLM, MaskedLM, PermutationLM
+from datamodules.shards import read_manifest
+from experiments.benchmarks.clocks import COLUMNS, Clock, OurClock, TheirClock
+from experiments.benchmarks.harness import Measured, run_contest
+from experiments.benchmarks.timing import device, our_trainer
+from modules import CausalLM, MaskedLM, PermutationLM, optimization
+from modules.compiling import Compiled
 from modules.pretraining.base import PretrainingModule
 
 OBJECTIVES = {"clm": CausalLM, "mlm": MaskedLM, "wwm": MaskedLM, "plm": PermutationLM}
-RATE = 6e-4
+RATE, DECAY = 6e-4, 0.1
 
 
-class Clock:
-    """Seconds from step ``first`` to step ``last``, with the device's queue empty at both."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last = first, last
-        self.times: dict[int, float] = {}
-        self.losses: list[float] = []
-
-    def tick(self, step: int) -> None:
-        if step in (self.first, self.last):
-            self.times[step] = now()
-
-    def measured(self, asked: argparse.Namespace, network: Any) -> Measured:
-        seconds = self.times[self.last] - self.times[self.first]
-        rate = asked.steps * asked.batch * asked.tokens / seconds
-        found = {"rate": rate, "loss": statistics.mean(self.losses)}
-        if peak := mfu.peak_flops(device(), "bf16-mixed"):
-            found["mfu"] = 100 * rate * flops_per_token(network, asked.tokens) / peak
-        return found
-
-
-class OurClock(Callback):
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, *_: Any) -> None:
-        self.clock.tick(trainer.global_step)
-        if trainer.global_step > self.clock.last - 10:
-            self.clock.losses.append(float(outputs["loss"]))
-
-
-class TheirClock(transformers.TrainerCallback):
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.clock.tick(state.global_step)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict, **_: Any) -> None:
-        if state.global_step == self.clock.last and "loss" in logs:  # the mean of ten steps
-            self.clock.losses = [float(logs["loss"])]
-
-
-def flops_per_token(network: Any, tokens: int) -> float:
-    """FLOPs of a token: 6 for each weight, and attention (Chowdhery et al. 2022, appendix B)."""
-    config = network.config
-    places = [p for n, p in network.named_parameters() if "wpe" in n or "position_emb" in n]
-    weights = sum(p.numel() for p in network.parameters()) - sum(p.numel() for p in places)
-    return 6 * weights + 12 * config.num_hidden_layers * config.hidden_size * tokens
+def vocabulary_of(asked: argparse.Namespace) -> int:
+    """The entries of the network's output layer: as asked for, or as many as the corpus has."""
+    if asked.vocabulary is not None:
+        return asked.vocabulary
+    if asked.size == "gpt2":
+        return transformers.GPT2Config().vocab_size
+    return read_manifest(Path(asked.corpus))["tokenizer"]["vocabulary"]
 
 
 def data_of(asked: argparse.Namespace) -> Corpus:
@@ -102,27 +65,69 @@ def module_of(asked: argparse.Namespace, data: Corpus) -> Iterator[PretrainingMo
             config.to_json_file(options["size"], use_diff=False)
         if asked.objective == "wwm":
             options["unit"] = "word"
-        yield OBJECTIVES[asked.objective](
+        module = OBJECTIVES[asked.objective](
             tokenizer=data.tokenizer,
             row_tokens=asked.tokens,
             learning_rate=RATE,
             embedding_lr_multiplier=1.0,
-            weight_decay=0.1,
+            weight_decay=DECAY,
             **options,
         )
+        held, wanted = module.model.config.vocab_size, vocabulary_of(asked)
+        if wanted < held:
+            raise ValueError(
+                f"--vocabulary {wanted}: the network has {held:,} pieces; at least that"
+            )
+        if wanted > held:
+            module.model.resize_token_embeddings(wanted, mean_resizing=False)
+        yield module
 
 
-def ours(asked: argparse.Namespace) -> Measured:
+def ours(asked: argparse.Namespace, compiled: bool = False) -> Measured:
     data, clock = data_of(asked), Clock(asked.warmup, asked.warmup + asked.steps)
     with module_of(asked, data) as module, tempfile.TemporaryDirectory() as folder:
+        more = [Compiled(True, after=0)] if compiled else []
         our_trainer(
             max_steps=clock.last,
             precision="bf16-mixed",
-            callbacks=[StepSeed(0), ThroughputMonitor(), StopOnNaN(), OurClock(clock)],
+            callbacks=[StepSeed(0), ThroughputMonitor(), StopOnNaN(), *more, OurClock(clock)],
             logger=CSVLogger(folder),
             log_every_n_steps=10,
         ).fit(module, data)
         return clock.measured(asked, module.model)
+
+
+def bare(asked: argparse.Namespace, compiled: bool = False) -> Measured:
+    """Trains the same module on the same batches, with nothing around it."""
+    data, clock = data_of(asked), Clock(asked.warmup, asked.warmup + asked.steps)
+    with module_of(asked, data) as module:
+        place, step, loader = device(), 0, data.train_dataloader()
+        module.to(place).train()
+        if compiled:
+            Compiled(True, after=0).install(module)
+        trained = [p for p in module.parameters() if p.requires_grad]
+        optimizer = optimization.adamw(optimization.parameter_groups(module, DECAY), RATE)
+        rates = optimization.learning_rates(optimizer, "cosine", 0.06, clock.last)
+        clock.tick(0)
+        for epoch in itertools.count():
+            loader.batch_sampler.set_epoch(epoch)
+            for batch in loader:
+                torch.manual_seed(step)  # as StepSeed does
+                seed = int(torch.randint(2**62, ()))
+                batch = module.transfer_batch_to_device(batch, place, 0)
+                with torch.autocast(place.type, torch.bfloat16):
+                    loss = module._step(batch, seed)[0]["loss"]
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(trained, 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                rates.step()
+                step += 1
+                clock.tick(step)
+                clock.keep(step, loss)
+                if step == clock.last:
+                    return clock.measured(asked, module.model)
+    raise AssertionError  # the loop ends by its last step
 
 
 def collator_of(asked: argparse.Namespace, tokenizer: Any) -> Any:
@@ -169,7 +174,7 @@ def theirs(asked: argparse.Namespace) -> Measured:
             max_steps=clock.last,
             per_device_train_batch_size=asked.batch,
             learning_rate=RATE,
-            weight_decay=0.1,
+            weight_decay=DECAY,
             lr_scheduler_type="cosine",
             warmup_steps=round(0.06 * clock.last),
             bf16=True,
@@ -201,6 +206,9 @@ def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", default="mini", help="Size of the network: tiny, mini, small, base, gpt2 (mini)"
     )
+    parser.add_argument(
+        "--vocabulary", type=int, help="Pieces of the network, such as 4000 or 16000 (the corpus's)"
+    )
     parser.add_argument("--tokens", type=int, default=128, help="Tokens of a row (128)")
     parser.add_argument("--batch", type=int, default=32, help="Rows of a step (32)")
     parser.add_argument("--steps", type=int, default=60, help="Timed steps of a run (60)")
@@ -208,13 +216,18 @@ def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=0, help="Processes that load rows (0)")
 
 
-COLUMNS = [
-    Column("rate", "tokens/s", "{:,.0f}", "more"),
-    Column("mfu", "MFU, %"),
-    Column("loss", "loss of the last 10 steps", "{:.3f}"),
-    Column("memory", "peak memory, GiB", "{:.2f}"),
-]
+def title(asked: argparse.Namespace) -> str:
+    lead = f"Pre-training: {asked.objective}, {asked.size}, {vocabulary_of(asked):,} pieces"
+    return f"{lead}, rows of {asked.tokens}"
+
+
+CONTESTANTS = {
+    "Pretune": ours,
+    "Pretune, compiled": lambda asked: ours(asked, compiled=True),
+    "bare loop, same batches": bare,
+    "bare loop, compiled": lambda asked: bare(asked, compiled=True),
+    "Trainer": theirs,
+}
 
 if __name__ == "__main__":
-    title = "Pre-training: {objective}, {size}, rows of {tokens}"
-    run_contest("pretraining", title, __doc__, {"Pretune": ours, "Trainer": theirs}, COLUMNS, flags)
+    run_contest("pretraining", title, __doc__, CONTESTANTS, COLUMNS, flags)

@@ -124,8 +124,9 @@ def conditions(
     origins = sorted({run["data"]["origin"] for run in runs})
     rows = sorted({run["data"]["rows"][run["data"]["test_split"]] for run in runs})
     count = " to ".join(str(number) for number in {seeds[0]: 0, seeds[-1]: 0})
+    spread = f"Mean {beside} over {count} seeds" if seeds[-1] > 1 else "One seed, without a spread"
     return (
-        f"Mean {beside} over {count} seed{'s' * (seeds[-1] > 1)}; data: "
+        f"{spread}; data: "
         f"{', '.join(origins)}; test rows: {', '.join(f'{r:,}' for r in rows)}; "
         f"commit: {commits(runs)}"
     )

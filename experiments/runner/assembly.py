@@ -13,7 +13,16 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 
 from experiments.common.exits import one_line
-from experiments.runner import checks, directions, held_out, lengths, profiling, searches, unusable
+from experiments.runner import (
+    checks,
+    compilation,
+    directions,
+    held_out,
+    lengths,
+    profiling,
+    searches,
+    unusable,
+)
 from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.given_flags import listed
@@ -40,6 +49,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
         raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
+    run.checkpointing.check(model)
     run.found, run.notes, run.origins = found, line.notes, line.origins
     settings = dict(built.trainer)
     for key in ("callbacks", "logger", "plugins"):
@@ -65,6 +75,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     _check_precision(trainer, settings["precision"])
     if trainer.world_size == 1 and (reason := lengths.too_short(trainer, model, data)):
         raise ValueError(reason)
+    run.notes += compilation.decide(run.compiled, trainer, model, data, run.data["rows"])
     if line.resumed is None:  # a run that goes on has said it before
         run.warnings = checks.warnings(trainer, model, data, run.config, run.data["rows"])
     return run, trainer, loggers

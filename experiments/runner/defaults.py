@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from modules.backbones import native_bf16
 from modules.finetuning.base import FineTuningModule
+from modules.kernels import native_bf16
 
 TRAINER_DEFAULTS = {
     "trainer.gradient_clip_val": 1.0,

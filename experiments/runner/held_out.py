@@ -2,15 +2,13 @@
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from callbacks.before_and_after import BeforeAndAfter
 from experiments.common.shell import this_command
 from experiments.runner import run_folder
 from experiments.runner.given_flags import listed
-
-if TYPE_CHECKING:
-    from experiments.runner.run import Run
 
 # What a later test changes in result.json; all else is of the training.
 _CHANGED = {"metrics", "report", "held_out", "config", "outputs", "wandb"}
@@ -37,18 +35,22 @@ def check(asked: bool, model: Any, callbacks: Any) -> None:
             )
 
 
-def earlier(run: "Run") -> dict[str, Any]:
-    """The result of the run up to the test that was held out, which is now asked for; else empty.
+def earlier(folder: Path | None, trains: bool) -> dict[str, Any]:
+    """The result of a run up to the test that was held out, which is now asked for; else empty.
+
+    Args:
+        folder: The folder of the run that is resumed; None of a new run.
+        trains: Whether its module trains, so that there is something to test by a checkpoint.
 
     Raises:
         ValueError: If the run has kept no weights to test.
     """
-    file = run.folder / "result.json"
-    if run.resumed is None or not run_folder.held_out(run.folder):
+    if folder is None or not run_folder.held_out(folder):
         return {}
-    if run.model.trains and not (run.last.exists() or run.last.with_name("best.ckpt").exists()):
-        raise ValueError(f"--hold_out_test false: {run.folder.name} has kept no checkpoint to test")
-    return json.loads(file.read_text(encoding="utf-8"))
+    files = (folder / "checkpoints" / name for name in ("last.ckpt", "best.ckpt"))
+    if trains and not any(file.exists() for file in files):
+        raise ValueError(f"--hold_out_test false: {folder.name} has kept no checkpoint to test")
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
 def kept(result: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +58,6 @@ def kept(result: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in result.items() if key not in _CHANGED}
 
 
-def how_to_test(run: "Run") -> str:
-    """The command that tests the run."""
-    return this_command([sys.argv[0], "--resume", run.word, "--hold_out_test", "false"])
+def how_to_test(word: str) -> str:
+    """The command that tests a run, which is given as ``--resume`` takes it."""
+    return this_command([sys.argv[0], "--resume", word, "--hold_out_test", "false"])

@@ -23,6 +23,7 @@ VALUES = {
         "constant_with_warmup": "constant",
         "linear_with_warmup": "linear",
         "cosine_with_warmup": "cosine",
+        **dict.fromkeys(("warmup_stable_decay", "trapezoidal"), "wsd"),
         "stlr": "slanted_triangular",
     },
 }

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Trainer
 from lightning.pytorch.profilers import (
     AdvancedProfiler,
     PassThroughProfiler,
@@ -10,6 +11,8 @@ from lightning.pytorch.profilers import (
     PyTorchProfiler,
     SimpleProfiler,
 )
+
+from callbacks import StepProfile
 
 _BY_NAME = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
@@ -30,8 +33,12 @@ def into(folder: Path, profiler: Profiler | str | None) -> Any:
     return profiler
 
 
-def reports(profiler: Profiler) -> list[Path]:
-    """The reports of a profiler that has ended; none if there was none, or it reports nothing."""
-    if profiler.dirpath is None or profiler.filename is None:
-        return []
-    return sorted(Path(profiler.dirpath).glob(f"*{profiler.filename}*.txt"))
+def reports(trainer: Trainer) -> list[Path]:
+    """The reports of a Trainer's profiler that has ended, and of its callback StepProfile."""
+    found = [
+        file for one in trainer.callbacks if isinstance(one, StepProfile) for file in one.files
+    ]
+    profiler: Any = trainer.profiler
+    if profiler.dirpath is not None and profiler.filename is not None:
+        found += sorted(Path(profiler.dirpath).glob(f"*{profiler.filename}*.txt"))
+    return found

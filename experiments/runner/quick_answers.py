@@ -6,7 +6,7 @@ earlier run. Whatever needs more is left to the parser.
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.common.exits import guarded
 from experiments.common.help_text import text_columns
@@ -14,9 +14,6 @@ from experiments.runner import flag_index, slurm, unknown_flags
 from experiments.runner.given_flags import Given, above, by_flag, split
 from experiments.runner.messages import base_class, class_flags, subclasses, type_of
 from experiments.runner.unknown_flags import Names
-
-if TYPE_CHECKING:
-    from experiments.runner.parser import Parser
 
 _LEFT = ("--help", "--config", "--resume", "--print_config")  # pages, and flags that read a file
 
@@ -42,7 +39,7 @@ def answer(name: str, facts: dict[str, Any]) -> None:
         sys.exit(2)
 
 
-def keep_names(name: str, parser: "Parser") -> None:
+def keep_names(name: str, parser: Any) -> None:
     """Keeps the names of flags and classes that a command line has chosen, for later ones."""
     asked = _asked(parser.given, parser.chosen)
     others = [one for one in parser.given if one.values or not one.flag.startswith("--help")]
@@ -64,7 +61,7 @@ def keep_names(name: str, parser: "Parser") -> None:
     flag_index.keep(name, "names", " ".join(map(" ".join, asked.items())), facts)
 
 
-def keep_page(name: str, parser: "Parser", words: list[str], text: str) -> None:
+def keep_page(name: str, parser: Any, words: list[str], text: str) -> None:
     """Keeps a page of help, if it is about classes of ours and holds for every user."""
     asked = _asked(parser.given, parser.chosen)
     for one in parser.given:
@@ -75,7 +72,7 @@ def keep_page(name: str, parser: "Parser", words: list[str], text: str) -> None:
     flag_index.keep(name, "pages", _page(words), text)
 
 
-def flags_of(parser: "Parser", key: str) -> dict[str, Any]:
+def flags_of(parser: Any, key: str) -> dict[str, Any]:
     """The flags of each class that ``--key`` may name, by the name of the class."""
     base = base_class(parser.known.get(f"--{key}"))
     return {n: class_flags(cls, key) for n, cls in subclasses(base).items()} if base else {}

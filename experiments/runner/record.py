@@ -47,9 +47,10 @@ def conclude(run: Run, metrics: dict[str, float], notes: list[str]) -> None:
         "notes": run.datamodule.notes(),
         "report": run.report,
         "found": json.loads(searches.read_text(encoding="utf-8")) if searches.is_file() else {},
+        "compiled": {"shapes": len(run.compiled.shapes), "reason": run.compiled.reason},
         "profiles": [
             str(path.relative_to(run.folder) if path.is_relative_to(run.folder) else path)
-            for path in profiling.reports(run.trainer.profiler)
+            for path in profiling.reports(run.trainer)
         ],
         "config": redact(run.config),
         "origins": read_origins(run.folder),

@@ -33,6 +33,8 @@ from experiments.runner.summary import by_flag_names, colours, opening, warned
 from experiments.tracking import artifacts, provenance
 from experiments.tracking import logger as tracking
 from experiments.tracking.log_tail import LogTail
+from modules.checkpointing import GradientCheckpointing
+from modules.compiling import Compiled
 
 
 class Run:
@@ -92,10 +94,11 @@ class Run:
         self.checkpoint_io = AtomicCheckpointIO(self.folder)
         self.throughput = ThroughputMonitor()
         self.mfu = MFUMonitor(self.throughput.rate)
-        self.not_finite = StopOnNaN()
+        self.not_finite, self.compiled = StopOnNaN(), Compiled(config.compile)
+        self.checkpointing = GradientCheckpointing(config.gradient_checkpointing)
         self.predictions, self.curves = Predictions(), Curves()
         self.report: dict[str, Any] = {}
-        self.earlier: dict[str, Any] = held_out.earlier(self)
+        self.earlier: dict[str, Any] = held_out.earlier(resumed and self.folder, model.trains)
         self.best = Best(
             self.last.parent,
             "best",
@@ -111,6 +114,8 @@ class Run:
             self.throughput,
             self.mfu,
             self.not_finite,
+            self.compiled,
+            self.checkpointing,
             self.predictions,
             WrittenTexts(),
             self.curves,

@@ -1,6 +1,8 @@
-"""The flags of a run itself: its name, and whether its test rows wait."""
+"""The flags of a run itself: its name, how it trains, and whether its test rows wait."""
 
 from typing import Any
+
+from experiments.runner import compilation
 
 
 def add(parser: Any) -> None:
@@ -17,4 +19,12 @@ def add(parser: Any) -> None:
         default=False,
         help="Whether the test rows wait until you ask for them, with --resume RUN "
         "--hold_out_test false; choices are then made by validation alone",
+    )
+    compilation.add(parser)
+    parser.add_argument(
+        "--gradient_checkpointing",
+        type=bool,
+        default=False,
+        help="Whether the backward pass computes each layer's activations again, which takes less "
+        "memory and more time",
     )

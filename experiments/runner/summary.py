@@ -134,7 +134,7 @@ def closing(run, result: dict[str, Any], notes: list[str], where: str) -> str:
     made += f", {run_curves.FILE}" * (run.folder / run_curves.FILE).is_file()
     made += "".join(f", {name}" for name in result["profiles"])
     files = f"done   {run.shown} (result.json, config.yaml{made})"
-    more = [f"test   {held_out.how_to_test(run)}"] if held else []
+    more = [f"test   {held_out.how_to_test(run.word)}"] if held else []
     noted = [f"  note: {note}" for note in notes]
     return "\n".join(["", heading, table, *noted, "", files, *more, where])
 

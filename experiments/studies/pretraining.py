@@ -3,45 +3,22 @@
 import argparse
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.spelling import did_you_mean
 from experiments.common.arguments import FlagParser, at_least_one
 from experiments.common.exits import guarded
-from experiments.studies import pretraining_report
+from experiments.studies import labelled_sentences, pretraining_report
 from experiments.studies.comparison import resume_hint
 from experiments.studies.jobs import Comparison, Job, Row
+from experiments.studies.pretraining_origins import Origin, check_only, chosen, with_others
 
 _ROW_TOKENS, _BATCH = 128, 8
 # At small budgets 4,000 pieces beat 8,000: each is seen more often, and they cost half the output.
 _CORPUS = "--source imdb --tokenizer wordpiece --lowercase true --vocabulary 4000"
-_ADAPTED = "--source imdb --tokenizer minilm"
+_ADAPTED = "--source imdb --tokenizer"  # the backbone's
 _MANY, _SEEDS_OF_MANY = 1000, 3
 _STAGES = ("pre-training", "fine-tuning")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The origin of a network that is fine-tuned.
-
-    Args:
-        name: The name in the table.
-        objective: The class of ``modules`` that pre-trains it.
-        against: The name of the origin that is the same network without this pre-training.
-        flags: The flags of pretrain.py.
-        rows: The kind of the corpus's rows; all kinds cut documents at the same places.
-        backbone: The pretrained weights to start from, with their own corpus.
-        share: The share of the budget that it gets; 0 leaves the network as it is.
-    """
-
-    name: str
-    objective: str
-    against: str | None
-    flags: tuple[str, ...] = ()
-    rows: str = "document"
-    backbone: str | None = None
-    share: float = 1.0
 
 
 def main(file: str, doc: str, origins: list[Origin]) -> None:
@@ -56,54 +33,16 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
     with guarded(f"{name}.py"):
         asked = _parse(name, doc, origins)
         origins = with_others(origins)
-        _check_only(asked.only, origins)
+        check_only(asked.only, origins)
         root = Path(asked.output) / name
-        chosen = _chosen(origins, asked.only)
+        wanted = chosen(origins, asked.only)
         with resume_hint():
-            corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in chosen}}
-            pretraining = _pretraining(asked, root, chosen, corpora)
-            tuning = _fine_tuning(asked, root, chosen, pretraining)
+            labelled_sentences.write(root)
+            corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in wanted}}
+            pretraining = _pretraining(asked, root, wanted, corpora)
+            tuning = _fine_tuning(asked, root, wanted, pretraining)
             made, tuned = _run(asked, pretraining, tuning)
-        pretraining_report.report(root, asked.size, chosen, made, tuned)
-
-
-def with_others(origins: list[Origin]) -> list[Origin]:
-    """Adds the registered objectives that the list does not name, each with a new network.
-
-    An objective gives its name and rows by ``short_name`` and ``row_kind``.
-    """
-    from modules.pretraining.base import PretrainingModule
-    from modules.registry import registered
-
-    found = list(origins)
-    objectives = registered(PretrainingModule)
-    family = {name: objective.default_family for name, objective in objectives.items()}
-    for name, objective in objectives.items():
-        path = f"{objective.__module__}.{name}"
-        if any(origin.objective in (name, path) for origin in found):
-            continue
-        chosen = path if objective.__module__.partition(".")[0] != "modules" else name
-        untrained = (o for o in found if not o.share and o.backbone is None)
-        before = next((o for o in untrained if family.get(o.objective) == family[name]), None)
-        if before is None:
-            before = Origin(f"new {family[name]}", chosen, None, share=0)
-            found.append(before)
-        rows = objective.row_kind or "document"
-        found.append(Origin(objective.short_name or name, chosen, before.name, rows=rows))
-    return found
-
-
-def _check_only(only: list[str], origins: list[Origin]) -> None:
-    names = [origin.name.lower() for origin in origins]
-    for unknown in set(only) - set(names):
-        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
-
-
-def _chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
-    """The origins to run, with those that they are compared with; adaptation only by ``--only``."""
-    wanted = [o for o in origins if (o.name.lower() in only if only else o.backbone is None)]
-    needed = {o.name for o in wanted} | {o.against for o in wanted}
-    return [o for o in origins if o.name in needed]
+        pretraining_report.report(root, asked.size, wanted, made, tuned)
 
 
 def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path:
@@ -113,7 +52,8 @@ def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path
     folder = root / ("corpus" if backbone is None else f"corpus-{backbone}")
     if not (folder / "manifest.json").exists():
         print(f"making {folder}: about a minute, once", flush=True)
-        words = (_CORPUS if backbone is None else _ADAPTED).split()
+        words = (_CORPUS if backbone is None else f"{_ADAPTED} {backbone}").split()
+        words += ["--decontaminate", f"imdb,rotten_tomatoes,{labelled_sentences.write(root)}"]
         script = str(Path(__file__).parents[1] / "tools" / "prepare_corpus.py")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with folder.with_suffix(".log").open("w", encoding="utf-8") as log:
@@ -167,10 +107,9 @@ def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) ->
                 continue
             for origin in origins:
                 flags = (
-                    *("--data", "RottenTomatoes", "--data.source", "bundled"),
+                    *_sentences(root, labels),
                     *("--model.backbone", "{run}/export"),
-                    # Chosen on validation sentences, for new networks and pre-trained ones alike.
-                    *("--model.task.pooling", "mean", "--model.learning_rate", "5e-4"),
+                    *origin.tuning,
                     *_amount(labels),
                     *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar=false"),
                 )
@@ -178,6 +117,13 @@ def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) ->
                 before = pretraining[origin.name, seed % asked.pretrainings]
                 jobs[origin.name, labels, seed] = Job(row, seed, flags, root, before)
     return jobs
+
+
+def _sentences(root: Path, labels: int | str) -> tuple[str, ...]:
+    """The flags of the labelled sentences: with few labels, those that no run uses test as well."""
+    if labels == "all" or labels > _MANY:
+        return "--data", "RottenTomatoes", "--data.source", "bundled"
+    return "--data", "TextFiles", "--data.source", str(labelled_sentences.folder(root))
 
 
 def _amount(labels: int | str) -> tuple[str, ...]:
@@ -209,12 +155,12 @@ def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
 def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     parser = FlagParser(doc, name=f"{name}.py")
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
-    add("--budget", type=float, default=2e6, help="Pre-training tokens of each objective (2e6)")
+    add("--budget", type=float, default=2.5e6, help="Pre-training tokens of each objective (2.5e6)")
     add("--size", default="tiny", help="Size of the networks: tiny, mini, small or base (tiny)")
-    labels = {"nargs": "+", "type": _labels, "default": [100, 500, 2000, "all"]}
-    add("--labels", **labels, help="Numbers of labelled rows for fine-tuning (100 500 2000 all)")
+    labels = {"nargs": "+", "type": _labels, "default": [500]}
+    add("--labels", **labels, help="Numbers of labelled rows for fine-tuning, or all (500)")
     fewer = f"at most {_SEEDS_OF_MANY} with more than {_MANY:,} labels"
-    add("--seeds", type=int, default=5, help=f"Fine-tuning runs of each network, {fewer} (5)")
+    add("--seeds", type=int, default=10, help=f"Fine-tuning runs of each network, {fewer} (10)")
     add(
         "--pretrainings",
         type=int,

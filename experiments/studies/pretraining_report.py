@@ -2,17 +2,18 @@
 
 import csv
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.reporting import figures, screen, tables
-from experiments.reporting.intervals import of_runs
+from experiments.reporting import screen, tables
+from experiments.reporting.quality import BOTH, Quality, change, quality
 from experiments.reporting.results import commits
-from experiments.reporting.significance import interval
+from experiments.studies import pretraining_pictures
 
+METRIC = "test/accuracy"
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
+Runs = dict[int, dict[str, Any]]  # result.json by seed
 
 
 def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> None:
@@ -30,62 +31,93 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
             f"--hold_out_test true: this report is of test rows, and {len(held):,} runs hold them "
             f"out, such as {held[0]}: test them with --resume RUN --hold_out_test false"
         )
-    accuracy = {key: result["metrics"]["test/accuracy"] for key, result in tuned.items()}
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
-    seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}
-    most = max(seeds.values())
-    fewer = [f", {n} with {_said(a)}" for a, n in seeds.items() if n < most]
-    text = f"{_accuracies(origins, labels, made, accuracy)}\n\n"
-    text += f"{_differences(origins, labels, accuracy)}\n\n"
-    rows = next(iter(tuned.values()))["data"]
-    text += (
-        f"Test accuracy in %, mean ± standard deviation over {most} seeds of "
-        f"fine-tuning{''.join(fewer)}; gains with their 95 % intervals over seeds, for these test "
-        f"rows; "
-        f"{rows['rows'][rows['test_split']]:,} test rows of {rows['origin']}; networks: {size}; "
-        f"commit: {commits([*made.values(), *tuned.values()])}\n"
-    )
-    files.write_text(root / "table.md", text)
     lines = _remember(root / "runs.csv", size, origins, made, tuned)
-    _over_labels(origins, labels, accuracy, root / "labels.svg")
     of_size = [line for line in lines if line["size"] == size]
-    _over_tokens(origins, labels, of_size, root / "tokens.svg")
+    parts = [
+        _accuracies(origins, labels, made, tuned),
+        _differences(origins, labels, tuned),
+        _costs(origins, of_size),
+        _about(size, labels, made, tuned),
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    files.write_text(root / "table.md", text)
+    pretraining_pictures.over_labels(origins, labels, tuned, root / "labels.svg")
+    pretraining_pictures.over_tokens(origins, labels, of_size, root / "tokens.svg")
     print(f"\n{screen.shown(text)}\n")
     print(f"done   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
 
 
-def _of(accuracy: dict, name: str, labels: Any) -> dict[int, float]:
-    """The accuracies of an origin in %, by seed."""
-    return {s: 100 * v for (n, a, s), v in accuracy.items() if (n, a) == (name, labels)}
+def runs_of(tuned: dict, name: str, labels: Any) -> Runs:
+    """The runs of an origin with so many labels, by seed."""
+    return {s: run for (n, a, s), run in sorted_by_seed(tuned) if (n, a) == (name, labels)}
+
+
+def sorted_by_seed(tuned: dict) -> list:
+    """The results of fine-tuning, in the order of their seeds."""
+    return sorted(tuned.items(), key=lambda item: item[0][2])
+
+
+def _about(size: str, labels: list, made: dict, tuned: dict) -> str:
+    """What holds for all figures: runs, test rows, errors in the intervals, commit."""
+    seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}
+    most = max(seeds.values())
+    fewer = [f", {n} with {_said(a)}" for a, n in seeds.items() if n < most]
+    rows = [
+        run["data"]["rows"][run["data"]["test_split"]]
+        for run in (next(r for (_, b, _), r in tuned.items() if b == a) for a in labels)
+    ]
+    counts = " and ".join(f"{count:,}" for count in sorted(set(rows)))
+    each = len({seed for _, seed in made})
+    shared = f"{each} pre-trainings" if each > 1 else "one pre-training"
+    held = {p.errors for a in labels for p in _qualities(tuned, a) if p.errors}
+    errors = "seeds and test rows" if held == {BOTH} else " or ".join(sorted(held)) or "nothing"
+    return (
+        f"Test accuracy in % over {most} seeds of fine-tuning{''.join(fewer)}; gains are paired "
+        f"by seed and by test row; 95 % intervals hold the errors of {errors}, for {shared} of "
+        f"each network; {counts} test rows of {next(iter(tuned.values()))['data']['origin']}; "
+        f"networks: {size}; commit: {commits([*made.values(), *tuned.values()])}"
+    )
+
+
+def _qualities(tuned: dict, labels: Any) -> list[Quality]:
+    names = dict.fromkeys(name for name, _, _ in tuned)
+    found = (runs_of(tuned, name, labels) for name in names)
+    return [quality(runs, METRIC) for runs in found if runs]
 
 
 def _said(labels: Any) -> str:
     return "all labels" if labels == "all" else f"{labels:,} labels"
 
 
-def _value(values: list[float]) -> str:
-    if not values:
+def _value(runs: Runs) -> str:
+    if not runs:
         return "–"
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.1f}{spread}"
+    found = quality(runs, METRIC)
+    if found.low is None or found.high is None:
+        return f"{100 * found.mean:.1f}"
+    return f"{100 * found.mean:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
 
 
-def _gain(values: list[float]) -> str:
-    if not values:
+def _gain(ours: Runs, theirs: Runs) -> str:
+    """The gain in points, bold where its interval is above 0."""
+    if not ours.keys() & theirs.keys():
         return "–"
-    mean, half = interval(values)
-    if half is None:
-        return f"{mean:+.1f}"
-    return f"{mean:+.1f} ({max(-100, mean - half):+.1f} to {min(100, mean + half):+.1f})"
+    found = change(ours, theirs, METRIC)
+    if found.low is None or found.high is None:
+        return f"{100 * found.mean:+.1f}"
+    low, high = 100 * found.low, 100 * found.high
+    said = f"{100 * found.mean:+.1f} ({low:+.1f} to {high:+.1f})"
+    return f"**{said}**" if low > 0 else said
 
 
-def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
+def _accuracies(origins: list, labels: list, made: dict, tuned: dict) -> str:
     cells = [["accuracy", *map(_said, labels), "tokens", "s", "tokens/s"]]
     for origin in origins:
         runs = [result for (name, _), result in made.items() if name == origin.name]
         if not runs:
             continue
-        values = [_value(list(_of(accuracy, origin.name, amount).values())) for amount in labels]
+        values = [_value(runs_of(tuned, origin.name, amount)) for amount in labels]
         tokens = statistics.fmean(run["tokens"] for run in runs)
         seconds = statistics.fmean(run["training_seconds"] for run in runs)
         cost = ["0", "", ""]
@@ -95,18 +127,49 @@ def _accuracies(origins: list, labels: list, made: dict, accuracy: dict) -> str:
     return tables.aligned(cells)
 
 
-def _differences(origins: list, labels: list, accuracy: dict) -> str:
+def _differences(origins: list, labels: list, tuned: dict) -> str:
     """A table of gains, paired by seed: with the same labelled rows, order and head."""
     cells = [["gain, points", *map(_said, labels), "against"]]
     for origin in origins:
         if origin.against is None:
             continue
-        values = []
-        for amount in labels:
-            mine, other = (_of(accuracy, n, amount) for n in (origin.name, origin.against))
-            values.append(_gain([mine[s] - other[s] for s in mine.keys() & other.keys()]))
-        cells.append([origin.name, *values, origin.against])
+        pairs = [
+            (runs_of(tuned, origin.name, amount), runs_of(tuned, origin.against, amount))
+            for amount in labels
+        ]
+        cells.append([origin.name, *(_gain(*pair) for pair in pairs), origin.against])
     return tables.aligned(cells)
+
+
+def _costs(origins: list, lines: list[dict]) -> str:
+    """A table of gains by minutes of pre-training, over all budgets so far; "" of one budget."""
+    rows = []
+    amounts = list(dict.fromkeys(line["labels"] for line in lines))
+    for origin in origins:
+        if origin.against is None:
+            continue
+        own = [line for line in lines if line["origin"] == origin.name]
+        for tokens in sorted({float(line["tokens"]) for line in own}):
+            here = [line for line in own if float(line["tokens"]) == tokens]
+            minutes = statistics.fmean(float(line["seconds"]) for line in here) / 60
+            gains = [
+                _gain(as_runs(here, amount), as_runs(lines, amount, origin.against))
+                for amount in amounts
+            ]
+            rows.append([origin.name, f"{minutes:.1f}", f"{tokens / 1e6:.2f} M", *gains])
+    if len(rows) == len({row[0] for row in rows}) and len(amounts) == 1:
+        return ""
+    named = [f"{int(one):,} labels" if one.isdigit() else f"{one} labels" for one in amounts]
+    return tables.aligned([["gain, points", "minutes", "tokens", *named], *rows])
+
+
+def as_runs(lines: list[dict], labels: str, origin: str | None = None) -> Runs:
+    """The lines of runs.csv with so many labels, as results by seed."""
+    return {
+        int(line["seed"]): {"metrics": {METRIC: float(line["accuracy"])}, "run": line["run"]}
+        for line in lines
+        if line["labels"] == labels and origin in (None, line["origin"])
+    }
 
 
 def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
@@ -118,63 +181,9 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         source = [made[key] for key in sorted(made) if key[0] == name]
         source = source[seed % len(source)]
         cost = (source["tokens"], source["training_seconds"]) if against[name] else (0, 0)
-        found = (result["metrics"]["test/accuracy"], result["run"], result["git_commit"])
+        found = (result["metrics"][METRIC], result["run"], result["git_commit"])
         values = (name, size, *cost, labels, seed, *found)
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
     merged = {line["run"]: line for line in [*before, *now]}
     files.write_text(file, tables.csv_of(list(merged.values())))
     return list(merged.values())
-
-
-def _over_labels(origins: list, labels: list, accuracy: dict, file: Path) -> None:
-    def draw(axes: Any) -> None:
-        for origin in origins:
-            points = [list(_of(accuracy, origin.name, amount).values()) for amount in labels]
-            known = [place for place, values in enumerate(points) if values]
-            if not known:
-                continue
-            means, bars = _bars([points[place] for place in known])
-            style = {"linestyle": "--", "color": "grey"} if origin.against is None else {}
-            axes.errorbar(known, means, bars, marker="o", capsize=3, label=origin.name, **style)
-        axes.set_xticks(range(len(labels)), [str(amount) for amount in labels])
-        axes.set_xlabel("labelled sentences")
-
-    _draw(draw, file)
-
-
-def _over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> None:
-    """Draws accuracy over pre-training tokens, for 500 labels or else the fewest."""
-    amount = str(500 if 500 in labels else labels[0])
-    lines = [line for line in lines if line["labels"] == amount]
-
-    def draw(axes: Any) -> None:
-        for origin in origins:
-            if origin.against is None:
-                continue
-            points: dict[float, list[float]] = {}
-            for line in lines:
-                if line["origin"] in (origin.name, origin.against):
-                    value = 100 * float(line["accuracy"])
-                    points.setdefault(round(float(line["tokens"]) / 1e6, 1), []).append(value)
-            tokens = sorted(points)
-            means, bars = _bars([points[place] for place in tokens])
-            axes.errorbar(tokens, means, bars, marker="o", capsize=3, label=origin.name)
-        axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlabel(f"million tokens of pre-training ({amount} labels)")
-
-    _draw(draw, file)
-
-
-def _bars(points: list[list[float]]) -> tuple[list[float], list[list[float]]]:
-    """Means of accuracies in %, and how far their 95 % intervals reach below and above."""
-    means = [statistics.fmean(values) for values in points]
-    ends = [of_runs(values, (0.0, 100.0)) or (None, None) for values in points]
-    reach = [figures.reach(mean, *both) for mean, both in zip(means, ends, strict=True)]
-    return means, [[below for below, _ in reach], [above for _, above in reach]]
-
-
-def _draw(draw: Callable[[Any], None], file: Path) -> None:
-    with figures.figure(file) as (_, ((axes,),)):
-        draw(axes)
-        axes.set_ylabel("test accuracy in %, mean and 95 % interval over seeds")
-        axes.legend(fontsize=8)

@@ -48,7 +48,8 @@ def main() -> None:
         title = asked.name or "-".join([script.stem, *keys])
         root = Path(asked.output) / "ablation" / title
         jobs = _jobs(script, combinations, asked, root)
-        print(f"{title}: {len(combinations)} combinations × {asked.seeds} seeds", flush=True)
+        seeds = f"{asked.seeds} seed{'s' * (asked.seeds > 1)}"
+        print(f"{title}: {len(combinations)} combinations × {seeds}", flush=True)
         for note in notes:
             print(f"note   {note}")
         measure = partial(main_metric, asked=asked.metric)

@@ -15,7 +15,7 @@ from datamodules import packaged
 from experiments.common.exits import one_line
 from experiments.common.runs import RunFolder, choose_run
 from modules import load
-from modules.loading import MODULE_FILE, OWN_WEIGHTS
+from modules.exported import MODULE_FILE, OWN_WEIGHTS
 
 _ADAPTER = "adapter_config.json"
 _WRITERS = ("InstructionFollowing", "LanguageModeling", "Preference")

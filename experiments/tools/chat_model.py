@@ -13,12 +13,13 @@ from transformers.utils import logging
 from datamodules import packaged
 from datamodules.instructions.chat import set_chat_template
 from experiments.tools.chat_export import find, load_decoder
-from modules.backbones import context_length, native_bf16
+from modules.backbones import context_length
 from modules.generation import (
     generation_defaults,
     generation_defaults_set_aside,
     stop_token_ids,
 )
+from modules.kernels import native_bf16
 
 Chat = list[dict[str, str]]
 

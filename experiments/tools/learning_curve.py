@@ -40,7 +40,8 @@ def main() -> None:
         title = asked.name or script.stem
         root = Path(asked.output) / "learning_curve" / title
         jobs = _jobs(script, asked, root)
-        print(f"{title}: {len(asked.shares)} shares × {asked.seeds} seeds", flush=True)
+        seeds = f"{asked.seeds} seed{'s' * (asked.seeds > 1)}"
+        print(f"{title}: {len(asked.shares)} shares × {seeds}", flush=True)
         comparison = Comparison(list(jobs), asked.jobs, partial(main_metric, asked=asked.metric))
         with resume_hint():
             comparison.run()

@@ -154,7 +154,7 @@ def of_backbone(name: str) -> Node:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return of_export(folder)
-    from modules.backbones import weight_files
+    from modules.backbone_files import weight_files
 
     snapshot = weight_files(name)[0].parent  # the hub's cache names it by the commit
     return {"name": f"hub:{name}", "type": "model", "digest": snapshot.name, "path": str(snapshot)}

@@ -7,7 +7,8 @@ from typing import Any
 from datamodules.packaged import load_tokenizer
 from modules import backbones, merging
 from modules.encoding import tokenizer_of
-from modules.loading import MODULE_FILE, load
+from modules.exported import MODULE_FILE
+from modules.loading import load
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from modules.conversion.differences import TEXTS, Difference, DifferenceError, c
 from modules.encoding import Text, encode, max_tokens, tokenizer_of
 from modules.finetuning.base import FineTuningModule
 from modules.inference import labels_of
-from modules.tasks.heads import Head, model_inputs
+from modules.tasks.heads import Head
+from modules.tasks.network_inputs import model_inputs
 from modules.text_rows import Rows
 
 _ROUNDING = 1e-4  # of the greatest logit; MiniLM's differ by less than 1e-6

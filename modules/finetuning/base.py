@@ -38,7 +38,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         learning_rate: Highest learning rate of the schedule.
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
-        schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        schedule: linear and cosine fall to 0 after the warm-up, constant stays, wsd falls last.
         optimizer: adamw, or muon for hidden matrices with adamw for all else.
         betas: AdamW's, of the averages of gradients and of their squares.
     """

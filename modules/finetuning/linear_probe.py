@@ -20,7 +20,7 @@ from modules.finetuning.features import (
     unpadded_rows,
 )
 from modules.finetuning.freezing import train_only
-from modules.tasks.heads import align, trunk
+from modules.tasks.network_inputs import align, trunk
 from modules.tuning import Tuned
 
 _POOLING = "docs/results.md, mean pooling: validation accuracy 0.757, with native pooling 0.698"

@@ -12,9 +12,9 @@ from datamodules.packaged import load_tokenizer
 from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
-from modules.prompting.prefix_cache import cached_layers
+from modules.prompts.prefix_cache import cached_layers
 from modules.protocols import TextData
-from modules.tasks.heads import trunk
+from modules.tasks.network_inputs import trunk
 from modules.tuning import Tuned
 
 _POOLING = "docs/results.md, mean pooling: validation accuracy 0.816, with native pooling 0.810"

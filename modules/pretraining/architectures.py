@@ -1,18 +1,16 @@
 """Networks to pre-train, by family and size or by a config file of ``transformers``."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer, pad_id
 from datamodules.spelling import did_you_mean
-from modules import backbones, self_check
-from modules.pretraining import network_checks
+from modules import backbones, kernels, self_check
+from modules.pretraining import initialization, network_checks
 from modules.pretraining.network_checks import SIZES
 
 MIN_POSITIONS = 512  # of families that count them
@@ -40,24 +38,17 @@ _FAMILIES: dict[str, tuple[str, str, str, str]] = {
     "t5": ("num_layers", "d_model", "num_heads", "d_ff"),
 }
 
-# The value and output matrices of attention, and the dense layer before the output layer.
-_MIMETIC_LAYERS = re.compile(
-    r"(attn\.(?P<fused>Wqkv|c_attn)|attn\.(v_proj|Wo|o_proj|c_proj)|attention\.(self\.)?value|"
-    r"attention\.(output\.)?dense|Attention\.[vo]|rel_attn\.[vo]|"
-    r"(head|transform|predictions)\.dense)(\.weight)?$"
-)
 
-
-def network_config(module: Any, half_width: bool = False) -> PretrainedConfig:
+def network_config(module: Any) -> PretrainedConfig:
     """Make the config of an objective's new network; see :func:`make_config`."""
     settings = module.hparams
     family = settings["family"] or module.default_family
-    rest = (module.tokenizer, module.max_positions(), settings["dropout"], half_width)
+    rest = (module.tokenizer, module.max_positions(), settings["dropout"])
     return make_config(family, settings["size"], *rest)
 
 
 def make_config(
-    family: str, size: str, tokenizer: Any, tokens: int, dropout: float, half_width: bool = False
+    family: str, size: str, tokenizer: Any, tokens: int, dropout: float
 ) -> PretrainedConfig:
     """Make the config of a network to train from scratch.
 
@@ -67,8 +58,6 @@ def make_config(
         tokenizer: The corpus's tokenizer.
         tokens: The number of tokens of the longest row.
         dropout: The rate that replaces all the family's own.
-        half_width: Whether to halve the inner width, for a generator that shares the embeddings:
-            ELECTRA's own family halves width and heads too, behind embeddings of the full width.
 
     Raises:
         ValueError: If family or size is unknown.
@@ -80,14 +69,7 @@ def make_config(
         raise ValueError(f"--model.family {family}: there are {', '.join(_FAMILIES)}{hint}")
     else:
         layers, width, heads = SIZES[size]
-        less = 2 if half_width else 1
-        narrow = less if family == "electra" else 1
-        numbers = (
-            layers,
-            width // narrow,
-            heads // narrow,
-            _intermediate_size(family, width) // less,
-        )
+        numbers = (layers, width, heads, _intermediate_size(family, width))
         named: dict[str, Any] = dict(zip(_FAMILIES[family], numbers, strict=True))
         named |= _family_settings(
             family, layers, width, max(tokens, MIN_POSITIONS), tokenizer.pad_token_id
@@ -97,8 +79,13 @@ def make_config(
             ids = {name: pad_id(tokenizer) if i is None else i for name, i in ids.items()}
         named |= ids | {"vocab_size": len(tokenizer)}
         made = transformers.AutoConfig.for_model(family, **named)
-    backbones.set_dropout(made, dropout, flag="--model.dropout")
+    set_dropout(made, dropout)
     return made
+
+
+def set_dropout(config: PretrainedConfig, dropout: float) -> None:
+    """Set all of a config's dropout rates."""
+    backbones.set_dropout(config, dropout, flag="--model.dropout")
 
 
 def _special_ids(tokenizer: Any) -> dict[str, int | None]:
@@ -110,8 +97,13 @@ def _special_ids(tokenizer: Any) -> dict[str, int | None]:
     return {f"{name}_id": number for name, number in found.items()}
 
 
-def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
-    """Make a network with random weights, then initialise it by :func:`mimetic_init`.
+def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> PreTrainedModel:
+    """Make a network with random weights; see :mod:`modules.pretraining.initialization`.
+
+    Args:
+        auto_class: The class of transformers that makes it.
+        config: Its config.
+        mimetic: Whether its attention begins as the identity.
 
     Raises:
         ValueError: If the family has no network of this kind.
@@ -124,33 +116,10 @@ def from_config(auto_class: str, config: PretrainedConfig) -> PreTrainedModel:
             f"--model.family {config.model_type}: transformers has no {auto_class} of this family; "
             f"there are {fitting}"
         )
-    attention = backbones.attn_implementation(auto, config)
-    return mimetic_init(auto.from_config(config, attn_implementation=attention))
-
-
-@torch.no_grad()
-def mimetic_init(model: PreTrainedModel) -> PreTrainedModel:
-    """Set the value and output matrices of attention to the identity.
-
-    Every layer then begins by adding the mean of what it attends to. With random matrices, what a
-    token takes from its context is small and scrambled at first, and the network spends most of a
-    small budget on making it readable; with identities, tied embeddings learn at once which tokens
-    occur together. After the mimetic initialisation of Trockman & Kolter (2023, arXiv:2305.09828),
-    who set the product of both matrices near a multiple of the identity; the dense layer before the
-    output is set likewise.
-
-    Returns:
-        The same model.
-    """
-    for name, weight in model.named_parameters():
-        part = weight.flatten(1) if weight.ndim > 1 else weight  # XLNet's tell heads apart
-        width = min(part.shape, default=0)
-        if found := _MIMETIC_LAYERS.search(name):
-            fused = found["fused"]  # queries, keys and values in one
-            part = part[-width:] if fused == "Wqkv" else part[:, -width:] if fused else part
-            if part.shape == (width, width):
-                part.copy_(torch.eye(width))
-    return model
+    attention = kernels.attn_implementation(auto, config)
+    made = auto.from_config(config, attn_implementation=attention)
+    initialization.scale_embeddings(made)
+    return initialization.mimetic_init(made) if mimetic else made
 
 
 def from_pretrained(auto_class: str, backbone: str, tokens: int, dropout: float) -> PreTrainedModel:

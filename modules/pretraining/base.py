@@ -16,14 +16,10 @@ from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.builtin_values import to_builtin
 from modules.finetuning.targets import trained_layers
-from modules.linking import Link
-from modules.pretraining import architectures, example_views, network_checks
-from modules.pretraining.examples import Example, from_nll, num_targets, sum_losses
+from modules.pretraining import architectures, common_settings, example_views, network_checks
+from modules.pretraining.examples import Example, log_perplexity, num_targets, sum_losses
 from modules.pretraining.unused import freeze_unused
 from modules.protocols import CorpusData
-from modules.tuning import Tuned
-
-_CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"
 
 
 class PretrainingModule(PretuneModule, abstract=True):
@@ -34,27 +30,21 @@ class PretrainingModule(PretuneModule, abstract=True):
         size: Tiny | mini | small | base, or a config.json of transformers.
         family: Model type of transformers; the objective's own if not given.
         backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder.
+        mimetic: Whether a new network's attention begins as the identity (mimetic initialisation).
         row_tokens: Tokens of the longest row; the data's on the command line.
         dropout: Dropout rate, in place of all the architecture's own.
         learning_rate: Highest learning rate of the schedule.
         embedding_lr_multiplier: Learning rate of the embeddings / learning_rate.
         weight_decay: Decay of matrices; vectors never decay.
         warmup_ratio: Share of all steps over which the learning rate rises.
-        schedule: linear and cosine fall to 0 after the warm-up, constant stays.
+        schedule: linear and cosine fall to 0 after the warm-up, constant stays, wsd falls last.
         optimizer: adamw, or muon for hidden matrices with adamw for all else.
         betas: AdamW's, of the averages of gradients and of their squares.
         bytes_per_token: UTF-8 bytes per token, for bits per byte; the data's on the command line.
     """
 
     final_split = "val"  # a corpus has no rows for a test
-    links = (
-        Link("data.row_tokens", "model.row_tokens"),
-        Link("data.tokenizer", "model.tokenizer", built=True),
-        Link("data.bytes_per_token", "model.bytes_per_token", built=True),
-    )
-    tuned: ClassVar[tuple[Tuned, ...]] = (
-        Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),
-    )
+    links, tuned = common_settings.LINKS, common_settings.TUNED
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"
@@ -73,6 +63,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         size: str = "mini",
         family: str | None = None,
         backbone: str | None = None,
+        mimetic: bool = True,
         row_tokens: int = 128,
         dropout: ClosedUnitInterval = 0.0,
         learning_rate: PositiveFloat = 2e-3,
@@ -98,7 +89,8 @@ class PretrainingModule(PretuneModule, abstract=True):
     def build(self) -> PreTrainedModel:
         """Build the network: a new one, or pretrained weights to go on from."""
         if (backbone := self.hparams["backbone"]) is None:
-            return architectures.from_config(self.auto_class, architectures.network_config(self))
+            config = architectures.network_config(self)
+            return architectures.from_config(self.auto_class, config, self.hparams["mimetic"])
         settings = (self.max_positions(), self.hparams["dropout"])
         return architectures.from_pretrained(self.auto_class, backbone, *settings)
 
@@ -146,12 +138,6 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight = int(count) * self.trainer.world_size  # Lightning rounds the mean of the devices'
         self.log_dict(logged, batch_size=weight, on_epoch=True, sync_dist=True)
 
-    def on_validation_epoch_end(self) -> None:
-        """Log perplexity, and bits per byte of an autoregressive model, from the mean loss."""
-        mean = self.trainer.callback_metrics.get(f"val/{self.main_loss}")
-        for name, value in from_nll(self.main_loss, mean, self.hparams["bytes_per_token"]).items():
-            self.log(f"val/{name}", value)
-
     def setup(self, stage: str) -> None:
         if stage == "fit":
             self.trainable -= {*freeze_unused(self)}
@@ -159,4 +145,5 @@ class PretrainingModule(PretuneModule, abstract=True):
     # For the callback that prints rows.
     show_examples, show_guesses = example_views.show_examples, example_views.guesses
 
+    on_validation_epoch_end = log_perplexity
     configure_optimizers, layers = optimization.configure_optimizers, trained_layers

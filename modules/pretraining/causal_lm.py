@@ -16,6 +16,10 @@ from modules.tuning import Tuned
 
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: MaskedLM's; +3.3 points at 500 labels"
 
+_CONTINUED = (
+    "SmolLM2 on IMDb: perplexity 65 falls to 54.5 in 20 steps; with 2e-3 it is 141 after 40"
+)
+
 
 def next_token_targets(
     ids_BT: Tensor, mask_BT: Tensor, documents_BT: Tensor, document_masking: bool
@@ -59,6 +63,7 @@ class CausalLM(PretrainingModule):
     tuned = (
         Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
         Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+        Tuned("model.learning_rate", 2e-5, _CONTINUED, backbone="pretrained"),
     )
 
     def __init__(self, document_masking: bool = False, **kwargs: Any) -> None:

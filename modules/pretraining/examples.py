@@ -54,7 +54,14 @@ def sum_losses(
     return {"loss": torch.stack(parts).sum(), **values}
 
 
-def from_nll(
+def log_perplexity(module: Any) -> None:
+    """Log perplexity, and bits per byte of an autoregressive model, from the mean loss."""
+    mean = module.trainer.callback_metrics.get(f"val/{module.main_loss}")
+    for name, value in _from_nll(module.main_loss, mean, module.hparams["bytes_per_token"]).items():
+        module.log(f"val/{name}", value)
+
+
+def _from_nll(
     name: str | None, mean: Tensor | None, bytes_per_token: float | None
 ) -> dict[str, Tensor]:
     """Return what follows from the mean negative log-likelihood of tokens.

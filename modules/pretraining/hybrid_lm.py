@@ -50,6 +50,9 @@ class HybridLM(PretrainingModule):
         causal_share: The share of the rows of a batch that are read from left to right, and the
             weight of their loss; the masked rows have the rest of both.
         probability: The share of the tokens of the other rows that is predicted.
+        final_probability: The share at the last step, to which it changes linearly; validation
+            masks by it. A share that falls, from 0.3 to 0.15, is of Charpentier & Samuel (2024,
+            arXiv:2410.24159). None keeps ``probability``.
         unit: What is masked as one: token | word | span, as in ``MaskedLM``.
     """
 
@@ -64,6 +67,7 @@ class HybridLM(PretrainingModule):
         causal_share: ClosedUnitInterval = 0.5,
         probability: ClosedUnitInterval = 0.15,
         unit: Unit = "token",
+        final_probability: ClosedUnitInterval | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,7 +75,7 @@ class HybridLM(PretrainingModule):
         self.loss_weights = {"causal_loss": share, "mlm_loss": 1 - share}
         if share == 1:
             self.main_loss = "causal_loss"  # type: ignore[misc]  # no row is masked
-        self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
+        self.mask_sampler = MaskSampler(self.tokenizer, probability, unit, final_probability)
 
     def build(self) -> PreTrainedModel:
         model = super().build()
@@ -81,6 +85,7 @@ class HybridLM(PretrainingModule):
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> HybridExample:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         causal_B1 = draw_rows(len(ids_BT), self._share, generator)[:, None]
+        self.mask_sampler.advance(self)
         seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
         seen_BT = torch.where(causal_B1, ids_BT, seen_BT)
         predicted_BT = torch.where(causal_B1, mask_BT, chosen_BT)
@@ -103,4 +108,4 @@ class HybridLM(PretrainingModule):
             total, right = outputs.part(chosen_N).nll(example["targets"][chosen_N])
             count = chosen_N.sum().clamp(min=1)
             found |= {f"{name}_loss": total / count, f"{name}_accuracy": right / count}
-        return found
+        return found | self.mask_sampler.logged()

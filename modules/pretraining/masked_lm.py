@@ -23,6 +23,9 @@ class MaskedLM(PretrainingModule):
     Args:
         probability: The share of the tokens that is predicted. BERT's is 0.15; small networks
             learn faster from more (Wettig et al. 2023, arXiv:2202.08005).
+        final_probability: The share at the last step, to which it changes linearly; validation
+            masks by it. A share that falls, from 0.3 to 0.15, is of Charpentier & Samuel (2024,
+            arXiv:2410.24159). None keeps ``probability``.
         unit: What is masked as one: token | word (all tokens of it) | span (SpanBERT's, up to ten
             tokens).
     """
@@ -34,13 +37,18 @@ class MaskedLM(PretrainingModule):
     )
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, unit: Unit = "token", **kwargs: Any
+        self,
+        probability: ClosedUnitInterval = 0.15,
+        unit: Unit = "token",
+        final_probability: ClosedUnitInterval | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.mask_sampler = MaskSampler(self.tokenizer, float(probability), unit)
+        self.mask_sampler = MaskSampler(self.tokenizer, probability, unit, final_probability)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> Example:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
+        self.mask_sampler.advance(self)
         seen_BT, chosen_BT = self.mask_sampler(ids_BT, mask_BT, generator)
         return {
             "inputs": {"input_ids": seen_BT, "attention_mask": mask_BT.long()},
@@ -52,4 +60,4 @@ class MaskedLM(PretrainingModule):
         loss, accuracy, _ = lm_loss(
             self.model, example["inputs"], example["target_mask"], example["targets"]
         )
-        return {"mlm_loss": loss, "accuracy": accuracy}
+        return {"mlm_loss": loss, "accuracy": accuracy, **self.mask_sampler.logged()}

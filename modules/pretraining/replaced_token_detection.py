@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.output_layer import run_at, sample_tokens, selection
-from modules.pretraining import architectures
+from modules.pretraining import architectures, generator
 from modules.pretraining.base import PretrainingModule
+from modules.pretraining.detection_auc import WithinTokenAUC
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler
 from modules.pretraining.rows import add_cls_and_sep
@@ -32,26 +33,37 @@ class ReplacedTokenDetection(PretrainingModule):
     """Detects tokens that a small masked language model has replaced (ELECTRA, Clark et al. 2020).
 
     The paper decides: the generator learns from its own loss alone, nothing flows through the
-    sampling (section 2); a token that it predicts right counts as original (section 2); both share
-    their embeddings, which get both gradients, and the generator is the smaller network (3.2); the
-    discriminator's loss weighs 50 and is taken over all tokens (appendix A). Its published code
-    adds: of the chosen tokens 85 % are masked and 15 % are seen as they are, never a random one;
-    sampling is at temperature 1, in fp32.
+    sampling (section 2); a token that it predicts right counts as original (section 2); the
+    generator has half the width, and shares the embeddings (3.2); the discriminator's loss weighs
+    50 and is taken over all tokens (appendix A). Its published code adds: of the chosen tokens 85 %
+    are masked and 15 % are seen as they are, never a random one; sampling is at temperature 1, in
+    fp32. ``val/auc`` tells how well replaced tokens are told from original ones of the same id: 0.5
+    knows no more than how rare a token is.
 
     Args:
         probability: The share of the tokens that the generator predicts.
+        final_probability: The share at the last step, to which it changes linearly; none keeps it.
         weight: The weight of the discriminator's loss in the sum.
+        shared_gradients: Whether the discriminator's loss changes the shared embeddings too, as in
+            ELECTRA; if not, it learns what it adds to the generator's (DeBERTaV3, He et al. 2021).
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "generator_loss"
     tuned = (Tuned("model.learning_rate", 1e-3, _STUDY, backbone="new"),)
 
     def __init__(
-        self, probability: ClosedUnitInterval = 0.15, weight: NonNegativeFloat = 50.0, **kwargs: Any
+        self,
+        probability: ClosedUnitInterval = 0.15,
+        final_probability: ClosedUnitInterval | None = None,
+        weight: NonNegativeFloat = 50.0,
+        shared_gradients: bool = False,
+        **kwargs: Any,
     ) -> None:
+        self._shared_gradients = shared_gradients
         super().__init__(**kwargs)
-        self.mask_sampler = MaskSampler(self.tokenizer, float(probability))
+        self.mask_sampler = MaskSampler(self.tokenizer, probability, "token", final_probability)
         self.loss_weights = {"detection_loss": float(weight)}
+        self.auc = WithinTokenAUC()
 
     def build(self) -> PreTrainedModel:
         """Build the discriminator, which fine-tuning takes, and the generator beside it."""
@@ -61,16 +73,9 @@ class ReplacedTokenDetection(PretrainingModule):
         electra = config.model_type == "electra"
         auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
         config.num_labels = 1 if not electra else config.num_labels
-        model = architectures.from_config(auto, config)
-        self.generator = architectures.from_config(
-            "AutoModelForMaskedLM", architectures.network_config(self, half_width=True)
-        )
-        # Those of tokens, positions and types, as ELECTRA's; some families have only the first.
-        if (shared := getattr(model.base_model, "embeddings", None)) is not None:
-            self.generator.base_model.embeddings = shared
-        else:
-            self.generator.set_input_embeddings(model.get_input_embeddings())
-        self.generator.tie_weights()
+        model = architectures.from_config(auto, config, self.hparams["mimetic"])
+        self.generator = generator.build(self, model)
+        generator.share_embeddings(model, self.generator, self._shared_gradients)
         selection(self.generator)
         return model
 
@@ -79,17 +84,17 @@ class ReplacedTokenDetection(PretrainingModule):
 
         The head of another family has a single output, which no other task could take.
         """
-        whole = self.model.config.model_type == "electra"
-        return self.model if whole else cast(PreTrainedModel, self.model.base_model)
+        model = generator.with_plain_embeddings(self.model)
+        whole = model.config.model_type == "electra"
+        return model if whole else cast(PreTrainedModel, model.base_model)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> DetectionExample:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
-        sampler, draws = (
-            self.mask_sampler,
-            [torch.rand(ids_BT.shape, generator=generator, device=self.device) for _ in range(3)],
-        )
+        sampler = self.mask_sampler
+        settings = {"generator": generator, "device": self.device}
+        draws = [torch.rand(ids_BT.shape, **settings) for _ in range(3)]
         draws[:2] = sampler.characters(ids_BT, *draws[:2])
-        chosen_BT = (draws[0] < sampler.probability) & sampler.eligible(ids_BT, mask_BT)
+        chosen_BT = (draws[0] < sampler.advance(self)) & sampler.eligible(ids_BT, mask_BT)
         seen_BT = ids_BT.masked_fill(chosen_BT & (draws[1] < 0.85), sampler.mask_id)
         return {
             "original": ids_BT,
@@ -112,10 +117,21 @@ class ReplacedTokenDetection(PretrainingModule):
         found_BT = self.model(input_ids=fake_BT, attention_mask=mask_BT).logits.view(ids_BT.shape)
         there = mask_BT.bool()
         scores, replaced = found_BT[there].float(), (fake_BT != ids_BT)[there]
+        if not self.training:
+            self.auc.update(fake_BT[there], scores, replaced)
         hits, flagged = (replaced & (scores > 0)).sum(), (scores > 0).sum()
         return {
             "generator_loss": generator_loss,
             "detection_loss": functional.binary_cross_entropy_with_logits(scores, replaced.float()),
             "precision": hits / flagged.clamp(min=1),
             "recall": hits / replaced.sum().clamp(min=1),
+            **self.mask_sampler.logged(),
         }
+
+    def on_validation_epoch_start(self) -> None:
+        self.auc.reset()
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        if not (auc := self.auc.compute()).isnan():  # few rows may hold no pair
+            self.log("val/auc", auc)

@@ -1,1 +1,1 @@
-"""Asking a language model well: templates, label words, demonstrations. Nothing here trains."""
+"""Asking a language model well: ways of prompting, demonstrations. Nothing here trains."""

@@ -13,8 +13,8 @@ from modules import given_network
 from modules.base import PretuneModule
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
-from modules.prompting import scoring
-from modules.prompting.prefix_cache import PrefixCache
+from modules.prompts import scoring
+from modules.prompts.prefix_cache import PrefixCache
 from modules.protocols import LabelledData
 from modules.stage_metrics import Stage, StageMetrics
 from modules.tasks import Task, from_dict

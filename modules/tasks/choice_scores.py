@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from modules.output_layer import run_at
-from modules.tasks.heads import model_inputs
+from modules.tasks.network_inputs import model_inputs
 from modules.tasks.token_sums import IGNORED, next_tokens
 
 

@@ -1,10 +1,11 @@
-"""The loss of tasks with one class for each row: plain, weighted, smoothed or focal."""
+"""Loss and metrics of one class for each row; the loss is plain, weighted, smoothed or focal."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torchmetrics import Accuracy, F1Score, MetricCollection
 
 ClassWeights = Literal["none", "balanced"] | dict[str, float]
 
@@ -95,3 +96,11 @@ class ClassLoss:
             # At 0 the power has no gradient if gamma is below 1.
             losses_N = missed_N.clamp(min=1e-7) ** focal * losses_N
         return losses_N.mean()
+
+
+def class_metrics(labels: list[str]) -> MetricCollection:
+    """Return the accuracy, and the F1 as a mean over the classes."""
+    kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(labels)}
+    return MetricCollection(
+        {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
+    )

@@ -1,7 +1,11 @@
 """Losses that draw vectors of like texts together, and others apart."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
+
+Positives = Literal["labels", "pairs", "dropout", "scores"]  # the texts that are drawn together
 
 
 def info_nce(
@@ -70,6 +74,11 @@ def score_loss(cosine_B: Tensor, scores_B: Tensor, temperature: float) -> Tensor
     apart_BB = (cosine_B[:, None] - cosine_B) / temperature
     apart_N = apart_BB[scores_B[:, None] < scores_B]
     return torch.cat([apart_N.new_zeros(1), apart_N]).logsumexp(0)
+
+
+def num_targets(positives: str, labels: Tensor) -> Tensor | int:
+    """Return the number of rows; of labels, those that share theirs with another row."""
+    return same_label(labels).any(1).sum() if positives == "labels" else len(labels)
 
 
 def loss(positives: str, vectors: Tensor, labels: Tensor, temperature: float) -> Tensor:

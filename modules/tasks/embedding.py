@@ -14,10 +14,6 @@ from modules.encoding import most_tokens
 from modules.tasks import contrastive, vector_export, vector_metrics, vector_rows
 from modules.tasks.base import LabelKind, Task
 
-Positives = Literal["labels", "pairs", "dropout", "scores"]
-_LABELS: dict[str, LabelKind] = {"labels": "class", "scores": "number"}
-_MONITORS = {"labels": "val/accuracy", "pairs": "val/mrr", "scores": "val/spearman"}
-
 
 class Embedding(Task[LabelledBatch]):
     """Trains one vector a text by contrast with the other texts of a batch.
@@ -38,14 +34,13 @@ class Embedding(Task[LabelledBatch]):
 
     def __init__(
         self,
-        positives: Positives = "labels",
+        positives: contrastive.Positives = "labels",
         temperature: PositiveFloat = 0.05,
         pooling: vector_rows.VectorPooling = "mean",
     ) -> None:
         self.positives, self.temperature, self.vector_pooling = positives, temperature, pooling
         self.label_kind = self.labels_read({"positives": positives})
-        self.monitor = _MONITORS.get(positives, "val/loss")
-        self.mode = "max" if positives in _MONITORS else "min"
+        self.monitor, self.mode = vector_metrics.MONITORS.get(positives, ("val/loss", "min"))
         self.examples: tuple[Tensor, Tensor] | None = None  # training vectors with their labels
         self._data: Any = None
 
@@ -55,7 +50,7 @@ class Embedding(Task[LabelledBatch]):
 
     @classmethod
     def labels_read(cls, arguments: Mapping[str, Any]) -> LabelKind:
-        return _LABELS.get(arguments.get("positives", "labels"), "none")
+        return vector_rows.LABELS.get(arguments.get("positives", "labels"), "none")
 
     def build(self, backbone: str, dropout: float | None = None) -> Any:
         """Load the backbone without a head."""
@@ -83,11 +78,7 @@ class Embedding(Task[LabelledBatch]):
         """Return both texts of each pair as rows of their own, or each text twice."""
         if training:
             self.examples = None  # made by weights that are about to change
-        if self.positives == "dropout":
-            return vector_rows.twice(batch, training)
-        if self.positives == "labels" or "pair" not in batch.get("columns", {}):
-            return batch
-        return vector_rows.both_texts(batch, self._tokenizer, self._limit)
+        return vector_rows.prepared(batch, self.positives, training, self._tokenizer, self._limit)
 
     def logits(self, model: Any, batch: LabelledBatch) -> Tensor:
         """Return a vector of length 1 for each text, (B, H), or for each of two, (B, 2, H)."""
@@ -100,10 +91,7 @@ class Embedding(Task[LabelledBatch]):
         return contrastive.loss(self.positives, logits, batch["labels"], self.temperature)
 
     def num_targets(self, batch: LabelledBatch) -> Tensor | int:
-        """Return the number of rows; of labels, those that share theirs with another row."""
-        if self.positives != "labels":
-            return len(batch["labels"])
-        return contrastive.same_label(batch["labels"]).any(1).sum()
+        return contrastive.num_targets(self.positives, batch["labels"])
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         return MetricCollection({} if stage == "train" else vector_metrics.named(self))

@@ -8,12 +8,10 @@ from torch import Tensor, nn
 
 from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbones
-from modules.tasks import pooled_network
+from modules.tasks import network_inputs, pooled_network
 from modules.tasks.pooled_network import PooledForward
 
 Pooling = Literal["native", "mean"]
-
-_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class Head:
@@ -91,13 +89,13 @@ class Head:
     def logits(self, model: Any, batch: Mapping[str, Any]) -> Tensor:
         """Return the head's outputs, (B, outputs), wherever the batch has its padding."""
         inner = backbones.unwrap(model)
-        batch = align(batch, getattr(inner, "padding_side", "right"))
-        inputs = model_inputs(batch)
+        batch = network_inputs.align(batch, getattr(inner, "padding_side", "right"))
+        inputs = network_inputs.model_inputs(batch)
         apart = isinstance(inner, PooledForward)
         per_token = isinstance(getattr(inner, "score", None), nn.Module)  # a decoder's head
         if self.pooling == "native" and not (per_token or apart):
             return model(**inputs).logits
-        pooled_BH = self.pool(hidden_states(model, inputs), batch["attention_mask"])
+        pooled_BH = self.pool(network_inputs.hidden_states(model, inputs), batch["attention_mask"])
         if apart and not per_token:
             return inner.classification_head(pooled_BH)
         head = linear_head(inner)
@@ -126,22 +124,6 @@ class _FirstToken(nn.Module):
         return hidden_BTH[:, 0]
 
 
-def hidden_states(model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
-    """Return what leaves the network below the head, (B, T, H), with a prompt's before the rows."""
-    inner, seen = backbones.unwrap(model), []
-    hook = trunk(inner).register_forward_hook(lambda *call: seen.append(call[2][0]))
-    try:
-        model(**inputs)
-    finally:
-        hook.remove()
-    return seen[-1]
-
-
-def trunk(model: Any) -> nn.Module:
-    """Return the network below the head of a model of transformers."""
-    return pooled_network.trunk_of(model) if isinstance(model, PooledForward) else model.base_model
-
-
 def _takes_a_mean(model: Any) -> bool:
     """Tell whether a head is one linear layer, behind nothing but a pooler with a forward."""
     inside = {id(p) for p in model.base_model.parameters()}
@@ -158,27 +140,6 @@ def linear_head(model: nn.Module) -> nn.Module | None:
         if isinstance(getattr(head, "original_module", head), nn.Linear):
             return head
     return None
-
-
-def align(batch: Mapping[str, Any], side: str) -> dict[str, Any]:
-    """Return the batch with each row's padding on one side.
-
-    Positions are counted from a row's beginning, and heads look for its last token, where padding
-    is on the right; a few networks read the last place of all.
-    """
-    mask_BT = batch["attention_mask"]
-    width = mask_BT.shape[1]
-    # Sums and comparisons alone, as ONNX has no remainder by a length that varies.
-    padding_B = ((mask_BT if side == "right" else mask_BT.flip(1)).cumsum(1) == 0).sum(1)
-    first_B = padding_B if side == "right" else width - padding_B
-    places_BT = torch.arange(width, device=mask_BT.device) + first_B[:, None]
-    places_BT = torch.where(places_BT < width, places_BT, places_BT - width)
-    return {n: v.gather(1, places_BT) if n in _INPUTS else v for n, v in batch.items()}
-
-
-def model_inputs(batch: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the tensors of a batch that a model of transformers takes."""
-    return {name: batch[name] for name in _INPUTS if name in batch}
 
 
 def class_names(labels: list[str] | None, count: int | None = None) -> list[str]:

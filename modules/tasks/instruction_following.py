@@ -7,7 +7,7 @@ from torchmetrics import MetricCollection
 
 from datamodules.batches import InstructionBatch
 from modules import generation
-from modules.prompting.scoring import label_scores
+from modules.prompts.scoring import label_scores
 from modules.tasks import pretrained_lm, token_sums
 from modules.tasks.base import Task
 

@@ -10,8 +10,8 @@ from torchmetrics import MetricCollection
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer
 from modules.characters import Characters
-from modules.masking import mask_tokens
-from modules.tasks import heads, pretrained_lm, token_sums
+from modules.masking import mask_rows, mask_tokens
+from modules.tasks import network_inputs, pretrained_lm, token_sums
 from modules.tasks.base import Task
 from modules.tasks.token_sums import IGNORED
 
@@ -58,20 +58,15 @@ class LanguageModeling(Task[LabelledBatch]):
                 ids_BT, eligible_BT, *settings, None, self._characters.to(ids_BT.device)
             )
         else:
-            seen_BT, chosen_BT = ids_BT.clone(), torch.zeros_like(eligible_BT)
             # A row's own draws wherever it stands; its place in the batch where it has no number.
-            numbers = batch.get("index", torch.arange(len(ids_BT)))
-            for row, number in enumerate(numbers.tolist()):
-                here = row, slice(0, int(batch["attention_mask"][row].sum()))  # not the padding
-                draws = torch.Generator().manual_seed(number)
-                parts = ids_BT[here].cpu(), eligible_BT[here].cpu()
-                seen_T, chosen_T = mask_tokens(*parts, *settings, draws, self._characters.cpu())
-                seen_BT[here], chosen_BT[here] = seen_T.to(ids_BT), chosen_T.to(chosen_BT)
+            seeds = batch.get("index", torch.arange(len(ids_BT))).tolist()
+            masks = eligible_BT, batch["attention_mask"]
+            seen_BT, chosen_BT = mask_rows(ids_BT, *masks, seeds, *settings, self._characters.cpu())
         return {**batch, "input_ids": seen_BT, "labels": ids_BT.where(chosen_BT, IGNORED)}
 
     def logits(self, model: Any, batch: LabelledBatch) -> Tensor:
         """Return the sums over the predicted tokens, (2,), of :func:`token_sums.token_sums`."""
-        return token_sums.token_sums(model, heads.model_inputs(batch), batch["labels"])
+        return token_sums.token_sums(model, network_inputs.model_inputs(batch), batch["labels"])
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:
         return token_sums.mean_loss(logits, batch)

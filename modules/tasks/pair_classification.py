@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat
 from torch import Tensor
-from torchmetrics import Accuracy, F1Score, MatthewsCorrCoef, MetricCollection
+from torchmetrics import MatthewsCorrCoef, MetricCollection
 
 from datamodules.batches import LabelledBatch
 from modules.tasks import heads
 from modules.tasks.base import Task
-from modules.tasks.class_loss import ClassLoss, ClassWeights
+from modules.tasks.class_loss import ClassLoss, ClassWeights, class_metrics
 
 
 class PairClassification(Task[LabelledBatch]):
@@ -57,11 +57,7 @@ class PairClassification(Task[LabelledBatch]):
         return self.class_loss(logits, batch["labels"], batch.get("training", True))
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
+        metrics = class_metrics(self.labels)
         kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}
-        return MetricCollection(
-            {
-                "accuracy": Accuracy(average="micro", **kind),
-                "f1": F1Score(average="macro", **kind),
-                "matthews": MatthewsCorrCoef(**kind),
-            }
-        )
+        metrics.add_metrics({"matthews": MatthewsCorrCoef(**kind)})
+        return metrics

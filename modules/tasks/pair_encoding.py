@@ -5,7 +5,7 @@ from typing import Any
 
 from datamodules.packaged import pad_id
 from modules.encoding import most_tokens
-from modules.prompting.templates import Template
+from modules.prompts.templates import Template
 from modules.tasks.token_sums import IGNORED
 from modules.text_rows import pad
 

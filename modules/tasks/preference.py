@@ -55,12 +55,7 @@ class Preference(Task[PreferenceBatch]):
     read_model = staticmethod(before_training.keep_first_values)
 
     def check_columns(self, columns: list[str]) -> None:
-        if "chosen" not in columns and "answer" not in columns:
-            raise ValueError(
-                "--model.task Preference: needs chosen and rejected answers, as experiments/dpo.py "
-                "reads them"
-            )
-        preference_rows.check_couples("chosen" in columns, self.loss_kind)
+        preference_rows.check_columns(columns, self.loss_kind)
 
     def prepare(self, batch: PreferenceBatch, training: bool) -> PreferenceBatch:
         """Add the targets of each answer; see :func:`preference_rows.with_targets`."""
@@ -81,10 +76,7 @@ class Preference(Task[PreferenceBatch]):
         return preference_loss(self.loss_kind, found, good_R, self.beta, smoothing)
 
     def num_targets(self, batch: PreferenceBatch) -> Tensor | int:
-        """Return the number of couples or answers; of sft, of the tokens of good answers."""
-        if self.loss_kind == "sft":
-            return (batch["targets"] >= 0).sum(1)[batch["desirable"].flatten() > 0].sum()
-        return batch["desirable"].shape[-1]
+        return preference_rows.num_targets(batch, self.loss_kind)
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
         return reward_metrics(stage, self.beta)

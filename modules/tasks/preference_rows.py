@@ -62,6 +62,20 @@ def mismatched(
     return ids_out, mask_out, answer_out
 
 
+def check_columns(columns: list[str], loss: str) -> None:
+    """Refuse data without answers, and single answers where a loss compares two.
+
+    Raises:
+        ValueError: If they do not fit.
+    """
+    if "chosen" not in columns and "answer" not in columns:
+        raise ValueError(
+            "--model.task Preference: needs chosen and rejected answers, as experiments/dpo.py "
+            "reads them"
+        )
+    check_couples("chosen" in columns, loss)
+
+
 def check_couples(couples: bool, loss: str) -> None:
     """Refuse single answers where a loss compares two.
 
@@ -94,6 +108,13 @@ def with_targets(batch: PreferenceBatch, drift: bool) -> PreferenceBatch:
         ids_RT, mask_RT, answer_RT = mismatched(ids_RT, mask_RT, answer_RT, 1)
         made["other"] = ids_RT, mask_RT, next_tokens(ids_RT, answer_RT)
     return made
+
+
+def num_targets(batch: PreferenceBatch, loss: str) -> Tensor | int:
+    """Return the number of couples or answers; of sft, of the tokens of good answers."""
+    if loss == "sft":
+        return (batch["targets"] != IGNORED).sum(1)[batch["desirable"].flatten() > 0].sum()
+    return batch["desirable"].shape[-1]
 
 
 def likelihoods(model: Any, batch: PreferenceBatch, reference: bool = True) -> Likelihoods:

@@ -5,7 +5,7 @@ from typing import Any
 import transformers
 
 from datamodules.packaged import load_tokenizer, pad_id
-from modules import backbones, causal_checks
+from modules import backbone_files, backbones, causal_checks
 from modules.output_layer import check_output_layer, selection
 from modules.tasks.base import Task
 
@@ -20,7 +20,7 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
         ValueError: If the encoder has no mask token, the decoder sees later tokens, or the family
             is neither.
     """
-    config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
+    config = transformers.AutoConfig.from_pretrained(backbone_files.resolve(backbone))
     name, family = type(task).__name__, config.model_type
     is_decoder = getattr(config, "is_decoder", False)
     masked = type(config) in transformers.AutoModelForMaskedLM._model_mapping and not is_decoder

@@ -5,17 +5,17 @@ from typing import Any, Literal
 
 from jsonargparse.typing import PositiveInt
 from torch import Tensor, nn
-from torchmetrics import Accuracy, F1Score, MetricCollection
+from torchmetrics import MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer, pad_id
 from modules.encoding import most_tokens
-from modules.prompting import scoring
-from modules.prompting.library import TEMPLATES
-from modules.prompting.prefix_cache import PrefixCache
-from modules.prompting.templates import Prompt, Template, label_words
-from modules.tasks import heads, pretrained_lm
+from modules.prompts import scoring
+from modules.prompts.prefix_cache import PrefixCache
+from modules.prompts.templates import Prompt, Template, label_words
+from modules.tasks import heads, pretrained_lm, prompt_encoding
 from modules.tasks.base import Lengths, Task
+from modules.tasks.class_loss import class_metrics
 
 
 class PromptedClassification(Task[LabelledBatch]):
@@ -48,45 +48,28 @@ class PromptedClassification(Task[LabelledBatch]):
         num_classes: PositiveInt | None = None,
         normalize: bool = True,
     ) -> None:
-        known = TEMPLATES.get(template)
-        if known is None and "{{" not in template:
-            raise ValueError(
-                f"--model.task.template {template}: neither Jinja with a column, as "
-                f"'{{{{ text }}}} It was', nor one of {', '.join(TEMPLATES)}"
-            )
-        verbalizer = verbalizer or (dict(known.words) if known else None)
+        found = prompt_encoding.of_library(template, verbalizer, instruction)
+        template, verbalizer, self.instruction = found
         if labels is None and num_classes is None and verbalizer:
             labels = list(verbalizer)
         self.labels = heads.class_names(labels, num_classes)
         self.words = label_words(self.labels, verbalizer)
-        self.template = Template(known.template if known else template)
-        self.instruction = (
-            (known.instruction if known else "") if instruction is None else instruction
-        )
-        self.normalize = normalize
+        self.template, self.normalize = Template(template), normalize
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments in full: the library may change what a name means."""
-        return {
-            "template": self.template.source,
-            "verbalizer": dict(zip(self.labels, self.words, strict=True)),
-            "instruction": self.instruction,
-            "labels": self.labels,
-            "normalize": self.normalize,
-        }
+        words = dict(zip(self.labels, self.words, strict=True))
+        known = {"template": self.template.source, "verbalizer": words, "labels": self.labels}
+        return {**known, "instruction": self.instruction, "normalize": self.normalize}
 
     def build(self, backbone: str, dropout: float | None = None) -> Any:
         model, self.masked = pretrained_lm.build(self, backbone, dropout)
         self.tokenizer = load_tokenizer(backbone)
-        self._check_words(backbone)
+        prompt_encoding.check_words(self.tokenizer, self.labels, self.words, backbone)
         self.max_prompt_tokens = most_tokens(model, self.tokenizer)
         (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], truncate=False)
         self._rows, self.overhead = len(empty.rows), empty.length
-        if self.overhead >= self.max_prompt_tokens:
-            raise ValueError(
-                f"--model.task.template: takes {self.overhead} tokens and leaves no room for a "
-                f"text; {backbone} reads {self.max_prompt_tokens}"
-            )
+        prompt_encoding.check_room(self.overhead, self.max_prompt_tokens, backbone)
         return model
 
     def check_columns(self, columns: list[str]) -> None:
@@ -111,36 +94,9 @@ class PromptedClassification(Task[LabelledBatch]):
         demonstration_prefixes: Sequence[str] | None = None,
         truncate: bool = True,
     ) -> list[scoring.EncodedPrompt]:
-        """Encode the prompts of rows.
-
-        Args:
-            rows: The texts of each row by column.
-            demonstration_prefixes: Text before each prompt; none if not given.
-            truncate: Whether to truncate texts so that the prompt fits into the context.
-        """
+        """Encode the prompts of rows; see :func:`prompt_encoding.encode`."""
         prefixes = demonstration_prefixes or [""] * len(rows)
-        read = scoring.encode_cloze if self.masked else scoring.encode_causal
-        prompts = [self.prompt(*pair) for pair in zip(rows, prefixes, strict=True)]
-        encoded = read(self.tokenizer, prompts, self.words)
-        for number in range(len(encoded)) if truncate else ():
-            row = rows[number]
-            while (over := encoded[number].length - self.max_prompt_tokens) > 0:
-                row = self._truncated(row, over)
-                prompt = self.prompt(row, prefixes[number])
-                (encoded[number],) = read(self.tokenizer, [prompt], self.words)
-        return encoded
-
-    def _truncated(self, row: dict[str, str], tokens: int) -> dict[str, str]:
-        """Return the row without so many tokens at the end of its longest text."""
-        name = max(self.template.columns, key=lambda column: len(row[column]))
-        options = {"add_special_tokens": False, "return_offsets_mapping": True, "verbose": False}
-        ends = self.tokenizer(row[name], **options)["offset_mapping"]
-        if len(ends) <= tokens:
-            raise ValueError(
-                f"--model.task.template: the prompt without its texts is longer than the "
-                f"{self.max_prompt_tokens} tokens that the backbone reads"
-            )
-        return {**row, name: row[name][: ends[len(ends) - tokens][0]].rstrip()}
+        return prompt_encoding.encode(self, rows, prefixes, truncate)
 
     def prepare(
         self,
@@ -149,14 +105,9 @@ class PromptedClassification(Task[LabelledBatch]):
         demonstration_prefixes: Sequence[str] | None = None,
     ) -> scoring.LabelledPrompts:
         """Return the batch with the prompts' tokens in place of the texts'."""
-        names, columns = batch["columns"], zip(*batch["columns"].values(), strict=True)
-        rows = [dict(zip(names, values, strict=True)) for values in columns]
-        encoded = self.encode(rows, demonstration_prefixes)
+        encoded = self.encode(prompt_encoding.rows_of(batch["columns"]), demonstration_prefixes)
         device = next(v.device for v in batch.values() if isinstance(v, Tensor))
-        return {
-            **batch,
-            **scoring.collate(encoded, pad_id(self.tokenizer), device),
-        }
+        return {**batch, **scoring.collate(encoded, pad_id(self.tokenizer), device)}
 
     def logits(self, model: Any, batch: Any, prefix_cache: PrefixCache | None = None) -> Tensor:
         """Return the log-likelihoods of the words, (B, classes), for a prepared batch."""
@@ -166,20 +117,4 @@ class PromptedClassification(Task[LabelledBatch]):
         return nn.functional.cross_entropy(logits.float(), batch["labels"])
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
-        kind: dict[str, Any] = {"task": "multiclass", "num_classes": len(self.labels)}
-        return MetricCollection(
-            {"accuracy": Accuracy(average="micro", **kind), "f1": F1Score(average="macro", **kind)}
-        )
-
-    def _check_words(self, backbone: str) -> None:
-        """Refuse words that the tokenizer does not know, or cannot tell apart."""
-        seen: dict[tuple[int, ...], str] = {}
-        for label, word in zip(self.labels, self.words, strict=True):
-            flag = f"--model.task.verbalizer.{label} {word}"
-            ids = tuple(self.tokenizer(f" {word}", add_special_tokens=False)["input_ids"])
-            unknown = self.tokenizer.unk_token_id
-            if not ids or (unknown in ids and unknown != self.tokenizer.eos_token_id):
-                raise ValueError(f"{flag}: {backbone} has no tokens for it")
-            if ids in seen:
-                raise ValueError(f"{flag}: to {backbone} the same tokens as {seen[ids]!r}")
-            seen[ids] = word
+        return class_metrics(self.labels)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from datamodules.batches import QuestionBatch
-from modules.tasks import answer_network, heads
+from modules.tasks import answer_network, network_inputs
 from modules.tasks.answer_scores import AnswerScores, RightShare, Score
 from modules.tasks.base import Task
 
@@ -59,7 +59,7 @@ class QuestionAnswering(Task[QuestionBatch]):
 
     def logits(self, model: Any, batch: QuestionBatch) -> Tensor:
         """Return the logits of start and end of each token, (B, T, 2)."""
-        found = model(**heads.model_inputs(batch))
+        found = model(**network_inputs.model_inputs(batch))
         logits_BT2 = torch.stack([found.start_logits, found.end_logits], -1)
         return logits_BT2[:, -batch["input_ids"].shape[1] :]  # without a prompt before it
 

@@ -75,10 +75,7 @@ class SequenceToSequence(Task[PairBatch]):
         return writing.evaluation(self, model, batch) if stage in self.stages else {}
 
     def metrics(self, stage: Literal["train", "val", "test"]) -> MetricCollection:
-        metrics = token_sums.token_metrics(stage)
-        if stage in self.stages:
-            metrics.add_metrics(text_scores.scores())
-        return metrics
+        return text_scores.written_metrics(stage, self.stages)
 
     loss = staticmethod(token_sums.mean_loss)  # type: ignore[assignment]  # they need no task
     num_targets = staticmethod(token_sums.num_tokens)  # type: ignore[assignment]

@@ -14,6 +14,7 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.text import ROUGEScore, SacreBLEUScore
 
 from datamodules.words import split_words
+from modules.tasks.token_sums import token_metrics
 
 _CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LONGEST = 6  # n-grams of characters
@@ -24,6 +25,16 @@ def scores() -> dict[str, Metric | MetricCollection]:
     """Return the metrics of a stage in which texts are written, by name."""
     keys: tuple[Key, ...] = ("rouge1", "rouge2", "rougeL")
     return {"bleu": Bleu(), "chrf": ChrF(), **{key: Rouge(key) for key in keys}}
+
+
+def written_metrics(
+    stage: Literal["train", "val", "test"], written: Sequence[str]
+) -> MetricCollection:
+    """Return the metrics of tokens, and of texts in the stages in which they are written."""
+    metrics = token_metrics(stage)
+    if stage in written:
+        metrics.add_metrics(scores())
+    return metrics
 
 
 def score(outputs: Sequence[str], references: Sequence[str]) -> dict[str, float]:

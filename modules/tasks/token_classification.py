@@ -9,7 +9,7 @@ from torchmetrics import Metric, MetricCollection
 from datamodules.batches import LabelledBatch
 from datamodules.words import NO_TAG, entity_types
 from modules import backbones
-from modules.tasks import heads
+from modules.tasks import heads, network_inputs
 from modules.tasks.base import Task
 from modules.tasks.entities import EntityScores, Score, WordAccuracy
 
@@ -52,7 +52,7 @@ class TokenClassification(Task[LabelledBatch]):
 
     def logits(self, model: Any, batch: LabelledBatch) -> Tensor:
         """Return the head's outputs for each token of the text, (B, T, labels)."""
-        logits_BTC = model(**heads.model_inputs(batch)).logits
+        logits_BTC = model(**network_inputs.model_inputs(batch)).logits
         return logits_BTC[:, -batch["input_ids"].shape[1] :]  # without a prompt before it
 
     def loss(self, logits: Tensor, batch: LabelledBatch) -> Tensor:

@@ -8,6 +8,12 @@ from torchmetrics import Metric, MetricCollection, SpearmanCorrCoef
 from torchmetrics.utilities import dim_zero_cat
 
 Classifier = Literal["logistic", "centroid"]
+# The validation metric that chooses the best checkpoint, by what vectors are trained by.
+MONITORS: dict[str, tuple[str, Literal["max"]]] = {
+    "labels": ("val/accuracy", "max"),
+    "pairs": ("val/mrr", "max"),
+    "scores": ("val/spearman", "max"),
+}
 
 
 class HeadAccuracy(Metric):

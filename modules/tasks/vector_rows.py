@@ -10,11 +10,13 @@ from torch.nn.functional import normalize
 
 from datamodules.packaged import pad_id
 from modules import backbones
-from modules.tasks.heads import model_inputs
+from modules.tasks.network_inputs import model_inputs
 from modules.text_rows import pad
 
 EXAMPLES = 4096  # training rows that a head for evaluation is fitted to, at most
 VectorPooling = Literal["mean", "first", "last"]
+# The label of a row that vectors are trained by; of pairs and of dropout there is none.
+LABELS: dict[str, Literal["class", "number"]] = {"labels": "class", "scores": "number"}
 
 
 def pooled(hidden_BTH: Tensor, mask_BT: Tensor, pooling: VectorPooling) -> Tensor:
@@ -46,6 +48,23 @@ def keys_of(texts: Sequence[str], device: torch.device) -> Tensor:
     plain = (" ".join(text.lower().split()).encode("utf-8", "surrogatepass") for text in texts)
     digests = (hashlib.blake2b(text, digest_size=8).digest() for text in plain)
     return torch.tensor([int.from_bytes(d, "big") >> 1 for d in digests], device=device)
+
+
+def prepared(batch: Any, positives: str, training: bool, tokenizer: Any, limit: int) -> Any:
+    """Return both texts of each pair as rows of their own, or each text twice.
+
+    Args:
+        batch: B rows.
+        positives: As of the task: labels, pairs, dropout or scores.
+        training: Whether the batch is trained on.
+        tokenizer: The backbone's tokenizer.
+        limit: The most tokens of a text.
+    """
+    if positives == "dropout":
+        return twice(batch, training)
+    if positives == "labels" or "pair" not in batch.get("columns", {}):
+        return batch
+    return both_texts(batch, tokenizer, limit)
 
 
 def both_texts(batch: Any, tokenizer: Any, limit: int) -> Any:

@@ -7,7 +7,7 @@ import transformers
 from torch import Tensor
 
 from datamodules.packaged import load_tokenizer
-from modules import backbones, generation
+from modules import backbone_files, backbones, generation
 from modules.backbones import unwrap
 from modules.output_layer import check_output_layer, selection
 from modules.tasks import pretrained_lm
@@ -53,7 +53,7 @@ def build(task: Any, backbone: str, dropout: float | None) -> Any:
     Raises:
         ValueError: If the backbone is an encoder, or of neither family.
     """
-    config = transformers.AutoConfig.from_pretrained(backbones.resolve(backbone))
+    config = transformers.AutoConfig.from_pretrained(backbone_files.resolve(backbone))
     if type(config) in transformers.AutoModelForSeq2SeqLM._model_mapping:
         task.auto_class, task.peft_type = "AutoModelForSeq2SeqLM", "SEQ_2_SEQ_LM"
         task.pipeline = "text2text-generation"

@@ -28,9 +28,14 @@ def test_flops_are_those_of_the_matrices_and_of_attention(path, monkeypatch):
     wanted = rate * 3 * (forward + head) / 1e12
     assert float(trainer.callback_metrics["mfu"]) == pytest.approx(wanted)
     assert trainer.global_step == 3
+    resumed = MFUMonitor(lambda: rate)
+    assert resumed.state_dict() == {}
+    resumed.load_state_dict(measured.state_dict())
+    assert resumed.flops_per_token == measured.flops_per_token
 
 
-def test_nothing_is_said_where_the_peak_is_not_known(path):
+def test_nothing_is_said_where_the_peak_is_not_known(path, monkeypatch):
+    monkeypatch.setattr(utilization, "peak_flops", lambda device, precision: None)
     data = stories.corpus(path, CausalLM, batch_size=8)
     cost = ThroughputMonitor()
     measured = MFUMonitor(cost.rate)
@@ -38,6 +43,31 @@ def test_nothing_is_said_where_the_peak_is_not_known(path):
     trainer = tiny.fit(module, data, cost, measured, max_epochs=1, limit_train_batches=2)
     assert "mfu" not in trainer.callback_metrics
     assert measured.flops_per_token is None
+
+
+def test_a_run_on_a_cpu_has_an_mfu_and_the_same_weights(path):
+    ends = []
+    for watched in (True, False):
+        data, cost = stories.corpus(path, CausalLM, batch_size=8), ThroughputMonitor()
+        module = stories.make(CausalLM, path)
+        callbacks = [cost, *[MFUMonitor(cost.rate)] * watched]
+        trainer = tiny.fit(module, data, *callbacks, max_epochs=1, limit_train_batches=2)
+        assert ("mfu" in trainer.callback_metrics) == watched
+        if watched:
+            assert 0 < float(trainer.callback_metrics["mfu"]) < 1
+        ends.append(tiny.trained(module))
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+
+
+def test_the_peak_of_a_cpu_is_measured_once_for_each_precision(monkeypatch):
+    utilization.measured_peak.cache_clear()
+    calls, mm = [], torch.mm
+    monkeypatch.setattr(torch, "mm", lambda *pair: calls.append(pair[0].dtype) or mm(*pair))
+    before = torch.get_rng_state()
+    peaks = [utilization.peak_flops(torch.device("cpu"), p) for p in ("bf16-mixed", "32-true") * 2]
+    assert peaks[:2] == peaks[2:] and all(1e8 < peak < 1e16 for peak in peaks)
+    assert set(calls) == {torch.bfloat16, torch.float32} and len(calls) <= 12
+    assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize(
@@ -66,4 +96,4 @@ def test_nothing_is_said_where_the_peak_is_not_known(path):
 def test_peaks(monkeypatch, name, precision, peak):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
     assert utilization.peak_flops(torch.device("cuda"), precision) == peak
-    assert utilization.peak_flops(torch.device("cpu"), precision) is None
+    assert utilization.peak_flops(torch.device("mps"), precision) is None

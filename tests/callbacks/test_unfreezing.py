@@ -122,7 +122,7 @@ def test_waiting_in_the_optimizer_is_the_same_as_joining_it_later(bert, reviews)
 
 
 def test_rates_fall_by_layer_under_every_schedule(backbone, reviews):
-    for schedule in ("linear", "cosine", "constant", "slanted_triangular"):
+    for schedule in ("linear", "cosine", "constant", "wsd", "slanted_triangular"):
         settings = {"schedule": schedule, "learning_rate": 0.01, "warmup_ratio": 0.5}
         data = tiny.read(reviews, backbone, batch_size=8)
         _, plain = fit(tiny.make(FullFineTuning, backbone, **settings), data)

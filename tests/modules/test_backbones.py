@@ -3,7 +3,7 @@
 import pytest
 
 from datamodules import reachability
-from modules import backbones
+from modules import backbone_files
 
 
 def test_a_misspelt_name_without_a_network_asks_the_hub_once(monkeypatch, tmp_path):
@@ -19,5 +19,5 @@ def test_a_misspelt_name_without_a_network_asks_the_hub_once(monkeypatch, tmp_pa
     monkeypatch.setattr(reachability, "reachable", lambda: False)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     with pytest.raises(ValueError, match="and the hub does not answer; did you mean minilm"):
-        backbones.resolve("minilmm")
+        backbone_files.resolve("minilmm")
     assert asked == [True]

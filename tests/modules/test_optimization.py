@@ -38,6 +38,17 @@ def test_schedules(schedule, warmup_ratio):
     assert rates(schedule, warmup_ratio, steps) == pytest.approx(wanted, abs=1e-12)
 
 
+@pytest.mark.parametrize(("warmup_ratio", "fall"), [(0.0, 8), (0.1, 8), (0.9, 4), (1.0, 0)])
+def test_warmup_stable_decay(warmup_ratio, fall):
+    """Up, level, and down to 0 over the last fifth, which a long rise shortens."""
+    steps, rise = 40, round(warmup_ratio * 40)
+    level = steps - fall
+    wanted = [2.0 * min(1, step / rise if rise else 1) for step in range(level)]
+    wanted += [2.0 * (steps - step) / fall for step in range(level, steps)]
+    assert rates("wsd", warmup_ratio, steps)[:steps] == pytest.approx(wanted)
+    assert fall == 0 or rates("wsd", warmup_ratio, steps)[steps] == 0
+
+
 @pytest.mark.parametrize("cut", [0.0, 0.1, 0.5])
 def test_slanted_triangle_of_ulmfit(cut):
     """Equation 3 of Howard & Ruder (2018), ratio 32."""

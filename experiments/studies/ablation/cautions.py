@@ -1,16 +1,12 @@
 """Warnings of conclusions that the results of an ablation do not allow."""
 
-from typing import TYPE_CHECKING
-
 from experiments.reporting import significance
 from experiments.reporting.quality import BOTH
-
-if TYPE_CHECKING:
-    from experiments.studies.ablation.analysis import Difference, Line
+from experiments.studies.ablation.lines import Difference, Line
 
 
 def cautions(
-    lines: "list[Line]", alpha: float, seeds: int, metric: str, higher: bool | None
+    lines: list[Line], alpha: float, seeds: int, metric: str, higher: bool | None
 ) -> list[str]:
     """The warnings, a sentence each.
 
@@ -50,7 +46,7 @@ def cautions(
     return said
 
 
-def _unlike(lines: "list[Line]") -> list[str]:
+def _unlike(lines: list[Line]) -> list[str]:
     """A sentence on each reason for which settings are not compared with the baseline."""
     reasons: dict[str, list[str]] = {}
     for line in lines:
@@ -59,7 +55,7 @@ def _unlike(lines: "list[Line]") -> list[str]:
     return [f"not compared: {'; '.join(names)}: {why}" for why, names in reasons.items()]
 
 
-def _of_tests(lines: "list[Line]", tested: "list[Difference]", alpha: float) -> list[str]:
+def _of_tests(lines: list[Line], tested: list[Difference], alpha: float) -> list[str]:
     said = []
     pairs, count = min(difference.seeds for difference in tested), len(tested)
     least = significance.smallest_exact(pairs, count)

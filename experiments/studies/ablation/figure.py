@@ -5,7 +5,8 @@ from typing import Any
 
 from experiments.reporting import figures
 from experiments.studies.ablation import text
-from experiments.studies.ablation.analysis import Line, Report
+from experiments.studies.ablation.analysis import Report
+from experiments.studies.ablation.lines import Line
 
 
 def draw(report: Report, file: Path, cost: str = "parameters") -> None:

@@ -2,7 +2,8 @@
 
 from experiments.reporting import tables
 from experiments.reporting.quality import ends
-from experiments.studies.ablation.analysis import Difference, Line, Report
+from experiments.studies.ablation.analysis import Report
+from experiments.studies.ablation.lines import Difference, Line
 
 COSTS = {  # heading and format of the value
     "parameters": ("trained parameters", "{:,.0f}".format),

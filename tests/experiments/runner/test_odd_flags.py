@@ -17,7 +17,7 @@ CASES = """
 --ckpt_path x | here it is --resume
 --model.lr 1 | unknown flag --model.lr; here it is --model.learning_rate
 --epoch 3 | here it is --trainer.max_epochs
---model.gradient_checkpointing true | --trainer.accumulate_grad_batches saves memory
+--model.gradient_checkpointing true | did you mean --gradient_checkpointing
 --trainer.gpus 2 | unknown flag --trainer.gpus; here it is --trainer.devices
 --trainer.auto_lr_find true | here it is --trainer.callbacks+=LearningRateFinder
 --trainer.auto_scale_batch_size true | here it is --trainer.callbacks+=BatchSizeFinder

@@ -66,7 +66,9 @@ def test_every_argument_of_the_trainer_of_transformers_has_a_hint(monkeypatch):
         ("--batch_size 8", "did you mean --data.batch_size?"),
         ("--optim adamw", "here it is --model.optimizer"),
         ("--use_galore true", "there is none: --model.optimizer is adamw or muon"),
-        ("--model.gradient_checkpointing true", "there is none: a smaller --data.batch_size with "
+        ("--model.gradient_checkpointing true", "did you mean --gradient_checkpointing?"),
+        ("--torch_compile true", "here it is --compile"),
+        ("--activation_offloading true", "there is none: a smaller --data.batch_size with "
          "--trainer.accumulate_grad_batches saves memory"),
         ("--mlm_probability 1", "other experiments have it as --model.probability, and this one "
          "has none"),

@@ -19,6 +19,7 @@ KEYS = [
     *("tokens", "tokens_per_second", "mfu", "origins"),
     *("peak_memory_bytes", "checkpoint_bytes", "seconds", "training_seconds"),
     *("seconds_to_first_step", "git_commit", "wandb", "best", "before", "ended", "report"),
+    "compiled",
     *("name", "held_out", "warnings", "left_out", "notes", "metric_facts", "meaning"),
 ]
 
@@ -37,7 +38,7 @@ def test_folder_result_and_screens(experiment):
     assert found["data"]["source"] == "files" and len(found["data"]["fingerprint"]) == 16
     assert found["parameters"]["trainable"] < found["parameters"]["total"]
     assert 0 < found["seconds_to_first_step"] < found["seconds"]
-    assert 0 < found["training_seconds"] < found["seconds"] and found["mfu"] is None
+    assert 0 < found["training_seconds"] < found["seconds"] and 0 < found["mfu"] < 1
     assert found["tokens"] == 2 * found["data"]["tokens"]["train"]  # of two epochs
     commit = subprocess.run(
         ["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True

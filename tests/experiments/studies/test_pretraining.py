@@ -10,7 +10,7 @@ import pytest
 
 import modules
 from experiments import pretrain_then_finetune
-from experiments.studies import pretraining, pretraining_report
+from experiments.studies import pretraining, pretraining_origins, pretraining_report
 from experiments.studies.jobs import Job, Row
 from modules import registry
 from tests import stories
@@ -47,10 +47,16 @@ def test_table_has_means_and_paired_differences(tmp_path, capsys):
     pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome())
     text = (tmp_path / "table.md").read_text()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    assert ["MLM", "57.0 ± 2.0", "72.0 ± 3.0", "2.00 M", "50", "40,000"] in rows
-    assert ["new", "50.0 ± 2.0", "71.0 ± 1.0", "0", "", ""] in rows
-    assert ["MLM", "+7.0 (+2.0 to +12.0)", "+1.0 (-4.0 to +6.0)", "new"] in rows
-    assert "3 seeds" in text and "800 test rows" in text and "commit: 0123456" in text
+    assert ["MLM", "57.0 (52.0 to 61.9)", "72.0 (64.0 to 78.8)", "2.00 M", "50", "40,000"] in rows
+    assert ["new", "50.0 (45.1 to 54.9)", "71.0 (68.5 to 73.4)", "0", "", ""] in rows
+    assert ["MLM", "**+7.0 (+2.0 to +12.0)**", "+1.0 (-4.0 to +6.0)", "new"] in rows
+    assert ["MLM", "0.8", "2.00 M", "**+7.0 (+2.0 to +12.0)**", "+1.0 (-4.0 to +6.0)"] in rows
+    assert (
+        "errors of seeds, for one pre-training" in text
+        and "3 seeds" in text
+        and "800 test rows" in text
+        and "commit: 0123456" in text
+    )
     assert f"done   {tmp_path}" in capsys.readouterr().out
     assert "labelled sentences" in (tmp_path / "labels.svg").read_text()
 
@@ -92,7 +98,7 @@ def test_bad_flags_are_one_line(words, line, folder, monkeypatch, capsys):
 def test_every_objective_is_compared_with_the_same_network_as_it_was():
     origins = pretrain_then_finetune.ORIGINS
     by_name = {origin.name: origin for origin in origins}
-    assert pretraining.with_others(origins) == origins  # all that there are
+    assert pretraining_origins.with_others(origins) == origins  # all that there are
     for origin in origins:
         if origin.against is None:
             assert origin.share == 0
@@ -109,7 +115,7 @@ def test_an_objective_that_is_not_named_is_run_all_the_same(monkeypatch):
     values |= {"__module__": "own", "__qualname__": "OwnObjective"}
     type("OwnObjective", (modules.MaskedLM,), values)
     type("Plain", (modules.CausalLM,), {"__module__": "own", "default_family": "gpt2"})
-    *listed, mine, before, plain = pretraining.with_others(pretrain_then_finetune.ORIGINS)
+    *listed, mine, before, plain = pretraining_origins.with_others(pretrain_then_finetune.ORIGINS)
     assert listed == pretrain_then_finetune.ORIGINS
     assert mine == pretraining.Origin("Mine", "own.OwnObjective", "new encoder", rows="pairs")
     assert before == pretraining.Origin("new gpt2", "own.Plain", None, share=0)
@@ -117,9 +123,9 @@ def test_an_objective_that_is_not_named_is_run_all_the_same(monkeypatch):
 
 
 def test_who_is_run_brings_what_it_is_compared_with():
-    chosen = pretraining._chosen(pretrain_then_finetune.ORIGINS, ["clm"])
+    chosen = pretraining_origins.chosen(pretrain_then_finetune.ORIGINS, ["clm"])
     assert [origin.name for origin in chosen] == ["new decoder", "CLM"]
-    usual = pretraining._chosen(pretrain_then_finetune.ORIGINS, [])
+    usual = pretraining_origins.chosen(pretrain_then_finetune.ORIGINS, [])
     assert {origin.backbone for origin in usual} == {None}
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 import modules
 from modules.finetuning import checks
-from modules.prompting import scoring
+from modules.prompts import scoring
 from tests import tiny
 from tests.backbones import families
 from tests.backbones.rows import rows_of

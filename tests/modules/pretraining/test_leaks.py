@@ -113,19 +113,20 @@ def test_the_order_is_strict_and_context_is_seen_by_all():
     assert torch.equal(one_hot[real].argmax(-1), targets.nonzero()[:, 1])
 
 
-def test_generator_learns_nothing_from_the_discriminator(path):
-    module = stories.make(ReplacedTokenDetection, path)
+@pytest.mark.parametrize("together", [False, True])
+def test_generator_learns_nothing_from_the_discriminator(path, together):
+    module = stories.make(ReplacedTokenDetection, path, shared_gradients=together)
     data = stories.corpus(path, ReplacedTokenDetection)
     batch = next(iter(data.train_dataloader()))
     module.losses(module.corrupt(batch, draw()))["detection_loss"].backward()
-    shared = {id(parameter) for parameter in module.model.parameters()}
-    own = [p for p in module.generator.parameters() if id(p) not in shared]
+    embeddings = module.generator.get_input_embeddings().weight
+    assert embeddings is module.generator.get_output_embeddings().weight
+    own = [p for p in module.generator.parameters() if p is not embeddings]
     assert own
     assert all(p.grad is None or not p.grad.any() for p in own)
-    embeddings = module.model.get_input_embeddings().weight
-    assert embeddings is module.generator.get_input_embeddings().weight
-    assert embeddings is module.generator.get_output_embeddings().weight
-    assert embeddings.grad.any()
+    assert module.model.get_input_embeddings().weight.grad.any()
+    assert (embeddings.grad is not None) == together
+    assert (module.model.get_input_embeddings().weight is embeddings) == together
 
 
 def test_sampling_has_the_distribution_of_the_logits():

@@ -5,8 +5,8 @@ import math
 import torch
 
 from modules import InContext, ZeroShot
-from modules.prompting import scoring
-from modules.prompting.templates import Prompt
+from modules.prompts import scoring
+from modules.prompts.templates import Prompt
 from tests import tiny
 from tests.modules.prompting.questions import both, scores_of, task, validated
 

@@ -7,8 +7,8 @@ import transformers
 from callbacks import ThroughputMonitor
 from modules import FullFineTuning, InContext, LoRA, PrefixTuning, PromptTuning, PTuning, ZeroShot
 from modules.exporting import export
-from modules.prompting import scoring
-from modules.prompting.templates import Prompt
+from modules.prompts import scoring
+from modules.prompts.templates import Prompt
 from tests import tiny
 from tests.modules.prompting.questions import both, scores_of, task, validated
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 import transformers
 
-from modules.prompting import scoring
-from modules.prompting.prefix_cache import PrefixCache
-from modules.prompting.templates import Prompt
+from modules.prompts import scoring
+from modules.prompts.prefix_cache import PrefixCache
+from modules.prompts.templates import Prompt
 
 PROMPTS = [
     Prompt("a warm tale of the year\nIt was "),

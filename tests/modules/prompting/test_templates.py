@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from modules.prompting.templates import Prompt, Template, label_words
+from modules.prompts.templates import Prompt, Template, label_words
 
 
 def test_a_row_becomes_the_text_before_and_after_the_answer():

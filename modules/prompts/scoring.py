@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
 from modules.output_layer import run_at
-from modules.prompting.prefix_cache import PrefixCache
-from modules.prompting.templates import Prompt
+from modules.prompts.prefix_cache import PrefixCache
+from modules.prompts.templates import Prompt
 
 
 class PromptBatch(TypedDict):
