@@ -68,6 +68,7 @@ def test_a_head_beside_encoder_and_decoder_trains(tmp_path):
     assert any("qa_outputs" in name for name in module.trainable)
 
 
+@pytest.mark.slow
 def test_a_network_that_shifts_no_labels_itself_has_the_loss_of_transformers(tmp_path):
     folder = families.make("m2m_100", tmp_path)
     module = tiny.make(modules.FullFineTuning, folder, task=modules.SequenceToSequence()).eval()
@@ -78,6 +79,7 @@ def test_a_network_that_shifts_no_labels_itself_has_the_loss_of_transformers(tmp
         torch.testing.assert_close(module.task.loss(module(batch), batch), wanted)
 
 
+@pytest.mark.slow
 def test_positions_by_sine_are_not_said_to_be_random(tmp_path, capsys):
     folder = families.make("marian", tmp_path)
     module = modules.LoRA(backbone=folder, task=modules.LanguageModeling())
@@ -86,6 +88,7 @@ def test_positions_by_sine_are_not_said_to_be_random(tmp_path, capsys):
     assert "embed_positions" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_head_of_ours_leaves_the_buffers_of_a_network_as_they_are(tmp_path):
     folder = families.make("falcon_h1", tmp_path)
     config = transformers.AutoConfig.from_pretrained(folder)
@@ -103,6 +106,7 @@ def test_a_rate_that_transformers_declares_as_a_whole_number_is_0(tmp_path):
         modules.FullFineTuning(backbone=folder, backbone_dropout=0.1)
 
 
+@pytest.mark.slow
 def test_words_are_scored_where_the_output_layer_is_never_called(tmp_path):
     """MobileBERT multiplies by the weights of two layers."""
     folder = families.make("mobilebert", tmp_path)
