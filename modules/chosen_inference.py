@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from datamodules.choices import encode_choices
@@ -30,6 +31,8 @@ def choose(
         ValueError: If one is not a question with two choices or more.
     """
     asked = [question_of(text, place, len(texts)) for place, text in enumerate(texts, 1)]
+    if hasattr(module.task, "encoding"):
+        return _prompted(module, texts, asked, batch_tokens)
     tokenizer = tokenizer_of(module)
     limit = max_tokens(module, tokenizer)
     questions, choices = [question for question, _ in asked], [own for _, own in asked]
@@ -46,12 +49,45 @@ def choose(
     check_finite(scores)
     said, cut, at = [], [], 0
     for own in choices:
-        chances = scores[at : at + len(own)].softmax(0).tolist()
-        best = max(range(len(own)), key=lambda place: chances[place])
-        said.append({"answer": own[best], "index": best, "score": chances[best], "scores": chances})
+        said.append(_chosen(own, scores[at : at + len(own)]))
         cut.append(any(found.cut[at : at + len(own)]))
         at += len(own)
     return said, None, cut
+
+
+def _chosen(choices: Sequence[str], scores_L: torch.Tensor) -> dict[str, Any]:
+    chances = scores_L.softmax(0).tolist()
+    best = max(range(len(choices)), key=lambda place: chances[place])
+    return {"answer": choices[best], "index": best, "score": chances[best], "scores": chances}
+
+
+def _prompted(
+    module: Any, texts: Sequence[Any], asked: Sequence[tuple[str, list[str]]], batch_tokens: int
+) -> tuple[list[Any], None, list[bool]]:
+    """Choose by prompts, which the module's task makes of question, context and choices."""
+    task, names = module.task, ("question", "context", "choices")
+    rows = []
+    for text, (question, choices) in zip(texts, asked, strict=True):
+        context = ""
+        if isinstance(text, Mapping) and text.get("question"):
+            question, context = text["question"].strip(), text.get("context") or ""
+        rows.append(dict(zip(names, (question, context, choices), strict=True)))
+    prompts = [
+        task.encoding.fitted(row, task.encoding.most_tokens - task.form.reserve(task, row), before)
+        for row, before in zip(rows, task.encoding.before(rows), strict=True)
+    ]
+    costs = [len(ids) * len(row["choices"]) for (_, ids, _), row in zip(prompts, rows, strict=True)]
+    said: list[Any] = [None] * len(rows)
+    with evaluating(module):
+        for part in token_batches(np.array(costs), batch_tokens):
+            columns = {name: [rows[place][name] for place in part] for name in names}
+            mask = torch.ones(len(part), 1, device=module.device)
+            scores_BL = module.predict_logits({"columns": columns, "attention_mask": mask}).cpu()
+            check_finite(scores_BL)
+            for place, scores_L in zip(part, scores_BL, strict=True):
+                own = rows[place]["choices"]
+                said[place] = _chosen(own, scores_L[: len(own)])
+    return said, None, [cut for *_, cut in prompts]
 
 
 def question_of(text: Any, place: int, count: int) -> tuple[str, list[str]]:

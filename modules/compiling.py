@@ -121,7 +121,11 @@ class Compiled(Callback):
     def install(self, module: Any) -> None:
         """Have the bodies of a module's networks run compiled, until :meth:`remove`."""
         self.chosen = True
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
+        # torch sets it to a folder of temporary files where it is imported.
+        from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+        if os.environ.get("TORCHINDUCTOR_CACHE_DIR") in (None, default_cache_dir()):
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder() / "compiled")
         self._undo = [self._compile(body) for body in bodies_of(module)]
 
     def remove(self) -> None:

@@ -23,6 +23,7 @@ def generate(
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     batch_size: int = 16,
+    prefix_cache: Any = None,
     **decoding: Any,
 ) -> list[str]:
     """Answer each prompt, by greedy decoding unless told otherwise.
@@ -35,6 +36,8 @@ def generate(
         prompts: token ids of each prompt, or of each text that an encoder reads.
         max_new_tokens: The number of tokens after which an answer is cut.
         batch_size: Prompts that are answered at once; those of like length share a batch.
+        prefix_cache: A ``PrefixCache`` of the tokens that the prompts of a batch begin with; None
+            to compute them for each.
         decoding: Other arguments of the model's ``generate``, such as ``num_beams``.
 
     Returns:
@@ -48,8 +51,15 @@ def generate(
     for start in range(0, len(order), batch_size):
         part = order[start : start + batch_size]
         rows = [prompts[number] for number in part]
-        given_BT = pad(rows, fill, left).to(device)
-        mask_BT = pad([[1] * len(row) for row in rows], 0, left).to(device)
+        size, cached = 0, {}
+        if prefix_cache is not None and left:
+            size, cached = prefix_cache.of_rows(model, rows, device)
+        # Padding stands between the common beginning and the rest of a row.
+        start_BP = torch.tensor([row[:size] for row in rows], dtype=torch.int64)
+        rest = [row[size:] for row in rows]
+        given_BT = torch.cat([start_BP, pad(rest, fill, left)], 1).to(device)
+        filled_BT = pad([[1] * len(row) for row in rest], 0, left)
+        mask_BT = torch.cat([torch.ones_like(start_BP), filled_BT], 1).to(device)
         with generation_defaults_set_aside(model):
             ids_BT = model.generate(
                 input_ids=given_BT,
@@ -57,6 +67,7 @@ def generate(
                 max_new_tokens=max_new_tokens,
                 eos_token_id=stop_token_ids(tokenizer),
                 pad_token_id=fill,
+                **cached,
                 **decoding,
             )
         written_BT = ids_BT if encodes else ids_BT[:, given_BT.shape[1] :]

@@ -15,12 +15,14 @@ _KINDS = {
     "tags": "a tag for each word",
     "span": "an answer in a context",
     "choice": "choices of its own",
+    "words": "an answer in free words",
 }
 # The task and the data module of each kind that no flag turns into another.
 _ALONE = {
     "tags": ("TokenClassification", "TaggedFiles"),
     "span": ("QuestionAnswering", "QuestionFiles"),
     "choice": ("MultipleChoice", "ChoiceFiles"),
+    "words": ("PromptedGeneration", "QuestionFiles"),
 }
 
 
@@ -36,6 +38,8 @@ def check_data(task: Task, data: Any) -> None:
     if kind not in _KINDS or wanted not in _KINDS:
         return
     name = type(task).__name__
+    if kind == "words" and wanted == "span" and hasattr(task, "decoding"):
+        return  # it writes the answer, wherever that stands
     if kind != wanted and not _ALONE.keys().isdisjoint((kind, wanted)):
         cure = f"data of {_ALONE[wanted][1]}" if wanted in _ALONE else ""
         cure = f"--model.task {_ALONE[kind][0]}" if kind in _ALONE else cure

@@ -12,7 +12,7 @@ from modules.text_rows import evaluating, token_batches
 
 def writes_targets(module: Any, batch: Any = None) -> bool:
     """Tell whether the module writes a text for a text; of a batch, if it holds the sources."""
-    if not hasattr(module.task, "decoding"):
+    if not hasattr(module.task, "decoding") or module.task.label_kind == "choice":
         return False
     if batch is None:
         return True
@@ -40,7 +40,7 @@ def write_targets(
 
     Args:
         module: A module whose task has ``encoding`` and ``decoding``.
-        texts: N texts.
+        texts: N texts; questions may be pairs with their contexts, or mappings of these names.
         batch_tokens: The most padded tokens of a batch, those that are written among them.
         tokens: Tokens after which a text is cut; the task's own number if None.
 
@@ -48,6 +48,7 @@ def write_targets(
         The N texts, no probabilities, and whether each source was cut.
     """
     task = module.task
+    texts = [_question(text) for text in texts] if task.label_kind == "span" else texts
     columns = task.encoding.of_texts(pair_columns(task, texts))
     tokens = task.decoding.max_new_tokens if tokens is None else tokens
     ids, truncated = task.encoding.sources(columns, room=tokens)
@@ -59,6 +60,13 @@ def write_targets(
             for row, text in zip(chosen, found, strict=True):
                 said[row] = text
     return said, None, truncated
+
+
+def _question(text: Any) -> Any:
+    """Return a question with its context, which is "" of a question alone."""
+    if isinstance(text, Mapping) and "question" in text:
+        return text["question"], text.get("context") or ""
+    return (text, "") if isinstance(text, str) else text
 
 
 def _sources(task: Any, columns: Mapping[str, Sequence[str]]) -> Sequence[Any] | None:

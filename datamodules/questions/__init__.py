@@ -2,5 +2,6 @@
 
 from datamodules.questions.choice_data import ChoiceFiles, SocialIQA
 from datamodules.questions.data import QuestionFiles, SQuAD
+from datamodules.questions.descriptions import Descriptions
 
-__all__ = ["ChoiceFiles", "QuestionFiles", "SQuAD", "SocialIQA"]
+__all__ = ["ChoiceFiles", "Descriptions", "QuestionFiles", "SQuAD", "SocialIQA"]

@@ -74,7 +74,7 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Choices:
     cells = [table.column(name, "choice_columns") for name in names]
     answer = columns.answer or next((n for n in _ANSWER if n in there and n not in names), "answer")
     answers = empty if scored else table.column(answer, "answer_column")
-    found, skipped = Choices(), Skipped(table.name, options.bad_rows)
+    found, skipped = Choices(file=table.name), Skipped(table.name, options.bad_rows)
     for row, before, text, right, *held in zip(
         table.rows, read, asked, answers, *cells, strict=True
     ):

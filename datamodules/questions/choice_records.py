@@ -16,10 +16,12 @@ class Choices:
         contexts: What stands before what is asked: the context, or the question where there is
             none. No two splits share one.
         questions: The whole text before a choice: context and question.
+        asked: The question and the context, "" where there is none.
         choices: The choices of each.
         answers: The place of the right one among them.
         rows: The place of each question in its file, which errors name.
         notes: Remarks for the user, a line each.
+        file: The file, which errors name.
     """
 
     contexts: list[str] = field(default_factory=list)
@@ -28,6 +30,8 @@ class Choices:
     answers: list[int] = field(default_factory=list)
     rows: list[int | str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    file: str = ""
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -62,6 +66,7 @@ class Choices:
         self.answers.append(place_of(answer, made, first))
         self.contexts.append(texts[0])
         self.questions.append(" ".join(texts))
+        self.asked.append((texts[-1], texts[0] if len(texts) > 1 else ""))
         self.choices.append(made)
         self.rows.append(row)
 
@@ -75,7 +80,18 @@ class Choices:
             [self.answers[i] for i in chosen],
             [self.rows[i] for i in chosen],
             self.notes,
+            [self.asked[i] for i in chosen],
+            self.file,
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """What no two splits share."""
+        return self.contexts
+
+    def where(self, question: str, context: str) -> str:
+        """The file and the row of a question, as errors name them."""
+        return f"{self.file}, row {self.rows[self.asked.index((question, context))]}"
 
     @property
     def fingerprint(self) -> str:

@@ -30,7 +30,8 @@ class ChoiceRows(Dataset):
         masks: Whether each token is of the choice, (tokens,) bool.
         firsts: The first row of each question, and the end of the last, (N + 1,) int64.
         answers: The place of the right choice of each question, (N,) int64.
-        columns: The questions (text) and their choices, N each.
+        columns: The whole texts before the choices (text), questions, contexts, choices, and the
+            places of the right ones (right), N each.
     """
 
     inner: TokenRows
@@ -86,7 +87,13 @@ def tokenize_choices(name: str, part: Choices, max_length: int | None) -> Choice
         pad=pad_id(tokenizer),
     )
     firsts = np.cumsum([0, *map(len, part.choices)])
-    columns: dict[str, list[Any]] = {"text": part.questions, "choices": part.choices}
+    columns: dict[str, list[Any]] = {
+        "text": part.questions,
+        "question": [question for question, _ in part.asked],
+        "context": [context for _, context in part.asked],
+        "choices": part.choices,
+        "right": part.answers,
+    }
     answers = torch.tensor(part.answers)
     return ChoiceRows(inner, found["masks"], torch.from_numpy(firsts), answers, columns)
 

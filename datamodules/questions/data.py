@@ -26,6 +26,7 @@ class QuestionText(RowDataModule):
     Args:
         source: The data to read: auto | hub | bundled, or a file or folder. docs/formats.md lists
             the formats.
+        answers: spans stand in their contexts; words are free, and there need be no context.
         tokenizer: The backbone whose tokenizer is used: a bundled name, a hub id or a folder.
         batch_tokens: Number of padded tokens per batch and device.
         batch_size: Number of windows per batch and device, instead of a token budget.
@@ -49,7 +50,6 @@ class QuestionText(RowDataModule):
     """
 
     task_links = (("unanswerable", "unanswerable"),)
-    labels: Literal["span"] = "span"
     hub_repo: str | None = None
     elsewhere = "--data.source PATH"  # where the data are while the hub does not answer
     _rows: dict[str, WindowRows]
@@ -57,6 +57,7 @@ class QuestionText(RowDataModule):
     def __init__(
         self,
         source: str = "auto",
+        answers: Literal["spans", "words"] = "spans",
         tokenizer: str = "minilm",
         batch_tokens: PositiveInt = 3072,
         batch_size: PositiveInt | None = None,
@@ -76,12 +77,17 @@ class QuestionText(RowDataModule):
         workers: Workers = "auto",
     ) -> None:
         super().__init__(seed, batch_tokens, batch_size, workers)
-        self.source, self.tokenizer = source, tokenizer
+        self.source, self.answers, self.tokenizer = source, answers, tokenizer
         self.max_length, self.stride = max_length, stride
         self.columns = Columns(question_column, context_column, answer_column, start_column)
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         self.train_rows, self.test_rows = train_rows, test_rows
         self._rows = {}
+
+    @property
+    def labels(self) -> Literal["span", "words"]:
+        """The kind of the labels: a span of a context, or an answer in words."""
+        return "words" if self.answers == "words" else "span"
 
     @cached_property
     def dataset(self) -> QuestionDataset:
@@ -98,12 +104,17 @@ class QuestionText(RowDataModule):
         if self.source not in sources.NAMED:
             path = Path(self.source).expanduser()
             self.source_kind, self._origin = "files", str(path)
-            return read_questions(path, self.columns, self.read_options)
+            in_words = self.answers == "words"
+            return read_questions(path, self.columns, self.read_options, in_words)
         self.read_options.refuse(*(self.columns.flags() if self.source == "bundled" else ()))
         if self.source == "bundled":
             self.source_kind = "bundled"
             found, self._origin = self.bundled()
             return found
+        if self.hub_repo is None:
+            raise ValueError(
+                f"--data.source {self.source}: has no hub data set: give bundled or PATH"
+            )
         try:
             tables, self._origin = hub.read(self.hub_repo)
         except ValueError as error:
@@ -112,8 +123,8 @@ class QuestionText(RowDataModule):
             reason = str(error).removeprefix("--data.source hub: ").partition(": check")[0]
             raise ValueError(f"--data.source auto: {reason}: give {self.elsewhere}") from error
         self.source_kind = "hub"
-        options = self.read_options
-        return {split: of_table(table, self.columns, options) for split, table in tables.items()}
+        how = (self.columns, self.read_options, self.answers == "words")
+        return {split: of_table(table, *how) for split, table in tables.items()}
 
     @property
     def unanswerable(self) -> bool:
@@ -185,5 +196,5 @@ class SQuAD(QuestionText):
         for split, name in (("train", "new_wiki_v1.0"), ("test", "squaddev_v1.1")):
             file = folder / f"squad_shifts-{name}.json"
             articles = json.loads(file.read_text(encoding="utf-8"))["data"]
-            found[split] = of_squad(file, articles, options)
+            found[split] = of_squad(file, articles, options, self.answers == "words")
         return found, bundled_name("SQuAD's form", "bigbench")

@@ -39,8 +39,16 @@ class Columns:
 Row = tuple[int | str, Any, Any, Sequence[Any] | ValueError]
 
 
-def read_questions(path: Path, columns: Columns, options: ReadOptions) -> dict[str, Questions]:
+def read_questions(
+    path: Path, columns: Columns, options: ReadOptions, in_words: bool = False
+) -> dict[str, Questions]:
     """Read the questions of each split of a folder, or of a file, which is "train".
+
+    Args:
+        path: The folder or file.
+        columns: The columns that the user gave.
+        options: How files are read.
+        in_words: Whether answers need not stand in a context, nor have one.
 
     Raises:
         FileNotFoundError: If there is no such path, or no training file in it.
@@ -52,10 +60,11 @@ def read_questions(path: Path, columns: Columns, options: ReadOptions) -> dict[s
         if flags := [*columns.flags(), *(flag.removeprefix(options.prefix) for flag in read)]:
             raise fault(path, "SQuAD's JSON is read without it: leave the flag out", flags[0])
         return {
-            split: of_squad(file, _paragraphs(file) or [], options) for split, file in files.items()
+            split: of_squad(file, _paragraphs(file) or [], options, in_words)
+            for split, file in files.items()
         }
     tables = read_splits(path, options)
-    return {split: of_table(table, columns, options) for split, table in tables.items()}
+    return {split: of_table(table, columns, options, in_words) for split, table in tables.items()}
 
 
 def _squad_files(path: Path) -> dict[str, Path]:
@@ -93,7 +102,9 @@ def _paragraphs(file: Path) -> list[Any] | None:
     return articles if known else None
 
 
-def of_squad(file: Any, articles: Sequence[Mapping[str, Any]], options: ReadOptions) -> Questions:
+def of_squad(
+    file: Any, articles: Sequence[Mapping[str, Any]], options: ReadOptions, in_words: bool = False
+) -> Questions:
     """The questions of SQuAD's JSON, 1.1 or 2.0; a row is the number of a question in the file."""
 
     def rows() -> Iterator[Row]:
@@ -112,7 +123,7 @@ def of_squad(file: Any, articles: Sequence[Mapping[str, Any]], options: ReadOpti
                         answers = ValueError("has no answers, and is_impossible is false")
                     yield number, asked.get("question"), paragraph.get("context"), answers
 
-    return _collected(file, rows(), options)
+    return _collected(file, rows(), options, in_words)
 
 
 def _asked(paragraphs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
@@ -123,10 +134,15 @@ def _asked(paragraphs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
             yield paragraph, one
 
 
-def of_table(table: Table, columns: Columns, options: ReadOptions) -> Questions:
+def of_table(
+    table: Table, columns: Columns, options: ReadOptions, in_words: bool = False
+) -> Questions:
     """The questions of a table, a row each."""
     question = table.column(columns.question or _there(table, _QUESTION), "question_column")
-    context = table.column(columns.context or _there(table, _CONTEXT), "context_column")
+    place = columns.context or _there(table, _CONTEXT)
+    context: Sequence[Any] = [""] * len(table.rows)
+    if columns.context or place in table.columns or not in_words:
+        context = table.column(place, "context_column")
     name = columns.answer or _there(table, _ANSWER)
     answers = table.column(name, "answer_column")
     place = columns.start or next((n for n in _START if n in table.columns), None)
@@ -140,13 +156,14 @@ def of_table(table: Table, columns: Columns, options: ReadOptions) -> Questions:
             said = str(impossible).strip().lower() in ("true", "1", "1.0", "yes")
             yield row, *fields, [] if said else answers_of(answer, start)
 
-    found = _collected(table.name, rows(), options)
+    found = _collected(table.name, rows(), options, in_words)
     found.notes[:0] = table.remarks()
     return found
 
 
-def _collected(file: Any, rows: Iterator[Row], options: ReadOptions) -> Questions:
-    found, skipped = Questions(), Skipped(file, options.bad_rows)
+def _collected(file: Any, rows: Iterator[Row], options: ReadOptions, in_words: bool) -> Questions:
+    found = Questions(file=str(file), in_words=in_words)
+    skipped = Skipped(file, options.bad_rows)
     for row, question, context, answers in rows:
         try:
             if isinstance(answers, ValueError):

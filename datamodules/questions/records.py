@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Answer(NamedTuple):
-    """An answer, and the place in the context at which it begins."""
+    """An answer, and the place in the context at which it begins; -1 of one in free words."""
 
     text: str
     start: int
@@ -19,10 +19,12 @@ class Questions:
 
     Attributes:
         questions: The question of each row.
-        contexts: The text in which its answer stands.
+        contexts: The text in which its answer stands, or may stand if it is in words; "" is none.
         answers: Its right answers; none where the context has none.
         rows: The place of each in its file, which errors name.
         notes: Remarks for the user, a line each.
+        file: The file, which errors name.
+        in_words: Whether answers need not stand in a context.
         repeated: The number of answers without a place that stand in their context several times.
     """
 
@@ -31,6 +33,8 @@ class Questions:
     answers: list[list[Answer]] = field(default_factory=list)
     rows: list[int | str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    file: str = ""
+    in_words: bool = False
     repeated: int = 0
 
     def __len__(self) -> int:
@@ -48,10 +52,12 @@ class Questions:
         Raises:
             ValueError: If a text is empty, or an answer does not stand where it should.
         """
+        if self.in_words and (context is None or context != context):
+            context = ""
         for name, text in (("question", question), ("context", context)):
             if not isinstance(text, str):
                 raise ValueError(f"the {name} is not a text ({text!r:.40})")
-            if not text.strip():
+            if not (text.strip() or (self.in_words and name == "context")):
                 raise ValueError(f"the {name} is empty")
         found = [self._placed(context, *answer) for answer in answers]
         self.questions.append(question.strip())
@@ -64,12 +70,15 @@ class Questions:
             raise ValueError(
                 f"an answer is {'empty' if text == '' else 'not a text'} ({text!r:.40})"
             )
+        if self.in_words:
+            return Answer(text.strip(), -1)
         if start is None:
             text = text.strip()
             start = context.find(text)
             if start < 0:
                 raise ValueError(
-                    f"the answer {text!r:.60} is not in its context{_near(context, text)}"
+                    f"the answer {text!r:.60} is not in its context{_near(context, text)}; "
+                    f"--data.answers words reads answers in free words"
                 )
             self.repeated += context.find(text, start + 1) >= 0
             return Answer(text, start)
@@ -101,7 +110,20 @@ class Questions:
             [self.answers[i] for i in chosen],
             [self.rows[i] for i in chosen],
             self.notes,
+            self.file,
+            self.in_words,
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """What no two splits share: the context of each row, or its question without one."""
+        pairs = zip(self.questions, self.contexts, strict=True)
+        return [context if context.strip() else question for question, context in pairs]
+
+    def where(self, question: str, context: str) -> str:
+        """The file and the row of a question, as errors name them."""
+        place = list(zip(self.questions, self.contexts, strict=True)).index((question, context))
+        return f"{self.file}, row {self.rows[place]}"
 
     @property
     def fingerprint(self) -> str:

@@ -88,7 +88,7 @@ def tokenize_questions(
         offsets=found["offsets"],
         answers=[[answer.text for answer in answers] for answers in part.answers],
         long_questions=int(found["cut"].sum()),
-        unplaced=int((wanted & ~answered).sum()),
+        unplaced=0 if part.in_words else int((wanted & ~answered).sum()),
     )
 
 
@@ -109,7 +109,7 @@ def _encode(
         for place, offsets_T2 in zip(found.sources, found.offsets, strict=True):
             none = int(np.flatnonzero(offsets_T2[:, 0] == NOWHERE)[0])
             span = None
-            if answers := part.answers[start + place]:  # the first one trains
+            if (answers := part.answers[start + place]) and not part.in_words:  # the first trains
                 text, begin = answers[0]
                 span = place_of(offsets_T2, begin, begin + len(text))
             labels.append(span or (none, none))

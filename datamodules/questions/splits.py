@@ -43,7 +43,7 @@ class QuestionDataset:
         """Scores of the sentence that shares the most words with the question, by split."""
         found = {}
         for split, part in self.splits.items():
-            if split != "train":
+            if split != "train" and any(part.contexts):
                 found[split] = _sentence_scores(part, self.unanswerable)
         return found
 
@@ -52,8 +52,11 @@ class QuestionDataset:
         cells = [["split", "questions", "contexts", "no answer"]]
         for name, part in self.splits.items():
             none = sum(not answers for answers in part.answers)
-            cells.append([name, f"{len(part):,}", f"{len(set(part.contexts)):,}", f"{none:,}"])
+            contexts = len({*part.contexts} - {""})
+            cells.append([name, f"{len(part):,}", f"{contexts:,}", f"{none:,}"])
         table = text_tables.columns(cells, range(1, 4))
+        if not self.baselines:  # no context has sentences
+            return table
         scores = ", ".join(
             f"F1 {f1['f1']:.4f} and exact match {f1['exact_match']:.4f} of {split}"
             for split, f1 in self.baselines.items()
@@ -67,7 +70,7 @@ class QuestionDataset:
                 name: sum(not answers for answers in part.answers)
                 for name, part in self.splits.items()
             },
-            "contexts": {name: len(set(part.contexts)) for name, part in self.splits.items()},
+            "contexts": {n: len({*part.contexts} - {""}) for n, part in self.splits.items()},
             "baseline": {f"sentence_{split}": scores for split, scores in self.baselines.items()},
         }
 
@@ -80,7 +83,7 @@ def _sentence_scores(part: Questions, unanswerable: bool) -> dict[str, float]:
             texts = [text for text in _SENTENCE.split(context) if text.strip()]
             sentences[context] = [(text, set(normalized(text).split())) for text in texts]
         asked = set(normalized(question).split())
-        best, _ = max(sentences[context], key=lambda one: len(one[1] & asked))
+        best, _ = max(sentences[context], key=lambda one: len(one[1] & asked), default=("", set()))
         scores = agreement(best, [answer.text for answer in answers], unanswerable)
         exact, f1 = exact + scores[0], f1 + scores[1]
     return {"exact_match": exact / len(part), "f1": f1 / len(part)}
@@ -102,11 +105,12 @@ def question_dataset(found: Mapping[str, Questions], source: str) -> QuestionDat
 
 def shared_contexts(splits: Mapping[str, Any]) -> list[str]:
     """A remark for each split that has contexts of train."""
-    train, found = set(splits["train"].contexts), []
+    train, found = set(splits["train"].keys), []
     for name, part in splits.items():
-        shared = sum(context in train for context in part.contexts) if name != "train" else 0
+        shared = sum(key in train for key in part.keys) if name != "train" else 0
         if shared:
-            found.append(f"{shared:,} questions of {name} have a context that is in train, too")
+            what = "a context that is" if any(splits["train"].contexts) else "a wording that is"
+            found.append(f"{shared:,} questions of {name} have {what} in train, too")
     return found
 
 
@@ -114,7 +118,7 @@ def complete(splits: Mapping[str, Any], source: str, notes: list[str]) -> dict[s
     """The splits in order; without validation, train is split by the hash of its contexts.
 
     Args:
-        splits: Questions, whose ``contexts`` no two parts of train share.
+        splits: Questions, whose ``keys`` no two parts of train share.
         source: The source, for errors.
         notes: A list to which a remark is added.
 
@@ -124,22 +128,25 @@ def complete(splits: Mapping[str, Any], source: str, notes: list[str]) -> dict[s
     if "validation" in splits:
         return {name: splits[name] for name in ("train", "validation", "test") if name in splits}
     train = splits["train"]
-    unique = list(dict.fromkeys(train.contexts))
+    unique, what = (
+        list(dict.fromkeys(train.keys)),
+        "contexts" if any(train.contexts) else "questions",
+    )
     shares = {"validation": 0.1, "test": 0.0 if "test" in splits else 0.1}
     parts = stratified_split([key_of(context) for context in unique], [0] * len(unique), **shares)
     home = {unique[place]: name for name, places in parts.items() for place in places}
     made: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for place, context in enumerate(train.contexts):
-        made[home[context]].append(place)
+    for place, key in enumerate(train.keys):
+        made[home[key]].append(place)
     found = {name: train.take(places) for name, places in made.items()} | {
         name: part for name, part in splits.items() if name == "test"
     }
     if empty := [name for name, part in found.items() if not len(part)]:
         raise fault(
             source,
-            f"{len(unique):,} different contexts are too few to be split, none for {empty[0]}: "
+            f"{len(unique):,} different {what} are too few to be split, none for {empty[0]}: "
             f"add some, or give a folder with train and dev",
         )
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in found.items())
-    notes.append(f"train was split by the hash of its contexts: {sizes} questions")
+    notes.append(f"train was split by the hash of its {what}: {sizes} questions")
     return found

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from experiments.reporting.tables import aligned, csv_of, size
@@ -62,15 +62,21 @@ def on_validation(result: dict[str, Any], name: str, value: float) -> tuple[str,
     return (twin, result["metrics"][twin]) if twin in result["metrics"] else (name, value)
 
 
-def summaries(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def summaries(
+    results: dict[str, list[dict[str, Any]]], metrics: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """One dictionary per row: name, seeds, quality as (mean, deviation) and mean costs.
 
     The deviation is the sample's, with n - 1; None if there is one run.
+
+    Args:
+        results: The results of the runs of each row.
+        metrics: The metrics that tell the quality; the one that chose the checkpoint if none.
     """
     lines = []
     for name, runs in results.items():
         line: dict[str, Any] = {"name": name, "seeds": len(runs)}
-        for metric in dict(headline(runs[0])):
+        for metric in metrics or dict(headline(runs[0])):
             line[metric] = spread([run["metrics"][metric] for run in runs])
         for key in COSTS:
             line[key] = statistics.fmean(cost(run, key) for run in runs)

@@ -1,8 +1,9 @@
 """Runs several experiments over several seeds, and makes a table and a plot of the results."""
 
 import argparse
+import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def main(
     measure: Callable[[dict[str, Any]], tuple[str, float]] = main_metric,
     draw: Drawer | None = None,
     refused: Mapping[str, str] | None = None,
+    metrics: Sequence[str] = (),
 ) -> None:
     """Runs a comparison from the command line: ``--seeds``, ``--only``, ``--jobs``, ``--output``.
 
@@ -65,7 +67,12 @@ def main(
         draw: Draws the picture of the finished runs into a file, for ``--plot``. By default that of
             quality against cost.
         refused: Flags that may not stand after ``--``, each with the reason.
+        metrics: The metrics of the usual table and plot, of which a run's line shows the first; the
+            one that chose the checkpoint if none.
     """
+    if metrics:
+        measure = functools.partial(main_metric, asked=metrics[0])
+        draw = functools.partial(_draw, metrics=metrics)
     name = Path(file).stem
     with guarded(f"{name}.py"):
         asked = _parse(name, doc, rows, _RESERVED | dict(refused or {}))
@@ -83,7 +90,7 @@ def main(
         with resume_hint():
             comparison.run()
         finished = {job: result for job in jobs if (result := job.result())}
-        _report(asked, root, finished, comparison.failed, write, draw or _draw)
+        _report(asked, root, finished, comparison.failed, write, draw or _draw, metrics)
 
 
 def _replaced(rows: list[Row], flags: list[str]) -> dict[str, list[str]]:
@@ -137,16 +144,17 @@ def _report(
     failed: dict[Job, str],
     write: Writer | None,
     draw: Drawer,
+    metrics: Sequence[str],
 ) -> None:
     if not finished:
         raise ValueError(f"no run has finished: {next(iter(failed.values()))}")
-    made = (write or _quality)(root, finished)
+    made = write(root, finished) if write else _quality(root, finished, metrics)
     document = (root / made[0]).read_text(encoding="utf-8")
     rows = [(job.row.name, job.seed, result) for job, result in finished.items()]
     asked_for = export.write(
         asked.export,
         lambda: document,
-        lambda: runs_csv(rows) if write else summaries_csv(_lines(finished)),
+        lambda: runs_csv(rows) if write else summaries_csv(_lines(finished, metrics)),
     )
     for file in asked.plot:
         draw(finished, Path(file).expanduser())
@@ -158,15 +166,17 @@ def _report(
         raise SystemExit(1)
 
 
-def _lines(finished: dict[Job, dict[str, Any]]) -> list[dict[str, Any]]:
+def _lines(
+    finished: dict[Job, dict[str, Any]], metrics: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     results: dict[str, list[dict[str, Any]]] = {}
     for job, result in finished.items():
         results.setdefault(job.row.name, []).append(result)
-    return summaries(results)
+    return summaries(results, metrics)
 
 
-def _draw(finished: dict[Job, dict[str, Any]], file: Path) -> None:
-    figures.plot_quality(_lines(finished), file, _facts(finished))
+def _draw(finished: dict[Job, dict[str, Any]], file: Path, metrics: Sequence[str] = ()) -> None:
+    figures.plot_quality(_lines(finished, metrics), file, _facts(finished))
 
 
 def _facts(finished: dict[Job, dict[str, Any]]) -> dict[str, Any] | None:
@@ -174,10 +184,12 @@ def _facts(finished: dict[Job, dict[str, Any]]) -> dict[str, Any] | None:
     return next(iter(finished.values())).get("metric_facts")
 
 
-def _quality(root: Path, finished: dict[Job, dict[str, Any]]) -> list[str]:
-    lines = _lines(finished)
+def _quality(
+    root: Path, finished: dict[Job, dict[str, Any]], metrics: Sequence[str] = ()
+) -> list[str]:
+    lines = _lines(finished, metrics)
     files.write_text(root / "table.md", markdown(lines, finished.values()))
     rows = ((job.row.name, job.seed, result) for job, result in finished.items())
     files.write_text(root / "runs.csv", runs_csv(rows))
-    _draw(finished, root / "plot.svg")
+    _draw(finished, root / "plot.svg", metrics)
     return ["table.md", "runs.csv", "plot.svg"]

@@ -131,6 +131,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)
+            self.hparams["task"] = to_builtin(to_dict(self.task))  # with examples that it drew
         if self.trainer.precision == "bf16-mixed":
             freezing.cast_frozen_to_bf16(self.model)
 

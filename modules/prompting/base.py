@@ -3,27 +3,23 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from datamodules.batches import LabelledBatch
-from datamodules.packaged import pad_id
 from modules import given_network
 from modules.base import PretuneModule
+from modules.builtin_values import to_builtin
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
-from modules.prompts import scoring
+from modules.prompting import calibration as calibrating
 from modules.prompts.prefix_cache import PrefixCache
 from modules.protocols import LabelledData
-from modules.stage_metrics import Stage, StageMetrics
-from modules.tasks import Task, from_dict
+from modules.stage_metrics import StageMetrics
+from modules.tasks import Task, from_dict, to_dict
 from modules.tasks.base import Lengths
 from modules.tasks.prompted_classification import PromptedClassification
-
-# The three over which Zhao et al. 2021 average.
-_CONTENT_FREE = ("N/A", "[MASK]", "")
-_TEXTS = 128  # unlabelled texts that stand for all
+from modules.tasks.prompted_generation import PromptedGeneration
 
 
 class PromptingModule(PretuneModule, abstract=True):
@@ -35,10 +31,11 @@ class PromptingModule(PretuneModule, abstract=True):
     Args:
         backbone: Pretrained model: smollm2 (bundled), a hub id, or a folder; a masked encoder needs
             its own head.
-        task: Template, words and instruction.
-        calibration: content_free divides the words' probabilities by those behind a text without
+        task: Template, words and instruction: PromptedClassification, or PromptedGeneration.
+        calibration: content_free divides the answers' probabilities by those behind a text without
             content (contextual calibration, Zhao et al. 2021); texts by their mean over 128
-            training texts, whose labels are not read (batch calibration, Zhou et al. 2023).
+            training texts, whose labels are not read (batch calibration, Zhou et al. 2023). Answers
+            in free words have nothing to calibrate, and a question's own choices content_free.
     """
 
     trains = False
@@ -52,15 +49,16 @@ class PromptingModule(PretuneModule, abstract=True):
         self,
         backbone: str = "smollm2",
         task: Task | None = None,
-        calibration: Literal["none", "content_free", "texts"] = "none",
+        calibration: calibrating.Calibration = "none",
     ) -> None:
         super().__init__()
         backbone = given_network.folder_of(backbone)
-        asked = from_dict(task or PromptedClassification())
-        if not isinstance(asked, PromptedClassification):
-            kind = type(self).__name__
-            raise ValueError(f"--model.task {type(asked).__name__}: {kind} asks in words only")
-        self.task, self.origin, self.calibration = asked, backbone, calibration
+        self.task = self._asked(from_dict(task or PromptedClassification()))
+        calibrating.check(self.task, calibration)
+        self.origin, self.calibration = backbone, calibration
+        self.save_hyperparameters(ignore=["task", "backbone"])
+        settings = {**self.hparams, "backbone": backbone, "task": to_dict(self.task)}
+        self.hparams.update(to_builtin(settings))
         self.monitor, self.mode = self.task.monitor, self.task.mode
         self.model = self.task.build(backbone).eval().requires_grad_(False)
         if self.model.new_parameters:
@@ -69,10 +67,25 @@ class PromptingModule(PretuneModule, abstract=True):
                 f"(its files lack {self.model.new_parameters[0]}); try smollm2, or fine-tune it"
             )
         self.metrics = StageMetrics(self.task, "val", "test")
-        self.prefix_cache = None if self.task.masked else PrefixCache()
+        masked = getattr(self.task, "masked", False)
+        self.prefix_cache = None if masked else PrefixCache()
+        if isinstance(self.task, PromptedGeneration):
+            self.task.prefix_cache = self.prefix_cache
         self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by prefix
         self.seed = 0
         self.data: LabelledData | None = None
+
+    def _asked(self, task: Any) -> PromptedClassification | PromptedGeneration:
+        """Return the task; refuse one that asks nothing in words, or shows examples of its own."""
+        kind = type(self).__name__
+        if not isinstance(task, PromptedClassification | PromptedGeneration):
+            raise ValueError(f"--model.task {type(task).__name__}: {kind} asks in words only")
+        if isinstance(task, PromptedGeneration) and task.encoding.shots:
+            raise ValueError(
+                f"--model.task.shots {task.encoding.shots}: is for strategies that train, and "
+                f"{kind} takes none: give --model InContext --model.shots {task.encoding.shots}"
+            )
+        return task
 
     def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
         """Return the text before the prompt of each row, B of them."""
@@ -97,6 +110,7 @@ class PromptingModule(PretuneModule, abstract=True):
     def setup(self, stage: str) -> None:
         if (data := self.datamodule) is not None:
             self.attach_datamodule(data)
+            self.task.read_data(data)
             data.num_input_tokens = self.num_input_tokens
         if self.trainer.precision == "bf16-mixed":
             cast_frozen_to_bf16(self.model)
@@ -106,15 +120,23 @@ class PromptingModule(PretuneModule, abstract=True):
         return self.task.num_input_tokens(lengths + self.max_demonstration_tokens())
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        """Return the log-likelihoods of the words, (B, classes), calibrated if so asked."""
-        prefixes = self.demonstration_prefixes(batch)
-        scores = self._scores(self.task.prepare(batch, False, prefixes))
-        if self.calibration == "none":
-            return scores
-        for prefix in dict.fromkeys(prefixes):
-            if prefix not in self.priors:
-                self.priors[prefix] = self._prior(prefix)
-        return scores - torch.stack([self.priors[prefix] for prefix in prefixes])
+        """Return the log-likelihoods of the answers, (B, L), calibrated if so asked; of answers in
+        free words the sums over their tokens, (2,).
+        """
+        return self._answered(batch)[1]
+
+    def _answered(self, batch: Any) -> tuple[Any, Tensor]:
+        """Return the prepared batch, and what ``forward`` does."""
+        prefixes: list[str] = []
+        if isinstance(self.task, PromptedGeneration):  # which asks for the prefixes itself
+            batch = self.task.prepare(batch, False)
+        else:
+            prefixes = self.demonstration_prefixes(batch)
+            batch = self.task.prepare(batch, False, prefixes)
+        scores = self._scores(batch)
+        if self.calibration != "none":
+            scores = scores - calibrating.priors(self, batch, prefixes)
+        return batch, scores
 
     def validation_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Any]:
         return self._step(batch, "val")
@@ -122,31 +144,17 @@ class PromptingModule(PretuneModule, abstract=True):
     def test_step(self, batch: LabelledBatch, batch_idx: int) -> dict[str, Any]:
         return self._step(batch, "test")
 
-    def _step(self, batch: LabelledBatch, stage: Stage) -> dict[str, Any]:
-        logits = self(batch)
+    def _step(self, batch: Any, stage: Literal["val", "test"]) -> dict[str, Any]:
+        batch, logits = self._answered(batch)
         loss, size = self.task.loss(logits, batch), self.task.num_targets(batch)
-        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch))
-        return {"loss": loss, "logits": logits, "size": size}
+        with torch.no_grad(), autocast(self.model, self.device):
+            more = self.task.evaluation(self.model, batch, stage)
+        self.metrics.log(self, stage, loss, size, logits, self.task.targets(batch), **more)
+        return {"loss": loss, "logits": logits, "size": size, **more}
 
     @torch.no_grad()
     def _scores(self, batch: Mapping[str, Any]) -> Tensor:
         with autocast(self.model, self.device):
+            if isinstance(self.task, PromptedGeneration):
+                return self.task.logits(self.model, batch)
             return self.task.logits(self.model, batch, self.prefix_cache)
-
-    def _prior(self, prefix: str) -> Tensor:
-        """Return log-probabilities of the words where the text does not tell, (classes,)."""
-        names, found = self.task.template.columns, []
-        rows = [dict.fromkeys(names, text) for text in _CONTENT_FREE]
-        if self.calibration == "texts":
-            assert self.data is not None  # attached before anything is asked
-            columns = self.data.texts_of("train")
-            draws = np.random.default_rng(self.seed)
-            count = len(columns["text"])
-            chosen = draws.choice(count, min(count, _TEXTS), replace=False).tolist()
-            rows = [{name: columns[name][row] for name in names} for row in chosen]
-        for start in range(0, len(rows), 16):
-            part = rows[start : start + 16]
-            encoded = self.task.encode(part, [prefix] * len(part))
-            batch = scoring.collate(encoded, pad_id(self.task.tokenizer), self.device)
-            found.append(self._scores(batch).softmax(1))
-        return torch.cat(found).mean(0).log()

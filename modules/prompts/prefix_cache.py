@@ -1,7 +1,7 @@
 """A cache of keys and values for the tokens that the prompts of a batch begin with."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,10 +35,8 @@ class PrefixCache:
             limit: The first position whose logits are wanted; it stays in the rows.
         """
         ids_BT, mask_BT = batch["input_ids"], batch["attention_mask"]
-        size = min(limit, _common_prefix(ids_BT))
-        if size < _MIN_TOKENS or not takes_argument(model, "past_key_values"):
+        if not (size := self._held(model, ids_BT, limit)):
             return {}
-        size = self._extend(model, ids_BT[0, :size])
         rows, length = ids_BT.shape
         return {
             "input_ids": ids_BT[:, size:],
@@ -47,6 +45,25 @@ class PrefixCache:
             "past_key_values": _cache(self.layers, rows),
             "use_cache": True,
         }
+
+    @torch.no_grad()
+    def of_rows(
+        self, model: Any, rows: Sequence[Sequence[int]], device: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """Return the tokens that all rows begin with, and the arguments of ``generate`` with their
+        keys and values; 0 and nothing where that does not pay.
+        """
+        shortest = min(map(len, rows))
+        ids_BT = torch.tensor([row[:shortest] for row in rows], device=device)
+        size = self._held(model, ids_BT, shortest - 1)  # a token of each row is still to be read
+        return size, {"past_key_values": _cache(self.layers, len(rows))} if size else {}
+
+    def _held(self, model: Any, ids_BT: Tensor, limit: int) -> int:
+        """Cache the common prefix of rows up to a limit; return its tokens, 0 if too few."""
+        size = min(limit, _common_prefix(ids_BT))
+        if size < _MIN_TOKENS or not takes_argument(model, "past_key_values"):
+            return 0
+        return self._extend(model, ids_BT[0, :size])
 
     def _extend(self, model: Any, ids_P: Tensor) -> int:
         """Cache keys and values of the start of ``ids_P``; return the number of its tokens."""

@@ -114,8 +114,8 @@ def _all_same(tokens: tuple[int, ...]) -> bool:
 def collate(
     encoded: Sequence[EncodedPrompt], pad: int, device: torch.device | str = "cpu"
 ) -> PromptBatch:
-    """Collate prompts of the same number of answers to one batch, padded on the right."""
-    answers = 1 + max(answer for *_, answer in encoded[0].targets)
+    """Collate prompts to one batch, padded on the right; L is the most answers of one."""
+    answers = 1 + max(answer for prompt in encoded for *_, answer in prompt.targets)
     rows: list[list[int]] = []
     targets: list[tuple[int, int, int, int]] = []
     for number, prompt in enumerate(encoded):
@@ -140,7 +140,7 @@ def answer_log_likelihoods(
     normalize: bool = True,
     prefix_cache: PrefixCache | None = None,
 ) -> Tensor:
-    """Return the log-likelihoods of the answers, (B, L) in fp32.
+    """Return the log-likelihoods of the answers, (B, L) in fp32; 0 for one that is not there.
 
     Args:
         model: A language model of transformers, with or without a peft model around it.
@@ -162,10 +162,12 @@ def answer_log_likelihoods(
     )
     logits_MV = _logits_at(model, inputs, *pairs_2M)
     logs_N = logits_MV[pair_N, token_N] - logits_MV.logsumexp(1)[pair_N]
-    tokens = torch.bincount(slot_N)
+    rows = int(slot_N.max()) // batch["answers"] + 1
+    # An answer that a prompt has not, where others have more, is of no token.
+    tokens = torch.bincount(slot_N, minlength=rows * batch["answers"])
     totals = logs_N.new_zeros(len(tokens)).index_add(0, slot_N, logs_N)
     if normalize:
-        totals = totals / tokens
+        totals = totals / tokens.clamp(min=1)
     return totals.view(-1, batch["answers"])
 
 

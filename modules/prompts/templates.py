@@ -1,7 +1,7 @@
 """Prompt templates over the columns of a row, and the words that answer them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -15,6 +15,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
         self.globals.clear()
+
+
+class Texts(list[str]):
+    """Texts of a row, such as choices: joined by commas where the template names them alone."""
+
+    def __str__(self) -> str:
+        return ", ".join(self)
+
+
+def _clean(value: Any) -> str | Texts:
+    if isinstance(value, list | tuple):
+        return Texts(_clean(one) for one in value)
+    return str(value).replace(_ANSWER, "")
 
 
 class Prompt(NamedTuple):
@@ -77,10 +90,10 @@ class Template:
             if name not in there:
                 raise ValueError(f"{self.flag}: no column {name!r} (there: {', '.join(there)})")
 
-    def render(self, row: Mapping[str, str]) -> Prompt:
-        """Return the prompt of one row."""
+    def render(self, row: Mapping[str, Any]) -> Prompt:
+        """Return the prompt of one row of texts, or lists of texts."""
         self.check_columns(row)
-        clean = {name: str(value).replace(_ANSWER, "") for name, value in row.items()}
+        clean = {name: _clean(value) for name, value in row.items()}
         try:
             text = self._template.render({**clean, "mask": _ANSWER})
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError) as error:

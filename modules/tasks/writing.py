@@ -116,4 +116,6 @@ def write(
     tokens = task.decoding.max_new_tokens if max_new_tokens is None else max_new_tokens
     ids, _ = task.encoding.sources(sources, room=tokens)
     settings = {**task.decoding.settings(), **task.encoding.forced()}
+    if cache := getattr(task, "prefix_cache", None):
+        settings["prefix_cache"] = cache
     return generation.generate(model, task.encoding.tokenizer, ids, tokens, len(ids), **settings)

@@ -8,18 +8,21 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from datamodules.answers import agreement, normalized
-from modules.notices import note
+from modules.output_layer import run_at
 from modules.tasks import token_sums, writing
+from modules.tasks.question_prompts import Row
 
-
-def prompt_description(task: Any) -> str:
-    """Return the prompt around a question, for people to read."""
-    asked = task.encoding
-    return repr("\n\n".join(filter(None, (asked.instruction, asked.template.source))))
+COLUMNS = ("question", "context")
+BATCH_KEYS = ("attention_mask", "offsets", "sources", "columns")
 
 
 def check_columns(task: Any, columns: list[str]) -> None:
     """Refuse rows without questions, contexts and answers."""
+    if "choices" in columns:
+        raise ValueError(
+            f"--model.task.answers words: the questions bring choices, among which "
+            f"{type(task).__name__} chooses with --model.task.answers choices"
+        )
     if not {"pair", "answers"} <= set(columns):
         raise ValueError(
             f"--model.task {type(task).__name__}: reads questions with their contexts and answers; "
@@ -32,34 +35,15 @@ def target(task: Any, answers: Sequence[str]) -> str:
     return answers[0] if answers else task.no_answer
 
 
-def read_data(task: Any, data: Any) -> None:
-    """Draw the solved questions of train, and tell how many contexts are shortened."""
-    encoding, columns = task.encoding, data.texts_of("train")
-    rows = encoding.of_texts(columns)
-    encoding.draw(rows, [target(task, answers) for answers in columns["answers"]])
-    for split in data.dataset.splits:
-        columns = data.texts_of(split)
-        unique = {(r["question"], r["context"]): r for r in encoding.of_texts(columns)}.values()
-        room = task.decoding.max_new_tokens
-        # A token has at least one byte, so most prompts need not be encoded to know that they fit.
-        spare = encoding.most_tokens - room - encoding.overhead - tokens_before(task)
-        longer = [row for row in unique if len("".join(row.values()).encode()) > spare]
-        cut = sum(encoding.sources(longer, room)[1])
-        if cut:
-            note(
-                f"{cut:,} of {len(unique):,} contexts of {split} are shortened from their ends to "
-                f"fit into the {encoding.most_tokens:,} tokens that the backbone reads"
-            )
+def solved(task: Any, columns: Mapping[str, Sequence[Any]]) -> tuple[list[Row], list[str]]:
+    """Return the rows of training columns, and the answer to each."""
+    answers = [target(task, answers) for answers in columns["answers"]]
+    return task.encoding.of_texts(columns), answers
 
 
-def tokens_before(task: Any) -> int:
-    """Return the tokens of the longest solved questions before a prompt."""
-    asked = task.encoding
-    texts = [asked.template.render(row).fill(answer) + "\n\n" for row, answer in asked.solved]
-    if not texts:
-        return 0
-    ids = asked.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    return sum(sorted(map(len, ids))[-asked.shots :])
+def reserve(task: Any, row: Row) -> int:
+    """Return the tokens that the answer to a row may take."""
+    return task.decoding.max_new_tokens
 
 
 def _first_windows(batch: Mapping[str, Any]) -> list[bool]:
@@ -118,10 +102,27 @@ def evaluation(task: Any, model: Any, batch: Any, stage: Literal["val", "test"])
     }
 
 
-def metrics(stage: Literal["train", "val", "test"], written: bool) -> MetricCollection:
+def logits(task: Any, model: Any, batch: Any) -> Tensor:
+    """Return the sums over the answers' tokens, (2,), of :func:`token_sums.token_sums`."""
+    inputs, labels_BT = writing.inputs(model, batch), batch["labels"]
+    there_T = (labels_BT != token_sums.IGNORED).any(0)
+    if task.prefix_cache is None or not there_T.any():
+        return token_sums.token_sums(model, inputs, labels_BT)
+    first = int(there_T.nonzero()[0])
+    inputs = task.prefix_cache.inputs(model, batch, first) or inputs
+    labels_BT = labels_BT[:, -inputs["input_ids"].shape[1] :]
+    there_BT = labels_BT != token_sums.IGNORED
+    total, right = run_at(model, there_BT, **inputs).nll(labels_BT[there_BT])
+    return torch.stack([total, right.to(total.dtype)])
+
+
+loss, num_targets = token_sums.mean_loss, token_sums.num_tokens
+
+
+def metrics(task: Any, stage: Literal["train", "val", "test"]) -> MetricCollection:
     """Return perplexity and accuracy, and the scores of answers where they are written."""
     found = token_sums.token_metrics(stage)
-    if written:
+    if stage in task.stages:
         found.add_metrics({"exact_match": WrittenScore("exact_match"), "f1": WrittenScore("f1")})
     return found
 

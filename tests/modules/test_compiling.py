@@ -132,39 +132,41 @@ def test_the_parts_of_an_encoder_with_a_decoder_are_compiled_apart(path):
 @pytest.mark.slow
 @pytest.mark.skipif(bool(compile_gain.obstacle(CPU)), reason="there is no compiler")
 class TestCompiled:
-    def curve(self, module, data, *callbacks, **settings):
-        run = tiny.fit(module, data, *callbacks, **settings)
+    """By torch itself, which takes up to a minute for a network's first shape."""
+
+    def curve(self, module, data, callback, **settings):
+        run = tiny.fit(module, data, callback, limit_val_batches=0, **settings)
+        assert callback.chosen is callback.choice, callback.reason
+        assert not any("_orig" in name for name in module.state_dict())
         return [value for _, value in run.logger.values("train/loss")]
 
     @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
     def test_the_curve_is_that_of_the_plain_network(self, path, precision):
-        data = stories.corpus(path, MaskedLM, batch_size=8)
-        curves = []
+        data, curves = stories.corpus(path, MaskedLM, batch_size=8), []
         for choice in (False, True):
-            module = stories.make(MaskedLM, path, dropout=0.1)
-            callback = Compiled(choice, after=0)
-            curves.append(self.curve(module, data, callback, max_epochs=2, precision=precision))
-            assert bool(callback.shapes) == choice and not any(
-                "_orig" in n for n in module.state_dict()
-            )
-        assert curves[0] != curves[1] or precision == "32-true"
+            module, callback = stories.make(MaskedLM, path, dropout=0.1), Compiled(choice, after=2)
+            length = {"max_epochs": 2, "limit_train_batches": 5}
+            curves.append(self.curve(module, data, callback, precision=precision, **length))
+            assert bool(callback.shapes) == choice
+        assert len(curves[0]) == 10 and curves[0][:2] == curves[1][:2]
         assert curves[1] == pytest.approx(curves[0], rel=1e-3 if precision == "32-true" else 0.02)
 
     def test_lora_with_dropout(self, bert, reviews):
         data, curves = tiny.read(reviews, bert, batch_size=8), []
         for choice in (False, True):
             module = tiny.make(LoRA, bert, backbone_dropout=0.1)
-            callback = Compiled(choice, after=0)
-            curves.append(self.curve(module, data, callback, max_epochs=2))
+            callback = Compiled(choice, after=2)
+            curves.append(self.curve(module, data, callback, overfit_batches=1, max_epochs=6))
         assert callback.shapes and curves[1] == pytest.approx(curves[0], rel=1e-3)
 
     def test_a_resumed_run_ends_as_an_unbroken_one(self, path, tmp_path):
         ends, data = {}, stories.corpus(path, MaskedLM, batch_size=8)
         for name, epochs, resume in (("part", 1, False), ("rest", 2, True), ("whole", 2, False)):
             module = stories.make(MaskedLM, path, schedule="constant", warmup_ratio=0.0)
-            keep = LastCheckpoint(tmp_path / name)
+            keep, callback = LastCheckpoint(tmp_path / name), Compiled(True, after=2)
             file = tmp_path / "part" / "last.ckpt" if resume else None
-            callback = Compiled(True, after=2)
-            tiny.fit(module, data, callback, keep, max_epochs=epochs, resume=file)
+            length = {"max_epochs": epochs, "limit_train_batches": 5}
+            tiny.fit(module, data, callback, keep, resume=file, **length)
             ends[name] = tiny.trained(module)
+        assert callback.chosen and callback.shapes
         assert all(torch.equal(value, ends["rest"][name]) for name, value in ends["whole"].items())

@@ -57,7 +57,8 @@ def test_the_likelihood_is_that_of_a_loop(llama, tmp_path):
     batch = rows.__getitems__([0, 1, 2])
     tokenizer = load_tokenizer(llama)
     wanted = []
-    for question, choices in zip(*batch["columns"].values(), strict=True):
+    columns = batch["columns"]
+    for question, choices in zip(columns["text"], columns["choices"], strict=True):
         for choice in choices:
             before = tokenizer(f"{question}\n")["input_ids"]
             after = tokenizer(choice)["input_ids"]

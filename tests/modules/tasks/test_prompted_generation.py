@@ -33,7 +33,7 @@ def test_loss_of_the_answer_is_that_of_transformers(llama, data, shots):
     for place in range(3):  # each alone, without padding, its prompt ignored
         row = module.task.encoding.of_texts(batch["columns"])[place]
         answer = (batch["columns"]["answers"][place] or ["unanswerable"])[0]
-        prompt = module.task.encoding.demonstrations(row) + f"{row['context']} {row['question']}"
+        prompt = module.task.encoding.before([row])[0] + f"{row['context']} {row['question']}"
         start = tokenizer(prompt)["input_ids"]
         end = tokenizer(f" {answer}", add_special_tokens=False)["input_ids"]
         ids = torch.tensor([[*start, *end, tokenizer.eos_token_id]])
@@ -51,7 +51,7 @@ def test_examples_are_training_questions_and_never_the_row_itself(llama, data):
     train = encoding.of_texts(data.texts_of("train"))
     known = {f"{row['context']} {row['question']}" for row in train}
     for row in train:
-        shown = encoding.demonstrations(row).split("\n\n")[:-1]
+        shown = encoding.before([row])[0].split("\n\n")[:-1]
         assert len(shown) == 1
         assert all(any(text.startswith(one) for one in known) for text in shown)
         assert not any(text.startswith(f"{row['context']} {row['question']}") for text in shown)
@@ -153,5 +153,7 @@ def test_what_cannot_be_asked_is_refused(llama, bert, data):
     with pytest.raises(ValueError, match=r"^--model.task.shots 99: 16 different training"):
         made(llama, data, shots=99)
     module = tiny.make(FullFineTuning, llama, task=PromptedGeneration(shots=1))
+    with pytest.raises(ValueError, match=r"^text 2 of 2: the question is empty"):
+        predict(module, [("best", "a film"), (" ", "a film")])
     with pytest.raises(ValueError, match=r"^--model.task.shots 1: draws training questions"):
         predict(module, [("best", "a film")])

@@ -1,0 +1,44 @@
+"""The training rows of which a prompt can show some as solved examples."""
+
+from typing import Any, NamedTuple
+
+from modules.tasks.prompted_classification import PromptedClassification
+from modules.tasks.question_prompts import distinct
+
+
+class Example(NamedTuple):
+    """A training row.
+
+    Attributes:
+        row: Its texts by column.
+        answer: Its answer in words.
+        label: The number of its class; 0 where there are no classes.
+    """
+
+    row: dict[str, Any]
+    answer: str
+    label: int = 0
+
+    @property
+    def text(self) -> str:
+        """Its texts in lines, by which the nearest are looked for."""
+        return text_of(self.row)
+
+
+def text_of(row: Any) -> str:
+    """Return the texts of a row in lines, without its choices."""
+    return "\n".join(value for value in row.values() if isinstance(value, str))
+
+
+def training_examples(task: Any, data: Any) -> list[Example]:
+    """Return the training rows as examples, each question once."""
+    columns = data.texts_of("train")
+    if not isinstance(task, PromptedClassification):
+        rows, answers = task.form.solved(task, columns)
+        return [Example(dict(rows[place]), answers[place]) for place in distinct(rows)]
+    labels, names = data.dataset.splits["train"].labels, task.template.columns
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [
+        Example(dict(zip(names, row, strict=True)), task.words[label], int(label))
+        for row, label in zip(rows, labels, strict=True)
+    ]
