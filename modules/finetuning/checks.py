@@ -46,6 +46,8 @@ def survey(model: Any, task: Any, backbone: str, dropout: float | None) -> None:
             return made
 
         found = layout.survey(subject.model, run)
+        if causal_checks.reads_each_token_alone(subject.model):
+            raise ValueError(f"--model.backbone {backbone}: {kind} {ALONE}")
         sides = padding.sides(subject)
         return {"layout": found, "padding_side": sides[0] if sides else None}
 
@@ -62,8 +64,6 @@ def survey(model: Any, task: Any, backbone: str, dropout: float | None) -> None:
             f"--model.backbone {backbone}: {kind} fails in transformers' "
             f"{type(model).__name__} ({self_check.one_line(error)})"
         ) from error
-    if causal_checks.reads_each_token_alone(model):
-        raise ValueError(f"--model.backbone {backbone}: {kind} {ALONE}")
     model.layout = layout.Layout(*found["layout"])
     model.padding_side = found["padding_side"]
     if model.padding_side is None:
