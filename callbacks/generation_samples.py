@@ -1,7 +1,6 @@
 """Answers of a chat model before and after its training."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from callbacks.before_and_after import BeforeAndAfter
 from callbacks.tables import log_table, shortened
+from callbacks.written_scores import rouge_l, same_words
 from datamodules.whole_files import write_text
 
 PROMPTS = (
@@ -71,7 +71,7 @@ class GenerationSamples(BeforeAndAfter):
         found: dict[str, Any] = {"answers": said}
         if pairs:
             found["rouge_l"] = sum(rouge_l(*pair) for pair in pairs) / len(pairs)
-            found["exact_match"] = sum(_words(a) == _words(b) for a, b in pairs) / len(pairs)
+            found["exact_match"] = sum(same_words(*pair) for pair in pairs) / len(pairs)
         if not self.before:  # the loss after it is the test's own
             found["loss"] = _loss(trainer, pl_module)
         return found
@@ -122,23 +122,3 @@ def _shown(rows: list[dict[str, str]]) -> str:
             if row[key] or key != "reference"
         ]
     return "\n".join(lines)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
-
-
-def rouge_l(answer: str, reference: str) -> float:
-    """Compute ROUGE-L: F1 of the longest common subsequence of words (Lin 2004), from 0 to 1.
-
-    Case and punctuation do not count.
-    """
-    one, other = _words(answer), _words(reference)
-    row = [0] * (len(other) + 1)
-    for word in one:
-        above = 0  # of the row before, one column to the left
-        for column, second in enumerate(other, 1):
-            here = row[column]
-            row[column] = above + 1 if word == second else max(here, row[column - 1])
-            above = here
-    return 2 * row[-1] / (len(one) + len(other)) if one and other else float(one == other)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from datamodules.argument_names import SpeaksOfArguments, in_arguments
 from datamodules.sampling import LengthBatchSampler, PlainBatches, ResumableLoader
 
-Workers = NonNegativeInt | Literal["auto"]
+Workers: TypeAlias = NonNegativeInt | Literal["auto"]
 _WORKERS = 4  # of a loader on a GPU, at most
 
 

@@ -2,7 +2,8 @@
 
     python experiments/instruction_tuning.py
     python experiments/instruction_tuning.py --data.source my.jsonl
-    python experiments/instruction_tuning.py --data.unseen imdb,bbc
+    python experiments/instruction_tuning.py --data.unseen imdb,bbc,translate_fr
+    python experiments/instruction_tuning.py --data.unseen bbc --data.unseen_wordings 10
     python experiments/tools/chat.py last
 
 Fine-tunes SmolLM2 (134.5 M parameters) on 2,000 of the bundled records and 200 film sentences, or

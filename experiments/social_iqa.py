@@ -4,7 +4,8 @@
 
 Of three answers it takes the one with the highest mean log-likelihood of its tokens: expect 0.48 of
 197 test questions, where the answer with the most words of the question is right for 0.37, and the
-longest for 0.32. It took 43 minutes on half of a busy core. Other data: --data ChoiceFiles --data.source PATH.
+longest for 0.32. It took 43 minutes on half of a busy core. Other data: --data ChoiceFiles
+--data.source PATH.
 """
 
 from experiments.runner.cli import main

@@ -145,6 +145,10 @@ def data(facts: Mapping[str, Any]) -> str:
         ("fingerprint", known.get("fingerprint", "unknown")),
         ("licence", facts.get("data_licence") or "unknown"),
     ]
+    rows += [
+        (f"taught beside, {name}", f"{told['origin']}, {told['licence']}")
+        for name, told in (known.get("tasks") or {}).items()
+    ]
     rows += [(f"rows, {split}", f"{count:,}") for split, count in known.get("rows", {}).items()]
     text = "\n## Data\n\n" + table(("", ""), rows)
     names, counts = known.get("labels") or [], known.get("label_counts", {}).get("train", [])

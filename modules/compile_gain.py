@@ -61,7 +61,7 @@ def num_steps_to_pay(module: Any, tokens: int) -> float:
         module: A module with a network; infinity where its kind is not measured.
         tokens: The number of tokens of a batch.
     """
-    network = getattr(module, "model", None)
+    network: Any = getattr(module, "model", None)
     family = getattr(getattr(network, "config", None), "model_type", "")
     if (gain := GAINS.get((type(module).__name__, family))) is None:
         return float("inf")

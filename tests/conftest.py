@@ -1,5 +1,6 @@
 """Tiny backbones and data, made in a second and shared by every test; no network, no account."""
 
+import gc
 import os
 import signal
 
@@ -33,14 +34,42 @@ SIZES = {
 }
 
 
+# Files that take longest. They begin first, so that at the end no process waits for one of them.
+LONG = """experiments/runner/test_two_processes experiments/runner/test_everything_of_lightning
+    experiments/runner/test_signals test_docs experiments/tools/test_ticket_story
+    experiments/runner/test_interruption modules/test_export_travels experiments/test_shipped
+    experiments/tools/test_prepare_corpus_executors experiments/tools/test_prepare_corpus_stops
+    experiments/tools/test_ablate experiments/tools/test_sync experiments/test_instruction_tuning
+    experiments/studies/test_measure experiments/studies/test_pretraining modules/test_merging
+    experiments/studies/test_comparison modules/tasks/test_contract""".split()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep xdist from an order of its own, by the number of tests in a file."""
+    config.option.loadscopereorder = False
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what ``quick_if`` does not choose; a slow test may take longer."""
+    """Long files first. What ``quick_if`` does not choose is slow; a slow test may take longer."""
+    places = {Path(__file__).parent / f"{name}.py": n for n, name in enumerate(LONG)}
+    if gone := [str(path) for path in places if not path.is_file()]:
+        raise pytest.UsageError(f"LONG in tests/conftest.py: {', '.join(gone)}: no such file")
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
     for item in items:
         if (mark := item.get_closest_marker("quick_if")) and not mark.args[0](item.callspec.params):
             item.add_marker("slow")
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over all that was imported, which no test gives back.
+
+    Lightning and transformers collect several times in each run.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 ORDINARY_CACHE = os.environ.get("PRETUNE_CACHE")

@@ -15,7 +15,11 @@ LEAVES |= {"datamodules.choices"}
 PACKAGES = {
     "datamodules": set(),
     "modules": LEAVES,
-    "callbacks": {"datamodules.argument_names", "datamodules.whole_files"},
+    "callbacks": {
+        "datamodules.argument_names",
+        "datamodules.whole_files",
+        "datamodules.words",
+    },
     "experiments": {"datamodules", "modules", "callbacks"},
 }
 # Each of these may import those that stand before it.

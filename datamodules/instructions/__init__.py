@@ -12,7 +12,8 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule, Workers, tested
 from datamodules.files import BadRows, ReadOptions
-from datamodules.instructions import chat, labelled_tasks, lengths, preflight, sources
+from datamodules.instructions import chat, chosen_tasks, lengths, preflight, sources
+from datamodules.instructions.chosen_tasks import ChosenTasks
 from datamodules.instructions.conversations import Conversation, Message, digest, question
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, conversation_rows
@@ -45,11 +46,14 @@ class Instructions(RowDataModule):
         header: Whether the first row of a table names its columns: true, false, or auto to find
             out.
         encoding: Encoding of text files, such as utf-8, cp1252 or gb18030; auto finds it.
-        tasks: Labelled tasks that are taught as well, in words, joined by commas: rotten_tomatoes,
-            imdb, bbc; or none. auto is rotten_tomatoes beside the bundled records, else none.
+        tasks: Tasks that are taught as well, in words, joined by commas: rotten_tomatoes, imdb,
+            chinese_reviews, bbc, translate_fr, translate_de, translate_zh, summarise, explain; or
+            none. auto is rotten_tomatoes beside the bundled records, else none.
         task_rows: Number of training rows of each of these tasks.
-        unseen: Labelled tasks that are not taught, to test what carries over to them; or none.
+        task_wordings: Number of wordings, up to ten, in which they are asked by turns.
+        unseen: Tasks that are not taught, to test what carries over to them; or none.
         unseen_rows: Number of test rows of each unseen task.
+        unseen_wordings: Number of wordings, up to ten, in which each of these rows is asked.
         seed: Seed of the order of the rows; the run's seed by default.
         workers: Number of processes that assemble batches; 0 uses the training process, auto takes
             a few on a GPU and else 0.
@@ -75,8 +79,10 @@ class Instructions(RowDataModule):
         encoding: str = "auto",
         tasks: str = "none",
         task_rows: PositiveInt = 200,
+        task_wordings: PositiveInt = 3,
         unseen: str = "none",
         unseen_rows: PositiveInt = 200,
+        unseen_wordings: PositiveInt = 1,
         seed: NonNegativeInt = 0,
         workers: Workers = "auto",
     ) -> None:
@@ -88,9 +94,9 @@ class Instructions(RowDataModule):
         self.train_rows, self.eval_rows = lengths.most(train_rows, bundled), eval_rows
         self.read_options = ReadOptions(delimiter, header, encoding, bad_rows)
         tasks = lengths.taught(tasks, bundled)
-        self.tasks, self.task_rows = labelled_tasks.parse_tasks(tasks, "tasks"), task_rows
-        self.unseen, self.unseen_rows = labelled_tasks.parse_tasks(unseen, "unseen"), unseen_rows
-        if both := {*self.tasks} & {*self.unseen}:
+        self.tasks = ChosenTasks.taught(tasks, task_rows, task_wordings)
+        self.unseen = ChosenTasks.unseen(unseen, unseen_rows, unseen_wordings)
+        if both := {*self.tasks.names} & {*self.unseen.names}:
             raise ValueError(f"--data.unseen {both.pop()}: is among --data.tasks, and so is taught")
         if max_length > (limit := max_positions(tokenizer)):
             raise ValueError(f"--data.max_length {max_length}: {tokenizer} takes at most {limit}")
@@ -111,8 +117,7 @@ class Instructions(RowDataModule):
         found = sources.read(self.source, self.read_options)
         splits = {name: sample_rows(rows, self.eval_rows, 0) for name, rows in found.splits.items()}
         splits["train"] = sample_rows(found.splits["train"], self.train_rows, self.seed)
-        for name in self.tasks:
-            made = labelled_tasks.training_conversations(name, self.task_rows, self.seed)
+        for name, made in self.tasks.conversations(self.seed):
             splits["train"] = [*splits["train"], *made]
             found.notes.append(f"{len(made):,} training records are questions of {name}")
         return replace(found, splits=splits)
@@ -177,16 +182,13 @@ class Instructions(RowDataModule):
                 found.append((question(conversation), ids, text))
         return found
 
-    def questions(self) -> list[labelled_tasks.Questions]:
+    def questions(self) -> list[chosen_tasks.Questions]:
         """The questions of the unseen tasks as prompts in the chat template."""
-        return [
-            labelled_tasks.questions(
-                name,
-                self.unseen_rows,
-                lambda q: chat.render_prompt(self.chat_tokenizer, (Message("user", q),)),
-            )
-            for name in self.unseen
-        ]
+
+        def prompt(text: str) -> str:
+            return chat.render_prompt(self.chat_tokenizer, (Message("user", text),))
+
+        return self.unseen.questions(prompt, self.tasks.names)
 
     def preflight(self, colour: bool) -> str:
         """A table of what will be learned, and a record as the model sees it. Needs ``setup``."""
@@ -208,6 +210,8 @@ class Instructions(RowDataModule):
             "fingerprint": self.fingerprint,
             "split_fingerprints": self.split_fingerprints,
             **self.loaded.facts(),
+            "tasks": self.tasks.facts(),
+            "unseen": self.unseen.facts(),
             "rows": {name: len(split.sizes) for name, split in rows.items()},
             "packed": self.packing,
             "packed_rows": {name: len(split) for name, split in rows.items()},

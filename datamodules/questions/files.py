@@ -139,10 +139,10 @@ def of_table(
 ) -> Questions:
     """The questions of a table, a row each."""
     question = table.column(columns.question or _there(table, _QUESTION), "question_column")
-    place = columns.context or _there(table, _CONTEXT)
+    held = columns.context or _there(table, _CONTEXT)
     context: Sequence[Any] = [""] * len(table.rows)
-    if columns.context or place in table.columns or not in_words:
-        context = table.column(place, "context_column")
+    if columns.context or held in table.columns or not in_words:
+        context = table.column(held, "context_column")
     name = columns.answer or _there(table, _ANSWER)
     answers = table.column(name, "answer_column")
     place = columns.start or next((n for n in _START if n in table.columns), None)

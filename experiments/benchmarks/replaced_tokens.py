@@ -6,8 +6,8 @@
 A tiny network is pre-trained. On the validation rows, which its generator corrupts, its scores are
 compared with those of a table that counts neighbours in all training rows: a token is suspicious
 where it seldom follows the one before it and seldom precedes the next. Both areas under the ROC
-curve are within each token id, so that no score profits from the frequency of a token. The table
-makes a random half as a check: the area of random scores is 0.5.
+curve are within each token id, so that no score profits from the frequency of a token. The area of
+random scores, the check, is 0.5.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Neighbours:
         """Counts the pairs of a batch."""
         both = mask_BT[:, 1:] & mask_BT[:, :-1]
         places = self._place(ids_BT[:, :-1], ids_BT[:, 1:])[both]
-        self.pairs += torch.bincount(places, minlength=BUCKETS)
+        self.pairs.index_add_(0, places, torch.ones(len(places)))
         self.single += torch.bincount(ids_BT[mask_BT], minlength=self.vocabulary)
 
     def surprise(self, ids_BT: Tensor) -> Tensor:

@@ -39,6 +39,11 @@ def left_out(run: Any) -> list[str]:
     flags = {f"--data.{name}": data.get(name) for name in ("train_rows", "eval_rows")}
     if flags["--data.train_rows"] == "auto":
         flags["--data.train_rows"] = run.datamodule.train_rows
+    rows = run.data.get("rows") or {}
+    for name, splits in (("train_rows", ["train"]), ("eval_rows", ["validation", "test"])):
+        flag, read = f"--data.{name}", [rows[split] for split in splits if split in rows]
+        if read and flags[flag] is not None and max(read) < flags[flag]:
+            flags[flag] = None  # there were fewer rows
     if data.get("train_share", 1.0) < 1:
         flags["--data.train_share"] = data["train_share"]
     for name in ("train", "val", "test"):
@@ -49,9 +54,9 @@ def left_out(run: Any) -> list[str]:
         flags[f"--trainer.{name}"] = trainer[name] or None
     found = [f"{flag} {value}" for flag, value in flags.items() if value is not None]
     steps, batches = run.trainer.global_step, run.trainer.num_training_batches
-    read = steps * run.trainer.accumulate_grad_batches
-    if run.model.trains and 0 < read < batches < math.inf:
-        found.append(f"{batches - read:,} of {batches:,} training batches were never read")
+    done = steps * run.trainer.accumulate_grad_batches
+    if run.model.trains and 0 < done < batches < math.inf:
+        found.append(f"{batches - done:,} of {batches:,} training batches were never read")
     return found
 
 

@@ -38,6 +38,7 @@ def write(root: Path) -> Path:
         "validation": [whole.splits["validation"]],
         "test": [whole.splits["test"], others],
     }
+    folder(root).mkdir(parents=True, exist_ok=True)
     for name, splits in parts.items():
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -4,7 +4,7 @@ from modules.linking import Link
 from modules.tuning import Tuned
 
 _CONTINUED = "experiments/pretrain_then_finetune.py: MaskedLM going on from MiniLM"
-_TRAINED = "the factor is for embeddings that are new; Gururangan et al. 2020 (2004.10964) has none"
+_TRAINED = "the factor is for new embeddings; Gururangan et al. 2020 (2004.10964) go on at one rate"
 
 LINKS: tuple[Link, ...] = (
     Link("data.row_tokens", "model.row_tokens"),

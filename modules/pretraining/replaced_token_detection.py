@@ -91,8 +91,9 @@ class ReplacedTokenDetection(PretrainingModule):
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> DetectionExample:
         ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
         sampler = self.mask_sampler
-        settings = {"generator": generator, "device": self.device}
-        draws = [torch.rand(ids_BT.shape, **settings) for _ in range(3)]
+        draws = [
+            torch.rand(ids_BT.shape, generator=generator, device=self.device) for _ in range(3)
+        ]
         draws[:2] = sampler.characters(ids_BT, *draws[:2])
         chosen_BT = (draws[0] < sampler.advance(self)) & sampler.eligible(ids_BT, mask_BT)
         seen_BT = ids_BT.masked_fill(chosen_BT & (draws[1] < 0.85), sampler.mask_id)

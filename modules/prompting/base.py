@@ -13,6 +13,7 @@ from modules.builtin_values import to_builtin
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
 from modules.prompting import calibration as calibrating
+from modules.prompting.pool import asked_in_words
 from modules.prompts.prefix_cache import PrefixCache
 from modules.protocols import LabelledData
 from modules.stage_metrics import StageMetrics
@@ -53,7 +54,7 @@ class PromptingModule(PretuneModule, abstract=True):
     ) -> None:
         super().__init__()
         backbone = given_network.folder_of(backbone)
-        self.task = self._asked(from_dict(task or PromptedClassification()))
+        self.task = asked_in_words(from_dict(task or PromptedClassification()), type(self).__name__)
         calibrating.check(self.task, calibration)
         self.origin, self.calibration = backbone, calibration
         self.save_hyperparameters(ignore=["task", "backbone"])
@@ -74,18 +75,6 @@ class PromptingModule(PretuneModule, abstract=True):
         self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by prefix
         self.seed = 0
         self.data: LabelledData | None = None
-
-    def _asked(self, task: Any) -> PromptedClassification | PromptedGeneration:
-        """Return the task; refuse one that asks nothing in words, or shows examples of its own."""
-        kind = type(self).__name__
-        if not isinstance(task, PromptedClassification | PromptedGeneration):
-            raise ValueError(f"--model.task {type(task).__name__}: {kind} asks in words only")
-        if isinstance(task, PromptedGeneration) and task.encoding.shots:
-            raise ValueError(
-                f"--model.task.shots {task.encoding.shots}: is for strategies that train, and "
-                f"{kind} takes none: give --model InContext --model.shots {task.encoding.shots}"
-            )
-        return task
 
     def demonstration_prefixes(self, batch: LabelledBatch) -> list[str]:
         """Return the text before the prompt of each row, B of them."""

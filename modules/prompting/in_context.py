@@ -9,6 +9,7 @@ from datamodules.batches import LabelledBatch
 from modules.prompting import demonstrations
 from modules.prompting.base import PromptingModule
 from modules.prompting.pool import Example, text_of, training_examples
+from modules.prompts.templates import Template
 from modules.protocols import LabelledData
 from modules.tasks.prompted_classification import PromptedClassification
 from modules.tasks.prompted_generation import PromptedGeneration
@@ -69,6 +70,11 @@ class InContext(PromptingModule):
     def _retrieves(self) -> bool:
         return self.selection in ("bm25", "embeddings")
 
+    @property
+    def _template(self) -> Template:
+        task = self.task
+        return task.encoding.template if isinstance(task, PromptedGeneration) else task.template
+
     def attach_datamodule(self, data: LabelledData) -> None:
         if data is self.data:
             return
@@ -84,10 +90,9 @@ class InContext(PromptingModule):
         self.chosen = []
         if not self._retrieves:
             labels = [example.label for example in self.pool]
-            balanced = self.selection == "balanced" and isinstance(
-                self.task, PromptedClassification
-            )
-            classes = len(self.task.labels) if balanced else 0
+            classified = isinstance(self.task, PromptedClassification)
+            balanced = classified and self.selection == "balanced"
+            classes = len(self.label_names) if balanced else 0
             drawn = demonstrations.sample(labels, self.shots, classes, self.seed)
             self.chosen = demonstrations.arrange(drawn, labels, self.order)
         self._check_shots_fit(data)
@@ -99,8 +104,8 @@ class InContext(PromptingModule):
         count = len(batch["index"] if "index" in batch else batch["input_ids"])
         if not self._retrieves:  # which reads no texts
             return self.prefixes_of([{}] * count)
-        columns = [batch["columns"][name] for name in self.task.template.columns]
-        names = self.task.template.columns
+        names = self._template.columns
+        columns = [batch["columns"][name] for name in names]
         return self.prefixes_of(
             [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         )
@@ -135,9 +140,8 @@ class InContext(PromptingModule):
         return "".join(map(self._solved, places))
 
     def _solved(self, place: int) -> str:
-        example, task = self.pool[place], self.task
-        template = task.encoding.template if isinstance(task, PromptedGeneration) else task.template
-        return f"{template.render(example.row).fill(example.answer)}\n\n"
+        example = self.pool[place]
+        return f"{self._template.render(example.row).fill(example.answer)}\n\n"
 
     def _check_shots_fit(self, data: LabelledData) -> None:
         """Refuse more examples than fit into the context beside the longest text.

@@ -1,8 +1,9 @@
-"""The training rows of which a prompt can show some as solved examples."""
+"""The tasks that a prompt can ask, and the training rows that it can show as solved examples."""
 
 from typing import Any, NamedTuple
 
 from modules.tasks.prompted_classification import PromptedClassification
+from modules.tasks.prompted_generation import PromptedGeneration
 from modules.tasks.question_prompts import distinct
 
 
@@ -42,3 +43,19 @@ def training_examples(task: Any, data: Any) -> list[Example]:
         Example(dict(zip(names, row, strict=True)), task.words[label], int(label))
         for row, label in zip(rows, labels, strict=True)
     ]
+
+
+def asked_in_words(task: Any, kind: str) -> PromptedClassification | PromptedGeneration:
+    """Return the task of a module of this kind, which trains nothing.
+
+    Raises:
+        ValueError: If the task does not ask in words, or shows examples of its own.
+    """
+    if not isinstance(task, PromptedClassification | PromptedGeneration):
+        raise ValueError(f"--model.task {type(task).__name__}: {kind} asks in words only")
+    if isinstance(task, PromptedGeneration) and (shots := task.encoding.shots):
+        raise ValueError(
+            f"--model.task.shots {shots}: is for strategies that train, and {kind} takes none: "
+            f"give --model InContext --model.shots {shots}"
+        )
+    return task

@@ -26,7 +26,7 @@ class Texts(list[str]):
 
 def _clean(value: Any) -> str | Texts:
     if isinstance(value, list | tuple):
-        return Texts(_clean(one) for one in value)
+        return Texts(str(_clean(one)) for one in value)
     return str(value).replace(_ANSWER, "")
 
 

@@ -45,8 +45,9 @@ class PromptedGeneration(Task[Any]):
         max_new_tokens: Number of tokens after which an answer is cut.
     """
 
-    monitor, mode, label_kind = "val/loss", "min", "span"
-    pairs = True
+    monitor, pairs = "val/loss", True
+    mode: Literal["min", "max"] = "min"
+    label_kind: LabelKind = "span"
     # Of the tokens that prompts share, where nothing trains.
     prefix_cache: PrefixCache | None = None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 import transformers
 
+from datamodules.instructions import known_tasks
 from tests import chats
 
 
@@ -43,3 +44,13 @@ def flags(speaker: str, source: str, *more: str) -> list[str]:
         --data.batch_tokens 800 --trainer.accelerator cpu --trainer.precision 32-true
         --trainer.max_epochs 2 --trainer.log_every_n_steps 1 --tracking.mode disabled"""
     return [*line.split(), *more]
+
+
+def replace_tasks(monkeypatch) -> None:
+    """Give films with classes, and translations, that no package has to bring."""
+    rows = [(f"{word} film {n}", n % 2) for n in range(12) for word in [("bad", "good")[n % 2]]]
+    task = known_tasks.TASKS["imdb"]._replace(read=lambda split: rows)
+    monkeypatch.setitem(known_tasks.TASKS, "imdb", task)
+    pairs = [(f"say {n}", f"dire {n}") for n in range(3)]
+    task = known_tasks.TASKS["translate_fr"]._replace(read=lambda split: pairs, max_new_tokens=3)
+    monkeypatch.setitem(known_tasks.TASKS, "translate_fr", task)

@@ -1,12 +1,12 @@
 """Runs of the real experiments on tiny parts: in this process, or as a command line."""
 
 import json
-import multiprocessing
 import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from experiments.tracking import wandb_log
 from experiments.tracking.keys import run_folders
 from experiments.tracking.run_reader import read_run
 from experiments.tracking.wandb_log import LogContents
+from tests.experiments import forking
 from tests.wandb_server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -64,46 +65,31 @@ def start(
     cache: Path,
     script: str = "lora_sst2",
     server: Server | None = None,
+    begin: Callable[..., subprocess.Popen] = forking.start,
+    **options: Any,
 ) -> subprocess.Popen:
-    """The real command line, in a process group of its own as a shell would make it."""
+    """The real command line, in a process group of its own as a shell would make it.
+
+    Args:
+        words: The flags.
+        folder: The working directory.
+        cache: The user's cache.
+        script: The name of the script in ``experiments/``.
+        server: The W&B server of the user, who otherwise has no account.
+        begin: Begins the process: ``subprocess.Popen`` for one that imports everything itself.
+        options: Those of ``begin``.
+    """
     command = [sys.executable, str(ROOT / "experiments" / f"{script}.py"), *words]
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(cache, server),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    own = {"cwd": folder, "env": environment(cache, server), "start_new_session": True}
+    return begin(command, **streams | own | options)
 
 
-def _forked(words: list[str], folder: Path, variables: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name not in variables]:
-        del os.environ[name]
-    os.environ.update(variables)
-    os.chdir(folder)
-    for number, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
-    sys.argv = ["experiments/lora_sst2.py", *words]
-    import modules
-    from datamodules import SST2
-    from experiments.runner import cli
-
-    cli.main(sys.argv[0], "A question.", modules.LoRA, SST2)
-
-
-def fork(words: list[str], folder: Path, cache: Path) -> tuple[int, str, str]:
-    """Exit code, output and errors of a process of its own, spared the seconds of the imports."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["experiments.runner.cli", "modules", "datamodules", "wandb", "pandas"]
-    )
-    process = context.Process(target=_forked, args=(words, folder, environment(cache)))
-    process.start()
-    process.join(120)
-    return process.exitcode, (folder / "out").read_text(), (folder / "err").read_text()
+def call(*words: Any, **settings: Any) -> tuple[int, str, str]:
+    """Exit code, output and errors of what :func:`start` starts, when it has ended."""
+    process = start(*words, **settings)
+    said = process.communicate(timeout=240)
+    return process.returncode, *said
 
 
 def written(run: Path) -> Path:

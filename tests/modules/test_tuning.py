@@ -5,7 +5,7 @@ import json
 import pytest
 
 from datamodules import packaged
-from modules import Adapter, LinearProbe, LoRA, MaskedLM, tuned_settings, tuning
+from modules import Adapter, CausalLM, LinearProbe, LoRA, MaskedLM, tuned_settings, tuning
 from modules.tuning import Tuned
 
 
@@ -19,7 +19,10 @@ def test_as_arguments():
     found = tuned_settings(LoRA, "smollm2", "PairClassification")
     assert found["model"] == {"learning_rate": 5e-4} and found["trainer"] == {"max_epochs": 3}
     assert tuned_settings(MaskedLM, None)["model"]["learning_rate"] == 3e-3
-    assert tuned_settings(MaskedLM, "minilm")["model"] == {"learning_rate": 1e-4}
+    going_on = {"learning_rate": 1e-4, "embedding_lr_multiplier": 1.0}
+    assert tuned_settings(MaskedLM, "minilm")["model"] == going_on
+    assert tuned_settings(CausalLM, "smollm2")["model"] == {**going_on, "learning_rate": 2e-5}
+    assert tuned_settings(CausalLM, None)["model"]["embedding_lr_multiplier"] == 10
 
 
 def test_bases_come_first_then_backbones_then_tasks():

@@ -197,12 +197,27 @@ def test_too_few_records_to_split(tmp_path):
         sources.read(str(write(tmp_path, GOOD)))
 
 
+ODD = "with signs of formulas or sounds, or letters of another script in a Latin word"
+
+
 @pytest.mark.parametrize(
     ("question", "answer", "why"),
     [
         ("Sum up.\n<noinput>", "Nothing.", "with a placeholder such as <noinput>"),
         ("Rhyme.\n<nopace>", "A time.", "with a placeholder such as <noinput>"),
-        ("Translate.", "Привет", "with letters other than Latin"),
+        ("Say hello.", "Say Неllo.", ODD),  # Cyrillic letters in it
+        ("The distance (ε, δ)?", "It is βσ + 1.", ODD),
+        ("How is it said?", "/ˈpæn/", ODD),
+        ("What did it detect?", "Of 30, 系统A detected 27.", ODD),
+        ("Translate into Russian: I live in it.", "Я живу в нём.", None),
+        ("Translate into Chinese: water", "水", None),
+        ("法国的首都是什么？", "是巴黎。iPhone手机系统A也很好。", None),
+        ("東京は？", "日本の首都です。", None),
+        ("서울은?", "한국의 수도.", None),
+        ("ประเทศไทย?", "กรุงเทพ", None),
+        ("ما عاصمة فرنسا؟", "باريس", None),
+        ("हिन्दी में नमस्ते?", "नमस्ते", None),
+        ("Thủ đô?", "Là Hà Nội, ở Việt Nam.", None),
         ("Go on.", "…", "without a word in question or answer"),
         ("Go on.", "so " * 700, "over-long"),
         ("Was heißt <b>?", "Naïve 1 ≤ 2 – ok.", None),
@@ -214,15 +229,13 @@ def test_what_is_left_out_of_the_bundled_set(question, answer, why):
 
 def test_the_bundled_set_is_counted_and_loses_its_system_message(tmp_path, monkeypatch):
     system = ("system", "You are another model.")
-    rows = [("1\\. a", "2\\\\. b"), ("a <noinput>", "b"), ("a", "日本")]
+    rows = [("1\\. a", "2\\\\. b"), ("a <noinput>", "b"), ("ab", "ab日本")]
     records = [messages(system, ("user", q), ("assistant", a)) for q, a in rows]
     write(tmp_path, *records, name="train_all_pruned_SDG.jsonl")
     monkeypatch.setattr(bundled.packaged, "fetch", lambda key: tmp_path)
     kept, dropped, name = bundled.instructlab()
     assert kept == [(Message("user", "1. a"), Message("assistant", "2. b"))]
-    assert dropped == Counter(
-        {"with a placeholder such as <noinput>": 1, "with letters other than Latin": 1}
-    )
+    assert dropped == Counter({"with a placeholder such as <noinput>": 1, ODD: 1})
     assert name == "instructlab-training 0.16.2"
 
 
@@ -232,5 +245,5 @@ def test_the_bundled_set_itself():
     data.setup("fit")
     assert data.facts()["rows"] == {"train": 50, "validation": 20, "test": 20}
     (task,) = data.questions()
-    assert len(task.prompts) == len(task.labels) == 3
-    assert all(text.endswith("assistant\nThis article is about") for text in task.prompts)
+    assert len(task.prompts[0]) == len(task.labels) == 3
+    assert all(text.endswith("assistant\nThis article is about") for text in task.prompts[0])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datamodules import Instructions
-from datamodules.instructions import chat, labelled_tasks
+from datamodules.instructions import chat
 from datamodules.instructions.packing import pack
 from tests import chats
 
@@ -202,23 +202,6 @@ def test_rows_are_drawn_by_the_seed_and_evaluation_rows_are_not(source, chat_mod
     for split in ("validation", "test"):
         assert one.loaded.splits[split] == other.loaded.splits[split]
         assert len(one.loaded.splits[split]) <= 2
-
-
-def test_taught_tasks_are_asked_in_turn_and_never_tested(source, chat_model, monkeypatch):
-    rows = {"train": [(f"good {n}", 1) for n in range(6)], "test": [("bad", 0)]}
-    for name in ("imdb", "rotten_tomatoes"):
-        task = labelled_tasks.TASKS[name]._replace(read=lambda split: rows[split])
-        monkeypatch.setitem(labelled_tasks.TASKS, name, task)
-    data = read(source, chat_model, tasks="rotten_tomatoes", task_rows=3, unseen="imdb")
-    taught = data.loaded.splits["train"][-3:]
-    assert [c[-1].content for c in taught] == ["positive"] * 3
-    assert len({c[0].content.partition("good")[0] for c in taught}) == 3
-    (task,) = data.questions()
-    assert task.words == ("bad", "good") and task.labels == [0] and len(task.neutral) == 3
-    with pytest.raises(ValueError, match=r"^--data.unseen imdb: is among --data.tasks"):
-        Instructions(source, chat_model, max_length=160, tasks="imdb", unseen="imdb")
-    with pytest.raises(ValueError, match=r"^--data.tasks nonsense: there are rotten_tomatoes"):
-        Instructions(source, chat_model, max_length=160, tasks="nonsense")
 
 
 def test_references_are_asked_up_to_the_answer(source, chat_model):

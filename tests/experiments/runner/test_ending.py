@@ -3,10 +3,12 @@
 import json
 import re
 import shlex
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from experiments.runner import ending
 from tests.experiments import running
 from tests.experiments.running import result
 
@@ -65,6 +67,27 @@ def test_weights_are_the_best_only_where_some_were_chosen(experiment, words, wei
     assert result(ended.run)["left_out"] == left_out
     assert all(reason in ended.out.split("my-lora: ")[1] for reason in left_out)
     assert ("best" in ended.out.split("my-lora: ")[1]) == bool(result(ended.run)["best"])
+
+
+@pytest.mark.parametrize(
+    ("train", "evaluated", "named"),
+    [
+        (35, 7, []),
+        (100, 7, ["--data.train_rows 100"]),
+        (35, 20, ["--data.eval_rows 20"]),
+        (300, 20, ["--data.train_rows 100", "--data.eval_rows 20"]),
+    ],
+)
+def test_a_limit_that_no_split_reaches_leaves_nothing_out(train, evaluated, named):
+    trainer = dict.fromkeys(f"limit_{name}_batches" for name in ("train", "val", "test"))
+    trainer |= {"overfit_batches": 0.0, "fast_dev_run": False}
+    run = SimpleNamespace(
+        config={"trainer": trainer, "data": {"train_rows": 100, "eval_rows": 20}},
+        data={"rows": {"train": train, "validation": evaluated, "test": 5}},
+        trainer=SimpleNamespace(global_step=4, num_training_batches=4, accumulate_grad_batches=1),
+        model=SimpleNamespace(trains=True),
+    )
+    assert ending.left_out(run) == named
 
 
 def test_a_run_that_measures_nothing_tells_its_training_loss(experiment):

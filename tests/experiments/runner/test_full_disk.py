@@ -1,8 +1,6 @@
 """A run on a disk that is full: one line of error, and files that can be read."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +8,7 @@ import torch
 import yaml
 
 from tests.experiments import running
-from tests.experiments.conftest import Ended
-from tests.experiments.running import ROOT, finished, result
+from tests.experiments.running import finished, result
 
 
 def full_disk(*_, **__):
@@ -84,34 +81,13 @@ def test_full_disk_elsewhere(experiment, monkeypatch, what):
 @pytest.mark.slow
 def test_disk_that_is_really_full(folder, bert, session_cache):
     """A limit on the size of files stands in for the disk."""
-    limit = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000,) * 2); "
-    )
-    limit += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    script = ROOT / "experiments" / "lora_sst2.py"
     words = running.flags(bert, "--model", "FullFineTuning")
-    finished(
-        subprocess_of(
-            [sys.executable, script, *words, "--trainer.fast_dev_run", "true"],
-            folder,
-            session_cache,
-        )
-    )  # fills the caches
-    done = subprocess_of(
-        [sys.executable, "-c", limit, script, *words, "--output", "full"], folder, session_cache
-    )
-    assert done.code == 2 and "error: no space left to write full/lora_sst2/" in done.err, done
-    assert "Traceback" not in done.err
+    quick = [*words, "--trainer.fast_dev_run", "true"]  # fills the caches
+    assert running.call(quick, folder, session_cache)[0] == 0
+    limits = {"RLIMIT_FSIZE": 60_000}
+    line = [*words, "--output", "full"]
+    code, _, err = running.call(line, folder, session_cache, limits=limits)
+    assert code == 2 and "error: no space left to write full/lora_sst2/" in err, err
+    assert "Traceback" not in err
     (run,) = (folder / "full" / "lora_sst2").iterdir()
     assert whole(run) <= STARTED | {"best.ckpt", "validation.parquet"}
-
-
-def subprocess_of(command, folder, cache):
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=running.environment(cache),
-        capture_output=True,
-        text=True,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr, folder / "outputs")

@@ -32,6 +32,13 @@ def test_means_and_sample_deviations():
     assert len({len(line) for line in table.splitlines() if line.startswith("|")}) == 1
 
 
+def test_a_table_shows_the_metrics_that_a_study_names():
+    runs = {"a": [{**result(0.8), "metrics": {"val/loss": 1.0, "test/f1": n}} for n in (0.2, 0.4)]}
+    (line,) = results.summaries(runs, ("test/f1",))
+    assert [name for name in line if "/" in name] == ["test/f1"]
+    assert line["test/f1"][0] == pytest.approx(0.3)
+
+
 def test_plot_shows_every_row_by_name(tmp_path):
     lines = results.summaries({"first": [result(0.8), result(0.9)], "second": [result(0.7, 10)]})
     figures.plot_quality(lines, tmp_path / "plot.svg")

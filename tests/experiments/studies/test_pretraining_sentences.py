@@ -2,6 +2,7 @@
 
 import csv
 
+import pytest
 import torch
 
 from datamodules import TextFiles
@@ -21,6 +22,7 @@ def texts(file) -> list[str]:
         return [row["text"] for row in csv.DictReader(lines)]
 
 
+@pytest.mark.slow  # it reads the bundled reviews
 def test_no_sentence_that_a_run_may_train_on_tests(tmp_path):
     written = labelled_sentences.write(tmp_path)
     train, validation, test = (

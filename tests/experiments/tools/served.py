@@ -15,7 +15,7 @@ import httpx
 from experiments.tools.serving import app, lifetime
 from experiments.tools.serving.gate import Gate
 from experiments.tools.serving.service import Limits, Service
-from tests.experiments import running
+from tests.experiments import forking, running
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ class Process:
         script = str(running.ROOT / "experiments" / "tools" / "serve.py")
         self.log = folder / "serve.log"
         with self.log.open("w") as errors:
-            self.process = subprocess.Popen(
+            self.process = forking.start(
                 [sys.executable, script, *words],
                 cwd=folder,
                 env=running.environment(cache) | {"PYTHONPATH": str(running.ROOT)},

@@ -12,7 +12,7 @@ import pytest
 from experiments.reporting import run_table
 from experiments.tools import dashboard
 from experiments.tracking.run_reader import RunRecord
-from tests.experiments import running, synthetic
+from tests.experiments import forking, running, synthetic
 
 SCRIPT = running.ROOT / "experiments" / "tools" / "dashboard.py"
 
@@ -62,7 +62,7 @@ def test_rows_are_of_steps_without_the_facts_of_tables():
 
 def started(folder: Path, cache: Path, *words: str) -> tuple[subprocess.Popen, str]:
     """The command when it has said how to end it, and the address that it prints."""
-    process = subprocess.Popen(
+    process = forking.start(
         [sys.executable, str(SCRIPT), "--no_open", *words],
         cwd=folder,
         env=running.environment(cache) | {"PYTHONPATH": str(running.ROOT), "TMPDIR": str(folder)},

@@ -2,19 +2,22 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
-from tests.experiments import running
+from tests.experiments import forking, running
 
 HERE = str(running.ROOT)
 CODE = "import sys; sys.argv = ['pretune', *sys.argv[1:]]; from experiments.tools import console; "
 CODE += "console.main()"
 
 
-def into_a_reader_that_goes(words: list[str], folder, cache) -> tuple[int, bytes]:
+def into_a_reader_that_goes(
+    words: list[str], folder, cache, begin: Callable[..., subprocess.Popen] = subprocess.Popen
+) -> tuple[int, bytes]:
     environment = running.environment(cache) | {"PYTHONPATH": HERE}
-    process = subprocess.Popen(
+    process = begin(
         [sys.executable, "-c", CODE, *words],
         cwd=folder,
         env=environment,
@@ -33,10 +36,9 @@ def test_help(tmp_path, session_cache, words):
 
 @pytest.mark.slow
 def test_tables(folder, bert, session_cache):
-    line = running.flags(bert, tracked=True)
-    process = running.start(line, folder, session_cache)
-    assert process.wait(120) == 0
+    assert running.call(running.flags(bert, tracked=True), folder, session_cache)[0] == 0
     (folder / "new.txt").write_text("a gripping film\n", encoding="utf-8")
     words_of = [["lineage", "last"], ["plan", "--tokens", "1e9"], ["predict", "last", "new.txt"]]
     for words in words_of:
-        assert into_a_reader_that_goes(words, folder, session_cache) == (141, b""), words
+        ended = into_a_reader_that_goes(words, folder, session_cache, forking.start)
+        assert ended == (141, b""), words

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import wandb
 
 from experiments.tracking.keys import STEP
 from experiments.tracking.logger import Tracking, finish, start_logger
-from tests.experiments import running
+from tests.experiments import forking, running
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import ROOT
 from tests.experiments.signalling import Beat
@@ -154,9 +155,8 @@ def test_bad_input(server, sync, monkeypatch):
         assert ended.code == 2 and ended.out == "" and ended.err.count("\n") == 1, ended
         return ended.err
 
-    assert (
-        said("there") == "sync.py: error: there: no such run in outputs; the latest there: none\n"
-    )
+    none = "there: no such run in outputs; the latest there: none"
+    assert said("there") == f"sync.py: error: {none}\n"
     Path("outputs").mkdir()
     assert said() == "sync.py: error: no run in outputs\n"
     record("one")
@@ -186,7 +186,8 @@ def test_run_that_is_still_going_on(server, sync):
 def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     """Every step that is older than two seconds is on disk, and arrives."""
     words = running.flags(bert, BEAT, "--trainer.max_epochs", 5000, tracked=True)
-    process = running.start(words, folder, session_cache, server=server if online else None)
+    user, begin = (server, forking.start) if online else (None, subprocess.Popen)
+    process = running.start(words, folder, session_cache, server=user, begin=begin)
     beat, deadline = Path("beat"), time.monotonic() + 120
     while not beat.exists() or len(times := steps_of(beat)) < 2 or times[-1][0] - times[0][0] < 4:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
@@ -219,11 +220,10 @@ def steps_of(beat: Path) -> list[tuple[float, int]]:
 def test_killed_synced_resumed_synced(experiment, folder, bert, session_cache, server, sync):
     words = running.flags(bert, "--checkpoint_seconds", 0, tracked=True)
     words += signal_at("train_batch_end:5", signal.SIGKILL)
-    assert running.fork(words, folder, session_cache)[0] == -signal.SIGKILL
+    assert running.call(words, folder, session_cache)[0] == -signal.SIGKILL
     first = sync()
     assert first.code == 0, first
-    code, _, err = running.fork(["--resume", "last"], folder, session_cache)
-    assert code == 0, err
+    assert running.call(["--resume", "last"], folder, session_cache)[0] == 0
     second = sync()
     assert second.code == 0, second
     (run,) = server.runs.values()
