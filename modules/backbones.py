@@ -54,8 +54,7 @@ def load_backbone(
         do not hold, such as those of a task's head.
 
     Raises:
-        ValueError: If the backbone cannot be found or read, or transformers has no such class for
-            its family.
+        ValueError: If it cannot be read, or transformers has no such class for its family.
     """
     from transformers.utils import logging
 
@@ -120,18 +119,22 @@ def set_dropout(
     Raises:
         ValueError: If there is none, and the rate is not 0.
     """
-    parts = [config, *(getattr(config, name, None) for name in config.sub_configs)]
-    found = 0
-    for part in filter(None, parts):
+    found, kind = 0, config.model_type
+    for part in filter(None, [config, *(getattr(config, n, None) for n in config.sub_configs)]):
         for name, value in vars(part).items():
             # Whole layers, or branches with drop_path, are another thing to leave out.
             rates = "dropout" in name or name.endswith("drop")
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if rates and "layer" not in name and number and name not in fixed:
-                setattr(part, name, rate)
+                try:
+                    setattr(part, name, rate)
+                except Exception as error:  # as transformers declares MPT's, a whole number
+                    if rate not in (0, 1):
+                        raise ValueError(f"{flag} {rate:g}: {kind} takes 0 or 1") from error
+                    setattr(part, name, int(rate))
                 found += 1
     if rate and not found:
-        raise ValueError(f"{flag} {rate:g}: {config.model_type} has no dropout; 0 or nothing")
+        raise ValueError(f"{flag} {rate:g}: {kind} has no dropout; 0 or nothing")
 
 
 def unwrap(model: Any) -> Any:

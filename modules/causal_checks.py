@@ -18,6 +18,8 @@ from modules.self_check import architecture_key, recalled
 
 # Float32 rounds differently with another order of sums: of the largest logit, this share.
 _ROUNDING = 1e-5
+# What to say of a network that ``reads_each_token_alone``.
+ALONE = "reads each token alone on this machine, as where a kernel that it needs is missing"
 _APART: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
 
 
@@ -50,19 +52,20 @@ def probing(model: nn.Module) -> Iterator[None]:
 def probe_rows(model: Any, rows: int, tokens: int) -> Tensor:
     """Return rows of different ordinary tokens, (rows, tokens) int64."""
     config = model.config.get_text_config()
-    special = {v for name, v in vars(config).items() if name.endswith("_token_id")}
-    ordinary = [number for number in range(config.vocab_size) if number not in special]
+    given = [value for name, value in vars(config).items() if name.endswith("_token_id")]
+    special = {i for one in given for i in (one if isinstance(one, list | tuple) else [one])}
+    ordinary = [i for i in range(getattr(config, "vocab_size", 256)) if i not in special]
     ids = torch.tensor(ordinary)[(torch.arange(rows * tokens) * 7 + 3) % len(ordinary)]
     return ids.view(rows, tokens).to(next(model.parameters()).device)
 
 
-def same(ones: Tensor, others: Tensor) -> bool:
-    """Tell whether logits are equal but for rounding."""
-    return bool((ones - others).abs().max() <= _ROUNDING * ones.abs().max())
+def same(ones: Tensor, others: Tensor, rounding: float = _ROUNDING) -> bool:
+    """Tell whether logits are equal but for rounding, a share of the largest."""
+    return bool((ones - others).abs().max() <= rounding * ones.abs().max())
 
 
 def sees_later_tokens(model: Any) -> bool:
-    """Tell whether a language model's logits depend on tokens that come after their own."""
+    """Tell whether a language model's logits depend on tokens after their own, or their number."""
     return _answer("sees_later_tokens", model, _sees_later_tokens)
 
 
@@ -71,9 +74,43 @@ def _sees_later_tokens(model: Any) -> bool | None:
     ids_BT[1, 8:], ids_BT[2, :4] = ids_BT[1, :4], ids_BT[2, 8:]
     with probing(model):
         logits_BTV = model(input_ids=ids_BT).logits
+        cut_TV = model(input_ids=ids_BT[:1, :8]).logits[0]
     if not logits_BTV.isfinite().all() or same(logits_BTV[0, 4:8], logits_BTV[2, 4:8]):
         return None  # not even earlier tokens tell
-    return not same(logits_BTV[0, :8], logits_BTV[1, :8])
+    # Another length of the row changes the order of sums more than other tokens in it do.
+    blind = same(cut_TV, logits_BTV[0, :8], 100 * _ROUNDING)
+    return not blind or not same(logits_BTV[0, :8], logits_BTV[1, :8])
+
+
+def reads_each_token_alone(model: Any) -> bool:
+    """Tell whether no token's hidden state depends on another token.
+
+    So it is where transformers returns zeros for an attention whose kernel the machine lacks. A
+    network of one's own may mean it.
+    """
+    if not any(one.__module__.startswith("transformers.models.") for one in type(model).__mro__):
+        return False
+    return _answer("reads_each_token_alone", model, _reads_each_token_alone)
+
+
+def _reads_each_token_alone(model: Any) -> bool | None:
+    ids_BT = probe_rows(model, 1, 12).repeat(2, 1)
+    ids_BT[1, 0] = ids_BT[0, 5]
+    inputs, seen = {"input_ids": ids_BT}, []
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids_BT
+    hook = model.base_model.register_forward_hook(lambda *call: seen.append(call[2][0]))
+    try:
+        with probing(model):
+            model(**inputs)
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return None  # it wants other inputs
+    finally:
+        hook.remove()
+    if not seen or seen[-1].ndim != 3 or seen[-1].shape[1] < 2:
+        return None
+    states_BTH = seen[-1]
+    return torch.equal(states_BTH[0, 1:], states_BTH[1, 1:])
 
 
 def keeps_texts_apart(model: Any) -> bool:

@@ -133,6 +133,21 @@ def _run(model: nn.Module, target_mask: Tensor, how: Selection, inputs: dict[str
     return Outputs(hidden_BTH, None, rows_NV, layer)
 
 
+def check_output_layer(model: Any, flag: str) -> None:
+    """Refuse a model that has no logits for each token of a row.
+
+    Args:
+        model: A language model of transformers.
+        flag: How the error begins.
+
+    Raises:
+        ValueError: If it has no output layer.
+    """
+    if unwrap(model).get_output_embeddings() is None:
+        kind = unwrap(model).config.model_type
+        raise ValueError(f"{flag}: {kind} has no output layer that reads the state of each token")
+
+
 def selection(model: Any) -> Selection:
     """Find out how to select the tokens that count; asked once of each architecture.
 
@@ -160,6 +175,7 @@ def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
         inputs["decoder_input_ids"] = ids_BT
     here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1]], device=ids_BT.device) > 0
     with probing(model):
+        model(**{name: ids[:1] for name, ids in inputs.items()})  # no state is left of other rows
         largest = model(**inputs).logits.abs().max()
         if not largest.isfinite() or not largest:
             return {}

@@ -8,18 +8,15 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modules import backbones, layout, self_check
+from modules import backbones, causal_checks, layout, self_check
 from modules.backbones import unwrap
+from modules.causal_checks import ALONE
 from modules.encoding import soft_prompt_tokens
+from modules.finetuning import padding
 from modules.finetuning.freezing import freeze_unreached
 from modules.notices import note
 from modules.probing import probe_batch
 from modules.tasks.pooled_network import LinearHead
-from modules.text_rows import pad
-
-# What rounding makes of logits when the shape of a batch changes, as a share of them.
-_TOLERANCE = 1e-3
-_WIDER = 3  # padding of the longest row
 
 
 class Subject(NamedTuple):
@@ -41,8 +38,17 @@ def survey(model: Any, task: Any, backbone: str, dropout: float | None) -> None:
     def look() -> dict[str, Any]:
         subject = _represent(model, task, backbone, dropout)
         batch = subject.task.prepare(subject.batch, True)
-        found = layout.survey(subject.model, lambda net: subject.task.logits(net, batch))
-        sides = [side for side in ("right", "left") if _indifferent(subject, side)]
+
+        def run(net: Any) -> Tensor:
+            made = subject.task.logits(net, batch)
+            if made.isnan().any():
+                raise ValueError(f"--model.backbone {backbone}: {kind} gives outputs that are NaN")
+            return made
+
+        found = layout.survey(subject.model, run)
+        if causal_checks.reads_each_token_alone(subject.model):
+            raise ValueError(f"--model.backbone {backbone}: {kind} {ALONE}")
+        sides = padding.sides(subject)
         return {"layout": found, "padding_side": sides[0] if sides else None}
 
     key = [self_check.architecture_key(model), repr(type(task)), task.pooling]
@@ -87,41 +93,12 @@ def small_one(build: Callable[[], Any]) -> Any:
         try:
             made = build()
             net = unwrap(made)
-            ids_BT = torch.tensor([[3, 4, 5, net.config.get_text_config().eos_token_id or 0]])
+            end = net.config.get_text_config().eos_token_id or 0  # of a chat's decoder, several
+            ids_BT = torch.tensor([[3, 4, 5, end[0] if isinstance(end, list) else end]])
             net(input_ids=ids_BT, attention_mask=torch.ones_like(ids_BT))
         except Exception:  # what can go wrong with sizes that nobody has tried
             return None
     return made
-
-
-def _indifferent(subject: Subject, side: str) -> bool:
-    """Tell whether the logits of rows depend on nothing else if the padding is on this side."""
-    unwrap(subject.model).padding_side = side
-    return not hasattr(subject.task, "head") or reads_padding(subject) is None
-
-
-@torch.no_grad()
-def reads_padding(subject: Subject) -> str | None:
-    """Compare the logits of padded rows with those of each row alone."""
-    if not hasattr(subject.task, "head"):
-        return None
-    ids_BT, mask_BT = subject.batch["input_ids"], subject.batch["attention_mask"]
-    rows = [ids[:size] for ids, size in zip(ids_BT, mask_BT.sum(1).tolist(), strict=True)]
-    alone = torch.cat([_logits(subject, [row]) for row in rows])
-    for left in (False, True):
-        off = (_logits(subject, rows, left, more=_WIDER) - alone).abs().max()
-        if not off <= _TOLERANCE * alone.abs().max():
-            return f"its logits depend on padding {'before' if left else 'behind'} the text"
-    return None
-
-
-def _logits(subject: Subject, rows: list[Tensor], left: bool = False, more: int = 0) -> Tensor:
-    fill = subject.model.config.get_text_config().pad_token_id or 0
-    tensors = {
-        "input_ids": pad(rows, fill, left, more),
-        "attention_mask": pad([[1] * len(row) for row in rows], 0, left, more),
-    }
-    return subject.task.logits(subject.model, tensors)
 
 
 def trains_in_part(subject: Subject) -> str | None:
@@ -143,7 +120,7 @@ def trains_in_part(subject: Subject) -> str | None:
     return None
 
 
-CHECKS: list[self_check.Check[Subject]] = [trains_in_part, reads_padding]
+CHECKS: list[self_check.Check[Subject]] = [trains_in_part, padding.reads_padding]
 
 
 def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
@@ -153,7 +130,15 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
         ValueError: If the two do not go together; a library's error becomes one line that names the
             family.
     """
-    model = module.task.build(backbone, dropout)
+    try:
+        model = module.task.build(backbone, dropout)
+    except Exception as error:
+        if not self_check.from_library(error) or str(error).startswith("--"):
+            raise
+        raise ValueError(
+            f"--model.backbone {backbone}: does not go with --model.task "
+            f"{type(module.task).__name__} ({self_check.one_line(error)})"
+        ) from error
     if not isinstance(model, PreTrainedModel):  # a network of one's own
         try:
             return module.adapt(model)
@@ -188,6 +173,8 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
 def say_what_is_new(module: Any, stage: str) -> None:
     """Say before a fit which parameters the backbone's files do not hold, and which stay so."""
     new = list(getattr(module.model, "new_parameters", []))
+    # The others are as the architecture has them, such as positions by sine.
+    new = [name for name in new if layout.reached(unwrap(module.model), name)]
     if not new or stage != "fit":
         return
     backbone = module.hparams["backbone"]
@@ -205,7 +192,7 @@ def _room(module: Any) -> int:
     """Return the tokens of a row that fit beside a soft prompt, with two to spare for padding."""
     if (positions := backbones.context_length(module.model)) is None:
         return 1 << 20
-    return positions - soft_prompt_tokens(module.model) - module.task.overhead - _WIDER
+    return positions - soft_prompt_tokens(module.model) - module.task.overhead - padding.WIDER
 
 
 def check(module: Any) -> None:

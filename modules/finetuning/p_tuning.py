@@ -1,6 +1,6 @@
 """P-tuning."""
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
@@ -52,7 +52,7 @@ class PTuning(FineTuningModule):
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         import peft
 
-        columns = cast(nn.Embedding, model.get_input_embeddings()).embedding_dim
+        columns = soft_prompts.word_vectors(model, "PTuning").embedding_dim
         config = peft.PromptEncoderConfig(
             task_type=self.task.peft_type,
             num_virtual_tokens=self._tokens,

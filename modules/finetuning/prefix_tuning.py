@@ -103,4 +103,9 @@ def _of_words(model: PreTrainedModel, ids: Tensor) -> Tensor:
         raise ValueError(f"--model PrefixTuning: not every layer of {kind} has keys and values")
     # Each layer's are (1, heads, tokens, columns).
     pairs = [(keys[0], values[0]) for keys, values in cached_layers(cache)]
+    if len({part.shape for pair in pairs for part in pair}) > 1:
+        raise ValueError(
+            f"--model PrefixTuning: keys and values of {kind} differ in shape, and those of a "
+            f"prefix are alike; try PromptTuning"
+        )
     return torch.stack([part.transpose(0, 1) for pair in pairs for part in pair], 1).flatten(1)

@@ -1,6 +1,6 @@
 """Prompt tuning."""
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -65,7 +65,7 @@ class PromptTuning(FineTuningModule):
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         import peft
 
-        vectors = cast(nn.Embedding, model.get_input_embeddings())
+        vectors = soft_prompts.word_vectors(model, "PromptTuning")
         config = peft.PromptTuningConfig(
             task_type=self.task.peft_type,
             num_virtual_tokens=self._tokens,

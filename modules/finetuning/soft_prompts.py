@@ -1,5 +1,6 @@
 """Soft prompts: attaching one to a model, and the room that it leaves for a text."""
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -70,6 +71,19 @@ def check_texts_fit(module: FineTuningModule, data: TextData) -> None:
 def embedding(model: "peft.PeftModel") -> nn.Parameter:
     """Return the parameter of the prompt that :func:`attach_soft_prompt` attached."""
     return model.get_parameter("prompt_encoder.default.embedding.weight")
+
+
+def word_vectors(model: Any, strategy: str) -> nn.Embedding:
+    """Return the vectors of words, which a prompt stands among.
+
+    Raises:
+        ValueError: If the model's inputs are none.
+    """
+    with contextlib.suppress(NotImplementedError):
+        if isinstance(found := model.get_input_embeddings(), nn.Embedding):
+            return found
+    kind = model.config.model_type
+    raise ValueError(f"--model {strategy}: {kind} has no table of words' vectors; try LoRA")
 
 
 def random_token_ids(tokenizer: Any, tokens: int) -> Tensor:

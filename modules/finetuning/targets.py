@@ -27,7 +27,9 @@ def head_modules(model: PreTrainedModel) -> list[str]:
         heads = [name for head in heads for name in _all_new(model.get_submodule(head), head, new)]
     if model.base_model is not model:
         heads += _all_new(model.base_model, model.base_model_prefix, new)
-    return heads
+    else:  # a head may stand beside encoder and decoder
+        heads += [name for n, part in model.named_children() for name in _all_new(part, n, new)]
+    return list(dict.fromkeys(heads))
 
 
 def _outside(model: PreTrainedModel) -> list[str]:

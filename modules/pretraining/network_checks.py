@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
+import transformers
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
-from modules import backbones, output_layer, self_check
+from modules import backbones, causal_checks, output_layer, self_check
 from modules.causal_checks import probe_rows, probing
 
 Size = Literal["tiny", "mini", "small", "base"]
@@ -35,6 +36,12 @@ def build(module: Any) -> PreTrainedModel:
     with named_errors(module.hparams):
         model = module.build()
         check_positions(model, module.max_positions())
+        known = getattr(transformers, module.auto_class)._model_mapping
+        if type(model) is known.get(type(model.config), None):
+            flag = network_flag(module.hparams, model.config)
+            output_layer.check_output_layer(model, flag)
+            if causal_checks.reads_each_token_alone(model):
+                raise ValueError(f"{flag}: {model.config.model_type} {causal_checks.ALONE}")
         output_layer.selection(model)  # so that no later step has to find it out
     return model.train()
 

@@ -4,8 +4,7 @@ A prompt is encoded as one row of tokens, or a few, and for each answer the posi
 its tokens. Answers that differ in their last token only share a row.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypedDict
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import pad_id
+from modules.output_layer import run_at
 from modules.prompts.prefix_cache import PrefixCache
 from modules.prompts.templates import Prompt
 
@@ -160,8 +160,7 @@ def answer_log_likelihoods(
     pairs_2M, pair_N = torch.unique(
         torch.stack([row_N, place_N - length]), dim=1, return_inverse=True
     )
-    with _logits_only_at(model, *pairs_2M):
-        logits_MV = model(**inputs).logits.float()
+    logits_MV = _logits_at(model, inputs, *pairs_2M)
     logs_N = logits_MV[pair_N, token_N] - logits_MV.logsumexp(1)[pair_N]
     rows = int(slot_N.max()) // batch["answers"] + 1
     # An answer that a prompt has not, where others have more, is of no token.
@@ -172,27 +171,19 @@ def answer_log_likelihoods(
     return totals.view(-1, batch["answers"])
 
 
-@contextmanager
-def _logits_only_at(model: Any, rows_M: Tensor, places_M: Tensor) -> Iterator[None]:
-    """Have the model compute logits at these positions only, (M, V), and in fp32.
+def _logits_at(model: Any, inputs: dict[str, Any], rows_M: Tensor, places_M: Tensor) -> Tensor:
+    """Compute logits at these positions only, (M, V), in the order of the rows, and in fp32.
 
     Logits of bf16 are multiples of 1/8 above 16: it would often find two words equal.
     """
-    head = model.get_output_embeddings()
-
-    def forward(hidden_RTH: Tensor) -> Tensor:
-        hidden_MH = hidden_RTH[rows_M, places_M]
-        if type(head) is not nn.Linear:
-            return type(head).forward(head, hidden_MH)
-        with torch.autocast(hidden_MH.device.type, enabled=False):
-            bias = None if head.bias is None else head.bias.float()
-            return nn.functional.linear(hidden_MH.float(), head.weight.float(), bias)
-
-    head.forward = forward
-    try:
-        yield
-    finally:
-        del head.forward
+    here_RT = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+    here_RT[rows_M, places_M] = True
+    found = run_at(model, here_RT, **inputs)
+    if found.given_NH is None:
+        return found.logits().float()
+    with torch.autocast(here_RT.device.type, enabled=False):
+        bias = None if found.layer.bias is None else found.layer.bias.float()
+        return nn.functional.linear(found.given_NH.float(), found.layer.weight.float(), bias)
 
 
 @torch.no_grad()

@@ -54,7 +54,8 @@ class LinearHead(PooledForward):
         kept = ("classifier_dropout", "hidden_dropout_prob")
         rates = [getattr(config, name, None) for name in kept]
         text = config.get_text_config()
-        network = AutoModel.from_config(config)
+        # By from_config, a buffer that no file holds would stay as the memory was: FalconH1's.
+        network = _bare_class(config)(config)
         if getattr(network, "pooler", None) is not None:
             network.pooler = None  # nothing reads it
         setattr(self, self.base_model_prefix, network)
@@ -65,12 +66,16 @@ class LinearHead(PooledForward):
 
 def network_class(config: Any) -> type[PreTrainedModel]:
     """Return a class of a family's network with one linear layer on it, named ``score``."""
-    network: Any = AutoModel._model_mapping[type(config)]
-    network = network[0] if isinstance(network, tuple) else network
+    network = _bare_class(config)
     parents = [c for c in network.__mro__[1:] if issubclass(c, PreTrainedModel)]
     prefix = parents[0].base_model_prefix or "model"
     made = {"base_model_prefix": prefix, "__module__": __name__}
     return type(f"{network.__name__}WithHead", (LinearHead, parents[0]), made)
+
+
+def _bare_class(config: Any) -> Any:
+    found: Any = AutoModel._model_mapping[type(config)]
+    return found[0] if isinstance(found, tuple) else found
 
 
 def without_own_forward(model: PreTrainedModel) -> PreTrainedModel:

@@ -6,7 +6,7 @@ import transformers
 
 from datamodules.packaged import load_tokenizer, pad_id
 from modules import backbone_files, backbones, causal_checks
-from modules.output_layer import selection
+from modules.output_layer import check_output_layer, selection
 from modules.tasks.base import Task
 
 
@@ -43,6 +43,7 @@ def build(task: Task, backbone: str, dropout: float | None) -> tuple[Any, bool]:
             f"--model.task {name}: the attention of {backbone} ({family}) sees the later tokens, "
             f"which it would have to predict; it takes a decoder, such as smollm2"
         )
+    check_output_layer(model, f"--model.task {name}: {backbone}")
     selection(model)  # while the weights are float32
     return model, masked
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import transformers
+from torch import Tensor
 
 from datamodules.packaged import load_tokenizer
 from modules import backbone_files, backbones, generation
 from modules.backbones import unwrap
-from modules.output_layer import selection
+from modules.output_layer import check_output_layer, selection
 from modules.tasks import pretrained_lm
+from modules.tasks.token_sums import IGNORED
 
 STAGES = {"test": ("test",), "all": ("val", "test"), "none": ()}  # by a task's ``written``
 
@@ -57,6 +59,7 @@ def build(task: Any, backbone: str, dropout: float | None) -> Any:
         task.pipeline = "text2text-generation"
         auto = transformers.AutoModelForSeq2SeqLM
         model: Any = backbones.load_backbone(auto, backbone, dropout)
+        check_output_layer(model, f"--model.task {type(task).__name__}: {backbone}")
         selection(model)  # while the weights are float32
     else:
         model, masked = pretrained_lm.build(task, backbone, dropout)
@@ -76,8 +79,17 @@ def inputs(model: Any, batch: Any) -> dict[str, Any]:
     inner = unwrap(model)
     if not inner.config.is_encoder_decoder:
         return {**given, "use_cache": False}
-    shifted = inner.prepare_decoder_input_ids_from_labels(labels=batch["labels"])
-    return {**given, "decoder_input_ids": shifted}
+    shift = getattr(inner, "prepare_decoder_input_ids_from_labels", None)  # M2M100 has none
+    labels_BT = batch["labels"]
+    shifted_BT = shift(labels=labels_BT) if shift else _shifted(inner.config, labels_BT)
+    return {**given, "decoder_input_ids": shifted_BT}
+
+
+def _shifted(config: Any, labels_BT: Tensor) -> Tensor:
+    """Return the tokens to write one place later, behind the one that a decoder starts with."""
+    ids_BT = labels_BT.masked_fill(labels_BT == IGNORED, config.pad_token_id).roll(1, 1)
+    ids_BT[:, 0] = config.decoder_start_token_id
+    return ids_BT
 
 
 def evaluation(task: Any, model: Any, batch: Any) -> dict[str, list[str]]:

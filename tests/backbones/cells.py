@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 
 import lightning
 import torch
-from torch import Tensor
 
 import modules
-from datamodules.packaged import load_tokenizer, pad_id
+from modules.backbones import unwrap
 from modules.exporting import export
 from modules.finetuning.base import FineTuningModule
+from modules.layout import reached
+from modules.pretraining.unused import experts
 from modules.registry import registered
+from tests.backbones import rows
 
-TEXTS = ("a gripping film", "the worst film of the year, cold and stupid", "cold", "a warm tale")
 STRATEGIES = sorted(registered(FineTuningModule))
 _CHAT = "{% for m in messages %}{{ m['content'] }} {% endfor %}"
 _WORDS = {"negative": "stupid", "positive": "clever"}
@@ -29,6 +30,13 @@ TASKS: dict[str, Callable[[], Any]] = {
     "language model": modules.LanguageModeling,
     "prompt": lambda: modules.PromptedClassification("{{ text }} it is {{ mask }}", _WORDS),
     "chat": lambda: modules.InstructionFollowing(_CHAT),
+    "preference": lambda: modules.Preference(_CHAT),
+    "token classification": lambda: modules.TokenClassification(["O", "B-film", "I-film"]),
+    "question answering": modules.QuestionAnswering,
+    "multiple choice": modules.MultipleChoice,
+    "embedding": modules.Embedding,
+    "sequence to sequence": modules.SequenceToSequence,
+    "prompted generation": modules.PromptedGeneration,
 }
 
 
@@ -75,81 +83,36 @@ def _try(strategy: str, task: str, folder: str, scratch: Path) -> Cell:
 COLUMNS: dict[tuple[str, str], Callable[[str, Path], Cell]] = {
     (strategy, task): functools.partial(_try, strategy, task)
     for strategy in STRATEGIES
-    for task in ("native", "mean")
+    for task in rows.HEADS
 } | {("LoRA", task): functools.partial(_try, "LoRA", task) for task in list(TASKS)[2:]}
 
 
 def _fault(module: Any, folder: str, task: str, scratch: Path) -> str | None:
-    batch = rows_of(folder, task)
-    heads = task in ("native", "mean")
     module.eval()
-    if heads and (fault := _reads_padding(module, batch)):
+    batch = rows.rows_of(folder, task)
+    prepared = module.task.prepare(batch, False)
+    if fault := rows.reads_padding(module, task, prepared):
+        return fault
+    if task == "chat" and (fault := rows.other_loss(module, prepared)):
         return fault
     if fault := _step(module, batch):
         return fault
-    trained = _outputs(module, batch)
+    trained = rows.outputs(module, prepared)
     if not trained.isfinite().all():
         return "logits are not finite"
-    if heads and trained.std(0).max() < 1e-6:
+    if task in rows.HEADS and trained.std(0).max() < 1e-6:
         return "all texts get the same logits"
+    held: dict[str, Any] = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(held)
+    if lost := {n for n, p in module.named_parameters() if p.requires_grad} - set(
+        held["state_dict"]
+    ):
+        return f"trains and is in no checkpoint: {min(lost)}"
     export(module, scratch)
     again = modules.load(scratch)
-    apart = (_outputs(again, batch) - trained).abs().max()
+    again_prepared = again.task.prepare(batch, False)
+    apart = (rows.outputs(again, again_prepared) - trained).abs().max()
     return None if apart < 1e-4 * (1 + trained.abs().max()) else f"reloaded logits: {apart:.3g} off"
-
-
-def rows_of(folder: str, task: str) -> dict[str, Any]:
-    """Rows padded on the right, as the data modules make them."""
-    tokenizer = load_tokenizer(folder)
-    rows = [torch.tensor(tokenizer(text)["input_ids"]) for text in TEXTS]
-    wide = max(map(len, rows))
-    batch: dict[str, Any] = {
-        "input_ids": _stack(rows, wide, pad_id(tokenizer)),
-        "attention_mask": _stack([torch.ones_like(row) for row in rows], wide, 0),
-        "index": torch.arange(len(rows)),
-        "labels": torch.tensor([0, 1, 2, 0] if task in ("native", "mean") else [0, 1, 1, 0]),
-        "columns": {"text": list(TEXTS)},
-    }
-    if task == "chat":
-        del batch["labels"]
-        batch["supervised"] = batch["attention_mask"].bool() & (torch.arange(wide) > 1)
-    return batch
-
-
-def _stack(rows: list[Tensor], wide: int, value: int) -> Tensor:
-    return torch.stack([torch.nn.functional.pad(r, (0, wide - len(r)), value=value) for r in rows])
-
-
-@torch.no_grad()
-def _outputs(module: Any, batch: dict[str, Any]) -> Tensor:
-    lightning.seed_everything(0, verbose=False)
-    return module(module.task.prepare(batch, False))
-
-
-def _reads_padding(module: Any, batch: dict[str, Any]) -> str | None:
-    """Compare with each row alone, in wider rows, and with padding before it."""
-    names, sizes = ("input_ids", "attention_mask"), batch["attention_mask"].sum(1).tolist()
-    fill = {"input_ids": int(batch["input_ids"][2, -1]), "attention_mask": 0}
-    alone = torch.cat(
-        [
-            _outputs(module, {**batch, **{n: batch[n][row : row + 1, :size] for n in names}})
-            for row, size in enumerate(sizes)
-        ]
-    )
-    for side in ("right", "left"):
-        made = {}
-        for name in names:
-            rows = []
-            for row, size in enumerate(sizes):
-                more = max(sizes) + 3 - size
-                both = (0, more) if side == "right" else (more, 0)
-                kept = batch[name][row, :size]
-                rows.append(torch.nn.functional.pad(kept, both, value=fill[name]))
-            made[name] = torch.stack(rows)
-        off = (_outputs(module, {**batch, **made}) - alone).abs().max()
-        if not off < 1e-4 * (1 + alone.abs().max()):
-            return f"padding on the {side} moves logits by {off:.3g}"
-    return None
 
 
 def _step(module: Any, batch: dict[str, Any]) -> str | None:
@@ -165,11 +128,13 @@ def _step(module: Any, batch: dict[str, Any]) -> str | None:
             return "the loss is not finite"
         loss.backward()
         optimizer.step()
-    idle = [n for n, p in trains.items() if p.grad is None and ".experts." not in n]
+    chosen_by_batch = experts(unwrap(module.model))
+    idle = [n for n, p in trains.items() if p.grad is None and id(p) not in chosen_by_batch]
     if idle:
         return f"{len(idle)} of {len(trains)} trained without gradient: {idle[0]}"
     after = dict(module.named_parameters())
-    new = [f".{name}" for name in getattr(module.model, "new_parameters", [])]
+    known = getattr(module.model, "new_parameters", [])
+    new = [f".{name}" for name in known if reached(unwrap(module.model), name)]
     still = [n for n, p in after.items() if not p.requires_grad]
     random = [n for n in still if any(f".{n}".endswith(one) for one in new)]
     if random:

@@ -10,178 +10,165 @@ import tokenizers
 import torch
 import transformers
 
+from tests.backbones.sizes import sizes
 from tests.conftest import BAD, GOOD
 
-ENCODER = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "max_position_embeddings": 96,
-    "initializer_range": 0.2,
-}
-DECODER = {**ENCODER, "num_key_value_heads": 2, "head_dim": 8}
-_D_MODEL = {"d_model": 32, "initializer_range": 0.2, "dropout": 0.1}
-_BART = {
-    **_D_MODEL,
-    "init_std": 0.2,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 64,
-    "decoder_ffn_dim": 64,
-    "max_position_embeddings": 96,
-}
-_T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+# What differs from the usual sizes, and the kind of tokenizer where the usual one of a decoder
+# (bare), an encoder (cls) or an encoder-decoder (eos) would not do.
+_MAMBA = {"num_heads": 8, "n_groups": 2}
+_ROBERTA = {"type_vocab_size": 1}
+_RELATIVE = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]}
+_BART = {"kind": "cls", "dropout": 0.1}
 _EXPERTS = {"num_local_experts": 4, "num_experts": 4, "num_experts_per_tok": 2}
-_HYBRID = {"layer_types": ["linear_attention", "full_attention"]}
-_LINEAR = {
-    "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4,
-    "linear_key_head_dim": 8,
-    "linear_value_head_dim": 8,
-    "linear_conv_kernel_dim": 4,
+_LATENT = {"num_key_value_heads": 4, "qk_rope_head_dim": 4, "head_dim": 4, "num_hidden_layers": 2}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "bert": {},
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "distilbert": {},
+    "albert": {"embedding_size": 16},
+    "electra": {"embedding_size": 16},
+    "deberta": _RELATIVE,
+    "deberta-v2": _RELATIVE,
+    "mpnet": {},
+    "modernbert": {"global_attn_every_n_layers": 2},
+    "longformer": {"attention_window": [16, 16]},
+    "big_bird": {},
+    "xlnet": {"kind": "xlnet"},
+    "fnet": {},
+    "eurobert": {},
+    "roformer": {},
+    "nomic_bert": {},
+    "xmod": {"languages": ["en_XX"], "default_language": "en_XX"},
+    "perceiver": {"d_latents": 32, "num_latents": 8, "num_self_attends_per_block": 2},
+    "convbert": {},
+    "funnel": {"block_sizes": [1, 1], "d_head": 8},
+    "mobilebert": {"intra_bottleneck_size": 32, "true_hidden_size": 32},
+    "t5": {},
+    "mt5": {},
+    "umt5": {},
+    "longt5": {},
+    "switch_transformers": {"num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 1},
+    "bart": _BART,
+    "mbart": _BART,
+    "pegasus": {},
+    "m2m_100": _BART,
+    "marian": {},
+    "led": {"kind": "cls", "attention_window": [16, 16]},
+    "prophetnet": {"kind": "cls"},
+    "gpt2": {},
+    "gpt_neox": {},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "gptj": {},
+    "codegen": {},
+    "opt": {},
+    "xglm": {"kind": "eos"},
+    "biogpt": {},
+    "bloom": {},
+    "mpt": {},
+    "falcon": {"new_decoder_architecture": True, "num_kv_heads": 2},
+    "llama": {},
+    "mistral": {"kind": "left"},
+    "qwen2": {},
+    "qwen3": {},
+    "qwen3_next": {"layer_types": ["linear_attention", "full_attention"]},
+    "qwen3_5_text": {"layer_types": ["linear_attention", "full_attention"]},
+    "gemma": {"kind": "left"},
+    "gemma2": {"kind": "left"},
+    "gemma3_text": {"kind": "left"},
+    "gemma3": {"kind": "left", "mm_tokens_per_image": 4},
+    "phi": {"partial_rotary_factor": 0.5},
+    "phi3": {"pad_token_id": 0},
+    "stablelm": {},
+    "olmo2": {},
+    "olmo3": {},
+    "granite": {},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"], "num_hidden_layers": 2},
+    "mamba": {},
+    "mamba2": _MAMBA,
+    "falcon_mamba": {},
+    "zamba2": {
+        "layers_block_type": ["mamba", "hybrid"],
+        "num_mem_blocks": 1,
+        "attention_hidden_size": 64,
+        "attention_head_dim": 16,
+        "num_hidden_layers": 2,
+    },
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "num_hidden_layers": 2},
+    "bamba": {"attn_layer_indices": [1], "num_hidden_layers": 2},
+    "falcon_h1": {"mamba_d_ssm": 64},
+    "recurrent_gemma": {
+        "block_types": ["recurrent", "attention"],
+        "num_hidden_layers": 2,
+        "lru_width": 32,
+    },
+    "rwkv": {},
+    "lfm2": {"layer_types": ["conv", "full_attention"], "num_hidden_layers": 2},
+    "mixtral": _EXPERTS,
+    "qwen2_moe": _EXPERTS,
+    "qwen3_moe": _EXPERTS,
+    "gpt_oss": _EXPERTS,
+    "deepseek_v2": _LATENT,
+    "deepseek_v3": _LATENT,
+    "cohere": {},
+    "cohere2": {},
+    "glm4": {},
+    "ernie4_5": {},
+    "exaone4": {},
+    "smollm3": {},
+    "nemotron": {},
+    "starcoder2": {},
 }
-
-# Model type, tokenizer and sizes.
-FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "bert": ("cls", ENCODER),
-    "roberta": ("cls", {**ENCODER, "max_position_embeddings": 98, "type_vocab_size": 1}),
-    "xlm-roberta": ("cls", {**ENCODER, "max_position_embeddings": 98, "type_vocab_size": 1}),
-    "camembert": ("cls", {**ENCODER, "max_position_embeddings": 98, "type_vocab_size": 1}),
-    "distilbert": ("cls", {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}),
-    "albert": ("cls", {**ENCODER, "embedding_size": 16}),
-    "electra": ("cls", {**ENCODER, "embedding_size": 16}),
-    "deberta": ("cls", {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]}),
-    "deberta-v2": ("cls", {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]}),
-    "mpnet": ("cls", ENCODER),
-    "modernbert": ("cls", {**ENCODER, "global_attn_every_n_layers": 2, "local_attention": 16}),
-    "longformer": ("cls", {**ENCODER, "attention_window": [16, 16]}),
-    "big_bird": ("cls", {**ENCODER, "block_size": 16}),
-    "xlnet": ("xlnet", {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64}),
-    "fnet": ("cls", ENCODER),
-    "eurobert": ("cls", DECODER),
-    "roformer": ("cls", {**ENCODER, "embedding_size": 32}),
-    "nomic_bert": ("cls", ENCODER),
-    "t5": ("eos", _T5),
-    "mt5": ("eos", _T5),
-    "umt5": ("eos", _T5),
-    "bart": ("cls", _BART),
-    "mbart": ("cls", _BART),
-    "gpt2": ("bare", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 96}),
-    "gpt_neox": ("bare", ENCODER),
-    "gpt_neo": (
-        "bare",
-        {
-            "hidden_size": 32,
-            "num_layers": 2,
-            "num_heads": 4,
-            "attention_types": [[["global", "local"], 1]],
-            "max_position_embeddings": 96,
-        },
-    ),
-    "gptj": ("bare", {"n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 4}),
-    "opt": ("bare", {**ENCODER, "ffn_dim": 64, "word_embed_proj_dim": 32, "init_std": 0.2}),
-    "bloom": ("bare", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
-    "falcon": ("bare", {**ENCODER, "new_decoder_architecture": True, "num_kv_heads": 2}),
-    "llama": ("bare", DECODER),
-    "mistral": ("left", {**DECODER, "sliding_window": 16}),
-    "qwen2": ("bare", DECODER),
-    "qwen3": ("bare", DECODER),
-    "qwen3_next": (
-        "bare",
-        {
-            **DECODER,
-            **_EXPERTS,
-            **_HYBRID,
-            **_LINEAR,
-            "moe_intermediate_size": 32,
-            "shared_expert_intermediate_size": 32,
-        },
-    ),
-    "gemma": ("left", DECODER),
-    "gemma2": ("left", {**DECODER, "sliding_window": 16, "query_pre_attn_scalar": 8}),
-    "gemma3_text": ("left", {**DECODER, "sliding_window": 16, "query_pre_attn_scalar": 8}),
-    "gemma3": (
-        "left",
-        {
-            "text_config": {**DECODER, "sliding_window": 16, "query_pre_attn_scalar": 8},
-            "vision_config": {
-                "hidden_size": 32,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-                "intermediate_size": 64,
-                "image_size": 28,
-                "patch_size": 14,
-            },
-            "mm_tokens_per_image": 4,
-        },
-    ),
-    "phi": ("bare", {**ENCODER, "partial_rotary_factor": 0.5}),
-    "phi3": ("bare", {**DECODER, "pad_token_id": 0}),
-    "stablelm": ("bare", DECODER),
-    "olmo2": ("bare", DECODER),
-    "granite": ("bare", DECODER),
-    "mamba": ("bare", {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8}),
-    "mamba2": (
-        "bare",
-        {
-            "hidden_size": 32,
-            "num_hidden_layers": 2,
-            "state_size": 8,
-            "num_heads": 8,
-            "head_dim": 8,
-            "n_groups": 2,
-            "chunk_size": 8,
-        },
-    ),
-    "lfm2": ("bare", {**DECODER, "layer_types": ["conv", "full_attention"]}),
-    "mixtral": ("bare", {**DECODER, **_EXPERTS}),
-    "qwen2_moe": (
-        "bare",
-        {**DECODER, **_EXPERTS, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32},
-    ),
-    "gpt_oss": ("bare", {**DECODER, **_EXPERTS, "sliding_window": 16}),
-    "cohere": ("bare", DECODER),
-    "smollm3": ("bare", DECODER),
-    "nemotron": ("bare", DECODER),
-    "starcoder2": ("bare", DECODER),
-}
+# Those of the page: one or two of each kind.
+SHOWN = (
+    "bert roberta xlm-roberta distilbert albert deberta-v2 modernbert longformer xlnet fnet "
+    "eurobert nomic_bert xmod perceiver convbert t5 bart m2m_100 marian switch_transformers "
+    "prophetnet gpt2 opt mpt falcon llama mistral qwen3 gemma2 gemma3 phi3 olmo3 granite smollm3 "
+    "cohere2 mixtral qwen2_moe gpt_oss deepseek_v3 qwen3_next qwen3_5_text mamba zamba2 "
+    "granitemoehybrid jamba falcon_h1 recurrent_gemma lfm2"
+).split()
 # Ten for the suite: one of each kind.
 FEW = "xlm-roberta distilbert albert xlnet t5 opt gemma2 mistral mamba mixtral".split()
 
-_AUTO = (
-    "AutoModelForMaskedLM",
-    "AutoModelForCausalLM",
-    "AutoModelForSeq2SeqLM",
-    "AutoModelForImageTextToText",
-    "AutoModel",
-)
+_AUTO = {
+    "AutoModelForMaskedLM": "cls",
+    "AutoModelForCausalLM": "bare",
+    "AutoModelForSeq2SeqLM": "eos",
+    "AutoModelForImageTextToText": "bare",
+    "AutoModel": "cls",
+}
 
 
 def make(family: str, folder: Path) -> str:
     """Write a tiny random network of a family, as it would be published, and return its folder.
 
     Args:
-        family: A key of ``FAMILIES``.
+        family: A model type of transformers; one that is no key of ``FAMILIES`` has usual sizes.
         folder: Where its folder is made.
     """
-    kind, sizes = FAMILIES[family]
-    place = folder / family
-    size = 16 + save_tokenizer(place, kind)  # some families' tokenizers add tokens of their own
-    ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
-    common = {"vocab_size": size, **ids, "decoder_start_token_id": 1, **sizes}
-    if "text_config" in sizes:
-        common["text_config"] = {**sizes["text_config"], "vocab_size": size, **ids}
-    config = transformers.AutoConfig.for_model(family, **common)
+    own = dict(FAMILIES.get(family, {}))
+    kind, place = own.pop("kind", None), folder / family
+    fields = sizes(family) | own
+    names = [n for n in _AUTO if _knows(n, family)]
+    if "AutoModelForSeq2SeqLM" in names and "MaskedLM" not in names[0]:
+        names.sort(key="AutoModelForSeq2SeqLM".__ne__)
+    # Some families' tokenizers add tokens of their own.
+    ids = {"vocab_size": 16 + save_tokenizer(place, kind or _AUTO[names[0]])}
+    ids |= {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    for part in ("text_config", "encoder", "decoder"):
+        if part in fields:
+            fields[part] = ids | fields[part]
+    config = transformers.AutoConfig.for_model(
+        family, **{"decoder_start_token_id": 1, **ids, **fields}
+    )
     torch.manual_seed(1)
-    for name in _AUTO:
-        auto: Any = getattr(transformers, name)
-        if type(config) in auto._model_mapping:
-            auto.from_config(config).save_pretrained(place)
-            return str(place)
-    raise KeyError(family)
+    getattr(transformers, names[0]).from_config(config).save_pretrained(place)
+    return str(place)
+
+
+def _knows(auto: str, family: str) -> bool:
+    return transformers.CONFIG_MAPPING[family] in getattr(transformers, auto)._model_mapping
 
 
 def save_tokenizer(folder: Path, kind: str) -> int:

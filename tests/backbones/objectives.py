@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from modules import CausalLM
 from modules.pretraining.base import PretrainingModule
-from modules.pretraining.unused import probe_batch
+from modules.pretraining.unused import experts, probe_batch
 from modules.registry import registered
 from tests.backbones.cells import Cell, judged
 
@@ -46,8 +47,10 @@ def _fault(module: Any, scratch: Path) -> str | None:
     if not all(value.isfinite() for value in out.values()):
         return "a loss is not finite"
     out["loss"].backward()
-    idle = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
-    if idle := [name for name in idle if "expert" not in name]:
+    networks = [part for part in module.children() if isinstance(part, PreTrainedModel)]
+    chosen_by_batch = {one for network in networks for one in experts(network)}
+    trains = {n: p for n, p in module.named_parameters() if p.requires_grad}
+    if idle := [n for n, p in trains.items() if p.grad is None and id(p) not in chosen_by_batch]:
         return f"{len(idle)} trained without gradient: {idle[0]}"
     module.eval()
     with torch.no_grad():

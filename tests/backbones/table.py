@@ -9,10 +9,10 @@ Cells = dict[tuple[str, str, str], Cell]  # by family and column
 _PAGE = """# Backbones
 
 A family of `transformers` goes with a strategy, or is refused in one line when the module is
-built. `python -m tests.backbones --write docs/backbones.md` makes this table on tiny random
-networks. Each cell trains, exports, loads the export and compares logits; texts are tried alone,
-padded on the right and on the left. Nothing knows a family by its name: what has no line here goes
-the same way.
+built. `python -m tests.backbones --write docs/backbones.md` made this table at commit {commit}, on
+tiny random networks. Each cell trains, exports, loads the export and compares logits; texts are
+tried alone and padded, those of a head on the right and on the left. Nothing knows a family by its
+name: what has no line here goes the same way (`--only FAMILY` tries one).
 
 {counts}
 
@@ -27,8 +27,8 @@ In the first {heads} columns `yes` is for both poolings of a text's head
 """
 
 
-def page(cells: Cells) -> str:
-    """Return the page of all cells."""
+def page(cells: Cells, commit: str) -> str:
+    """Return the page of all cells, and of the commit at which they were tried."""
     counts = Counter(cell.verdict for cell in cells.values())
     columns: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for _, name, task in cells:
@@ -42,6 +42,7 @@ def page(cells: Cells) -> str:
         lines.append([f"`{family}`", *row])
     shown = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     return _PAGE.format(
+        commit=commit,
         counts=f"{len(families)} families, {len(cells)} cells: {shown}.",
         heads=sum(len(entry) == 2 for entry in columns.values()),
         table="\n".join(f"| {' | '.join(line)} |" for line in lines),

@@ -173,6 +173,10 @@ def test_what_weights_hide_is_asked_again(value):
     assert causal_checks.keeps_texts_apart(make("llama", USUAL))
 
 
+def test_a_network_may_end_texts_by_one_of_several_tokens():
+    assert not causal_checks.sees_later_tokens(make("llama", {**USUAL, "eos_token_id": [2, 7]}))
+
+
 def test_a_fault_stays_a_fault():
     seeing = {**BERT, "is_decoder": False}
     for _ in range(2):

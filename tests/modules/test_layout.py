@@ -14,7 +14,7 @@ from modules import (
 )
 from modules.layout import layer_groups
 from tests.backbones import families
-from tests.backbones.cells import rows_of
+from tests.backbones.rows import rows_of
 
 
 def groups(folder: str, strategy=FullFineTuning, **settings) -> dict[str, list[str]]:

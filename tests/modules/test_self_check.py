@@ -6,7 +6,16 @@ import pytest
 import torch
 import transformers
 
-from modules import Classification, FullFineTuning, LoRA, self_check
+from modules import (
+    Classification,
+    Embedding,
+    FullFineTuning,
+    LanguageModeling,
+    LoRA,
+    QuestionAnswering,
+    TokenClassification,
+    self_check,
+)
 from modules.finetuning import checks
 from tests import tiny
 from tests.backbones import families
@@ -75,10 +84,13 @@ def test_a_trained_weight_without_gradient_is_named(bert):
         Idle(backbone=bert)
 
 
-def test_a_network_that_mixes_padding_into_the_text_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "task", [Classification, Embedding, LanguageModeling, QuestionAnswering, TokenClassification]
+)
+def test_a_network_that_mixes_padding_into_the_text_is_refused(task, tmp_path):
     folder = families.make("fnet", tmp_path)
     with pytest.raises(ValueError, match=r"^--model.backbone .*fnet reads the padding"):
-        LoRA(backbone=folder)
+        LoRA(backbone=folder, task=task())
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from modules.kernels import attn_implementation
 from modules.tasks.heads import Head
 from tests import tiny
 from tests.backbones import families
-from tests.backbones.cells import rows_of
+from tests.backbones.rows import rows_of
 
 
 def test_lora_adapts_all_experts_and_no_gate_below_its_rank(tmp_path, capsys):
