@@ -11,7 +11,8 @@ import jsonargparse
 
 from experiments.common.arguments import FlagParser
 from experiments.runner import run_folder
-from experiments.studies import dry_run
+from experiments.studies import dry_run, workers
+from tests.experiments import shipped
 from tests.pages import ROOT
 
 PARSERS = (
@@ -87,13 +88,23 @@ def parse_all(lines: list[tuple[str, list[str]]], home: Path, monkeypatch) -> se
             only = parse_tool(path, flags, monkeypatch).only
             if unknown := {*only} - {row.name.lower() for row in rows}:
                 raise ValueError(f"--only {unknown}: no such row of {path.stem}")
-            for row in names.get("ROWS", []):  # the experiments that it would start
+            # The experiments that it would start; tests/experiments/test_shipped.py has those
+            # without flags of the user's own.
+            for row in names.get("ROWS", []) if flags[cut + 1 :] else []:
                 if not only or row.name.lower() in only:
                     asked.setdefault(row.file, []).append([*row.flags, *flags[cut + 1 :]])
         elif not any(flag.startswith("--help") for flag in flags):
             if "--resume" in flags:
                 resumable(path, home)
             asked.setdefault(path, []).append(flags)
-    different = {path: {tuple(line): line for line in words} for path, words in asked.items()}
-    parsed = [one for path, d in different.items() for one in dry_run.parse(path, d.values())]
+    once = {
+        path: [*{tuple(line): line for line in words}.values()] for path, words in asked.items()
+    }
+    # A user's file is parsed alone, as it defines the class that another may import.
+    own = [path for path in once if not path.is_relative_to(ROOT)]
+    parsed = [one for path in own for one in dry_run.parse(path, once.pop(path))]
+    for found in workers.call(shipped.parse_all, once).values():
+        parsed += found
+    if wrong := [one for one in parsed if isinstance(one, str)]:
+        raise ValueError(wrong[0])
     return {flag for one in parsed for flag in one.flags}

@@ -3,14 +3,13 @@
 import json
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from experiments.studies import workers
 from tests import stories, tiny_cache
+from tests.experiments import forking
 from tests.pages import ROOT, blocks, commands
 
 QUICK = shlex.split(
@@ -46,16 +45,8 @@ def environment(folder) -> dict[str, str]:
 def run(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Exit code and output of ``python WORDS`` in the folder."""
     command, settings = [sys.executable, *words], {"cwd": folder, "env": environment}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, **settings)
+    ended = forking.run(command, text=True, **settings)
     return ended.returncode, ended.stdout + ended.stderr
-
-
-def fork(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """The same in a process that has the libraries imported: seconds less."""
-    log = folder / f"{Path(words[0]).stem}.log"
-    process = workers.start(words, log, environment)
-    process.join(240)
-    return process.exitcode, log.read_text()
 
 
 def own_commands() -> dict[str, list[str]]:
@@ -67,11 +58,9 @@ def own_commands() -> dict[str, list[str]]:
 
 @pytest.mark.quick_if(lambda case: case["name"] == "token_shuffling")
 @pytest.mark.parametrize("name", own_commands())
-def test_a_file_of_ones_own_runs_from_the_command_line(name, folder, environment, monkeypatch):
-    monkeypatch.chdir(folder)
-    call = run if name == "layer_norm_tuning" else fork
+def test_a_file_of_ones_own_runs_from_the_command_line(name, folder, environment):
     words = [*own_commands()[name], *QUICK, *shlex.split(OWN.get(name, ""))]
-    code, said = call(words, folder, environment)
+    code, said = run(words, folder, environment)
     assert code == 0, said
     (run_folder,) = (folder / "outputs" / name).iterdir()
     result = json.loads((run_folder / "result.json").read_text())
@@ -88,14 +77,13 @@ def test_their_tests_pass(folder, environment):
     assert len(own_commands()) == len(list(folder.glob("test_*.py"))) == 5
 
 
-def test_classes_of_ones_own_serve_a_shipped_experiment(folder, environment, monkeypatch):
-    monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(str(folder))  # a forked process has its parent's path
+def test_classes_of_ones_own_serve_a_shipped_experiment(folder, environment):
     (block,) = [b for b in blocks("docs/extending.md") if b.about == "own"]
     shown = [words for words in commands(block.text) if words[0] == "python"]
     flags = [word for words in shown for word in words[2:]]
     script = str(ROOT / "experiments" / "lora_sst2.py")
-    code, said = fork([script, *flags, *QUICK, "--output", "shipped"], folder, environment)
+    environment["PYTHONPATH"] += f"{os.pathsep}{folder}"
+    code, said = run([script, *flags, *QUICK, "--output", "shipped"], folder, environment)
     assert code == 0, said
     for part in ("LayerNormTuning", "messages.txt", "largest gradient norm"):
         assert part in said

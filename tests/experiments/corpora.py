@@ -2,11 +2,11 @@
 
 import json
 import random
-import subprocess
 import sys
 
 from datamodules.pipeline.stage_files import read_rows
 from experiments.tools import prepare_corpus
+from tests.experiments import running
 from tests.experiments.running import ROOT, environment
 
 SCRIPT = ROOT / "experiments" / "tools" / "prepare_corpus.py"
@@ -70,13 +70,6 @@ def run(monkeypatch, *words, workers=1):
 
 def start(folder, cache, *words, **options):
     """As a command line, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *map(str, words), *QUIET],
-        cwd=folder,
-        env=environment(cache) | options.pop("variables", {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
+    variables = environment(cache) | options.pop("variables", {})
+    line, script = [*map(str, words), *QUIET], "tools/prepare_corpus"
+    return running.start(line, folder, cache, script, env=variables, **options)

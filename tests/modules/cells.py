@@ -1,6 +1,6 @@
 """Every strategy with every task on a tiny backbone, with weights that have moved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -39,11 +39,13 @@ def stirred(strategy: type, backbone: str, task: Any, **settings: Any) -> Any:
     return module
 
 
-def all_of(strategy: type, backbone: str) -> Iterator[tuple[str, Any, list]]:
-    """The name, the module and the texts of each task that the strategy takes."""
-    for name, task in TASKS.items():
+def all_of(
+    strategy: type, backbone: str, names: Iterable[str] = TASKS
+) -> Iterator[tuple[str, Any, list]]:
+    """The name, the module and the texts of each of these tasks that the strategy takes."""
+    for name in names:
         try:
-            module = stirred(strategy, backbone, task())
+            module = stirred(strategy, backbone, TASKS[name]())
         except ValueError:  # such as a chat of an encoder
             continue
         yield name, module, PAIRS if name == "pairs" else TEXTS

@@ -3,7 +3,6 @@
 import gc
 import importlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from modules.pretraining.base import PretrainingModule
 from modules.registry import Registered, registered
 from modules.tasks import Task, from_dict, to_dict
 from tests import tiny
+from tests.experiments import forking
 
 OWN = '''"""An objective, a strategy and a task that this repository does not have."""
 
@@ -133,12 +133,7 @@ def test_the_contract_of_every_objective_is_that_of_ones_own(tmp_path):
     contract = "tests/modules/pretraining/test_contract.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", name, contract]
     chosen = ["-k", "HalfMasked4 and (overfits or export)"]
-    ended = subprocess.run(
-        [*command, *chosen],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-    )
+    settings = {"cwd": root, "env": {**os.environ, "PYTHONPATH": paths}, "text": True}
+    ended = forking.run([*command, *chosen], **settings)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "2 passed" in ended.stdout

@@ -1,12 +1,12 @@
 """Each mistake on the command line or in a configuration file is one line of error."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.experiments import forking
 from tests.experiments.runner import small_experiment
 
 OWN = ", or give package.MyClass or ./file.py:MyClass"
@@ -157,14 +157,10 @@ def test_own_words_stay_and_strange_pages_shrink(run, capsys):
 
 @pytest.mark.slow
 def test_as_a_command():
-    """A real process: one line, exit code 2, nothing on the output."""
+    """A process: one line, exit code 2, nothing on the output."""
+    command = [sys.executable, small_experiment.__file__, "--model.rank", "0"]
     root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, small_experiment.__file__, "--model.rank", "0"],
-        text=True,
-        capture_output=True,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
+    done = forking.run(command, text=True, env=os.environ | {"PYTHONPATH": str(root)})
     assert (done.returncode, done.stdout) == (2, "")
     assert (
         done.stderr

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from experiments.reporting import figures, results
 from experiments.studies import comparison, jobs, workers
 from experiments.studies.comparison import Row
-from tests.experiments import running
+from tests.experiments import forking, running
 from tests.experiments.running import ROOT
 from tests.experiments.studies.ablating import result
 
@@ -162,7 +163,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, session_cache):
+def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(
+    folder, bert, session_cache, monkeypatch, capfd
+):
     """Ctrl-C arrives in the first run; started again all is run; then nothing is left to do."""
     (folder / "mine.py").write_text(SCRIPT)
     shared = running.flags(bert)
@@ -170,15 +173,10 @@ def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, ses
     del shared[at : at + 2]
     command = [sys.executable, "mine.py", "--seeds", "1", "--", *shared]
     command += ["--trainer.max_epochs", "40", "--checkpoint_seconds", "0"]
-    settings = {
-        "cwd": folder,
-        "env": running.environment(session_cache) | {"PYTHONPATH": str(ROOT)},
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-        "text": True,
-        "start_new_session": True,
-    }
-    first = subprocess.Popen(command, **settings)
+    own = {"env": running.environment(session_cache) | {"PYTHONPATH": str(ROOT)}}
+    settings = {"cwd": folder, "text": True, "start_new_session": True, **own}
+    settings |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    first = forking.start(command, **settings)
     for _ in range(600):
         if list(folder.glob("outputs/mine/runs/lora-*/lora_sst2/*/checkpoints/last.ckpt")):
             break
@@ -191,10 +189,20 @@ def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, ses
     )
     assert "Traceback" not in err and not list(folder.glob("outputs/mine/runs/*/*/*/result.json"))
 
-    out, err = subprocess.Popen(command, **settings).communicate(timeout=240)
+    def again(*words: str) -> tuple[int, str]:
+        """In this process, which has all imported; the exit code and the output."""
+        monkeypatch.setattr(sys, "argv", [*command[1:4], *words, *command[4:]])
+        code = 0
+        try:
+            runpy.run_path(str(folder / "mine.py"), run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code
+        return code, capfd.readouterr().out
+
+    _, out = again()
     assert "wrong, seed 0: failed with exit code 2" in out and "--model.targets nothing" in out
     runs = sorted(folder.glob("outputs/mine/runs/*/*/*/result.json"))
-    assert len(runs) == 2, (out, err)
+    assert len(runs) == 2, out
     (resumed,) = folder.glob("outputs/mine/runs/lora-*/log.txt")
     assert "going on after step" in resumed.read_text()
     assert len(list(folder.glob("outputs/mine/runs/lora-*/lora_sst2/*"))) == 1
@@ -208,7 +216,6 @@ def test_runs_once_goes_on_after_ctrl_c_and_outlives_a_failure(folder, bert, ses
         )
     assert "\nlora  " in out and "\nfull  " in out and "\ndone   outputs/mine" in out
 
-    only = subprocess.Popen([*command[:4], "--only", "lora", "full", *command[4:]], **settings)
-    out, err = only.communicate(timeout=60)
-    assert only.returncode == 0 and "2 of 2 runs have been made before" in out, (out, err)
+    code, out = again("--only", "lora", "full")
+    assert code == 0 and "2 of 2 runs have been made before" in out, out
     assert sorted(folder.glob("outputs/mine/runs/*/*/*/result.json")) == runs

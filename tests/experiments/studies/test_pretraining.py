@@ -3,7 +3,6 @@
 import csv
 import sys
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,6 @@ from experiments.studies import pretraining, pretraining_origins, pretraining_re
 from experiments.studies.jobs import Job, Row
 from modules import registry
 from tests import stories
-from tests.experiments import running
 from tests.experiments.studies.ablating import result
 
 ORIGINS = [
@@ -155,17 +153,18 @@ def test_many_labels_get_fewer_seeds_and_each_its_pretraining(folder):
 
 
 @pytest.mark.slow
-def test_a_whole_one_from_a_corpus_to_the_table(folder):
+def test_a_whole_one_from_a_corpus_to_the_table(folder, monkeypatch, capfd):
     path = stories.write(folder / "stories")
     words = ["--corpus", path, "--budget", "4000", "--labels", "20", "--seeds", "2"]
     words += ["--only", "spans", "--jobs", "2"]
-    cache = Path.home() / ".cache" / "pretune"  # of the film reviews
-    process = running.start(words, folder, cache, "pretrain_then_finetune")
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, (out, err)
+    monkeypatch.delenv("PRETUNE_CACHE")  # the ordinary one, of the film reviews
+    script = pretrain_then_finetune
+    monkeypatch.setattr(sys, "argv", [script.__file__, *words])
+    said = []
+    for _ in range(2):
+        pretraining.main(script.__file__, script.__doc__, script.ORIGINS)
+        said.append(capfd.readouterr().out)
+    out, again = said
     assert "\nspans " in out and "\nnew T5 " in out and "done   outputs" in out
-    process = running.start(words, folder, cache, "pretrain_then_finetune")
-    again, err = process.communicate(timeout=200)
-    assert process.returncode == 0, (again, err)
     assert "6 of 6 runs have been made before" in again
     assert again[again.index("\nnew T5 ") :] == out[out.index("\nnew T5 ") :]

@@ -1,16 +1,16 @@
 """The corpus pipeline when it cannot go on: bad input, a full disk, a kill and Ctrl-C."""
 
 import os
-import resource
 import shlex
 import signal
-import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from experiments.tools import prepare_corpus
+from tests.experiments import forking
 from tests.experiments.corpora import QUIET, SCRIPT, manifest, removals, run, start
 from tests.experiments.running import environment
 
@@ -74,15 +74,10 @@ def test_a_folder_that_holds_something_else(source, tmp_path, monkeypatch, capsy
     assert manifest(out) == before
 
 
-def full_disk():
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
-
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(source, tmp_path, session_cache):
     words = ("--source", source, "--output", "out", "--tasks", 2, "--workers", 1)
-    process = start(tmp_path, session_cache, *words, preexec_fn=full_disk)
+    process = start(tmp_path, session_cache, *words, limits={"RLIMIT_FSIZE": 4096})
     error = process.communicate()[1]
     assert process.returncode == 2, error
     assert "no space left to write" in error.splitlines()[-1] and "Traceback" not in error
@@ -126,6 +121,7 @@ def test_interrupted_it_says_how_to_go_on(source, tmp_path, session_cache):
     assert process.returncode == 130 and "Traceback" not in error, error
     line = next(line for line in error.splitlines() if line.startswith("Continue"))
     command = shlex.split(line.partition(": ")[2])
+    assert Path(command[0]).name.startswith("python") and command[1] == str(SCRIPT), command
     variables = environment(session_cache)
-    again = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    again = forking.run([sys.executable, *command[1:]], cwd=tmp_path, env=variables, text=True)
     assert again.returncode == 0, again.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from modules import load
 from tests import pages, tickets
-from tests.experiments import running
+from tests.experiments import forking, running
 
 CONSOLE = "import sys; sys.argv = ['pretune', *sys.argv[1:]]; "
 CONSOLE += "from experiments.tools import console; console.main()"
@@ -54,7 +54,7 @@ class Shell:
         settings = {"cwd": self.folder, "env": self.environment, "text": True}
         if words[:2] == ["pretune", "serve"]:
             log = (self.folder / "serve.log").open("w")
-            self.server = subprocess.Popen(
+            self.server = forking.start(
                 [*command, "--port", self.port],
                 stdout=log,
                 stderr=log,
@@ -67,7 +67,8 @@ class Shell:
                 assert alive, (self.folder / "serve.log").read_text()
                 time.sleep(0.1)
             return
-        ended = subprocess.run(command, capture_output=True, timeout=600, **settings)
+        begin = subprocess.run if words[0] == "curl" else forking.run
+        ended = begin(command, timeout=600, **settings)
         assert ended.returncode == 0, (words, ended.stdout[-2000:], ended.stderr[-4000:])
         self.said[" ".join(words)] = ended.stdout + ended.stderr
 

@@ -15,7 +15,7 @@ from experiments.common import shell
 from experiments.tracking import logger as tracking_logger
 from experiments.tracking.keys import STEP, run_folders
 from experiments.tracking.logger import finish, git_commit, where
-from tests.experiments import running
+from tests.experiments import forking, running
 from tests.experiments.tracking.tracked_run import CONFIG, open_run, train
 
 pytestmark = pytest.mark.usefixtures("bare_machine")
@@ -103,9 +103,8 @@ def test_killed_and_resumed_run_is_one_curve(tmp_path):
         "train(open_run(folder), folder, steps=2000, pause=0.01, beat=sys.argv[2])\n"
     )
     path = {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, folder, beat], env=os.environ | path, stderr=subprocess.PIPE
-    )
+    command, variables = [sys.executable, "-c", code, folder, beat], os.environ | path
+    process = forking.start(command, env=variables, stderr=subprocess.PIPE)
     deadline = time.time() + 60
     while not beat.exists() or len(beat.read_text().splitlines()) < 10 or span(beat) < 3:
         assert process.poll() is None and time.time() < deadline, process.communicate()[1].decode()
