@@ -58,9 +58,9 @@ def test_a_key_that_nothing_reads_counts_once(form):
     assert unread == {"rating": 1}
 
 
-def test_bundled_couples_are_read_without_a_flag_of_files():
+def test_bundled_couples_are_read_without_a_flag_of_files(llama):
     with pytest.raises(ValueError, match="^--data.header: only files have one"):
-        _ = Preferences("bundled", header=True).loaded
+        _ = Preferences("bundled", llama, max_length=64, header=True).loaded
 
 
 @pytest.mark.parametrize("source", ["allenai/tulu-2.5-preference-data", "data/pairs.jsonl"])
