@@ -122,7 +122,7 @@ def test_a_file_has_at_most_250_lines():
     assert {name: length for name, length in lengths.items() if length > 250} == {}
 
 
-@pytest.mark.parametrize("folder", [".", "tasks", "finetuning", "pretraining"])
+@pytest.mark.parametrize("folder", [".", "tasks", "finetuning", "prompting", "pretraining"])
 def test_a_base_has_at_most_150_lines(folder):
     assert len((ROOT / "modules" / folder / "base.py").read_text().splitlines()) <= 150
 

@@ -13,7 +13,7 @@ from modules.builtin_values import to_builtin
 from modules.finetuning.freezing import autocast, cast_frozen_to_bf16
 from modules.linking import Link
 from modules.prompting import calibration as calibrating
-from modules.prompting.pool import asked_in_words
+from modules.prompting.pool import asked_in_words, trained_network
 from modules.prompts.prefix_cache import PrefixCache
 from modules.protocols import LabelledData
 from modules.stage_metrics import StageMetrics
@@ -61,15 +61,9 @@ class PromptingModule(PretuneModule, abstract=True):
         settings = {**self.hparams, "backbone": backbone, "task": to_dict(self.task)}
         self.hparams.update(to_builtin(settings))
         self.monitor, self.mode = self.task.monitor, self.task.mode
-        self.model = self.task.build(backbone).eval().requires_grad_(False)
-        if self.model.new_parameters:
-            raise ValueError(
-                f"--model.backbone {backbone}: has no trained language model head to answer with "
-                f"(its files lack {self.model.new_parameters[0]}); try smollm2, or fine-tune it"
-            )
+        self.model = trained_network(self.task, backbone)
         self.metrics = StageMetrics(self.task, "val", "test")
-        masked = getattr(self.task, "masked", False)
-        self.prefix_cache = None if masked else PrefixCache()
+        self.prefix_cache = None if getattr(self.task, "masked", False) else PrefixCache()
         if isinstance(self.task, PromptedGeneration):
             self.task.prefix_cache = self.prefix_cache
         self.priors: dict[str, Tensor] = {}  # log-probabilities of the words, (L,), by prefix
@@ -109,19 +103,14 @@ class PromptingModule(PretuneModule, abstract=True):
         return self.task.num_input_tokens(lengths + self.max_demonstration_tokens())
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        """Return the log-likelihoods of the answers, (B, L), calibrated if so asked; of answers in
-        free words the sums over their tokens, (2,).
-        """
+        """Return calibrated log-likelihoods of the answers, (B, L); of free words sums, (2,)."""
         return self._answered(batch)[1]
 
     def _answered(self, batch: Any) -> tuple[Any, Tensor]:
         """Return the prepared batch, and what ``forward`` does."""
-        prefixes: list[str] = []
-        if isinstance(self.task, PromptedGeneration):  # which asks for the prefixes itself
-            batch = self.task.prepare(batch, False)
-        else:
-            prefixes = self.demonstration_prefixes(batch)
-            batch = self.task.prepare(batch, False, prefixes)
+        itself = isinstance(self.task, PromptedGeneration)  # it asks for the prefixes itself
+        prefixes = [] if itself else self.demonstration_prefixes(batch)
+        batch = self.task.prepare(batch, False, *([] if itself else [prefixes]))
         scores = self._scores(batch)
         if self.calibration != "none":
             scores = scores - calibrating.priors(self, batch, prefixes)

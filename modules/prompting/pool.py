@@ -59,3 +59,18 @@ def asked_in_words(task: Any, kind: str) -> PromptedClassification | PromptedGen
             f"give --model InContext --model.shots {shots}"
         )
     return task
+
+
+def trained_network(task: Any, backbone: str) -> Any:
+    """Return the frozen network that answers a task.
+
+    Raises:
+        ValueError: If the files of the backbone lack its output layer.
+    """
+    model = task.build(backbone).eval().requires_grad_(False)
+    if model.new_parameters:
+        raise ValueError(
+            f"--model.backbone {backbone}: has no trained language model head to answer with "
+            f"(its files lack {model.new_parameters[0]}); try smollm2, or fine-tune it"
+        )
+    return model
