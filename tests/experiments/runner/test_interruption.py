@@ -100,7 +100,7 @@ def test_interruption_of_the_imports():
 
 def curve(run) -> dict[int, dict[str, float]]:
     """What was logged at each step, without the clock's values."""
-    clock = {"_timestamp", "_runtime", "_step", "tokens_per_second"}
+    clock = {"_timestamp", "_runtime", "_step", "tokens_per_second", "mfu"}
     rows = [row for row in running.recorded(run).history if STEP in row]
     kept = [
         {k: v for k, v in row.items() if k not in clock and "artifact" not in k} for row in rows

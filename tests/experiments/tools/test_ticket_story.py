@@ -67,8 +67,10 @@ class Shell:
                 assert alive, (self.folder / "serve.log").read_text()
                 time.sleep(0.1)
             return
-        begin = subprocess.run if words[0] == "curl" else forking.run
-        ended = begin(command, timeout=600, **settings)
+        if words[0] == "curl":
+            ended = subprocess.run(command, capture_output=True, timeout=600, **settings)
+        else:
+            ended = forking.run(command, timeout=600, **settings)
         assert ended.returncode == 0, (words, ended.stdout[-2000:], ended.stderr[-4000:])
         self.said[" ".join(words)] = ended.stdout + ended.stderr
 

@@ -19,7 +19,7 @@ OPTIONAL = {"Root.organization", "Entity.xxhashDigestsEnabled"}
 
 def rows(history: list[dict]) -> list[tuple[int, dict]]:
     """What was logged at each step, one entry for each row, without the clock's values."""
-    clock = {"_timestamp", "_runtime", "tokens_per_second"}
+    clock = {"_timestamp", "_runtime", "tokens_per_second", "mfu"}
     kept = [{k: v for k, v in row.items() if k not in clock} for row in history]
     return [(row[STEP], row) for row in kept if STEP in row]
 
