@@ -53,7 +53,9 @@ def test_true_is_refused_in_one_line_where_there_is_no_compiler(experiment, monk
 def test_a_run_with_it_ends_well(words, experiment):
     if "--compile" in words and compile_gain.obstacle(torch.device("cpu")):
         pytest.skip("there is no compiler")
-    found, plain = result(finished(experiment(*words)).run), result(finished(experiment()).run)
+    before = finished(experiment()).run
+    (run,) = {*finished(experiment(*words)).outputs.glob("*/*")} - {before}
+    found, plain = result(run), result(before)
     name = words[0].removeprefix("--")
     assert found["config"][name] is True and plain["config"][name] in (False, "auto")
     for metric, value in plain["metrics"].items():
