@@ -1,5 +1,6 @@
 """Compiled networks: torch.compile of a network's body, for the shapes that come often."""
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, Literal
@@ -153,6 +154,7 @@ class Compiled(Callback):
         plain, kept = body.forward, vars(body).get("forward")
         fast: Any = torch.compile(plain, dynamic=False, options={"fallback_random": True})
 
+        @functools.wraps(plain)  # peft reads the names of its arguments
         def forward(*args: Any, **settings: Any) -> Any:
             if not (body.training and torch.is_grad_enabled()) or not self._often(args, settings):
                 return plain(*args, **settings)
@@ -167,7 +169,7 @@ class Compiled(Callback):
                 return plain(*args, **settings)
 
         def undo() -> None:
-            vars(body).pop("forward")
+            vars(body).pop("forward", None)
             if kept is not None:
                 body.forward = kept
 

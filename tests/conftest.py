@@ -12,6 +12,7 @@ os.environ.setdefault("WANDB_MODE", "offline")
 
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,15 @@ def pytest_collection_finish() -> None:
 
 
 ORDINARY_CACHE = os.environ.get("PRETUNE_CACHE")
+
+
+@pytest.fixture(autouse=True)
+def variables() -> Iterator[None]:
+    """A program that was run inside an earlier test may have set variables for all."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

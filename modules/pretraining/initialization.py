@@ -22,14 +22,20 @@ _MIMETIC_LAYERS = re.compile(
 def scale_embeddings(model: PreTrainedModel) -> None:
     """Scale embeddings that are drawn with a deviation near 1, and an output layer drawn so.
 
-    Those of other families keep their scale. What the model multiplies its logits with, as T5 does
-    by the root of its width, stays, so that its export means the same to transformers.
+    Those of other families keep their scale. A family that divides what it gives to tied
+    embeddings by the root of its width, as T5 does, gets that root as the weight of its last norm:
+    its logits would begin too narrow to learn from. Its export means the same to transformers.
     """
     layers = (model.get_input_embeddings(), model.get_output_embeddings())
     weights = [getattr(layer, "weight", None) for layer in layers]
+    scaled = False
     for weight in {one for one in weights if isinstance(one, nn.Parameter)}:  # tied ones once
         if (deviation := float(weight.detach().std())) > MOST_DEVIATION:
             weight.mul_(SCALED / deviation)
+            scaled = True
+    norm = getattr(getattr(model, "decoder", None), "final_layer_norm", None)
+    if scaled and norm is not None and getattr(model.config, "scale_decoder_outputs", False):
+        norm.weight.mul_(model.config.d_model**0.5)
 
 
 @torch.no_grad()

@@ -54,7 +54,6 @@ class LinearHead(PooledForward):
         kept = ("classifier_dropout", "hidden_dropout_prob")
         rates = [getattr(config, name, None) for name in kept]
         text = config.get_text_config()
-        # By from_config, a buffer that no file holds would stay as the memory was: FalconH1's.
         network = _bare_class(config)(config)
         if getattr(network, "pooler", None) is not None:
             network.pooler = None  # nothing reads it
@@ -62,6 +61,14 @@ class LinearHead(PooledForward):
         self.dropout = nn.Dropout(next((rate for rate in rates if rate is not None), 0.0))
         self.score = nn.Linear(text.hidden_size, config.num_labels)
         self.post_init()  # type: ignore[attr-defined]
+
+    @classmethod
+    def is_custom_code(cls) -> bool:
+        """Say that transformers' own functions initialise all weights, which heed loaded ones.
+
+        Of other classes it leaves buffers that no file holds as the memory was: FalconH1's.
+        """
+        return False
 
 
 def network_class(config: Any) -> type[PreTrainedModel]:

@@ -3,10 +3,11 @@
 import atexit
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 # Names, or beginnings of names, of variables that Python and the libraries read as they start.
 EARLY = """HF_ HUGGINGFACE_ OMP_ MKL_ KMP_ TORCH TRANSFORMERS_ TOKENIZERS_ PYTORCH_ PYTHON LD_ LANG
     LC_ TZ RANK LOCAL_RANK GLOBAL_RANK SLURM_PROCID SLURM_LOCALID JSM_NAMESPACE_RANK""".split()
+STARTED = dict(os.environ)  # before any test sets a variable
 
 
 def start(command: list, **options: Any) -> subprocess.Popen:
@@ -26,8 +28,14 @@ def start(command: list, **options: Any) -> subprocess.Popen:
     """
     variables = options.setdefault("env", dict(os.environ))
     if _early(variables) != _server().early:
-        return subprocess.Popen(command, **options)
+        limits = options.pop("limits", None) or {}
+        return subprocess.Popen(command, preexec_fn=partial(_limit, limits), **options)
     return Fork(command, **options)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for limit, value in limits.items():
+        resource.setrlimit(getattr(resource, limit), (value, value))
 
 
 def run(command: list, timeout: float = 300, **options: Any) -> subprocess.CompletedProcess:
@@ -97,7 +105,7 @@ class _Server:
 
     def __init__(self) -> None:
         passing = ("WANDB_", "PRETUNE_", "SLURM_", "RANK", "LOCAL_RANK")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(passing)}
+        clean = {k: v for k, v in STARTED.items() if not k.startswith(passing)}
         clean |= {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
         self.early = _early(clean)
         look = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
