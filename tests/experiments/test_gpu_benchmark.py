@@ -31,10 +31,12 @@ def test_the_time_is_limited_and_errors_are_kept(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_all_questions_are_answered(tmp_path):
+def test_questions_are_answered(tmp_path):
+    """Two of them, of a strategy and of an objective; all take four minutes."""
     words = [sys.executable, "-m", "experiments.benchmarks.gpu", "--quick", "--accelerator", "cpu"]
+    asked = ["LoRA, RoBERTa-base", "bf16 curve, MaskedLM tiny"]
     done = subprocess.run(
-        [*words, "--csv", str(tmp_path / "gpu.csv")],
+        [*words, "--only", *asked, "--csv", str(tmp_path / "gpu.csv")],
         capture_output=True,
         text=True,
         cwd=Path(gpu.__file__).parents[2],
@@ -42,6 +44,6 @@ def test_all_questions_are_answered(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     rows = list(csv.DictReader((tmp_path / "gpu.csv").open()))
     assert [(row["question"], row["contestant"]) for row in rows] == [
-        (question, who) for question, parts in QUESTIONS.items() for who in parts
+        (question, who) for question in asked for who in QUESTIONS[question]
     ]
     assert all(float(row["loss"]) > 0 and not row.get("error") for row in rows)
