@@ -10,7 +10,7 @@ help: ## list the targets
 run: .venv/run-installed ## fine-tune with LoRA, tracked (ARGS="--model.rank 16")
 	$(BIN)/python experiments/lora_sst2.py $(ARGS)
 
-test: .venv/test-installed ## run the quick tests, about seven minutes (ARGS="-k lora")
+test: .venv/test-installed ## run the quick tests, about nine minutes (ARGS="-k lora")
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: .venv/test-installed ## run every test: real data, kills and resumes, whole studies as well
