@@ -58,9 +58,11 @@ def test_every_command_line_is_parsed_by_its_command(pages, home, monkeypatch):
     asked = [line for words, line in lines.items() if words not in before]
     assert len(asked) > (80 if pages == GUIDES else 10)
     known = parse_all(asked, home, monkeypatch)
-    for name in ("CausalLM", "SpanCorruption"):  # whose flags are in prose only
-        line = ["--data.path", "x", "--model", name]
-        known |= parse_all([("experiments/pretrain.py", line)], home, monkeypatch)
+    # The pages have some flags of these in prose only.
+    prose = [("experiments/ia3_sst2.py", []), ("experiments/in_context_qa.py", [])]
+    path = ["--data.path", "x", "--model"]
+    prose += [("experiments/pretrain.py", [*path, one]) for one in ("CausalLM", "SpanCorruption")]
+    known |= parse_all(prose, home, monkeypatch)
     named = [
         re.match(r"--(model|data|trainer|tracking)\.[\w.]+", s) for p in pages for s in spans(p)
     ]
