@@ -55,6 +55,11 @@ class StepClock(Profiler):
         self._open: list[tuple[str, str, Any]] = []
         self._last = (0.0, 0.0)
 
+    @property
+    def inside(self) -> bool:
+        """Whether a batch has begun and not ended."""
+        return bool(self._open)
+
     def start(self, action_name: str) -> None:
         self.inner.start(action_name)
         if action_name.endswith("].train_dataloader_next"):
@@ -67,7 +72,7 @@ class StepClock(Profiler):
 
     def begin(self, name: str, part: str, root: bool = False) -> None:
         """Begin a span; without an open batch only ``root`` does."""
-        if not (self._open or root):
+        if not (self.inside or root):
             return
         self._mark()
         label: Any = None
@@ -85,7 +90,7 @@ class StepClock(Profiler):
 
     def end_batch(self) -> bool:
         """End all spans; return whether there was a batch."""
-        there = bool(self._open)
+        there = self.inside
         while self._open:
             self.end(self._open[-1][0])
         self.batches += there and self.timed

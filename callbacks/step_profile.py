@@ -96,7 +96,7 @@ class StepProfile(Callback):
             self._seen += 1
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        if self._clock is not None and self._state == "measures" and not self._clock._open:
+        if self._clock is not None and self._state == "measures" and not self._clock.inside:
             self._next(trainer)  # its rows were fetched with those of the batch before
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

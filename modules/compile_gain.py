@@ -54,6 +54,11 @@ def obstacle(device: torch.device) -> str:
     return ""
 
 
+def fixed_batch_tokens(data: Any) -> int:
+    """Return the tokens of a data module's batches; 0 where rows or batches have no fixed size."""
+    return (getattr(data, "batch_size", 0) or 0) * (getattr(data, "row_tokens", 0) or 0)
+
+
 def num_steps_to_pay(module: Any, tokens: int) -> float:
     """Return the number of batches after which compilation has paid for itself, as measured.
 

@@ -113,8 +113,7 @@ class Compiled(Callback):
         if self.chosen is None:
             steps = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
             steps = steps if trainer.world_size == 1 else 0  # the gain was not measured there
-            data: Any = getattr(trainer, "datamodule", None)
-            tokens = (getattr(data, "batch_size", 0) or 0) * (getattr(data, "row_tokens", 0) or 0)
+            tokens = compile_gain.fixed_batch_tokens(getattr(trainer, "datamodule", None))
             self.decide(pl_module, trainer.strategy.root_device, steps, tokens)
         if self.chosen:
             self.install(pl_module)

@@ -1,6 +1,7 @@
 """Clocks of the steps of a training: our Trainer's, transformers' and a bare loop's."""
 
 import argparse
+import math
 import statistics
 import time
 from typing import Any
@@ -111,6 +112,34 @@ class TheirClock(transformers.TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict, **_: Any) -> None:
         if state.global_step == self.clock.last and "loss" in logs:  # the mean of ten steps
             self.clock.losses = [float(logs["loss"])]
+
+
+def their_arguments(
+    folder: str, asked: argparse.Namespace, clock: Clock, **settings: Any
+) -> transformers.TrainingArguments:
+    """Settings with which transformers' Trainer trains as long as a clock runs, in bf16.
+
+    Args:
+        folder: The folder that it may write to.
+        asked: The rows of a batch, and the processes that load them.
+        clock: The clock.
+        settings: Those of the contest.
+    """
+    return transformers.TrainingArguments(
+        folder,
+        max_steps=clock.last,
+        per_device_train_batch_size=asked.batch,
+        bf16=True,
+        use_cpu=device().type == "cpu",
+        optim="adamw_torch_fused",
+        logging_steps=math.gcd(10, clock.last),  # it logs after the last step, too
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=asked.workers,
+        seed=0,
+        **settings,
+    )
 
 
 def flops_per_token(network: Any, tokens: int, scored: float) -> float:

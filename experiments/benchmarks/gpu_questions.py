@@ -1,7 +1,6 @@
 """The questions of a GPU's benchmark: each contestant trains made-up inputs and is measured."""
 
 import argparse
-import math
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,7 @@ from lightning.pytorch import Callback, Trainer
 from callbacks import StepSeed, ThroughputMonitor
 from datamodules import Corpus, Instructions, TextFiles
 from experiments.benchmarks import gpu_inputs, pretraining
-from experiments.benchmarks.clocks import Clock, OurClock, TheirClock
+from experiments.benchmarks.clocks import Clock, OurClock, TheirClock, their_arguments
 from experiments.benchmarks.harness import Measured
 from experiments.benchmarks.timing import device, elapsed, our_trainer
 from modules import Classification, InstructionFollowing, LoRA, MaskedLM, causal_checks
@@ -64,21 +63,7 @@ def _their_lora(asked: argparse.Namespace, data: Any, backbone: str, clock: Cloc
     model = transformers.AutoModelForSequenceClassification.from_pretrained(backbone)
     config = peft.LoraConfig("SEQ_CLS", r=RANK, lora_alpha=ALPHA, target_modules="all-linear")
     model = peft.get_peft_model(model, config)
-    arguments = transformers.TrainingArguments(
-        str(asked.folder / "theirs"),
-        max_steps=clock.last,
-        per_device_train_batch_size=asked.batch,
-        learning_rate=RATE,
-        bf16=True,
-        use_cpu=device().type == "cpu",
-        optim="adamw_torch_fused",
-        logging_steps=math.gcd(10, clock.last),  # it logs after the last step, too
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_num_workers=asked.workers,
-        seed=0,
-    )
+    arguments = their_arguments(str(asked.folder / "theirs"), asked, clock, learning_rate=RATE)
     collator = transformers.default_data_collator
     transformers.Trainer(
         model, arguments, data_collator=collator, train_dataset=rows, callbacks=[TheirClock(clock)]

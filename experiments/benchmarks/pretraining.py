@@ -14,7 +14,6 @@ Needs neither W&B nor `datasets`.
 
 import argparse
 import itertools
-import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from lightning.pytorch.loggers import CSVLogger
 from callbacks import StepSeed, StopOnNaN, ThroughputMonitor
 from datamodules import Corpus
 from datamodules.shards import read_manifest
-from experiments.benchmarks.clocks import COLUMNS, Clock, OurClock, TheirClock
+from experiments.benchmarks.clocks import COLUMNS, Clock, OurClock, TheirClock, their_arguments
 from experiments.benchmarks.harness import Measured, run_contest
 from experiments.benchmarks.timing import device, our_trainer
 from modules import CausalLM, MaskedLM, PermutationLM, optimization
@@ -170,24 +169,15 @@ def offsets(tokenizer: Any, ids: list[int]) -> list[tuple[int, int]]:
 def theirs(asked: argparse.Namespace) -> Measured:
     data, clock = data_of(asked), Clock(asked.warmup, asked.warmup + asked.steps)
     with module_of(asked, data) as module, tempfile.TemporaryDirectory() as folder:
-        arguments = transformers.TrainingArguments(
-            output_dir=folder,
-            max_steps=clock.last,
-            per_device_train_batch_size=asked.batch,
+        arguments = their_arguments(
+            folder,
+            asked,
+            clock,
             learning_rate=RATE,
             weight_decay=DECAY,
             lr_scheduler_type="cosine",
             warmup_steps=round(0.06 * clock.last),
-            bf16=True,
-            use_cpu=device().type == "cpu",
-            optim="adamw_torch_fused",
-            logging_steps=math.gcd(10, clock.last),  # it logs after the last step, too
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
             remove_unused_columns=False,
-            dataloader_num_workers=asked.workers,
-            seed=0,
         )
         transformers.Trainer(
             module.model,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.runner.trainer import RunTrainer
+from modules.compile_gain import fixed_batch_tokens
 from modules.compiling import Choice, Compiled
 
 HELP = (
@@ -43,7 +44,7 @@ def decide(
     size = data.batch_size or 0  # none where batches are of so many tokens
     alone = trainer.world_size == 1  # the gain was not measured on several devices
     epoch = math.ceil(rows.get("train", 0) / size) if size and alone else 0
-    tokens = size * (getattr(data, "row_tokens", 0) or 0)
+    tokens = fixed_batch_tokens(data)
     line = compiled.decide(model, trainer.strategy.root_device, _batches(trainer, epoch), tokens)
     return [line] if line else []
 

@@ -16,7 +16,7 @@ from datamodules import SST2
 from experiments.runner import cli
 from experiments.tools import sync as sync_tool
 from experiments.tracking import server_check
-from tests.experiments import running
+from tests.experiments import chatting, running
 from tests.wandb_server import Server
 
 
@@ -44,6 +44,24 @@ def folder(tmp_path, monkeypatch, session_cache) -> Path:
     monkeypatch.chdir(tmp_path)
     running.write_rows(tmp_path / "my.csv")
     return tmp_path
+
+
+@pytest.fixture
+def speaker(folder) -> str:
+    """A tiny model that answers in a chat."""
+    return chatting.save_speaker(folder / "speaker")
+
+
+@pytest.fixture
+def records(folder) -> str:
+    """A file of instructions, `my.jsonl`."""
+    return chatting.write_records(folder / "my.jsonl")
+
+
+@pytest.fixture
+def films(monkeypatch) -> None:
+    """Known tasks whose rows need no download."""
+    chatting.replace_tasks(monkeypatch)
 
 
 @pytest.fixture

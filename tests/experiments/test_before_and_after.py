@@ -1,27 +1,9 @@
 """What is measured before and after an instruction tuning: tables, wordings, and a resume."""
 
-import pytest
-
 from callbacks import GenerationSamples, UnseenTasks
 from datamodules import Instructions
 from modules import InstructionFollowing, LoRA
 from tests import tiny
-from tests.experiments import chatting
-
-
-@pytest.fixture
-def speaker(folder) -> str:
-    return chatting.save_speaker(folder / "speaker")
-
-
-@pytest.fixture
-def records(folder) -> str:
-    return chatting.write_records(folder / "my.jsonl")
-
-
-@pytest.fixture
-def films(monkeypatch) -> None:
-    chatting.replace_tasks(monkeypatch)
 
 
 def test_the_tables_of_answers_are_of_the_run(speaker, records, films, capsys):

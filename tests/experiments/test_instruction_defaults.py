@@ -19,11 +19,6 @@ DEFAULTS = {
 }
 
 
-@pytest.fixture
-def speaker(folder) -> str:
-    return chatting.save_speaker(folder / "speaker")
-
-
 @pytest.mark.parametrize("limit", ["--trainer.max_steps=2", "--trainer.limit_train_batches=1"])
 def test_the_length_follows_the_records_and_nothing_else_is_measured(
     speaker, limit, folder, monkeypatch, capfd

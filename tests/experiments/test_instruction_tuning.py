@@ -22,16 +22,6 @@ DEFAULTS = {
 
 
 @pytest.fixture
-def speaker(folder) -> str:
-    return chatting.save_speaker(folder / "speaker")
-
-
-@pytest.fixture
-def records(folder) -> str:
-    return chatting.write_records(folder / "my.jsonl")
-
-
-@pytest.fixture
 def call(folder, monkeypatch, capfd):
     """Call instruction_tuning.py in this process with what is typed."""
 
@@ -51,11 +41,6 @@ def call(folder, monkeypatch, capfd):
         return Ended(code, out, err, folder / "outputs")
 
     return ended
-
-
-@pytest.fixture
-def films(monkeypatch) -> None:
-    chatting.replace_tasks(monkeypatch)
 
 
 def test_a_run_shows_what_it_learns_and_what_changed(call, speaker, records, films):

@@ -19,12 +19,7 @@ from experiments.common.runs import record_start
 from experiments.tools import chat, chat_export, chat_input, chat_model
 from modules.exporting import export
 from tests import tiny
-from tests.experiments import chatting, running
-
-
-@pytest.fixture
-def speaker(folder) -> str:
-    return chatting.save_speaker(folder / "speaker")
+from tests.experiments import running
 
 
 @pytest.fixture

@@ -16,14 +16,8 @@ from experiments.tools import chat, chat_input, chat_model
 from modules import generation
 from modules.exporting import export
 from tests import tiny
-from tests.experiments import chatting
 
 FEW_SHOT = "dull film: bad\n\nwarm tale: good\n\nclever film:"
-
-
-@pytest.fixture
-def speaker(folder) -> str:
-    return chatting.save_speaker(folder / "speaker")
 
 
 @pytest.fixture
