@@ -9,8 +9,9 @@ from torch import Tensor
 from datamodules.packaged import pad_id
 from datamodules.windows import OUTSIDE, WINDOW, encode_windows
 from modules.encoding import max_tokens, pair_columns, tokenizer_of
+from modules.outputs import head_logits
 from modules.tasks.answer_spans import Answer, Spans, best_answers, best_spans
-from modules.text_rows import Rows, batch_of, check_finite, evaluating, token_batches
+from modules.text_rows import Rows, batch_of, evaluating, token_batches
 
 _SPANS = 20  # of each window, among which the answers are
 _PART = 256  # questions whose windows are in memory together
@@ -59,8 +60,7 @@ def _answered(
     held: list[list[tuple[Spans, Tensor]]] = [[] for _ in columns["text"]]
     with evaluating(module):
         for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
-            logits_BT2 = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
-            check_finite(logits_BT2)
+            logits_BT2 = head_logits(module, batch_of(module, rows, chosen))
             for row, logits_T2 in zip(chosen, logits_BT2, strict=True):
                 offsets_T2 = torch.from_numpy(windows.offsets[row]).long()
                 own_1T2 = logits_T2[None, : len(offsets_T2)]
@@ -73,7 +73,10 @@ def _answered(
 
 def window_answers(task: Any, logits_BT2: Tensor, batch: Mapping[str, Any]) -> list[Any]:
     """Return the best answer in each window of a batch of a data module."""
-    check_finite(logits_BT2)
+    if lacking := [name for name in ("offsets", "columns") if name not in batch]:
+        raise ValueError(
+            f"a batch lacks {' and '.join(lacking)}, which {type(task).__name__} reads to predict"
+        )
     offsets_BT2 = batch["offsets"].cpu()
     found = []
     for row, context in enumerate(batch["columns"]["pair"]):

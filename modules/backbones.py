@@ -143,7 +143,9 @@ def unwrap(model: Any) -> Any:
 
 
 def context_length(model: Any) -> int | None:
-    """Return the number of positions of a backbone; None if it has no limit."""
+    """Return the number of positions of a backbone; None if it has no limit, or no config."""
+    if not hasattr(model, "config"):  # a network of torch alone
+        return None
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if limit is not None and limit < 1:  # how XLNet says that it has none
         return None

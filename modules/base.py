@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from datamodules.argument_names import in_arguments
-from modules import data_checks, inference
+from modules import data_checks, inference, outputs
 from modules.encoding import Text
 from modules.linking import Link
 from modules.registry import Registered
@@ -92,7 +92,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     @property
     def label_names(self) -> list[str]:
         """The names of the labels in the order of their ids; none of a number or an answer."""
-        return inference.labels_of(self)
+        return outputs.labels_of(self)
 
     def predict(self, texts: Sequence[Text], **settings: Any) -> list[Any]:
         """Predict texts, or pairs of texts as tuples.

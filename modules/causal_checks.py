@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.backbones import unwrap
-from modules.self_check import architecture_key, recalled
+from modules.self_check import architecture_key, neutral, recalled
 
 # Float32 rounds differently with another order of sums: of the largest logit, this share.
 _ROUNDING = 1e-5
@@ -27,26 +27,35 @@ _APART: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
 def probing(model: nn.Module) -> Iterator[None]:
     """Run a model as in use, but without effect on it or on the random numbers of the run.
 
-    Dropout is off. Vectors are moved away from their initial 0 or 1, with which a part that they
-    belong to could do nothing yet.
+    Dropout is off. Weights are float32 meanwhile, also those that a trainer keeps in bf16, and what
+    is around the block, such as autocast, has no part in it. Vectors are moved away from their
+    initial 0 or 1, with which a part that they belong to could do nothing yet.
     """
     modes = [(module, module.training) for module in model.modules()]
-    vectors = [p for p in model.parameters() if p.ndim == 1 and p.is_floating_point()]
-    kept = [vector.detach().clone() for vector in vectors]
-    device = next(model.parameters()).device
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.no_grad():
+    held = [*model.parameters(), *model.buffers()]
+    # Tensors of other classes are quantised.
+    held = [one for one in held if one.is_floating_point() and type(one.data) is Tensor]
+    kept = [one.data for one in held]
+    with neutral(), torch.no_grad(), torch.device(next(model.parameters()).device):
         try:
             model.eval()
-            for vector in vectors:
-                vector.add_(torch.linspace(0.0, 0.1, len(vector), device=device).to(vector.dtype))
-            with torch.autocast(device.type, enabled=False):
-                yield
+            for one in held:  # the values themselves stay as they are, and are put back
+                if not isinstance(one, nn.Parameter):
+                    one.data = one.data.to(_wide(one.dtype), copy=True)
+                elif one.ndim == 1:
+                    one.data = one.data.to(_wide(one.dtype)) + torch.linspace(0.0, 0.1, len(one))
+                else:
+                    one.data = one.data.to(_wide(one.dtype))
+            yield
         finally:
-            for vector, value in zip(vectors, kept, strict=True):
-                vector.copy_(value)
+            for one, value in zip(held, kept, strict=True):
+                one.data = value
             for module, training in modes:
                 module.training = training
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype.itemsize >= torch.float32.itemsize else torch.float32
 
 
 def probe_rows(model: Any, rows: int, tokens: int) -> Tensor:
@@ -55,8 +64,8 @@ def probe_rows(model: Any, rows: int, tokens: int) -> Tensor:
     given = [value for name, value in vars(config).items() if name.endswith("_token_id")]
     special = {i for one in given for i in (one if isinstance(one, list | tuple) else [one])}
     ordinary = [i for i in range(getattr(config, "vocab_size", 256)) if i not in special]
-    ids = torch.tensor(ordinary)[(torch.arange(rows * tokens) * 7 + 3) % len(ordinary)]
-    return ids.view(rows, tokens).to(next(model.parameters()).device)
+    ids = [ordinary[(place * 7 + 3) % len(ordinary)] for place in range(rows * tokens)]
+    return torch.tensor(ids, device=next(model.parameters()).device).view(rows, tokens)
 
 
 def same(ones: Tensor, others: Tensor, rounding: float = _ROUNDING) -> bool:
@@ -132,9 +141,9 @@ def keeps_texts_apart(model: Any) -> bool:
 
 
 def _keeps_texts_apart(model: Any) -> bool | None:
-    ids_1T, place_T = probe_rows(model, 1, 12), torch.arange(12)
-    place_T[7:] -= 7
-    inputs = {"position_ids": place_T[None].to(ids_1T.device), "use_cache": False}
+    ids_1T = probe_rows(model, 1, 12)
+    places = [*range(7), *range(5)]
+    inputs = {"position_ids": torch.tensor([places], device=ids_1T.device), "use_cache": False}
     with probing(model):
         alone = [model(input_ids=part).logits for part in (ids_1T[:, :7], ids_1T[:, 7:])]
         joined = model(input_ids=ids_1T).logits
@@ -163,8 +172,9 @@ def _answer(question: str, model: Any, ask: Callable[[Any], bool | None]) -> boo
         holds = ask(model)
         return {} if holds is None else {"holds": holds}
 
-    key = [question, architecture_key(model), str(next(model.parameters()).dtype)]
-    return bool(recalled("causal", key, make).get("holds", False))
+    dtype = str(_wide(next(model.parameters()).dtype))
+    found = recalled("causal", [question, architecture_key(model), dtype], make)
+    return bool(found.get("holds", False))
 
 
 def isolated(

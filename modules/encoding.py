@@ -55,6 +55,12 @@ def reads_pairs(task: Any) -> bool:
     return task.pairs or "pair" in getattr(getattr(task, "template", None), "columns", ())
 
 
+def needs_context(task: Any) -> bool:
+    """Tell whether a question needs a context: not where the prompt's template asks for none."""
+    template = getattr(getattr(task, "encoding", None), "template", None)
+    return template is None or "context" in {*template.columns} - {*template.optional}
+
+
 def max_tokens(module: Any, tokenizer: Any) -> int:
     """Return the most tokens of a text that the module reads."""
     positions = (context_length(module.model) or MOST_TOKENS) - soft_prompt_tokens(module.model)
@@ -71,6 +77,12 @@ def soft_prompt_tokens(model: Any) -> int:
     """Return the positions that a soft prompt takes before each text; 0 without one."""
     config: Any = getattr(model, "active_peft_config", None)
     return config.num_virtual_tokens if getattr(config, "is_prompt_learning", False) else 0
+
+
+def beside_soft_prompt(model: Any) -> str:
+    """Return words for errors that tell of a soft prompt; empty without one."""
+    soft = soft_prompt_tokens(model)
+    return f" beside a soft prompt of {soft}" if soft else ""
 
 
 def prompts(batch: Mapping[str, Any]) -> list[list[int]]:

@@ -7,9 +7,10 @@ from typing import Any, Literal
 from datamodules import packaged
 from datamodules.spelling import listed
 from modules import card
+from modules.backbones import unwrap
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
-from modules.inference import labels_of
+from modules.outputs import labels_of
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -95,8 +96,8 @@ def readme(
     """
     import peft
 
-    task = module.task
-    peft_class = task.auto_class.replace("AutoModel", "AutoPeftModel")
+    task, auto = module.task, _opening_class(module.task, model)
+    peft_class = auto.replace("AutoModel", "AutoPeftModel")
     text, other = _ASKED.get(task.label_kind, ("a gripping film", "a moving one"))
     if task.pipeline == "fill-mask":
         text = f"a gripping {tokenizer.mask_token}"
@@ -110,13 +111,13 @@ def readme(
         if model.active_peft_config.is_prompt_learning and hasattr(model.get_base_model(), "score"):
             how += _ALONE
     elif kind == "full":
-        how = _OPENED if task.label_kind in ("span", "choice") else _FULL
+        how = _OPENED if task.label_kind in ("span", "choice") or auto != task.auto_class else _FULL
         # The library has no pipeline for an encoder-decoder any more.
         how = _SEQ2SEQ if task.auto_class == "AutoModelForSeq2SeqLM" else how
         how = task.pooling_code() or how
     lines = how.format(
         pipeline=task.pipeline,
-        auto_class=task.auto_class,
+        auto_class=auto,
         peft_class=peft_class,
         example=example,
         asked=str({"text": text, "text_pair": other}) if task.pairs else repr(text),
@@ -149,6 +150,18 @@ def readme(
     library = {"full": "transformers", "adapter": "peft"}.get(kind, "pretune")
     front = card.front_matter(title, task.pipeline, library, began, [strategy], facts)
     return _CARD.format(front=front, title=title, how=lines, rest=rest)
+
+
+def _opening_class(task: Any, model: Any) -> str:
+    """Return the class of transformers that opens the network: the task's, else its own."""
+    import transformers
+
+    network = unwrap(model)
+    own, auto = type(network), getattr(transformers, task.auto_class)
+    found = auto._model_mapping.get(type(network.config), None)
+    fits = own in (found if isinstance(found, tuple) else (found,))
+    known = getattr(transformers, own.__name__, None) is own
+    return own.__name__ if known and not fits else task.auto_class
 
 
 def _began_from(module: FineTuningModule) -> str:

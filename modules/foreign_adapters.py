@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 from modules import backbone_files, backbones
 from modules.export_files import whole_folder
 from modules.merging import check_close, merged_peft, refused
+from modules.self_check import neutral
 
 _AUTO = {
     "SEQ_CLS": "AutoModelForSequenceClassification",
@@ -89,6 +90,7 @@ def _outputs(held: dict[str, Tensor]) -> int | None:
     return None
 
 
+@neutral()
 @torch.inference_mode()
 def _logits(model: Any) -> Tensor:
     ids_BT = torch.arange(8).reshape(2, 4) + 1

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from modules import generation
 from modules.answered_inference import answered, window_answers
+from modules.backbones import unwrap
 from modules.chosen_inference import choose
 from modules.encoding import Text, encode, max_tokens, prompts, tokenizer_of
+from modules.outputs import head_logits, labels_of, probabilities, values
 from modules.tagged_inference import encode_words, tag_words, words_of
 from modules.tasks.network_inputs import model_inputs
-from modules.text_rows import Rows, batch_of, check_finite, evaluating, token_batches
+from modules.text_rows import Rows, batch_of, evaluating, token_batches
 from modules.written_inference import write_batch, write_targets, writes_targets
 
 BATCH_TOKENS = 2048
@@ -86,7 +88,7 @@ def predict(
     found: list[tuple[list[int], Tensor]] = []
     with evaluating(module):
         for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
-            logits = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
+            logits = head_logits(module, batch_of(module, rows, chosen))
             found.append((chosen, logits))
     logits = torch.cat([part for _, part in found])
     places = torch.tensor([row for chosen, _ in found for row in chosen])
@@ -110,6 +112,9 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
     check_predicts(module)
     if writes_targets(module, batch):
         return write_batch(module, batch)
+    if writes_targets(module) and isinstance(batch, Mapping) and "input_ids" in batch:
+        name = type(module.task).__name__
+        raise ValueError(f"a batch lacks columns, which {name} reads to predict")
     if not (isinstance(batch, Mapping) and "input_ids" in batch):
         if isinstance(batch, Mapping):
             batch = [batch["text"], batch["pair"]] if "pair" in batch else batch["text"]
@@ -127,7 +132,7 @@ def predict_batch(module: Any, batch: Any) -> dict[str, Any]:
         if fills_masks(module):
             raise ValueError("LanguageModeling: an encoder fills masks of texts, by predict(texts)")
         rows = torch.arange(len(batch["input_ids"]))
-        logits = module.predict_logits({"index": rows, **batch}).float().cpu()
+        logits = head_logits(module, {"index": rows, **batch})
     if module.task.label_kind == "span":
         said = window_answers(module.task, logits, batch)
         return {**known, "prediction": said, "logits": logits}
@@ -147,6 +152,14 @@ def check_predicts(module: Any) -> None:
             f"{type(module).__name__}: a pre-trained network without a head for a task; fine-tune "
             f"it with --model.backbone FOLDER, and predict with what that run exports"
         )
+    network, name = unwrap(module.model), type(module.task).__name__
+    writes = writes_answers(module) and not hasattr(module.task, "decoding")
+    if writes and not getattr(network, "can_generate", lambda: False)():
+        raise ValueError(
+            f"{name}: its label_kind is none, so that a prediction is a text that the network "
+            f"writes, and a {type(network).__name__} writes none: give the task another "
+            f"label_kind, or vectors = True"
+        )
 
 
 def fills_masks(module: Any) -> bool:
@@ -157,39 +170,8 @@ def fills_masks(module: Any) -> bool:
 def writes_answers(module: Any) -> bool:
     """Tell whether the module's predictions are texts that it writes."""
     kind, vectors = module.task.label_kind, module.task.vectors
-    return kind == "none" and not vectors and not fills_masks(module)
-
-
-def labels_of(module: Any) -> list[str]:
-    """Return the names of the labels in the order of their ids; none of a number or an answer."""
-    return list(getattr(getattr(module, "task", None), "labels", None) or [])
-
-
-def values(module: Any, logits: Tensor) -> list[Any]:
-    """Return the prediction of each row of logits, (N, outputs), (N,), or (N, T, tags).
-
-    Raises:
-        ValueError: If a logit is not a number.
-    """
-    check_finite(logits)
-    if module.task.vectors:
-        return logits.tolist()
-    if module.task.label_kind == "number":
-        return logits.reshape(len(logits)).tolist()
-    names = labels_of(module)
-    if module.task.label_kind == "several":
-        return [[names[n] for n in row.nonzero()[:, 0].tolist()] for row in logits > 0]
-    if module.task.label_kind == "tags":  # of each token
-        return [[names[n] for n in row] for row in logits.argmax(-1).tolist()]
-    return [names[number] for number in logits.argmax(-1).tolist()]
-
-
-def probabilities(module: Any, logits: Tensor) -> np.ndarray | None:
-    """Return the probabilities of the labels, (N, labels); None without labels."""
-    if not labels_of(module):
-        return None
-    several = module.task.label_kind == "several"
-    return (logits.sigmoid() if several else logits.softmax(-1)).numpy()
+    alone = kind == "none" and not vectors and not fills_masks(module)
+    return alone or writes_targets(module)
 
 
 def _answers(module: Any, texts: Sequence[Text], batch_tokens: int, tokens: int) -> Predictions:
@@ -211,7 +193,7 @@ def _tagged(module: Any, texts: Sequence[Any], batch_tokens: int) -> Predictions
     chances: list[Any] = [None] * len(texts)
     with evaluating(module):
         for chosen in token_batches(module.num_input_tokens(rows.lengths), batch_tokens):
-            logits_BTC = module.predict_logits(batch_of(module, rows, chosen)).float().cpu()
+            logits_BTC = head_logits(module, batch_of(module, rows, chosen))
             for row, logits_TC in zip(chosen, logits_BTC, strict=True):
                 found = tag_words(labels_of(module), words[row], logits_TC, places[row])
                 said[row], chances[row] = found

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from datamodules.words import NO_TAG
 from modules.notices import note
+from modules.outputs import names_of
 from modules.tasks.base import Task
 
 _KINDS = {
@@ -59,7 +60,7 @@ def check_data(task: Task, data: Any) -> None:
         )
     if kind in ("span", "choice"):  # no names that rows share
         return
-    ours, theirs = _names(getattr(task, "labels", None)), _names(getattr(data, "label_names", None))
+    ours, theirs = names_of(task), _names(getattr(data, "label_names", None))
     if len(theirs) > len(ours) > 0:
         raise ValueError(
             f"--model.task {name}: made for {len(ours)} labels, and the data has {len(theirs)} "
@@ -103,9 +104,9 @@ def check_batch(task: Task, batch: Any) -> None:
                 f"and the labels are {_described(labels)}"
             )
         return
-    count = len(getattr(task, "labels", []))
+    count = len(names_of(task))
     if task.label_kind == "several":
-        if labels.ndim != 2 or labels.shape[1] != count:
+        if labels.ndim != 2 or (count and labels.shape[1] != count):
             raise ValueError(
                 f"--model.task {name}: made for {count} labels, so that a batch has 0 or 1 in "
                 f"shape (rows, {count}), and the labels are {_described(labels)}; "

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.backbones import unwrap
-from modules.self_check import copied, untouched
+from modules.self_check import copied, neutral
 
 Run = Callable[[Any], Tensor]  # of a model: outputs on some rows
 
@@ -148,7 +148,7 @@ def layout_of(model: Any) -> Layout:
     """Return the layout of a network, from a run of its own where none was surveyed."""
     if getattr(model, "layout", None) is None:
         try:
-            with untouched(), torch.enable_grad():
+            with neutral(), torch.enable_grad():
                 # What some other outputs may reach is not known from here.
                 model.layout = survey(copied(model), _own_outputs)._replace(unreached=[])
         except Exception:  # a network of one's own, which may take other inputs

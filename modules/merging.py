@@ -14,6 +14,7 @@ from modules.export_files import whole_folder
 from modules.exporting import write_ordinary
 from modules.finetuning.base import FineTuningModule
 from modules.loading import load
+from modules.self_check import neutral
 from modules.tasks.pooled_network import LinearHead
 from modules.text_rows import batch_of
 
@@ -156,6 +157,7 @@ def _not_merged(model: "peft.PeftModel", error: Exception) -> str:
     return f"peft does not merge {kind} ({reason or type(error).__name__}); {_CURE}"
 
 
+@neutral()
 @torch.inference_mode()
 def _logits(module: Any) -> Tensor:
     """Return the logits of a few texts, of every token where the task has no label for a text."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from datamodules.packaged import pad_id
-from modules.text_rows import CHARACTERS, MOST_TOKENS, Rows
+from modules.text_rows import CHARACTERS, Rows
 
 
 def questions(tokenizer: Any, texts: list[str], limit: int) -> Rows:
@@ -35,15 +35,14 @@ def _question(tokenizer: Any, text: str) -> list[int]:
 
 def prompted(module: Any, tokenizer: Any, columns: dict[str, list[str]], limit: int) -> Rows:
     """Count the tokens of texts for a task that encodes its prompts itself."""
-    task, soft = module.task, limit < min(module.task.max_prompt_tokens, MOST_TOKENS)
+    task = module.task
     around = task.overhead + getattr(module, "max_demonstration_tokens", lambda: 0)()
-    # The task cuts a prompt to its context, but knows nothing of a soft prompt before it.
-    room = max(1, (limit if soft else task.max_prompt_tokens) - around)
+    room = max(1, task.max_prompt_tokens - around)
     columns, ids, truncated = {n: list(c) for n, c in columns.items()}, [], []
     for row in range(len(columns["text"])):
         parts, cut = [], False
         for name in task.template.columns:
-            text, over = _shortened(tokenizer, columns[name][row], room if soft else limit)
+            text, over = _shortened(tokenizer, columns[name][row], limit)
             columns[name][row], cut = text, cut or over
             parts += tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         ids.append(parts or [pad_id(tokenizer)])

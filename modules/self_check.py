@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 import os
+import random
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from datamodules.packaged import cache_folder
@@ -78,7 +80,7 @@ def run_checks(
     file = _file("checks", [key, [check.__qualname__ for check in checks]])
     if file.is_file():
         return
-    with untouched(), torch.enable_grad():
+    with neutral(), torch.enable_grad():
         subject = make()
         for check in checks:
             try:
@@ -107,7 +109,7 @@ def recalled(kind: str, key: Any, make: Callable[[], dict[str, Any]]) -> dict[st
     file = _file(kind, key)
     with contextlib.suppress(OSError, ValueError):
         return json.loads(file.read_text(encoding="utf-8"))
-    with untouched(), torch.enable_grad():
+    with neutral(), torch.enable_grad():
         found = make()
     if found:
         _write(file, found)
@@ -157,12 +159,29 @@ def _version(library: str) -> str | None:
 
 
 @contextlib.contextmanager
-def untouched() -> Iterator[None]:
-    """Give a block its own random numbers, always the same."""
+def neutral() -> Iterator[None]:
+    """Run a block the same wherever it is called, and without a trace of it.
+
+    It has its own random numbers, always the same, no autocast, no inference mode, and float32 as
+    the default. Gradients are as around it.
+    """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=devices):
+    dtype, drawn, numbers = torch.get_default_dtype(), random.getstate(), np.random.get_state()
+    gradients, device = torch.is_grad_enabled(), torch.accelerator.current_accelerator()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=devices))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.set_grad_enabled(gradients))
+        for kind in {"cpu", device.type if device else "cpu"}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
         torch.manual_seed(0)
-        yield
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            random.setstate(drawn)
+            np.random.set_state(numbers)
 
 
 def copied(model: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from modules.encoding import Text, pair_columns
+from modules.encoding import Text, needs_context, pair_columns
 from modules.tasks import writing
 from modules.text_rows import evaluating, token_batches
 
@@ -48,7 +48,8 @@ def write_targets(
         The N texts, no probabilities, and whether each source was cut.
     """
     task = module.task
-    texts = [_question(text) for text in texts] if task.label_kind == "span" else texts
+    if task.label_kind == "span":
+        texts = [_question(task, text, place, len(texts)) for place, text in enumerate(texts, 1)]
     columns = task.encoding.of_texts(pair_columns(task, texts))
     tokens = task.decoding.max_new_tokens if tokens is None else tokens
     ids, truncated = task.encoding.sources(columns, room=tokens)
@@ -62,10 +63,20 @@ def write_targets(
     return said, None, truncated
 
 
-def _question(text: Any) -> Any:
-    """Return a question with its context, which is "" of a question alone."""
+def _question(task: Any, text: Any, place: int, count: int) -> Any:
+    """Return a question with its context, which is "" of a question alone.
+
+    Raises:
+        ValueError: If the template reads a context, and the question has none.
+    """
     if isinstance(text, Mapping) and "question" in text:
-        return text["question"], text.get("context") or ""
+        context = text.get("context")
+        text = text["question"] if context is None else (text["question"], context)
+    if isinstance(text, str) and needs_context(task):
+        raise ValueError(
+            f"text {place} of {count:,} has no context, which the template of "
+            f"{type(task).__name__} reads: give a pair of question and context"
+        )
     return (text, "") if isinstance(text, str) else text
 
 

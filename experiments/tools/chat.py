@@ -37,6 +37,8 @@ def main() -> None:
         speaker = open_export(asked.model, asked.output, asked.template, asked.raw)
         if ignored := speaker.ignored():
             print(f"note   its generation config is not used: {ignored}", file=sys.stderr)
+        if asked.system and hasattr(speaker, "task"):
+            raise ValueError(f"--system: {asked.model} answers by the template of its own task")
         stop = Stop()
         if sys.stdin.isatty() and not asked.prompt:
             how = f"{speaker.name}: Ctrl-C stops an answer, Ctrl-D ends"

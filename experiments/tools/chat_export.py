@@ -19,6 +19,8 @@ from modules.exported import MODULE_FILE, OWN_WEIGHTS
 
 _ADAPTER = "adapter_config.json"
 _WRITERS = ("InstructionFollowing", "LanguageModeling", "Preference")
+# These write, too, behind the prompt of their own template.
+_TEMPLATED = ("PromptedGeneration", "SequenceToSequence")
 
 
 def find(wanted: str, output: str, needs_template: bool) -> Path:
@@ -49,7 +51,7 @@ def unable(export: Path, needs_template: bool) -> str:
     if not export.is_dir():
         return "has no export"
     try:
-        if reason := _writes_nothing(export):
+        if (reason := _writes_nothing(export)) or has_own_template(export):
             return reason
         settings = json.loads((export / "tokenizer_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -58,14 +60,25 @@ def unable(export: Path, needs_template: bool) -> str:
     return "" if there or not needs_template else "has no chat template (--raw needs none)"
 
 
+def has_own_template(export: Path) -> bool:
+    """Whether what an export holds answers by the template of its task, not by that of a chat."""
+    return _task(export).get("name") in _TEMPLATED
+
+
+def _task(export: Path) -> dict[str, Any]:
+    if not (export / MODULE_FILE).is_file():
+        return {}
+    held = json.loads((export / MODULE_FILE).read_text(encoding="utf-8"))
+    return held["arguments"].get("task", {})
+
+
 def _writes_nothing(export: Path) -> str:
     """The reason for which what an export holds writes no text; empty if it does."""
-    if (export / MODULE_FILE).is_file():
-        task = json.loads((export / MODULE_FILE).read_text(encoding="utf-8"))["arguments"]["task"][
-            "name"
-        ]
-        if task not in _WRITERS:
-            return f"has a model for {task}"
+    if task := _task(export):
+        if task["name"] not in (*_WRITERS, *_TEMPLATED):
+            return f"has a model for {task['name']}"
+        if task["arguments"].get("answers") == "choices":
+            return f"has a model that chooses, for {task['name']}"
     if (export / _ADAPTER).is_file():
         kind = json.loads((export / _ADAPTER).read_text(encoding="utf-8")).get("task_type")
         return "" if kind == "CAUSAL_LM" else f"has an adapter for {kind}"

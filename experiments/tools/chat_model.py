@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import peft
@@ -12,8 +13,10 @@ from transformers.utils import logging
 
 from datamodules import packaged
 from datamodules.instructions.chat import set_chat_template
-from experiments.tools.chat_export import find, load_decoder
+from experiments.tools.chat_export import find, has_own_template, load_decoder, unable
+from modules import load
 from modules.backbones import context_length
+from modules.encoding import needs_context, pair_columns
 from modules.generation import (
     generation_defaults,
     generation_defaults_set_aside,
@@ -142,6 +145,25 @@ class ChatModel:
         return Answer(text, len(new), "stop" if new[-1] in ends else "length")
 
 
+@dataclass
+class TemplatedModel(ChatModel):
+    """A decoder that answers each question alone, by the template of its task.
+
+    Attributes:
+        task: The task.
+    """
+
+    task: Any
+
+    def fit(self, history: Chat, max_new_tokens: int) -> tuple[list[int], Chat]:
+        """The token ids of the prompt of the last question, which is all that stays."""
+        text = history[-1]["content"]
+        asked: list[Any] = [(text, "") if self.task.pairs else text]
+        rows = self.task.encoding.of_texts(pair_columns(self.task, asked))
+        ids, _ = self.task.encoding.sources(rows, room=max_new_tokens)
+        return ids[0], history[-1:]
+
+
 class _Pieces(TextStreamer):
     def __init__(self, tokenizer: Any, say: Callable[[str], None] | None) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
@@ -177,6 +199,8 @@ def open_export(wanted: str, output: str, template: str, raw: bool = False) -> C
     folder = find(wanted, output, needs_template=template == "tokenizer" and not raw)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    if not raw and has_own_template(folder):
+        return _templated(folder, wanted, template)
     model, tokenizer = load_decoder(folder, wanted)
     if not raw:
         set_chat_template(tokenizer, template, "--template")
@@ -185,3 +209,20 @@ def open_export(wanted: str, output: str, template: str, raw: bool = False) -> C
     name = wanted if wanted in packaged.BACKBONES else str(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return ChatModel(name, model.to(device).eval(), tokenizer, context_length(model) or 1 << 30)
+
+
+def _templated(folder: Path, wanted: str, template: str) -> TemplatedModel:
+    if template != "tokenizer":
+        raise ValueError(f"--template {template}: {wanted} answers by the template of its own task")
+    if reason := unable(folder, needs_template=False):
+        raise ValueError(f"{wanted}: {reason}, which does not write answers")
+    module = load(folder)
+    if module.task.label_kind == "span" and needs_context(module.task):
+        raise ValueError(
+            f"{wanted}: its template reads a context beside the question, which a chat has not: "
+            f"`pretune predict {wanted} FILE` reads both"
+        )
+    length = context_length(module.model) or 1 << 30
+    return TemplatedModel(
+        str(folder), module.model.eval(), module.task.encoding.tokenizer, length, module.task
+    )

@@ -16,7 +16,7 @@ from experiments.tools.prediction_choices import as_question, columns_of
 from experiments.tools.prediction_files import Output
 from experiments.tools.prediction_rows import Row, answer_columns, check_rows, named, windows
 from modules import inference
-from modules.encoding import reads_pairs
+from modules.encoding import needs_context, reads_pairs
 
 _WINDOW, _ANSWERS = 4096, 32  # rows that are sorted by length and predicted together
 _FEW = 10  # labels that all get a column of their own
@@ -56,7 +56,9 @@ class Prediction:
         self.labels, self.task = module.label_names, type(module.task).__name__
         self.several = module.task.label_kind == "several"
         self.tags = module.task.label_kind == "tags"
-        self.marks = module.task.label_kind == "span"
+        self.asks = module.task.label_kind == "span"  # reads questions with contexts
+        self.marks = self.asks and not inference.writes_answers(module)
+        self.alone = self.asks and not needs_context(module.task)
         self.chooses = module.task.label_kind == "choice"
         self.path, self.names = output, {}  # of our columns, where the input has them too
         self.settings: dict[str, Any] = {}
@@ -79,7 +81,7 @@ class Prediction:
             if not self.marks:
                 raise ValueError(f"--answers {self.asked.answers}: {self.task} marks no answers")
             self.settings["answers"] = self.asked.answers
-        if pairs and not self.asked.pair_column and not (self.marks or self.chooses):
+        if pairs and not self.asked.pair_column and not (self.asks or self.chooses):
             where = "" if self.asked.file != "-" else " of a FILE"
             raise ValueError(f"--pair_column: {self.task} reads pairs; name the second text{where}")
         if self.chooses and (self.asked.column or self.asked.pair_column):
@@ -122,7 +124,7 @@ class Prediction:
         for row in window:
             self.seen += 1
             row = as_question(row) if self.chooses else row
-            if row.text is not None:
+            if row.text is not None and (self.alone or not row.reason):
                 usable.append(row)
             elif self.asked.bad_rows == "stop":
                 cure = "repair it, or leave such rows out with --bad_rows skip"
@@ -132,7 +134,7 @@ class Prediction:
                 self.bad += 1
                 self._list("bad", f"row {row.number}: {row.reason}")
         if not (self.asked.pair_column or self.chooses):
-            check_rows(self.asked.file, usable, self.marks, self.task)
+            check_rows(self.asked.file, usable, self.asks, self.alone, self.task)
         found = inference.predict(self.module, [row.text for row in usable], **self.settings)
         made = []
         for place, row in enumerate(usable):

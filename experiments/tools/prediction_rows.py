@@ -25,7 +25,7 @@ class Row(NamedTuple):
         fields: Its columns.
         text: The text, the pair of texts, or the question with its context; None where it cannot be
             used.
-        reason: The reason for which it cannot be used.
+        reason: The reason for which it cannot be used, or for which a second text is "".
     """
 
     number: int | str
@@ -44,8 +44,8 @@ def read(
 ) -> Iterator[Row]:
     """Reads the rows of a file, or lines of standard input.
 
-    A line of standard input is a text, or JSON with ``question`` and ``context`` or ``choices``. A
-    file with such columns has questions, too, unless others are given.
+    A line of standard input is a text, or JSON with ``question`` and perhaps ``context`` or
+    ``choices``. A file with such columns has questions, too, unless others are given.
 
     Args:
         file: The file.
@@ -83,26 +83,21 @@ def read(
 
 
 def _usual_names(fields: dict[str, Any]) -> list[str]:
-    """The columns of questions with contexts or choices; none where there is a text."""
+    """The columns of questions, with contexts or choices or alone; none where there is a text."""
     if set(_ASKED) <= fields.keys():
         return list(_ASKED)
-    if "question" not in fields or set(_USUAL) & fields.keys():
-        return []
-    from datamodules.questions.choice_records import choice_columns  # torch, which most spare
-
-    return ["question"] if choice_columns(fields) else []
+    return ["question"] if "question" in fields and not set(_USUAL) & fields.keys() else []
 
 
 def _asked(line: str) -> dict[str, Any] | None:
-    """The fields of a line of JSON with a question and context or choices; None of another line."""
+    """The fields of a line of JSON with a question; None of another line."""
     if not line.lstrip().startswith("{"):
         return None
     try:
         found = json.loads(line)
     except ValueError:
         return None
-    asks = isinstance(found, dict) and "question" in found
-    return found if asks and found.keys() & {"context", "choices"} else None
+    return found if isinstance(found, dict) and "question" in found else None
 
 
 def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -> str:
@@ -124,7 +119,9 @@ def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
         if not isinstance(value, str | None):
             return Row(number, fields, None, f"{name!r} is not a text ({value!r:.40})")
         if not (value or "").strip():
-            return Row(number, fields, None, f"{name!r} is empty")
+            if name == names[0]:
+                return Row(number, fields, None, f"{name!r} is empty")
+            return Row(number, fields, (fields[names[0]], ""), f"{name!r} is empty")
         if _SURROGATE.search(value):
             return Row(number, fields, None, f"{name!r} is not UTF-8 ({value!r:.40})")
     texts = tuple(fields[name] for name in names)
@@ -145,14 +142,23 @@ def windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
         yield part
 
 
-def check_rows(file: Path | Literal["-"], rows: Iterable[Row], marks: bool, task: str) -> None:
+def check_rows(
+    file: Path | Literal["-"], rows: Iterable[Row], marks: bool, alone: bool, task: str
+) -> None:
     """Refuses questions with contexts for a model of texts, and texts for one that marks answers.
+
+    Args:
+        file: The input.
+        rows: Its rows.
+        marks: Whether the model answers questions about contexts.
+        alone: Whether it also answers questions without one.
+        task: The name of its task.
 
     Raises:
         ValueError: For the first such row.
     """
     for row in rows:
-        if isinstance(row.text, tuple) == marks:
+        if isinstance(row.text, tuple) == marks or alone:
             continue
         wanted, cure = "one text", "name its column with --column"
         if marks:

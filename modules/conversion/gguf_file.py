@@ -15,6 +15,7 @@ from transformers.utils import logging
 from modules.conversion import gguf_architectures, gguf_tokenizer
 from modules.conversion.differences import TEXTS, Difference, DifferenceError, compared
 from modules.conversion.language_models import LanguageModel
+from modules.self_check import neutral
 
 Type = Literal["f32", "f16", "bf16", "q8_0"]
 
@@ -129,7 +130,7 @@ def _logits(opened: LanguageModel, file: Path) -> Iterator[tuple[np.ndarray, np.
         if tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] != ids:
             raise DifferenceError(f"the GGUF file's tokenizer reads {text[:60]!r} otherwise")
         ids_BT = torch.tensor([ids[:most]])
-        with torch.inference_mode():
+        with neutral(), torch.inference_mode():
             wanted, found = opened.model(input_ids=ids_BT).logits, model(input_ids=ids_BT).logits
         yield wanted[0].float().numpy(), found[0].float().numpy()
 

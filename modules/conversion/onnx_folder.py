@@ -17,7 +17,8 @@ from modules import backbones, merging
 from modules.conversion.differences import TEXTS, Difference, DifferenceError, compared
 from modules.encoding import Text, encode, max_tokens, tokenizer_of
 from modules.finetuning.base import FineTuningModule
-from modules.inference import labels_of
+from modules.outputs import labels_of
+from modules.self_check import neutral
 from modules.tasks.heads import Head
 from modules.tasks.network_inputs import model_inputs
 from modules.text_rows import Rows
@@ -189,7 +190,7 @@ def _pairs(module: Any, rows: Rows, file: Path) -> Iterator[tuple[np.ndarray, np
     everything = list(range(len(rows.ids)))
     for chosen in (*([number] for number in everything), everything, everything[1:4]):
         batch = model_inputs(rows.batch(chosen))
-        with torch.inference_mode():
+        with neutral(), torch.inference_mode():
             wanted = module.task.logits(module.model, batch).float().numpy()
         yield wanted, session.run(["logits"], {name: batch[name].numpy() for name in names})[0]
 

@@ -84,7 +84,8 @@ def _represent(model: Any, task: Any, backbone: str, dropout: float | None) -> S
     if sum(p.numel() for p in model.parameters()) > self_check.LARGEST:
         chosen = copy.copy(task)
         made = small_one(lambda: chosen.build(backbone, dropout))
-    return Subject(chosen, made or self_check.copied(model), probe_batch(task, backbone))
+    made = made or self_check.copied(model)
+    return Subject(chosen, made, probe_batch(task, made, backbone))
 
 
 def small_one(build: Callable[[], Any]) -> Any:
@@ -214,9 +215,8 @@ def check(module: Any) -> None:
             with self_check.disabled():
                 small = small_one(lambda: type(module)(**settings).model)
             model = small and small.eval()
-        return Subject(
-            task, model or self_check.copied(module.model), probe_batch(task, backbone, room)
-        )
+        model = model or self_check.copied(module.model)
+        return Subject(task, model, probe_batch(task, model, backbone, room))
 
     rest = {name: value for name, value in settings.items() if name != "backbone"}
     names = sorted(n for n, p in module.model.named_parameters() if p.requires_grad)

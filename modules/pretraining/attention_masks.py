@@ -39,8 +39,8 @@ def check_attention(model: Any, hparams: Any, objective: str) -> None:
     ids_BT = probe_rows(model, 1, 12).repeat(4, 1)
     ids_BT[[1, 3], 8:] = ids_BT[[1, 3], :4]  # other tokens at the end of every second row
     causal_B = torch.tensor([True, True, False, False], device=ids_BT.device)
-    mask = attention_mask(model, torch.ones_like(ids_BT).bool(), causal_B)
     with probing(model):
+        mask = attention_mask(model, torch.ones_like(ids_BT).bool(), causal_B)
         try:
             logits_BTV = model(input_ids=ids_BT, attention_mask=mask).logits[:, :8]
         except (RuntimeError, ValueError, TypeError, IndexError):  # it takes no such mask

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _ANSWER = "\ue000"  # of Unicode's private use: `{{ mask }}`, until the text is split there
@@ -56,6 +56,10 @@ class Template:
 
     The answer stands at ``mask``, or at the end. The template cannot run code.
 
+    Attributes:
+        columns: The columns that it names.
+        optional: Those of them that it asks for by a condition, so that they may be empty.
+
     Args:
         source: The template in Jinja.
         flag: The flag that an error names.
@@ -68,11 +72,15 @@ class Template:
         self.source, self.flag = source, flag
         sandbox = Sandbox()
         try:
-            names = meta.find_undeclared_variables(sandbox.parse(source))
+            parsed = sandbox.parse(source)
+            names = meta.find_undeclared_variables(parsed)
             self._template = sandbox.from_string(source)
         except TemplateError as error:
             raise ValueError(f"{flag}: {error}") from None
         self.columns = tuple(sorted(names - {"mask"}))
+        tests = [one.test for one in parsed.find_all((nodes.If, nodes.CondExpr))]
+        asked = {name.name for test in tests for name in _names(test)}
+        self.optional = tuple(name for name in self.columns if name in asked)
         if not self.columns:
             raise ValueError(
                 f"{flag} {source!r}: names no column, as {{{{ text }}}} does, and so would ask the "
@@ -102,6 +110,10 @@ class Template:
         if len(after) > 1:
             raise ValueError(f"{self.flag}: one place for the answer, and here are {len(after)}")
         return Prompt(before, "".join(after))
+
+
+def _names(test: nodes.Node) -> list[nodes.Name]:
+    return [*([test] if isinstance(test, nodes.Name) else []), *test.find_all(nodes.Name)]
 
 
 def label_words(

@@ -35,6 +35,10 @@ class Task(Registered, Generic[Batch], abstract=True):
         pairs: Whether a row has two texts.
         vectors: Whether a prediction is a vector.
         batch_keys: The entries that a batch must have.
+        labels: Names of the outputs in the order of their ids; where a task has none, its head's,
+            or those in the config of its network.
+        max_answer_tokens, unanswerable, null_threshold: As QuestionAnswering's, for any task that
+            marks spans.
         head: The new head; a task without one overrides the methods that read it.
         pooling: native or mean, as the head's.
         overhead: Tokens that the task adds to those of a text.
@@ -50,6 +54,9 @@ class Task(Registered, Generic[Batch], abstract=True):
     pairs: ClassVar[bool] = False
     vectors: ClassVar[bool] = False
     batch_keys: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask", "labels")
+    max_answer_tokens: int = 30
+    unanswerable: bool = False
+    null_threshold: float = 0.0
     head: Head
     pooling: Pooling = "native"
     overhead: int = 0

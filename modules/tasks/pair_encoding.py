@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datamodules.packaged import pad_id
-from modules.encoding import most_tokens
+from modules.backbones import unwrap
+from modules.encoding import beside_soft_prompt, most_tokens
 from modules.prompts.templates import Template
 from modules.tasks.token_sums import IGNORED
 from modules.text_rows import pad
@@ -45,7 +46,7 @@ class PairEncoding:
         return {"template": template, "languages": self.languages}
 
     def attach(self, tokenizer: Any, model: Any) -> None:
-        """Take the tokenizer and the limits of a model.
+        """Take the tokenizer and the limits of a model, with or without a soft prompt before it.
 
         Raises:
             ValueError: If the tokenizer has not these languages, or the template fills the context.
@@ -56,13 +57,15 @@ class PairEncoding:
         if self.codes:
             self._set_languages(model.config.model_type)
         self.most_tokens = most_tokens(model, tokenizer)
+        # A prompt stands before the encoder's text alone.
+        self.most_target_tokens = most_tokens(unwrap(model), tokenizer)
         self.plain = self.template.source == _PLAIN
         empty = self._prompt("")
         self.overhead = len(empty) - (tokenizer.num_special_tokens_to_add() if self.encodes else 0)
         if len(empty) + 2 > self.most_tokens:
             raise ValueError(
                 f"--model.task.template: takes {len(empty)} tokens of the {self.most_tokens} that "
-                f"the backbone reads, and leaves no room for a text"
+                f"the backbone reads{beside_soft_prompt(model)}, and leaves no room for a text"
             )
 
     def _set_languages(self, kind: str) -> None:
@@ -152,7 +155,7 @@ class PairEncoding:
     def _target(self, text: str, source: str) -> list[int]:
         if self.encodes:
             ids = self._ended(self.tokenizer(text_target=text, verbose=False)["input_ids"])
-            return [*ids[: min(len(ids), self.most_tokens) - 1], ids[-1]]
+            return [*ids[: min(len(ids), self.most_target_tokens) - 1], ids[-1]]
         separator = self.template.render({"source": source}).separator
         found = self.tokenizer(separator + text, add_special_tokens=False, verbose=False)
         return [*found["input_ids"], self.tokenizer.eos_token_id]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modules.encoding import beside_soft_prompt, most_tokens
 from modules.prompts import scoring
 from modules.prompts.library import TEMPLATES
 
@@ -67,7 +68,7 @@ def _truncated(task: Any, row: dict[str, str], tokens: int) -> dict[str, str]:
     if len(ends) <= tokens:
         raise ValueError(
             f"--model.task.template: the prompt without its texts is longer than the "
-            f"{task.max_prompt_tokens} tokens that the backbone reads"
+            f"{task.max_prompt_tokens} tokens that the backbone reads of it"
         )
     return {**row, name: row[name][: ends[len(ends) - tokens][0]].rstrip()}
 
@@ -101,19 +102,22 @@ def check_words(tokenizer: Any, labels: Sequence[str], words: Sequence[str], bac
         seen[ids] = word
 
 
-def check_room(overhead: int, most: int, backbone: str) -> None:
-    """Refuse a prompt that leaves no room for a text.
+def attach(task: Any, model: Any) -> None:
+    """Take the limits of a model, with or without a soft prompt before it.
 
     Args:
-        overhead: The number of the prompt's tokens without a text.
-        most: The most tokens that the backbone reads.
-        backbone: The name of the backbone.
+        task: A task as of :func:`encode`; it gets ``max_prompt_tokens``, and the number of the
+            prompt's tokens without a text as ``overhead``, in ``_rows`` rows.
+        model: Its model.
 
     Raises:
-        ValueError: If it leaves none.
+        ValueError: If the prompt leaves no room for a text.
     """
-    if overhead >= most:
+    task.max_prompt_tokens = most = most_tokens(model, task.tokenizer)
+    (empty,) = task.encode([dict.fromkeys(task.template.columns, "")], truncate=False)
+    task._rows, task.overhead = len(empty.rows), empty.length
+    if task.overhead >= most:
         raise ValueError(
-            f"--model.task.template: takes {overhead} tokens and leaves no room for a "
-            f"text; {backbone} reads {most}"
+            f"--model.task.template: takes {task.overhead} tokens and leaves no room for a text; "
+            f"the backbone reads {most}{beside_soft_prompt(model)}"
         )

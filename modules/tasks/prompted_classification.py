@@ -9,7 +9,6 @@ from torchmetrics import MetricCollection
 
 from datamodules.batches import LabelledBatch
 from datamodules.packaged import load_tokenizer, pad_id
-from modules.encoding import most_tokens
 from modules.prompts import scoring
 from modules.prompts.prefix_cache import PrefixCache
 from modules.prompts.templates import Prompt, Template, label_words
@@ -66,11 +65,10 @@ class PromptedClassification(Task[LabelledBatch]):
         model, self.masked = pretrained_lm.build(self, backbone, dropout)
         self.tokenizer = load_tokenizer(backbone)
         prompt_encoding.check_words(self.tokenizer, self.labels, self.words, backbone)
-        self.max_prompt_tokens = most_tokens(model, self.tokenizer)
-        (empty,) = self.encode([dict.fromkeys(self.template.columns, "")], truncate=False)
-        self._rows, self.overhead = len(empty.rows), empty.length
-        prompt_encoding.check_room(self.overhead, self.max_prompt_tokens, backbone)
+        prompt_encoding.attach(self, model)
         return model
+
+    read_model = prompt_encoding.attach  # again, beside a soft prompt
 
     def check_columns(self, columns: list[str]) -> None:
         self.template.check_columns(columns)

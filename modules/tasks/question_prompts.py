@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from datamodules.packaged import pad_id
-from modules.encoding import most_tokens, soft_prompt_tokens
+from modules.encoding import beside_soft_prompt, most_tokens
 from modules.prompts.templates import Prompt, Template
 from modules.tasks.token_sums import IGNORED
 from modules.text_rows import pad
@@ -77,8 +77,7 @@ class QuestionPrompts:
         empty = dict.fromkeys(self.template.columns, "") | {"context": "a"}
         self.overhead = len(self.ids(empty)) - reads  # without the token of the context
         if (left := self.most_tokens - self.overhead) <= answer_tokens:
-            soft = soft_prompt_tokens(model)
-            beside = f" beside a soft prompt of {soft}" * bool(soft)
+            beside = beside_soft_prompt(model)
             raise ValueError(
                 f"--model.task.max_new_tokens {answer_tokens}: the backbone reads "
                 f"{self.most_tokens} tokens{beside}, of which the template leaves {left}: shorten "

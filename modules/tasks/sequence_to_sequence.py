@@ -53,6 +53,10 @@ class SequenceToSequence(Task[PairBatch]):
     def build(self, backbone: str, dropout: float | None = None) -> Any:
         return writing.build(self, backbone, dropout)
 
+    def read_model(self, model: Any) -> None:
+        """Count the tokens of a soft prompt among those that the model reads."""
+        self.encoding.attach(self.encoding.tokenizer, model)
+
     def prompt_description(self) -> str:
         return self.encoding.description()
 

@@ -78,6 +78,7 @@ def make(service: Service) -> FastAPI:
         asked = bodies.to_predict(
             bodies.parsed(await _body(request, limits.body_bytes)),
             service.pairs,
+            service.alone,
             service.top,
             limits.texts,
             service.new_tokens if service.writes else None,

@@ -83,13 +83,19 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def to_predict(
-    body: dict[str, Any], pairs: bool, labels: int, most_texts: int, most_tokens: int | None
+    body: dict[str, Any],
+    pairs: bool,
+    alone: bool,
+    labels: int,
+    most_texts: int,
+    most_tokens: int | None,
 ) -> Asked:
     """Reads what is to be predicted.
 
     Args:
         body: The object that was sent.
         pairs: Whether the model reads pairs of texts.
+        alone: Whether the second text of a pair may be left out.
         labels: The number of its labels; 0 if it has none.
         most_texts: The most texts of a request.
         most_tokens: The most tokens of an answer; None if the model writes none.
@@ -108,7 +114,7 @@ def to_predict(
         raise Refused('the body has neither "text" nor "texts"')
     if "text" in body:
         row = {key: body[key] for key in ("text", "pair") if key in body}
-        texts = [_row(row, pairs, "")]
+        texts = [_row(row, pairs, alone, "")]
     else:
         if "pair" in body:
             raise Refused('"pair" belongs to "text"; in "texts", send [text, pair] for each')
@@ -117,7 +123,7 @@ def to_predict(
             raise Refused(f'"texts" is {_kind(rows)}, and a list is expected')
         if not 0 < len(rows) <= most_texts:
             raise Refused(f'"texts" has {len(rows):,} items; 1 to {most_texts:,} are read')
-        texts = [_row(row, pairs, f'"texts", item {n}') for n, row in enumerate(rows, 1)]
+        texts = [_row(row, pairs, alone, f'"texts", item {n}') for n, row in enumerate(rows, 1)]
     return Asked(
         texts,
         "text" in body,
@@ -170,8 +176,11 @@ def _message(row: Any, number: int) -> dict[str, str]:
     return {"role": role, "content": _text(row, "content", f"{where}: ")}
 
 
-def _row(row: Any, pairs: bool, where: str) -> Any:
+def _row(row: Any, pairs: bool, alone: bool, where: str) -> Any:
     lead = f"{where}: " if where else ""
+    if alone and (isinstance(row, str) or (isinstance(row, dict) and row.get("pair", "") == "")):
+        pairs = False
+        row = row if isinstance(row, str) else {n: v for n, v in row.items() if n != "pair"}
     if pairs and isinstance(row, list):
         if len(row) != 2:
             raise Refused(f"{lead}is a list of {len(row)}, and [text, pair] is expected")

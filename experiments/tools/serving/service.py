@@ -14,7 +14,7 @@ from experiments.tools.serving.bodies import Asked, AskedChat, Refused
 from experiments.tools.serving.model_thread import ModelThread
 from modules import inference
 from modules.backbones import context_length
-from modules.encoding import max_tokens, reads_pairs, tokenizer_of
+from modules.encoding import max_tokens, needs_context, reads_pairs, tokenizer_of
 
 _CHARACTERS = 4  # of a token, for the estimate that requests are joined by
 
@@ -60,6 +60,7 @@ class Service:
             cure = "`pretune predict` reads files of them"
             raise ValueError(f"{type(task).__name__} chooses among choices of a question: {cure}")
         self.pairs = reads_pairs(task)
+        self.alone = task.label_kind == "span" and not needs_context(task)  # no second text either
         self.labels, self.several = self.module.label_names, task.label_kind == "several"
         self.top = 0 if task.label_kind == "tags" else len(self.labels)  # labels to choose from
         self.writes = inference.writes_answers(self.module)
@@ -67,7 +68,7 @@ class Service:
         # An answer leaves at least half of the context to the question.
         self.new_tokens = min(self.limits.new_tokens, max(1, self.max_tokens // 2))
         self.chat: ChatModel | None = None
-        if self.writes and tokenizer.chat_template:
+        if self.writes and tokenizer.chat_template and not hasattr(task, "decoding"):
             length = context_length(self.module.model) or 1 << 30
             self.chat = ChatModel(self.name, self.module.model, tokenizer, length)
         self.thread = ModelThread(self._predict, self.limits.batch_tokens)
@@ -93,7 +94,7 @@ class Service:
             "ready": True,
             "model": self.name,
             "task": type(self.module.task).__name__,
-            "reads": "pairs" if self.pairs else "texts",
+            "reads": "texts or pairs" if self.alone else "pairs" if self.pairs else "texts",
             "labels": self.labels,
             "max_tokens": self.max_tokens,
             "chat": self.chat is not None,
@@ -105,7 +106,9 @@ class Service:
         """Starts a prediction; returns the future of its ``Predictions``."""
         settings = {}
         if self.writes:
-            settings["max_new_tokens"] = min(asked.max_new_tokens or 256, self.new_tokens)
+            decoding = getattr(self.module.task, "decoding", None)
+            usual = decoding.max_new_tokens if decoding else 256
+            settings["max_new_tokens"] = min(asked.max_new_tokens or usual, self.new_tokens)
         each = settings.get("max_new_tokens", 0)
         cost = sum(
             min(self.max_tokens, 1 + len("".join(text)) // _CHARACTERS) + each
