@@ -125,12 +125,13 @@ def lower_is_better(name: str, own: Mapping[str, Any] | None = None) -> bool:
 def declared(model: Any) -> dict[str, dict[str, Any]]:
     """The facts that the classes of a run declare beyond the names, for result.json.
 
-    Three places may have them; a later one counts for more:
+    Four places may have them; a later one counts for more:
 
     - ``higher_is_better``, ``plot_lower_bound`` and ``plot_upper_bound`` of the metrics, which are
       classes of torchmetrics;
+    - the ``mode`` of the module's ``monitor``;
     - the task's ``metric_facts``, such as ``{"agreement": {"higher": True, "low": 0, "high": 1}}``,
-      with the arguments of :class:`Metric` as keys;
+      with the arguments of :class:`Metric` as keys, and those of its bases;
     - the module's ``metric_facts``.
 
     Raises:
@@ -144,8 +145,11 @@ def declared(model: Any) -> dict[str, dict[str, Any]]:
         if higher is not None and higher != known.higher:
             bounds = metric.plot_lower_bound, metric.plot_upper_bound
             found[name] = {"higher": higher, "low": bounds[0], "high": bounds[1]}
+    monitor, mode = getattr(model, "monitor", None), getattr(model, "mode", None)
+    if monitor and mode and facts(monitor, found).higher is not (mode == "max"):
+        found[monitor.partition("/")[2] or monitor] = {"higher": mode == "max"}
     for owner in (getattr(model, "task", None), model):
-        for name, told in getattr(owner, "metric_facts", {}).items():
+        for name, told in _own_facts(owner):
             _check(type(owner).__name__, name, told)
             found[name] = found.get(name, {}) | dict(told)
     # JSON has no infinity; a bound that is not there is none.
@@ -153,6 +157,13 @@ def declared(model: Any) -> dict[str, dict[str, Any]]:
         name: {k: v for k, v in told.items() if v is not None and v not in (INFINITE, -INFINITE)}
         for name, told in found.items()
     }
+
+
+def _own_facts(owner: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """The ``metric_facts`` of an object, those of its bases first."""
+    held = [vars(kind).get("metric_facts", {}) for kind in reversed(type(owner).__mro__)]
+    held.append(vars(owner).get("metric_facts", {}) if owner is not None else {})
+    return [pair for facts_ in held for pair in facts_.items()]
 
 
 def _measured(model: Any) -> list[tuple[str, Any]]:

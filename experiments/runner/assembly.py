@@ -45,6 +45,7 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     line.notes += _follow_data(line, data, built.trainer)
     _check_export(line.parsed.get("export"), model)
     directions.choose(model, line.config.monitor)
+    directions.check_modes(built.trainer["callbacks"], model, line.parser.given)
     if line.config.validate_before and not model.trains:
         raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])

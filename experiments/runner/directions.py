@@ -28,11 +28,15 @@ def choose(model: Any, wanted: str | None) -> None:
             f"to choose; leave it out"
         )
     known: dict[str, str | None] = {"val/loss": "min", model.monitor: model.mode}
-    if isinstance(measured := getattr(model, "metrics", None), StageMetrics):
-        own = declared(model)
-        for name in measured.metrics["val_metrics"]:
-            known.setdefault(f"val/{name}", direction(name, own))
-    if known.get(wanted) is None:
+    own = declared(model)
+    for name in _validated(model):
+        known.setdefault(name, direction(name, own))
+    if wanted in known and known[wanted] is None:
+        raise ValueError(
+            f"--monitor {wanted}: nobody has said whether more or less of it is better; declare it "
+            f"as metric_facts in the class of the task"
+        )
+    if wanted not in known:
         hint = did_you_mean(wanted, known)
         there = ", ".join(name for name, mode in known.items() if mode)
         kind = type(model).__name__
@@ -61,6 +65,45 @@ def set_modes(callbacks: Any, given: list[Given]) -> None:
             continue
         if found := direction(settings.get("monitor") or ""):
             settings["mode"] = found
+
+
+def check_modes(callbacks: Any, model: Any, given: list[Given]) -> None:
+    """Refuses a callback that takes its metric's direction from nobody.
+
+    Names tell the direction of most metrics; see :func:`set_modes`. Of others the module or its
+    task may have declared one.
+
+    Args:
+        callbacks: The callbacks: one, a list, or none.
+        model: The module.
+        given: All flags and lines of files as the user gave them, in their order.
+
+    Raises:
+        ValueError: If nobody has said which values are better, or the other ones are taken.
+    """
+    built, with_mode = listed(callbacks), _with_mode(given)
+    own, names = declared(model), _validated(model)
+    for callback, has_mode in zip(built, with_mode, strict=False):
+        monitor, mode = (getattr(callback, name, None) for name in ("monitor", "mode"))
+        if has_mode or len(built) != len(with_mode) or direction(monitor or ""):
+            continue
+        if mode not in ("min", "max") or monitor not in names:  # no metric: said where it runs
+            continue
+        if (found := direction(monitor, own)) is None:
+            why, cure = "nobody has said whether more or less of it is better", "min or max"
+        elif found != mode:
+            why, cure = f"{'more' if found == 'max' else 'less'} of it is better", found
+        else:
+            continue
+        raise ValueError(f"{_FLAG}.monitor {monitor}: {why}: give {_FLAG}.mode {cure}")
+
+
+def _validated(model: Any) -> list[str]:
+    """The names of the metrics by which a module with a task is validated."""
+    measured = getattr(model, "metrics", None)
+    if not isinstance(measured, StageMetrics):
+        return [model.monitor]
+    return [model.monitor, *(f"val/{name}" for name in measured.metrics["val_metrics"])]
 
 
 def _with_mode(given: list[Given]) -> list[bool]:

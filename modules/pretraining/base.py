@@ -47,6 +47,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     final_split = "val"  # a corpus has no rows for a test
     links, tuned = common_settings.LINKS, common_settings.TUNED
+    metric_facts = common_settings.METRIC_FACTS
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
     default_family: ClassVar[str] = "modernbert"
     auto_class: ClassVar[str] = "AutoModelForMaskedLM"

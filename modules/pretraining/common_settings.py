@@ -11,6 +11,15 @@ LINKS: tuple[Link, ...] = (
     Link("data.tokenizer", "model.tokenizer", built=True),
     Link("data.bytes_per_token", "model.bytes_per_token", built=True),
 )
+# How good guesses are tells little beside those of another objective, or of other tokens.
+_GUESSES = {"same": ("objective", "tokenizer", "data", "rows")}
+METRIC_FACTS = dict.fromkeys(
+    (
+        *("accuracy", "precision", "recall", "auc"),
+        *(f"{part}_accuracy" for part in ("causal", "mlm", "nsp", "sop")),
+    ),
+    _GUESSES,
+)
 TUNED: tuple[Tuned, ...] = (
     Tuned("model.learning_rate", 1e-4, _CONTINUED, backbone="pretrained"),
     Tuned("model.embedding_lr_multiplier", 1.0, _TRAINED, backbone="pretrained"),

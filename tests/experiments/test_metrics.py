@@ -8,6 +8,7 @@ from torchmetrics import MeanSquaredError, MetricCollection
 
 import modules
 from experiments.common.metrics import ASPECTS, declared, direction, facts, from_flat
+from modules.pretraining import unused
 from modules.pretraining.base import PretrainingModule
 from modules.registry import registered
 from modules.stage_metrics import StageMetrics
@@ -132,3 +133,53 @@ def test_a_module_declares_a_metric_of_its_own():
 def test_a_declaration_that_says_nothing_known_is_refused(told, said):
     with pytest.raises(ValueError, match=said):
         declared(Own(gap=told))
+
+
+class Undeclared(torch.nn.Module):
+    monitor, mode = "val/doubt", "max"
+
+
+def test_the_mode_of_a_module_declares_the_direction_of_its_monitor():
+    assert declared(Undeclared()) == {"doubt": {"higher": True}}
+    contrary = Undeclared()
+    contrary.monitor, contrary.mode = "val/accuracy", "min"
+    assert direction("test/accuracy", declared(contrary)) == "min"
+
+
+class Below(Own):
+    metric_facts = {"depth": {"higher": True}}
+
+
+class Lower(Below):
+    metric_facts = {"width": {"higher": False}}
+
+
+def test_the_facts_of_a_base_hold_too():
+    made = Lower()
+    del made.metric_facts
+    assert declared(made) == {"depth": {"higher": True}, "width": {"higher": False}}
+
+
+@pytest.mark.parametrize("name", registered(PretrainingModule))
+def test_all_that_an_objective_logs_is_known_and_compared_with_its_like(
+    name, bert, llama
+):
+    kind = getattr(modules, name)
+    tokenizer = llama if name == "SpanCorruption" else bert
+    objective = kind(tokenizer=tokenizer, size="tiny", row_tokens=16)
+    example = objective.corrupt(unused.probe_batch(objective), torch.Generator().manual_seed(0))
+    logged = [*objective.losses(example), "loss", "perplexity", "auc"]
+    own = declared(objective)
+    for metric in logged:
+        known = facts(f"val/{metric}", own)
+        assert known.higher is not None, metric
+        assert known.low > -math.inf or metric.endswith("loss"), metric
+        assert {"objective", "tokenizer", "data", "rows"} <= {*known.same}, metric
+
+
+@pytest.mark.parametrize("stage", ["train", "val", "test"])
+@pytest.mark.parametrize("name", [*TASKS, *MORE])
+def test_all_that_a_task_logs_is_known_at_every_stage(name, stage):
+    for metric in {**TASKS, **MORE}[name]().metrics(stage):
+        undecided = metric in ("reward_chosen", "reward_rejected")  # only their margin tells
+        assert (facts(metric).higher is None) == undecided, metric

@@ -112,6 +112,11 @@ def _plan(file: Path, said: dict[str, Any]) -> SweepFile:
             f"metric.goal is missing: here the largest {metric['name']} is the best, and in W&B "
             f"the smallest; write goal: maximize"
         )
+    elif metric.get("name") and known is None and "goal" not in metric:
+        notes.append(
+            f"metric.goal is missing, and nobody has said whether more or less of {metric['name']} "
+            f"is better: the smallest is taken for the best, as in W&B; write goal"
+        )
     elif known and not goal.startswith(known):
         better = "more" if known == "max" else "less"
         notes.append(f"metric.goal {goal}: of {metric['name']}, {better} is better")

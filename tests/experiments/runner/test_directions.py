@@ -1,10 +1,14 @@
 """The direction of a metric in callbacks, and the checkpoint that is the best one."""
 
+import contextlib
+
 import pytest
 import torch
 
+from experiments.runner import directions
 from experiments.runner.checkpoints import Best
 from experiments.runner.directions import direction
+from experiments.runner.given_flags import Given
 from tests.experiments.running import config, result
 
 EARLY = "--trainer.callbacks+=EarlyStopping --trainer.callbacks.monitor="
@@ -133,3 +137,39 @@ def test_the_best_checkpoint_of_equal_accuracies_has_the_lowest_loss(experiment)
     assert best["measured"]["val/loss"] == pytest.approx(
         min(loss for value, loss in losses if value == top), abs=1e-4
     )
+
+
+class Task:
+    metric_facts = {"width": {"higher": True}}
+
+
+class Model:
+    monitor, mode, task = "val/depth", "max", Task()
+
+
+class Stopper:
+    def __init__(self, monitor: str, mode: str = "min") -> None:
+        self.monitor, self.mode = monitor, mode
+
+
+@pytest.mark.parametrize(
+    ("monitor", "said"),
+    [
+        ("val/depth", "--trainer.callbacks.monitor val/depth: more of it is better: give --trai"),
+        ("val/height", "val/height: nobody has said whether more or less of it is better: give"),
+        ("val/width", "val/width: more of it is better: give --trainer.callbacks.mode max"),
+        ("val/hight", ""),  # a typo is told by the metrics that there are, where it runs
+        ("val/loss", ""),
+    ],
+)
+def test_a_direction_that_nobody_has_said_is_asked_for(monitor, said, monkeypatch):
+    names = ["val/depth", "val/height", "val/width"]
+    monkeypatch.setattr(directions, "_validated", lambda model: names)
+    given = [
+        Given("--trainer.callbacks", ["EarlyStopping"], ["--trainer.callbacks+=EarlyStopping"])
+    ]
+    with pytest.raises(ValueError, match=said) if said else contextlib.nullcontext():
+        directions.check_modes([Stopper(monitor)], Model(), given)
+    directions.check_modes([Stopper("val/depth", "max")], Model(), given)
+    given.append(Given("--trainer.callbacks.mode", ["min"], []))
+    directions.check_modes([Stopper(monitor)], Model(), given)
