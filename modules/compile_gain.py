@@ -1,6 +1,7 @@
 """Where compilation is possible, and where it has been measured to pay."""
 
 import importlib.util
+import math
 import os
 import shutil
 import sys
@@ -57,6 +58,21 @@ def obstacle(device: torch.device) -> str:
 def fixed_batch_tokens(data: Any) -> int:
     """Return the tokens of a data module's batches; 0 where rows or batches have no fixed size."""
     return (getattr(data, "batch_size", 0) or 0) * (getattr(data, "row_tokens", 0) or 0)
+
+
+def num_batches(trainer: Any, epoch: float) -> float:
+    """Return the training batches of a run: 0 on several devices, where no gain was measured.
+
+    Args:
+        trainer: The Trainer.
+        epoch: The batches of an epoch; 0 if they are not known.
+    """
+    if trainer.world_size > 1:
+        return 0
+    epochs = math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs
+    steps = math.inf if trainer.max_steps == -1 else trainer.max_steps
+    most = epochs * epoch if epoch else 0
+    return min(most, steps * trainer.accumulate_grad_batches)
 
 
 def num_steps_to_pay(module: Any, tokens: int) -> float:

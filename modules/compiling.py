@@ -111,8 +111,7 @@ class Compiled(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.chosen is None:
-            steps = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
-            steps = steps if trainer.world_size == 1 else 0  # the gain was not measured there
+            steps = compile_gain.num_batches(trainer, trainer.num_training_batches)
             tokens = compile_gain.fixed_batch_tokens(getattr(trainer, "datamodule", None))
             self.decide(pl_module, trainer.strategy.root_device, steps, tokens)
         if self.chosen:

@@ -125,19 +125,27 @@ def their_arguments(
         clock: The clock.
         settings: Those of the contest.
     """
-    return transformers.TrainingArguments(
+    return quiet_arguments(
         folder,
         max_steps=clock.last,
         per_device_train_batch_size=asked.batch,
         bf16=True,
-        use_cpu=device().type == "cpu",
         optim="adamw_torch_fused",
         logging_steps=math.gcd(10, clock.last),  # it logs after the last step, too
+        dataloader_num_workers=asked.workers,
+        seed=0,
+        **settings,
+    )
+
+
+def quiet_arguments(folder: str, **settings: Any) -> transformers.TrainingArguments:
+    """Settings of transformers' Trainer on this device, which saves, reports and draws nothing."""
+    return transformers.TrainingArguments(
+        folder,
+        use_cpu=device().type == "cpu",
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
-        dataloader_num_workers=asked.workers,
-        seed=0,
         **settings,
     )
 

@@ -118,6 +118,7 @@ def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
     import transformers
 
     from datamodules.packaged import load_tokenizer
+    from experiments.benchmarks.clocks import quiet_arguments
     from modules.backbone_files import resolve
     from modules.kernels import attn_implementation
 
@@ -140,16 +141,12 @@ def trainer(asked: argparse.Namespace, pad: bool, **settings: Any) -> Measured:
     model = peft.get_peft_model(model, lora)
     tokens = asked.epochs * sum(sum(row["attention_mask"]) for row in rows["train"])
     with tempfile.TemporaryDirectory() as folder:
-        arguments = transformers.TrainingArguments(
+        arguments = quiet_arguments(
             folder,
             num_train_epochs=asked.epochs,
             per_device_train_batch_size=asked.batch,
             per_device_eval_batch_size=asked.batch,
             learning_rate=RATE,
-            use_cpu=device().type == "cpu",
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
             **settings,
         )
         collator = transformers.default_data_collator if pad else None

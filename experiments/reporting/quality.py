@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from experiments.common.metrics import facts
@@ -29,7 +30,8 @@ class Quality(NamedTuple):
     errors: str = ""
 
 
-class Change(NamedTuple):
+@dataclass
+class Change:
     """The difference of a metric between two groups of runs, paired by seed.
 
     Attributes:
@@ -55,6 +57,11 @@ class Change(NamedTuple):
     mcnemar: float | None = None
     bootstrap: float | None = None
     errors: str = ""
+
+    @property
+    def rows_p(self) -> float | None:
+        """The p of the test over the rows of these runs."""
+        return self.bootstrap if self.mcnemar is None else self.mcnemar
 
 
 def quality(runs: Runs, metric: str, level: float = 0.95) -> Quality:

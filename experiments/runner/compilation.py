@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.runner.trainer import RunTrainer
-from modules.compile_gain import fixed_batch_tokens
+from modules.compile_gain import fixed_batch_tokens, num_batches
 from modules.compiling import Choice, Compiled
 
 HELP = (
@@ -41,20 +41,16 @@ def decide(
             )
         compiled.chosen = False
         return []
-    size = data.batch_size or 0  # none where batches are of so many tokens
-    alone = trainer.world_size == 1  # the gain was not measured on several devices
-    epoch = math.ceil(rows.get("train", 0) / size) if size and alone else 0
-    tokens = fixed_batch_tokens(data)
-    line = compiled.decide(model, trainer.strategy.root_device, _batches(trainer, epoch), tokens)
+    # Batches of so many tokens have no size in rows.
+    steps = num_batches(trainer, _epoch(trainer, rows.get("train", 0), data.batch_size or 0))
+    line = compiled.decide(model, trainer.strategy.root_device, steps, fixed_batch_tokens(data))
     return [line] if line else []
 
 
-def _batches(trainer: RunTrainer, epoch: float) -> float:
-    """The training batches of a device, of which an epoch has so many."""
+def _epoch(trainer: RunTrainer, rows: int, size: int) -> float:
+    """The training batches of an epoch; 0 where their size in rows is not known."""
+    found = math.ceil(rows / size) if size else 0
     limit = trainer.limit_train_batches
     if limit is not None:
-        epoch = min(epoch, limit) if isinstance(limit, int) else epoch * limit
-    epochs = math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs
-    steps = math.inf if trainer.max_steps == -1 else trainer.max_steps
-    most = epochs * epoch if epoch else 0
-    return min(most, steps * trainer.accumulate_grad_batches)
+        found = min(found, limit) if isinstance(limit, int) else int(found * limit)
+    return found

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from callbacks import LastCheckpoint
+from experiments.runner import compilation
 from modules import LoRA, MaskedLM, SpanCorruption, compile_gain, compiling
 from modules.compiling import Compiled
 from tests import stories, tiny
@@ -170,3 +171,38 @@ class TestCompiled:
             ends[name] = tiny.trained(module)
         assert callback.chosen and callback.shapes
         assert all(torch.equal(value, ends["rest"][name]) for name, value in ends["whole"].items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "epoch", "batches"),
+    [
+        ({"max_epochs": 3}, 10, 30),
+        ({"max_epochs": 3, "max_steps": 5}, 10, 5),
+        ({"max_steps": 5, "accumulate_grad_batches": 4}, 10, 20),
+        ({"max_epochs": -1}, 10, float("inf")),
+        ({"max_epochs": 3}, 0, 0),  # not known
+        ({"max_epochs": 3, "world_size": 2}, 10, 0),
+    ],
+)
+def test_the_batches_of_a_run(settings, epoch, batches):
+    known = {"max_epochs": None, "max_steps": -1, "accumulate_grad_batches": 1, "world_size": 1}
+    trainer = SimpleNamespace(**{**known, **settings})
+    assert compile_gain.num_batches(trainer, epoch) == batches
+
+
+@pytest.mark.parametrize("limit", [None, 2, 0.5])
+def test_the_command_counts_the_batches_as_the_callback_does(limit, path, compiler):
+    """Of a last batch with fewer rows, a limit, and steps of several batches."""
+    counted = []
+    data = stories.corpus(path, MaskedLM, batch_size=7)
+    settings = {"max_epochs": 2, "accumulate_grad_batches": 3, "limit_train_batches": limit}
+    settings["limit_val_batches"] = 0
+    trainer, module = tiny.trainer([], **settings), stories.make(MaskedLM, path)
+    rows = {"train": len(data._rows["train"])}
+    for callback in (Compiled("auto"), Compiled("auto")):
+        callback.decide = lambda *asked: counted.append(asked[2]) or ""
+        if counted:
+            tiny.fit(module, data, callback, **settings)
+        else:
+            compilation.decide(callback, trainer, module, data, rows)
+    assert counted[0] == counted[1] > 0

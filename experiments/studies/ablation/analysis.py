@@ -144,7 +144,7 @@ def _compare(
         if why:
             found = Difference(0, None, verdict="not comparable", why=why)
         else:
-            found = Difference(*change(runs, base, metric, 1 - asked.alpha))
+            found = Difference(**vars(change(runs, base, metric, 1 - asked.alpha)))
         lines[combination].difference = found
     found_all = [lines[one].difference for one in compared]
     # One pair of runs tells of these two models, not of their settings.

@@ -2,22 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from experiments.reporting.quality import Change
+
 
 @dataclass
-class Difference:
-    """The difference of a combination from the baseline, paired by seed.
+class Difference(Change):
+    """The difference of a combination from the baseline, paired by seed, and what it says.
 
     Attributes:
-        seeds: The number of pairs.
         mean: The mean difference; None where the two are not comparable.
-        low: The lower end of its interval; None without one.
-        high: The upper end.
-        p: The p that decides, with the errors that ``errors`` names.
-        paired_t: The p of the paired t test over seeds.
-        exact: The p of the sign-flip test over seeds.
-        mcnemar: The p of McNemar's test on the rows of these runs.
-        bootstrap: The p of the paired bootstrap over the rows of these runs.
-        errors: The errors that the interval and ``p`` hold: seeds, rows or both.
         holm: ``p``, corrected for all comparisons of the ablation.
         verdict: One of better, worse, not shown, not tested and not comparable.
         needed: The number of seeds that would show the observed difference in 80 % of cases.
@@ -25,26 +18,12 @@ class Difference:
         by_rows: Whether the rows are too few to show it, whatever the number of seeds.
     """
 
-    seeds: int
-    mean: float | None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    paired_t: float | None = None
-    exact: float | None = None
-    mcnemar: float | None = None
-    bootstrap: float | None = None
-    errors: str = ""
+    mean: float | None  # type: ignore[assignment]  # only here may it be missing
     holm: float | None = None
     verdict: str = "not tested"
     needed: int | None = None
     why: str = ""
     by_rows: bool = False
-
-    @property
-    def rows_p(self) -> float | None:
-        """The p of the test over the rows of these runs."""
-        return self.bootstrap if self.mcnemar is None else self.mcnemar
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tests.experiments.running import finished, result
         ({"max_epochs": 2, "max_steps": 5, "accumulate_grad_batches": 3}, 15),
         ({"max_epochs": -1, "max_steps": 50}, 50),
         ({"max_epochs": 2, "limit_train_batches": 4}, 8),
-        ({"max_epochs": 2, "limit_train_batches": 0.5}, 13),
+        ({"max_epochs": 2, "limit_train_batches": 0.5}, 2 * 6),
         ({"max_epochs": 2, "world_size": 2}, 0),
     ],
 )
