@@ -18,12 +18,8 @@ if __name__ == "__main__":
     defaults = {
         "model.backbone": "smollm2",
         "model.task": "Preference",
-        "model.rank": 8,
-        "model.learning_rate": 5e-4,
-        "trainer.max_epochs": 1,
         "data.train_rows": 160,
         "data.eval_rows": 80,
         "data.max_length": 112,
-        "data.batch_tokens": 1024,
     }
     main(__file__, __doc__, LoRA, Preferences, defaults)

@@ -14,10 +14,8 @@ from modules import LoRA
 
 if __name__ == "__main__":
     defaults = {
-        "trainer.max_epochs": 2,
         "model.backbone": "smollm2",
         "model.task": "MultipleChoice",
         "model.task.scoring": "likelihood",
-        "model.learning_rate": 3e-4,
     }
     main(__file__, __doc__, LoRA, SocialIQA, defaults)

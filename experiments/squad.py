@@ -13,9 +13,4 @@ from datamodules import SQuAD
 from modules import FullFineTuning
 
 if __name__ == "__main__":
-    defaults = {
-        "trainer.max_epochs": 2,
-        "model.task": "QuestionAnswering",
-        "model.learning_rate": 3e-4,
-    }
-    main(__file__, __doc__, FullFineTuning, SQuAD, defaults)
+    main(__file__, __doc__, FullFineTuning, SQuAD, {"model.task": "QuestionAnswering"})

@@ -20,9 +20,7 @@ if __name__ == "__main__":
         "model.task.template": "English: {{ source }}\nTranslation:",
         "model.rank": 16,
         "model.learning_rate": 1e-3,
-        "trainer.max_epochs": 1,
         "data.train_rows": 1200,
         "data.eval_rows": 100,
-        "data.batch_tokens": 1024,
     }
     main(__file__, __doc__, LoRA, Translations, defaults)

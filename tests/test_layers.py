@@ -127,6 +127,18 @@ def test_a_base_has_at_most_150_lines(folder):
     assert len((ROOT / "modules" / folder / "base.py").read_text().splitlines()) <= 150
 
 
+@pytest.mark.parametrize("folder", ["finetuning", "pretraining"])
+def test_the_class_of_a_strategy_or_an_objective_has_at_most_80_lines(folder):
+    lengths = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for path in (ROOT / "modules" / folder).glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and path.name != "base.py"
+    }
+    assert len(lengths) > 12
+    assert {name: lines for name, lines in lengths.items() if lines > 80} == {}
+
+
 def test_the_class_of_a_task_has_at_most_80_lines():
     """Those that ask by a prompt serve modules that train and modules that do not: 120."""
     checked = 0

@@ -2,14 +2,16 @@
 
 import contextlib
 import hashlib
-from collections.abc import Hashable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions as Output
 
 from datamodules.batches import LabelledBatch
+from modules.backbones import context_length
+from modules.tasks.network_inputs import align
 
 Place = Literal["first", "last", "mean", "pooler"]
 Row = dict[str, Tensor]  # input_ids and, for pairs, token_type_ids: (T,) without padding
@@ -55,6 +57,27 @@ def chunks(
             yield eight, _padded([rows[key] for key in filled], width, pad)
 
 
+def batches(
+    model: Any, rows: dict[bytes, Row], device: torch.device
+) -> Iterator[tuple[list[bytes], LabelledBatch]]:
+    """Yield the :func:`chunks` of rows as a model reads them, on a device."""
+    pad = model.config.get_text_config().pad_token_id or 0
+    for keys, padded in chunks(rows, context_length(model) or 1 << 30, pad):
+        on_device = {name: value.to(device) for name, value in padded.items()}
+        yield keys, cast(LabelledBatch, align(on_device, model.padding_side))
+
+
+def run(
+    forward: Callable[[LabelledBatch], Tensor], encoder: nn.Module, batch: LabelledBatch
+) -> tuple[Any, Tensor]:
+    """Return what an encoder returns inside of a forward pass, and the logits."""
+    seen: list[Any] = []
+    hook = encoder.register_forward_hook(lambda *call: seen.append(call[2]))
+    logits = forward(batch)
+    hook.remove()
+    return seen[-1], logits
+
+
 def pool(encoded: Any, mask_BT: Tensor, place: Place) -> Tensor:
     """Return one vector a row of what an encoder returns, (B, H).
 
@@ -73,6 +96,47 @@ def pool(encoded: Any, mask_BT: Tensor, place: Place) -> Tensor:
         return hidden_BTH[rows, mask_BT.shape[1] - 1 - mask_BT.flip(1).argmax(1)]
     mask_BT1 = mask_BT[..., None].to(hidden_BTH.dtype)
     return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
+
+
+def readable_places(pooling: str, encoder: Any) -> list[Place]:
+    """Return what a head on one vector a text may read of a frozen encoder."""
+    if pooling == "mean":
+        return ["mean"]
+    pooler = getattr(encoder, "pooler", None)
+    frozen = pooler is not None and not any(p.requires_grad for p in pooler.parameters())
+    places: tuple[Place, ...] = ("first", "last", "mean", "pooler")
+    return list(places if frozen else places[:3])
+
+
+def find_place(
+    places: list[Place], error: Callable[[Place], float], largest: float
+) -> Place | None:
+    """Return what a head reads of a text: the first place that gives its logits, or the nearest.
+
+    Args:
+        places: The places to try.
+        error: The error of the logits where the head reads a place.
+        largest: The largest logit.
+
+    Returns:
+        The place; None where none comes near, as for a head that reads more than one vector.
+    """
+    off: dict[Place, float] = {}
+    for place in places:
+        off[place] = error(place)
+        if off[place] < 1e-5 * largest:
+            return place
+    nearest = min(off, key=lambda place: off[place])
+    return None if off[nearest] > 0.05 * largest else nearest
+
+
+def first_tokens(batch: LabelledBatch) -> LabelledBatch:
+    """Return a batch with the first token of each row alone."""
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    tensors: dict[str, Any] = dict(batch)
+    first = {name: held[:, :1] for name, held in tensors.items() if name in names}
+    first["attention_mask"] = torch.ones_like(first["attention_mask"])
+    return cast(LabelledBatch, {**tensors, **first})
 
 
 class _Encoded(Output):

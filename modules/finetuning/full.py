@@ -27,6 +27,12 @@ class FullFineTuning(FineTuningModule):
             "experiments/ner_wnut.py: test F1 0.55",
             task="TokenClassification",
         ),
+        Tuned(
+            "model.learning_rate",
+            3e-4,
+            "experiments/squad.py: test F1 0.55 after one epoch",
+            task="QuestionAnswering",
+        ),
     )
 
     def __init__(self, learning_rate: PositiveFloat = 1e-4, **kwargs: Any) -> None:

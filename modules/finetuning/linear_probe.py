@@ -1,6 +1,6 @@
 """Linear probing."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
@@ -8,21 +8,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from datamodules.batches import LabelledBatch
-from modules.backbones import context_length
+from modules.finetuning import features
 from modules.finetuning.base import FineTuningModule
-from modules.finetuning.features import (
-    Place,
-    Row,
-    chunks,
-    pool,
-    replace_encoder_output,
-    row_key,
-    unpadded_rows,
-)
+from modules.finetuning.features import Place, Row
 from modules.finetuning.freezing import train_only
-from modules.tasks.network_inputs import align, trunk
+from modules.tasks.network_inputs import trunk
 from modules.tuning import Tuned
 
+_EPOCHS = "experiments/strategies.py: validation accuracy 0.756 ± 0.001"
 _POOLING = "docs/results.md, mean pooling: validation accuracy 0.757, with native pooling 0.698"
 
 
@@ -40,9 +33,7 @@ class LinearProbe(FineTuningModule):
     """
 
     tuned = (
-        Tuned(
-            "trainer.max_epochs", 20, "experiments/strategies.py: validation accuracy 0.756 ± 0.001"
-        ),
+        Tuned("trainer.max_epochs", 20, _EPOCHS),
         Tuned("model.task.pooling", "mean", _POOLING),
         Tuned("data.batch_tokens", 4096, "experiments/strategies.py: 32 s for 20 epochs"),
     )
@@ -59,16 +50,14 @@ class LinearProbe(FineTuningModule):
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
         if self.task.peft_type != "SEQ_CLS":
-            kind = type(self.task).__name__
-            raise ValueError(
-                f"--model LinearProbe: trains a head on one vector a text, which {kind} has not"
-            )
+            said = "--model LinearProbe: trains a head on one vector a text, which"
+            raise ValueError(f"{said} {type(self.task).__name__} has not")
         return train_only(model)
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        rows = unpadded_rows(batch)
+        rows = features.unpadded_rows(batch)
         precision = self.model.base_model.dtype, torch.is_autocast_enabled(self.device.type)
-        keys = [row_key(row, precision) for row in rows]
+        keys = [features.row_key(row, precision) for row in rows]
         self._encode({k: r for k, r in zip(keys, rows, strict=True) if k not in self._features})
         features_BH = torch.stack([self._features[key] for key in keys])
         assert self._place is not None  # known since the first texts were encoded
@@ -79,53 +68,34 @@ class LinearProbe(FineTuningModule):
 
     def _logits(self, batch: LabelledBatch, features_BH: Tensor, place: Place) -> Tensor:
         """Return the head's logits, as if each text were one token that is encoded already."""
-        names = ("input_ids", "attention_mask", "token_type_ids")
-        tensors: dict[str, Any] = dict(batch)
-        first = {name: held[:, :1] for name, held in tensors.items() if name in names}
-        first["attention_mask"] = torch.ones_like(first["attention_mask"])
-        with replace_encoder_output(trunk(self.model), features_BH, place):
-            return super().forward(cast(LabelledBatch, {**tensors, **first}))
+        with features.replace_encoder_output(trunk(self.model), features_BH, place):
+            return super().forward(features.first_tokens(batch))
 
     @torch.no_grad()
     def _encode(self, rows: dict[bytes, Row]) -> None:
         """Encode texts, to the same last bit after a resume, whatever texts share the batch."""
-        pad, training = self.model.config.get_text_config().pad_token_id or 0, self.model.training
-        longest = context_length(self.model) or 1 << 30
-        seen: list[Any] = []
+        training, forward = self.model.training, super().forward
         self.model.eval()
-        for keys, padded in chunks(rows, longest, pad):
-            on_device = {name: value.to(self.device) for name, value in padded.items()}
-            chunk = cast(LabelledBatch, align(on_device, self.model.padding_side))
-            hook = trunk(self.model).register_forward_hook(lambda *call: seen.append(call[2]))
-            logits = super().forward(chunk)
-            hook.remove()
+        for keys, chunk in features.batches(self.model, rows, self.device):
+            encoded, logits = features.run(forward, trunk(self.model), chunk)
             if self._place is None:
-                self._place = self._find_place(chunk, seen[-1], logits)
-            features_BH = pool(seen.pop(), chunk["attention_mask"], self._place)
-            for key, features_H in zip(keys, features_BH.cpu(), strict=False):
-                self._features[key] = features_H.clone()
+                self._place = self._find_place(chunk, encoded, logits)
+            features_BH = features.pool(encoded, chunk["attention_mask"], self._place)
+            kept = (features_H.clone() for features_H in features_BH.cpu())
+            self._features.update(zip(keys, kept, strict=False))
         self.model.train(training)
         # Autocast keeps weights in bf16 as it first met them: the head's, here, have no gradient.
         torch.clear_autocast_cache()
 
     def _find_place(self, chunk: LabelledBatch, encoded: Any, logits: Tensor) -> Place:
-        """Return what the head reads of a text.
+        """Return what the head reads of a text, which has to be one vector."""
 
-        Raises:
-            ValueError: If it reads more than one vector.
-        """
-        places: list[Place] = ["mean"] if self.task.pooling == "mean" else ["first", "last", "mean"]
-        pooler = getattr(trunk(self.model), "pooler", None)
-        if pooler is not None and not any(p.requires_grad for p in pooler.parameters()):
-            places.append("pooler")
-        off: dict[Place, float] = {}
-        for place in places:
-            features_BH = pool(encoded, chunk["attention_mask"], place)
-            off[place] = float((self._logits(chunk, features_BH, place) - logits).abs().max())
-            if off[place] < 1e-5 * float(logits.abs().max()):
-                return place
-        nearest = min(off, key=lambda place: off[place])
-        if off[nearest] > 0.05 * float(logits.abs().max()):
+        def error(place: Place) -> float:
+            features_BH = features.pool(encoded, chunk["attention_mask"], place)
+            return float((self._logits(chunk, features_BH, place) - logits).abs().max())
+
+        places = features.readable_places(self.task.pooling, trunk(self.model))
+        if (found := features.find_place(places, error, float(logits.abs().max()))) is None:
             kind = f"the head of {self.model.config.model_type} reads something else"
             raise ValueError(f"--model LinearProbe: takes one vector a text, and {kind}")
-        return nearest
+        return found

@@ -2,20 +2,12 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from transformers import PreTrainedModel
 
-from modules.finetuning import lora_targets
+from modules.finetuning import lora_settings, lora_targets, pissa
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules, linear_layers, transposed
-from modules.tuning import Tuned
-
-_ONE_TEXT = ("Classification", "PromptedClassification")
-_CHOSEN = "docs/results.md, rank 5 and 512 tokens: validation accuracy 0.833, 0.835, 0.828"
-_DECODER = "docs/results.md, SmolLM2 on Rotten Tomatoes: test accuracy 0.863"
-_PAIRS = "experiments/nli_snli.py: test accuracy 0.80"
-_INSTRUCTIONS = "experiments/instruction_tuning.py: test loss 1.97 to 1.80"
 
 if TYPE_CHECKING:
     import peft
@@ -39,15 +31,7 @@ class LoRA(FineTuningModule):
         backbone_dropout: Dropout rate in place of the architecture's own: 0, as few weights train.
     """
 
-    tuned = (
-        Tuned("trainer.max_epochs", 2, _CHOSEN),
-        Tuned("model.learning_rate", 5e-4, _DECODER, backbone="decoder"),
-        *(Tuned("model.rank", 5, _CHOSEN, task=name) for name in _ONE_TEXT),
-        *(Tuned("data.batch_tokens", 512, _CHOSEN, task=name) for name in _ONE_TEXT),
-        Tuned("trainer.max_epochs", 3, _PAIRS, task="PairClassification"),
-        Tuned("data.batch_tokens", 2048, _PAIRS, task="PairClassification"),
-        Tuned("model.rank", 8, _INSTRUCTIONS, task="InstructionFollowing"),
-    )
+    tuned = lora_settings.SETTINGS
 
     def __init__(
         self,
@@ -98,16 +82,9 @@ class LoRA(FineTuningModule):
         """
         if not self._pissa:
             return self.model
-        first, growth = type(self)(**self.hparams), 2**0.5 if self._lora["use_rslora"] else 2.0
-        size = {"r": 2 * self._lora["r"], "lora_alpha": growth * self._lora["lora_alpha"]}
+        first = type(self)(**self.hparams)
         bare = self.task.build(self.hparams["backbone"], self.hparams["backbone_dropout"])
         bare.layout = self.model.get_base_model().layout
-        model = self.adapt(bare, init_lora_weights=True, **size).eval()
-        for name in self.trainable:
-            value = self.get_parameter(name).detach()
-            if "lora_A" in name:
-                value = torch.cat([value, first.get_parameter(name)])
-            elif "lora_B" in name:
-                value = torch.cat([value, -first.get_parameter(name)], 1)
-            model.get_parameter(name.removeprefix("model.")).data = value.detach().clone()
+        model = self.adapt(bare, init_lora_weights=True, **pissa.doubled(self._lora)).eval()
+        pissa.put_difference(model, self, first)
         return model

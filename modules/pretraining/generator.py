@@ -40,6 +40,21 @@ class DisentangledEmbedding(nn.Embedding):
         return made
 
 
+def discriminator(module: Any) -> PreTrainedModel:
+    """Build an objective's discriminator, with one output for each token.
+
+    Raises:
+        ValueError: If it is to go on from a backbone.
+    """
+    config: Any = architectures.network_config(module)
+    if module.hparams["backbone"] is not None:
+        raise ValueError("--model.backbone: a generator has to go with it; train from scratch")
+    electra = config.model_type == "electra"
+    auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
+    config.num_labels = 1 if not electra else config.num_labels
+    return architectures.from_config(auto, config, module.hparams["mimetic"])
+
+
 def build(module: Any, model: PreTrainedModel) -> PreTrainedModel:
     """Build an objective's generator: ELECTRA's, of half the discriminator's width.
 

@@ -5,28 +5,18 @@ from typing import Any, cast
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
-from modules.output_layer import run_at, sample_tokens, selection
-from modules.pretraining import architectures, generator
+from modules.output_layer import selection
+from modules.pretraining import detection, generator
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.detection_auc import WithinTokenAUC
-from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler
 from modules.pretraining.rows import add_cls_and_sep
 from modules.tuning import Tuned
 
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: it learned more slowly"
-
-
-class DetectionExample(Example):
-    """An example of B rows of T tokens, of which ``target_mask`` chooses N."""
-
-    original: Tensor  # (B, T) int64
-    seen: Tensor  # (B, T) int64, by the generator
-    draws: Tensor  # (N,) uniform, for the generator's guesses
 
 
 class ReplacedTokenDetection(PretrainingModule):
@@ -67,13 +57,7 @@ class ReplacedTokenDetection(PretrainingModule):
 
     def build(self) -> PreTrainedModel:
         """Build the discriminator, which fine-tuning takes, and the generator beside it."""
-        config: Any = architectures.network_config(self)
-        if self.hparams["backbone"] is not None:
-            raise ValueError("--model.backbone: a generator has to go with it; train from scratch")
-        electra = config.model_type == "electra"
-        auto = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
-        config.num_labels = 1 if not electra else config.num_labels
-        model = architectures.from_config(auto, config, self.hparams["mimetic"])
+        model = generator.discriminator(self)
         self.generator = generator.build(self, model)
         generator.share_embeddings(model, self.generator, self._shared_gradients)
         selection(self.generator)
@@ -88,46 +72,24 @@ class ReplacedTokenDetection(PretrainingModule):
         whole = model.config.model_type == "electra"
         return model if whole else cast(PreTrainedModel, model.base_model)
 
-    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> DetectionExample:
-        ids_BT, mask_BT = add_cls_and_sep(batch, self.tokenizer)
-        sampler = self.mask_sampler
-        draws = [
-            torch.rand(ids_BT.shape, generator=generator, device=self.device) for _ in range(3)
-        ]
+    def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> detection.DetectionExample:
+        (ids_BT, mask_BT), sampler = add_cls_and_sep(batch, self.tokenizer), self.mask_sampler
+        shape = ids_BT.shape
+        draws = [torch.rand(shape, generator=generator, device=self.device) for _ in range(3)]
         draws[:2] = sampler.characters(ids_BT, *draws[:2])
         chosen_BT = (draws[0] < sampler.advance(self)) & sampler.eligible(ids_BT, mask_BT)
         seen_BT = ids_BT.masked_fill(chosen_BT & (draws[1] < 0.85), sampler.mask_id)
-        return {
-            "original": ids_BT,
-            "seen": seen_BT,
-            "attention_mask": mask_BT.long(),
-            "target_mask": chosen_BT,
-            "draws": draws[2][chosen_BT],
-        }
+        return detection.example(ids_BT, seen_BT, mask_BT, chosen_BT, draws[2])
 
-    def losses(self, example: DetectionExample) -> dict[str, Tensor]:
-        ids_BT, places_BT = example["original"], example["target_mask"]
-        mask_BT, targets_N = example["attention_mask"], ids_BT[places_BT]
-        inputs = {"input_ids": example["seen"], "attention_mask": mask_BT}
-        outputs = run_at(self.generator, places_BT, **inputs)
-        generator_loss = outputs.nll(targets_N)[0] / max(1, len(targets_N))
-        with torch.no_grad():
-            logits_NV = outputs.logits()
-        guesses_N = sample_tokens(logits_NV, example["draws"])
-        fake_BT = ids_BT.masked_scatter(places_BT, guesses_N)
+    def losses(self, example: detection.DetectionExample) -> dict[str, Tensor]:
+        ids_BT, mask_BT = example["original"], example["attention_mask"]
+        loss, fake_BT = detection.replace(self.generator, example)
         found_BT = self.model(input_ids=fake_BT, attention_mask=mask_BT).logits.view(ids_BT.shape)
-        there = mask_BT.bool()
+        there, sampled = mask_BT.bool(), self.mask_sampler.logged()
         scores, replaced = found_BT[there].float(), (fake_BT != ids_BT)[there]
         if not self.training:
             self.auc.update(fake_BT[there], scores, replaced)
-        hits, flagged = (replaced & (scores > 0)).sum(), (scores > 0).sum()
-        return {
-            "generator_loss": generator_loss,
-            "detection_loss": functional.binary_cross_entropy_with_logits(scores, replaced.float()),
-            "precision": hits / flagged.clamp(min=1),
-            "recall": hits / replaced.sum().clamp(min=1),
-            **self.mask_sampler.logged(),
-        }
+        return {"generator_loss": loss, **detection.values(scores, replaced), **sampled}
 
     def on_validation_epoch_start(self) -> None:
         self.auc.reset()

@@ -161,9 +161,7 @@ def test_the_facts_of_a_base_hold_too():
 
 
 @pytest.mark.parametrize("name", registered(PretrainingModule))
-def test_all_that_an_objective_logs_is_known_and_compared_with_its_like(
-    name, bert, llama
-):
+def test_all_that_an_objective_logs_is_known_and_compared_with_its_like(name, bert, llama):
     kind = getattr(modules, name)
     tokenizer = llama if name == "SpanCorruption" else bert
     objective = kind(tokenizer=tokenizer, size="tiny", row_tokens=16)
