@@ -1,6 +1,7 @@
 """Pretrained models, loaded from a bundled name, a hub id or a local folder."""
 
 import contextlib
+import inspect
 from collections.abc import Container, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,16 @@ def set_dropout(
 def unwrap(model: Any) -> Any:
     """Return the model of transformers inside a peft model; another model as it is."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def without_cache(network: torch.nn.Module) -> dict[str, bool]:
+    """Return the argument with which a network keeps no states for later tokens, if it takes one.
+
+    In a run over whole rows nothing reads them, and a recurrent network overwrites them in place,
+    which has no gradient.
+    """
+    known = inspect.signature(network.forward).parameters
+    return {"use_cache": False} if "use_cache" in known else {}
 
 
 def context_length(model: Any) -> int | None:

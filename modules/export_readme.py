@@ -11,6 +11,7 @@ from modules.backbones import unwrap
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
 from modules.outputs import labels_of
+from modules.tasks.base import Task
 
 Kind = Literal["full", "adapter", "own", "own with encoder"]
 
@@ -155,6 +156,9 @@ def readme(
 def _opening_class(task: Any, model: Any) -> str:
     """Return the class of transformers that opens the network: the task's, else its own."""
     import transformers
+
+    if task.auto_class != Task.auto_class:
+        return task.auto_class
 
     network = unwrap(model)
     own, auto = type(network), getattr(transformers, task.auto_class)

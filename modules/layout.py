@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from modules.backbones import unwrap
+from modules.backbones import unwrap, without_cache
 from modules.self_check import copied, neutral
 
 Run = Callable[[Any], Tensor]  # of a model: outputs on some rows
@@ -163,7 +163,7 @@ def _own_outputs(model: Any) -> Tensor:
     inputs = {"input_ids": ids_BT, "attention_mask": torch.ones_like(ids_BT)}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids_BT
-    return model(**inputs)[0]
+    return model(**inputs, **without_cache(model))[0]
 
 
 def _group(name: str, found: Layout, numbers: dict[str, int], last: dict[str, int]) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.utils import ModelOutput
 
-from modules.backbones import unwrap
+from modules.backbones import unwrap, without_cache
 from modules.causal_checks import probe_rows, probing, same
 from modules.cross_entropy import chunked_cross_entropy, pad_to_multiple
 from modules.self_check import architecture_key, recalled
@@ -92,6 +92,7 @@ def run_at(model: nn.Module, target_mask: Tensor, **inputs: Any) -> Outputs:
         target_mask: (B, T) bool, true for the N tokens that count.
         inputs: The model's inputs.
     """
+    inputs = {**without_cache(unwrap(model)), **inputs}
     return _run(model, target_mask, selection(model), inputs)
 
 
@@ -173,7 +174,8 @@ def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
     inputs: dict[str, Any] = {"input_ids": ids_BT}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids_BT
-    here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1]], device=ids_BT.device) > 0
+    # As many as no side of the rows, so that none is taken for them.
+    here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 1, 1]], device=ids_BT.device) > 0
     with probing(model):
         model(**{name: ids[:1] for name, ids in inputs.items()})  # no state is left of other rows
         largest = model(**inputs).logits.abs().max()

@@ -13,7 +13,8 @@ from modules.backbones import unwrap
 from modules.causal_checks import ALONE
 from modules.encoding import soft_prompt_tokens
 from modules.finetuning import padding
-from modules.finetuning.freezing import freeze_unreached
+from modules.finetuning.freezing import free_inner_classifiers, freeze_unreached
+from modules.finetuning.targets import head_modules
 from modules.notices import note
 from modules.probing import probe_batch
 from modules.tasks.pooled_network import LinearHead
@@ -152,6 +153,7 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
     kind = model.config.model_type
     if isinstance(model, LinearHead):
         module.own_format = True  # transformers has no class that would load it: see exporting.py
+    heads = head_modules(model)
     try:
         made = module.adapt(model)
         if not isinstance(made, torch.nn.Module):
@@ -159,7 +161,7 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
                 f"--model {type(module).__name__}: its adapt must return the network, and returns "
                 f"a {type(made).__name__}"
             )
-        made = freeze_unreached(made)
+        made = freeze_unreached(free_inner_classifiers(made, heads))
         module.task.read_model(made)
         return made
     except Exception as error:

@@ -23,8 +23,34 @@ def train_only(
     """
     heads = head_modules(model)
     for name, parameter in model.named_parameters():
-        whole = any(f".{head}." in f".{name}." for head in heads)
+        whole = name.startswith(tuple(f"{head}." for head in heads))
         parameter.requires_grad_(whole or wanted(name))
+    return model
+
+
+def free_inner_classifiers(model: nn.Module, heads: list[str]) -> nn.Module:
+    """Take out of a peft model the copies of layers in the network that are named as a head.
+
+    peft trains whole whatever is named classifier or score, and so are routers of experts.
+
+    Args:
+        model: A model.
+        heads: The names of the task's heads in the network.
+
+    Returns:
+        The same model.
+    """
+    if unwrap(model) is model:
+        return model
+    from peft.utils.other import ModulesToSaveWrapper
+
+    for name, part in list(model.named_modules()):
+        bare = bare_name(name).removeprefix("base_model.")
+        parent, _, last = name.rpartition(".")
+        if not isinstance(part, ModulesToSaveWrapper) or last not in ("classifier", "score"):
+            continue
+        if not f"{bare}.".startswith(tuple(f"{head}." for head in heads)):
+            setattr(model.get_submodule(parent), last, part.original_module.requires_grad_(False))
     return model
 
 

@@ -55,7 +55,9 @@ def _all_new(module: nn.Module, path: str, new: list[str]) -> list[str]:
 def in_head(model: PreTrainedModel, name: str) -> bool:
     """Tell whether a module or parameter belongs to a head rather than to the backbone."""
     top = name.split(".")[0]
-    return top in _outside(model) or any(f".{h}." in f".{name}." for h in head_modules(model))
+    return top in _outside(model) or f"{name}.".startswith(
+        tuple(f"{h}." for h in head_modules(model))
+    )
 
 
 def trained_layers(module: Any) -> dict[str, list[nn.Parameter]]:

@@ -78,8 +78,8 @@ class Template:
         except TemplateError as error:
             raise ValueError(f"{flag}: {error}") from None
         self.columns = tuple(sorted(names - {"mask"}))
-        tests = [one.test for one in parsed.find_all((nodes.If, nodes.CondExpr))]
-        asked = {name.name for test in tests for name in _names(test)}
+        tests: list[Any] = [*parsed.find_all(nodes.If), *parsed.find_all(nodes.CondExpr)]
+        asked = {name.name for one in tests for name in _names(one.test)}
         self.optional = tuple(name for name in self.columns if name in asked)
         if not self.columns:
             raise ValueError(

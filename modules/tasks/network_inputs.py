@@ -38,8 +38,9 @@ def hidden_states(model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
     """Return what leaves the network below the head, (B, T, H), with a prompt's before the rows."""
     inner, seen = backbones.unwrap(model), []
     hook = trunk(inner).register_forward_hook(lambda *call: seen.append(call[2][0]))
+    reader = trunk(inner) if isinstance(inner, PooledForward) else inner
     try:
-        model(**inputs)
+        model(**inputs, **backbones.without_cache(reader))
     finally:
         hook.remove()
     return seen[-1]

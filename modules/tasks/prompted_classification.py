@@ -37,6 +37,8 @@ class PromptedClassification(Task[LabelledBatch]):
 
     monitor, mode = "val/accuracy", "max"
     batch_keys = ("input_ids", "columns", "labels")
+    max_prompt_tokens: int
+    _rows: int
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ def pooled(hidden_BTH: Tensor, mask_BT: Tensor, pooling: VectorPooling) -> Tenso
 
 def vectors(model: Any, batch: Any, pooling: VectorPooling) -> Tensor:
     """Return a vector for each text of a batch, (B, H), or for each of two, (B, 2, H)."""
-    hidden_BTH = model(**model_inputs(batch)).last_hidden_state
+    settings = backbones.without_cache(backbones.unwrap(model))
+    hidden_BTH = model(**model_inputs(batch), **settings).last_hidden_state
     found = pooled(hidden_BTH, batch["attention_mask"], pooling)
     return torch.stack(found.chunk(2), 1) if batch.get("doubled") else found
 

@@ -37,6 +37,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "big_bird": {},
     "xlnet": {"kind": "xlnet"},
     "fnet": {},
+    "luke": {"entity_vocab_size": 16, "entity_emb_size": 16},
     "eurobert": {},
     "roformer": {},
     "nomic_bert": {},
@@ -57,6 +58,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "marian": {},
     "led": {"kind": "cls", "attention_window": [16, 16]},
     "prophetnet": {"kind": "cls"},
+    "plbart": _BART,
+    "blenderbot": {},
+    "fsmt": {"langs": ["en", "de"]},
+    "nllb-moe": {"kind": "cls", "encoder_sparse_step": 2, "decoder_sparse_step": 2},
     "gpt2": {},
     "gpt_neox": {},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
@@ -154,7 +159,9 @@ def make(family: str, folder: Path) -> str:
     if "AutoModelForSeq2SeqLM" in names and "MaskedLM" not in names[0]:
         names.sort(key="AutoModelForSeq2SeqLM".__ne__)
     # Some families' tokenizers add tokens of their own.
+    known = transformers.CONFIG_MAPPING[family]().to_dict()
     ids = {"vocab_size": 16 + save_tokenizer(place, kind or _AUTO[names[0]])}
+    ids |= {n: ids["vocab_size"] for n in ("src_vocab_size", "tgt_vocab_size") if n in known}
     ids |= {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
     for part in ("text_config", "encoder", "decoder"):
         if part in fields:
