@@ -68,7 +68,7 @@ def test_a_version_in_a_name_is_no_ending_of_a_file(source, llama, monkeypatch):
     monkeypatch.setattr("datamodules.hub.load", lambda repo: 1 / 0)
     asked = ZeroDivisionError if source[0] == "a" else FileNotFoundError
     with pytest.raises(asked):
-        _ = Preferences(source, llama).loaded
+        _ = Preferences(source, llama, max_length=64).loaded
 
 
 def test_only_the_last_answer_is_learned_and_the_system_message_is_kept():
