@@ -7,6 +7,7 @@ variable ``PRETUNE_SELF_CHECK=off`` turns them off, and so does :func:`disabled`
 
 import contextlib
 import copy
+import functools
 import hashlib
 import inspect
 import json
@@ -152,6 +153,7 @@ def _source(kind: type) -> str | None:
         return f"{os.getpid()} {id(kind)}"
 
 
+@functools.cache  # each look at a library's metadata parses the whole of it
 def _version(library: str) -> str | None:
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(library)

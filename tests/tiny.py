@@ -1,5 +1,6 @@
 """Short runs of tiny models, and what they logged."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from callbacks import StepSeed
 from datamodules import TextFiles
 from datamodules.batches import LabelledBatch
+from datamodules.tokens import TokenRows
 from modules.finetuning.base import FineTuningModule
 from modules.registry import registered
 
@@ -81,9 +83,15 @@ def fit(
     return runs
 
 
-def batch_of(backbone: str, source: Path, rows: int = 8) -> LabelledBatch:
+@functools.cache
+def rows(backbone: str, source: Path, pair: str | None = None) -> TokenRows:
+    """The training split, which no test changes: each batch of it is made anew."""
+    return read(source, backbone, pair_column=pair)._rows["train"]
+
+
+def batch_of(backbone: str, source: Path, count: int = 8, pair: str | None = None) -> LabelledBatch:
     """The first rows of the training split."""
-    return read(source, backbone)._rows["train"].__getitems__(list(range(rows)))
+    return rows(backbone, source, pair).__getitems__(list(range(count)))
 
 
 def logits(module: LightningModule, batch: LabelledBatch) -> Tensor:

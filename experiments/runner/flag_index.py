@@ -42,18 +42,30 @@ def read(name: str) -> dict[str, Any] | None:
     return None
 
 
-def keep(name: str, part: str, key: str, value: Any) -> None:
-    """Keeps a value, unless there is no place for it or a class may be the user's own.
+def lacks(name: str, part: str, key: str) -> bool:
+    """Tells whether a value is not kept yet and may be: no class may be the user's own.
 
     Args:
         name: The name of the experiment.
         part: ``names`` or ``pages``.
-        key: The command line that the value belongs to, from :func:`key_of`.
+        key: The command line that the value belongs to.
+    """
+    kept = (read(name) or {}).get(part, {})
+    return key not in kept and all(map(_is_covered, list(sys.modules.values())))
+
+
+def keep(name: str, part: str, key: str, value: Any) -> None:
+    """Keeps a value that is lacking, unless there is no place for it.
+
+    Args:
+        name: The name of the experiment.
+        part: ``names`` or ``pages``.
+        key: The command line that the value belongs to.
         value: A value for JSON.
     """
-    facts = read(name) or {"names": {}, "pages": {}}
-    if key in facts[part] or not all(map(_is_covered, list(sys.modules.values()))):
+    if not lacks(name, part, key):
         return
+    facts = read(name) or {"names": {}, "pages": {}}
     facts[part][key] = value
     text = json.dumps(facts)
     with suppress(OSError, RuntimeError):

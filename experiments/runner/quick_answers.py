@@ -45,6 +45,9 @@ def keep_names(name: str, parser: Any) -> None:
     others = [one for one in parser.given if one.values or not one.flag.startswith("--help")]
     if not all(value.isidentifier() for value in asked.values()) or _leaves(others):
         return
+    key = " ".join(map(" ".join, asked.items()))
+    if not flag_index.lacks(name, "names", key):  # the flags of all classes take a second
+        return
     known = {
         flag: _nature(action, flag[2:] in parser.chosen) for flag, action in parser.known.items()
     }
@@ -54,11 +57,11 @@ def keep_names(name: str, parser: Any) -> None:
         "links": list(parser.links),
         "chosen": {key: cls.__name__ for key, cls in parser.chosen.items()},
         "flags_of": {
-            key: {n: list(flags) for n, flags in flags_of(parser, key).items()}
-            for key in ("model", *parser.chosen)
+            one: {n: list(flags) for n, flags in flags_of(parser, one).items()}
+            for one in ("model", *parser.chosen)
         },
     }
-    flag_index.keep(name, "names", " ".join(map(" ".join, asked.items())), facts)
+    flag_index.keep(name, "names", key, facts)
 
 
 def keep_page(name: str, parser: Any, words: list[str], text: str) -> None:

@@ -65,11 +65,17 @@ def test_averaged_weights_are_what_is_kept(strategy, bert, reviews, tmp_path):
     assert any(not torch.equal(value, other[name]) for name, value in held.items())
 
 
-@pytest.mark.quick_if(
-    lambda case: case["precision"] == "32-true" and case["strategy"] is FullFineTuning
-)
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_averaging_goes_on_after_a_resume(strategy, precision, bert, reviews, tmp_path):
+def test_averaging_goes_on_after_a_resume(bert, reviews, tmp_path):
+    averages_alike(FullFineTuning, "32-true", bert, reviews, tmp_path)
+
+
+@pytest.mark.slow
+def test_averaging_in_mixed_precision_goes_on_after_a_resume(strategy, bert, reviews, tmp_path):
+    """In which what is frozen is kept in another type than what trains."""
+    averages_alike(strategy, "bf16-mixed", bert, reviews, tmp_path)
+
+
+def averages_alike(strategy, precision, bert, reviews, tmp_path) -> None:
     data = tiny.read(reviews, bert, batch_size=8)
     ends = {}
     for name, epochs, resume in (("part", 1, False), ("rest", 3, True), ("whole", 3, False)):

@@ -220,20 +220,20 @@ def test_planted_cases_in_real_reviews():
     "text",
     [
         "1" * 10**6,
-        "1234 " * 10**5,
-        "a@" * 10**5,
-        "a." * 10**5 + "@",
-        "@" + "a." * 10**5,
-        "1." * 10**5,
-        "+1 " * 10**5,
-        "(0" * 10**5,
-        "2a00:" * 10**5,
-        "DE89 " * 10**5,
-        "[dot]" * 10**5 + "@a[dot]",
+        "1234 " * 40_000,
+        "a@" * 40_000,
+        "a." * 40_000 + "@",
+        "@" + "a." * 40_000,
+        "1." * 40_000,
+        "+1 " * 40_000,
+        "(0" * 40_000,
+        "2a00:" * 40_000,
+        "DE89 " * 40_000,
+        "[dot]" * 40_000 + "@a[dot]",
     ],
     ids=lambda text: text[:6],
 )
-@pytest.mark.timeout(60)  # in quadratic time it would be hours
+@pytest.mark.timeout(60)  # in quadratic time it would be half an hour
 def test_no_text_takes_long(text):
     pii.find(text)
 

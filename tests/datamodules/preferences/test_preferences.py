@@ -64,11 +64,11 @@ def test_bundled_couples_are_read_without_a_flag_of_files(llama):
 
 
 @pytest.mark.parametrize("source", ["allenai/tulu-2.5-preference-data", "data/pairs.jsonl"])
-def test_a_version_in_a_name_is_no_ending_of_a_file(source, monkeypatch):
+def test_a_version_in_a_name_is_no_ending_of_a_file(source, llama, monkeypatch):
     monkeypatch.setattr("datamodules.hub.load", lambda repo: 1 / 0)
     asked = ZeroDivisionError if source[0] == "a" else FileNotFoundError
     with pytest.raises(asked):
-        _ = Preferences(source).loaded
+        _ = Preferences(source, llama, max_length=64).loaded
 
 
 def test_only_the_last_answer_is_learned_and_the_system_message_is_kept():

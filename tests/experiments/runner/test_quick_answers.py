@@ -83,6 +83,17 @@ def test_the_parser_says_the_same(lines, kept, answer, monkeypatch, capsys):
     assert answer("--help") is None
 
 
+def test_names_that_are_kept_are_not_made_again(kept, monkeypatch):
+    """They are the flags of every class, half of the time of a parse."""
+    parse("")
+    asked, flags_of = [], quick_answers.flags_of
+    monkeypatch.setattr(quick_answers, "flags_of", lambda *of: asked.append(of) or flags_of(*of))
+    parse("--model.rank 3")
+    assert not asked
+    parse("--model BitFit")
+    assert asked
+
+
 def test_a_requeued_job_is_left_to_the_parser(kept, answer, monkeypatch):
     parse("")
     monkeypatch.setattr(quick_answers.slurm, "requeued", lambda: True)

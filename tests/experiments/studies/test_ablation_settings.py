@@ -8,11 +8,13 @@ from datamodules import SST2
 from experiments import strategies
 from experiments.runner.command_line import CommandLine
 from experiments.runner.summary import by_flag_names
-from experiments.studies import dry_run
+from experiments.studies import dry_run, workers
 from experiments.studies.ablation import analysis, settings, text
 from experiments.studies.ablation.grid import Combination
 from experiments.studies.ablation.html_page import page
+from experiments.studies.jobs import EXPERIMENTS
 from modules import LoRA
+from tests.experiments import shipped
 from tests.experiments.studies.ablating import question, result
 
 MODELS = [Combination((("model", name),)) for name in ("LoRA", "LinearProbe")]
@@ -88,12 +90,17 @@ def test_runs_of_one_row_with_different_settings_are_named(made):
 @pytest.mark.slow
 def test_strategies_are_those_of_their_own_experiments():
     """What `ablate lora_sst2 --vary model=...` runs is what `strategies.py` runs."""
-    from experiments.studies.jobs import EXPERIMENTS
-
-    lora = EXPERIMENTS / "lora_sst2.py"
-    for flags in ([], ["--model.backbone=smollm2"], ["--tuned=false"]):
-        own = [dry_run.parse(row.file, [[*row.flags, *flags]])[0] for row in strategies.ROWS]
-        models = [one.config["model"]["class_path"].split(".")[-1] for one in own]
-        varied = dry_run.parse(lora, [[f"--model={name}", *flags] for name in models])
-        assert len(own) == 10
-        assert [one.config for one in varied] == [one.config for one in own]
+    more = ["--model.backbone=smollm2"], ["--tuned=false"]
+    asked = {
+        row.file: [[*row.flags, *flags] for flags in ([], more[number % 2])]
+        for number, row in enumerate(strategies.ROWS)
+    }
+    own = workers.call(shipped.parse_all, asked)
+    lines = []
+    for file, words in asked.items():
+        name = own[file][0].config["model"]["class_path"].split(".")[-1]
+        lines += [[f"--model={name}", *flags] for flags in words]
+    varied = dry_run.parse(EXPERIMENTS / "lora_sst2.py", lines)
+    assert len(own) == 10 and len(varied) == 20
+    wanted = [one for file in asked for one in own[file]]
+    assert [one.config for one in varied] == [one.config for one in wanted]

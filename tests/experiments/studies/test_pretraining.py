@@ -9,10 +9,15 @@ import pytest
 
 import modules
 from experiments import pretrain_then_finetune
-from experiments.studies import pretraining, pretraining_origins, pretraining_report
+from experiments.studies import (
+    labelled_sentences,
+    pretraining,
+    pretraining_origins,
+    pretraining_report,
+)
 from experiments.studies.jobs import Job, Row
 from modules import registry
-from tests import stories
+from tests import stories, tiny_cache
 from tests.experiments.studies.ablating import result
 
 ORIGINS = [
@@ -159,11 +164,13 @@ def test_many_labels_get_fewer_seeds_and_each_its_pretraining(folder):
 
 
 @pytest.mark.slow
-def test_a_whole_one_from_a_corpus_to_the_table(folder, monkeypatch, capfd):
+def test_a_whole_one_from_a_corpus_to_the_table(folder, bert, llama, monkeypatch, capfd):
+    """Of few sentences: test_pretraining_sentences.py has the bundled ones."""
     path = stories.write(folder / "stories")
     words = ["--corpus", path, "--budget", "4000", "--labels", "20", "--seeds", "2"]
     words += ["--only", "spans", "--jobs", "2"]
-    monkeypatch.delenv("PRETUNE_CACHE")  # the ordinary one, of the film reviews
+    monkeypatch.setenv("PRETUNE_CACHE", str(tiny_cache.make(folder / "cache", bert, llama)))
+    monkeypatch.setattr(labelled_sentences, "TRAINING", 40)
     script = pretrain_then_finetune
     monkeypatch.setattr(sys, "argv", [script.__file__, *words])
     said = []

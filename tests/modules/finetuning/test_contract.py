@@ -24,13 +24,31 @@ from tests.modules.conftest import refusal
 from tests.modules.finetuning.conftest import head_of
 
 
-@pytest.fixture(params=[None, "pair"], ids=["single", "pair"])
-def pair(request):
+@pytest.fixture
+def pair(backbone) -> str | None:
+    """Of an encoder, to which a second text is more than a longer one; single texts are below."""
+    return "pair" if "bert" in backbone else None
+
+
+@pytest.fixture(scope="module", params=["bert", "llama"])
+def backbone(request) -> str:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module", params=tiny.STRATEGIES, ids=lambda strategy: strategy.__name__)
+def strategy(request):
     return request.param
 
 
-def batch_of(data, split: str = "train", rows: int = 8):
-    return data._rows[split].__getitems__(list(range(rows)))
+@pytest.fixture(scope="module")
+def untrained(strategy, backbone) -> dict:
+    """A module of each pooling, which no test trains."""
+    if reason := refusal(strategy, backbone):
+        pytest.skip(reason)
+    return {
+        pooling: tiny.make(strategy, backbone, task=Classification(pooling=pooling))
+        for pooling in ("native", "mean")
+    }
 
 
 def test_the_registry_is_what_modules_exports():
@@ -55,7 +73,7 @@ def test_contract(strategy, backbone, pair, reviews, tmp_path):
     task = Classification(labels=["negative", "positive"])
     still = {"learning_rate": 3e-3, "schedule": "constant", "warmup_ratio": 0.0}
     module = tiny.make(strategy, backbone, task=task, **still)
-    batch = batch_of(tiny.read(reviews, backbone, pair_column=pair))
+    batch = tiny.batch_of(backbone, reviews, pair=pair)
     assert ("token_type_ids" in batch) == (pair is not None and "bert" in backbone)
     before, fixed = tiny.trained(module), tiny.frozen(module)
     first = task.loss(tiny.logits(module, batch), batch)
@@ -77,10 +95,9 @@ def test_contract(strategy, backbone, pair, reviews, tmp_path):
     assert again.task.labels == ["negative", "positive"]
 
 
-def test_padding_does_not_change_logits(strategy, backbone, pair, reviews):
-    for pooling in ("native", "mean"):
-        module = tiny.make(strategy, backbone, task=Classification(pooling=pooling))
-        rows = tiny.read(reviews, backbone, pair_column=pair)._rows["train"]
+def test_padding_does_not_change_logits(untrained, backbone, pair, reviews):
+    rows = tiny.rows(backbone, reviews, pair)
+    for module in untrained.values():
         assert len(set(rows.lengths[:8])) > 1
         together = tiny.logits(module, rows.__getitems__(list(range(8))))
         alone = torch.cat([tiny.logits(module, rows.__getitems__([row])) for row in range(8)])
@@ -88,27 +105,28 @@ def test_padding_does_not_change_logits(strategy, backbone, pair, reviews):
         assert together.std(0).min() > 1e-4  # rows differ, or the comparison says nothing
 
 
-def test_mean_pooling_is_the_mean_of_each_row(strategy, backbone, reviews):
-    module = tiny.make(strategy, backbone, task=Classification(pooling="mean")).eval()
-    data = tiny.read(reviews, backbone)
+def test_mean_pooling_is_the_mean_of_each_row(untrained, backbone, reviews):
+    module = untrained["mean"].eval()
     head = head_of(module)
     rows = []
     with torch.no_grad():
         for row in range(8):
-            ids = data._rows["train"].__getitems__([row])["input_ids"]
+            ids = tiny.rows(backbone, reviews).__getitems__([row])["input_ids"]
             inputs = {"attention_mask": torch.ones_like(ids), "output_hidden_states": True}
             hidden = module.model(input_ids=ids, **inputs).hidden_states[-1][0]
             hidden = hidden[-ids.shape[1] :]  # without a prompt before it
             rows.append(head(sum(hidden[token] for token in range(len(hidden))) / len(hidden)))
-    torch.testing.assert_close(tiny.logits(module, batch_of(data)), torch.stack(rows))
+    torch.testing.assert_close(
+        tiny.logits(module, tiny.batch_of(backbone, reviews)), torch.stack(rows)
+    )
     assert not any("pooler" in name for name, _ in module.named_parameters())
 
 
-def test_every_trained_weight_gets_a_gradient(strategy, backbone, reviews):
+def test_every_trained_weight_gets_a_gradient(untrained, backbone, reviews):
     """Several devices refuse a module with weights that nothing reads."""
-    for pooling in ("native", "mean"):
-        module = tiny.make(strategy, backbone, task=Classification(pooling=pooling))
-        batch = batch_of(tiny.read(reviews, backbone))
+    batch = tiny.batch_of(backbone, reviews)
+    for pooling, module in untrained.items():
+        module.train()
         module.task.loss(module(batch), batch).backward()
         idle = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
         assert not idle, pooling

@@ -33,10 +33,6 @@ def other(request, bert, tmp_path) -> str:
     return str(tmp_path / request.param)
 
 
-def unpadded_rows(reviews, backbone, pair=None):
-    return tiny.read(reviews, backbone, pair_column=pair)._rows["train"]
-
-
 def count(module, calls: list) -> None:
     words = module.model.get_input_embeddings()
     words.register_forward_pre_hook(lambda _, args: calls.append(args[0].shape))
@@ -51,7 +47,7 @@ def plain_logits(module, batch) -> torch.Tensor:
 def test_logits_are_those_of_the_whole_model(backbone, reviews, pooling):
     for pair in (None, "pair"):
         module = tiny.make(LinearProbe, backbone, task=Classification(pooling=pooling))
-        batch = unpadded_rows(reviews, backbone, pair).__getitems__(list(range(12)))
+        batch = tiny.rows(backbone, reviews, pair).__getitems__(list(range(12)))
         logits = module.eval()(batch)
         torch.testing.assert_close(logits, plain_logits(module, batch), atol=1e-6, rtol=1e-5)
         assert torch.equal(logits, module(batch))
@@ -59,7 +55,7 @@ def test_logits_are_those_of_the_whole_model(backbone, reviews, pooling):
 
 def test_logits_of_other_heads(other, reviews):
     module = tiny.make(LinearProbe, other).eval()
-    batch = unpadded_rows(reviews, other).__getitems__(list(range(12)))
+    batch = tiny.rows(other, reviews).__getitems__(list(range(12)))
     torch.testing.assert_close(module(batch), plain_logits(module, batch), atol=1e-6, rtol=1e-5)
     module.task.loss(module(batch), batch).backward()
     heads = {"roberta": "classifier", "distilbert": "classifier", "gpt2": "score"}
@@ -72,7 +68,7 @@ def test_a_pooler_that_the_backbone_lacks_trains(bert, reviews, tmp_path):
     transformers.BertModel.from_pretrained(bert, add_pooling_layer=False).save_pretrained(tmp_path)
     load_tokenizer(bert).save_pretrained(tmp_path)
     module = tiny.make(LinearProbe, str(tmp_path))
-    batch = unpadded_rows(reviews, bert).__getitems__(list(range(8)))
+    batch = tiny.rows(bert, reviews).__getitems__(list(range(8)))
     module.task.loss(module(batch), batch).backward()
     gradients = {n: p.grad is not None for n, p in module.model.named_parameters()}
     assert {n for n, found in gradients.items() if found} == {
@@ -85,7 +81,7 @@ def test_a_pooler_that_the_backbone_lacks_trains(bert, reviews, tmp_path):
 @pytest.mark.parametrize("pooling", ["native", "mean"])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_features_are_bitwise_the_same_in_any_company(backbone, reviews, pooling, precision):
-    rows = unpadded_rows(reviews, backbone)
+    rows = tiny.rows(backbone, reviews)
     numbers = list(range(24))
     found = []
     for batches in ([numbers], [[n] for n in numbers], [numbers[::-1][n::3] for n in range(3)]):
@@ -125,7 +121,7 @@ def test_a_resumed_run_that_encodes_other_batches_is_the_same_in_bf16(bert, revi
 
 
 def test_the_encoder_runs_without_dropout_and_the_head_with_its_own(bert, reviews):
-    batch = unpadded_rows(reviews, bert).__getitems__(list(range(8)))
+    batch = tiny.rows(bert, reviews).__getitems__(list(range(8)))
     module = tiny.make(LinearProbe, bert, task=Classification(dropout=0.5)).train()
     assert not torch.equal(module(batch), module(batch))
     assert module.model.training
@@ -148,7 +144,7 @@ def test_the_head_trains_on_texts_first_met_in_validation(backbone, reviews, pre
 
 def test_every_step_has_a_gradient_under_autocast(bert, reviews):
     module = tiny.make(LinearProbe, bert)
-    batch = unpadded_rows(reviews, bert).__getitems__(list(range(8)))
+    batch = tiny.rows(bert, reviews).__getitems__(list(range(8)))
     with torch.autocast("cpu", torch.bfloat16):  # as a trainer does, around the whole step
         module.task.loss(module(batch), batch).backward()
     assert all(p.grad.any() for p in module.parameters() if p.requires_grad)
@@ -168,7 +164,7 @@ def test_a_head_that_reads_more_than_one_token_is_refused_in_one_line(bert, revi
 
     encoder.pooler = Highest()
     with pytest.raises(ValueError, match=r"--model LinearProbe: .* the head of bert") as error:
-        module(unpadded_rows(reviews, bert).__getitems__([0, 1]))
+        module(tiny.rows(bert, reviews).__getitems__([0, 1]))
     assert "\n" not in str(error.value)
 
 

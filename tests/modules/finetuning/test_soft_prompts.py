@@ -72,7 +72,7 @@ def test_a_fresh_prompt_of_an_encoder_is_words_before_the_text(bert, reviews):
 
 
 def test_a_fresh_prefix_of_an_encoder_is_words_that_see_only_themselves(bert, reviews):
-    words, batch = drawn(bert, 5), tiny.batch_of(bert, reviews, rows=1)
+    words, batch = drawn(bert, 5), tiny.batch_of(bert, reviews, 1)
     module = tiny.make(PrefixTuning, bert, tokens=5)
     ids = torch.cat([words[None], batch["input_ids"]], 1)
     sees = torch.ones(1, 1, ids.shape[1], ids.shape[1])

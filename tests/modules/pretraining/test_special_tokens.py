@@ -31,9 +31,13 @@ def test_family_that_does_not_fit(bert):
         MaskedLM(tokenizer=bert, size="tiny", row_tokens=16, family="gpt2")
 
 
+KINDS = ["bert", "llama", "bpe", "wordpiece", "unigram"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["bert", "llama", "bpe", "wordpiece", "unigram"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_objective_with_every_tokenizer_and_family(kind, tmp_path, request):
+    """Each two of the three meet: a tokenizer has a third of the objectives in each family."""
     from modules.pretraining.base import PretrainingModule
 
     if kind in ("bert", "llama"):
@@ -42,8 +46,10 @@ def test_every_objective_with_every_tokenizer_and_family(kind, tmp_path, request
         folder = str(tmp_path)
         tokenizing.train(kind, iter(TEXTS), 300).save_pretrained(folder)
     built = set()
-    for name, objective in registered(PretrainingModule).items():
-        for family in (None, *architectures._FAMILIES):
+    for place, (name, objective) in enumerate(registered(PretrainingModule).items()):
+        for turn, family in enumerate((None, *architectures._FAMILIES), place + KINDS.index(kind)):
+            if family and turn % 3:
+                continue
             more = {"family": family} if family else {}
             try:
                 module = objective(tokenizer=folder, size="tiny", row_tokens=16, **more)

@@ -8,39 +8,25 @@ import torch
 import transformers
 from torch.utils.data import DataLoader
 
-from datamodules import Instructions
 from modules import (
     Adapter,
-    Classification,
-    Embedding,
     FullFineTuning,
     InstructionFollowing,
     LanguageModeling,
     LoRA,
     MultiLabel,
-    MultipleChoice,
-    PairClassification,
-    Preference,
-    PromptedClassification,
-    PromptedGeneration,
-    QuestionAnswering,
     Regression,
-    SequenceToSequence,
-    TokenClassification,
     load,
 )
 from modules.exporting import export
 from modules.finetuning.targets import head_modules
 from modules.masking import mask_tokens
-from modules.registry import registered
-from modules.tasks import Task
-from tests import asked, preferred, seq2seq, tagged, tiny
+from tests import tiny
+from tests.modules.tasks.every_task import DECODERS, data_for, pairs, task_for
 
 # What a strategy cannot do: it says so in one line.
 TOKENS = """LanguageModeling PromptedClassification InstructionFollowing TokenClassification
     QuestionAnswering Preference Embedding SequenceToSequence PromptedGeneration""".split()
-DECODERS = (InstructionFollowing, Preference, SequenceToSequence, PromptedGeneration)
-TASKS = registered(Task)
 IMPOSSIBLE = {("LinearProbe", kind) for kind in TOKENS}
 
 
@@ -60,41 +46,14 @@ def scored(tmp_path_factory):
     return folder
 
 
-def data_for(kind, backbone, scored, reviews):
-    if kind is InstructionFollowing:
-        rows = [{"instruction": f"{n:02}", "output": ("good", "bad")[n % 2]} for n in range(8)]
-        for split in ("train", "dev"):
-            file = scored.parent / "chats" / f"{split}.jsonl"
-            file.parent.mkdir(exist_ok=True)
-            file.write_text("\n".join(map(json.dumps, rows)))
-        data = Instructions(str(file.parent), backbone, template="plain", max_length=44)
-        data.setup("fit")
-        return data
-    if kind is Preference:
-        return preferred.read(scored.parent / "pairs.jsonl", backbone)
-    others = dict.fromkeys((QuestionAnswering, PromptedGeneration), asked.read)
-    others |= {SequenceToSequence: seq2seq.read, TokenClassification: tagged.read}
-    if read := {**others, MultipleChoice: asked.read_choices}.get(kind):
-        return read(scored.parent / kind.__name__, backbone)
-    if kind in (Classification, Embedding, PairClassification, PromptedClassification):
-        pair = "pair" if kind is PairClassification else None
-        return tiny.read(reviews, backbone, pair_column=pair, batch_size=8)
-    column = "names" if kind is MultiLabel else "score"
-    return tiny.read(scored, backbone, labels=kind.label_kind, label_column=column, batch_size=8)
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_task_of_decoders_refuses_an_encoder(kind, bert):
+    with pytest.raises(ValueError, match=f"^--model.task {kind.__name__}: .* is an encoder"):
+        tiny.make(LoRA, bert, task=kind())
 
 
-def task_for(kind, data):
-    return kind(labels=data.label_names) if hasattr(kind(), "labels") else kind()
-
-
-@pytest.mark.quick_if(lambda case: case["strategy"] in (FullFineTuning, LoRA))
-@pytest.mark.parametrize("kind", TASKS.values(), ids=TASKS)
-@pytest.mark.parametrize("strategy", tiny.STRATEGIES)
+@pytest.mark.parametrize(("strategy", "kind", "backbone"), pairs(), indirect=["backbone"])
 def test_contract(strategy, kind, backbone, scored, reviews, tmp_path):
-    if kind in DECODERS and "bert" in backbone:
-        with pytest.raises(ValueError, match=f"^--model.task {kind.__name__}: .* is an encoder"):
-            tiny.make(strategy, backbone, task=kind())
-        return
     data = data_for(kind, backbone, scored, reviews)
     if (strategy.__name__, kind.__name__) in IMPOSSIBLE:
         with pytest.raises(ValueError, match=f"^--model {strategy.__name__}: .*{kind.__name__}"):
