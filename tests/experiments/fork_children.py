@@ -24,6 +24,7 @@ from tests.experiments import fork_requests
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux: who takes the children of children that ended
 NEVER_ENDS = "SIGINT SIGTERM SIGHUP SIGUSR1 SIGUSR2".split()
+FLAGS = subprocess._args_from_interpreter_flags()
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 
 
@@ -80,11 +81,13 @@ def _request(given: tuple, path: list[str], early: dict[str, str]) -> dict | Non
     if words[0] == "/usr/bin/env":
         words = words[1:]
     program = shutil.which(words[0], path=variables.get("PATH"))
+    if words[1 : 1 + len(FLAGS)] == FLAGS:  # those of this process
+        del words[1 : 1 + len(FLAGS)]
     unbuffered = words[1:2] == ["-u"]
     words = words[2 if unbuffered else 1 :]
     folder = Path(os.fsdecode(folder or "."))
-    plain = given[16:] == (-1, None, None, None, -1, None, subprocess._USE_VFORK)
-    if not plain or not close or program != sys.executable or not words:
+    plain = given[17:] == (None, None, None, -1, None, subprocess._USE_VFORK)
+    if not plain or given[16] > 0 or not close or program != sys.executable or not words:
         return None
     script = (folder / words[0]).absolute()
     ours = words[0] in ("-c", "-m") or (script.is_file() and not script.is_relative_to(sys.prefix))
@@ -94,7 +97,7 @@ def _request(given: tuple, path: list[str], early: dict[str, str]) -> dict | Non
     mask = [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
     handlers = {name: signal.getsignal(getattr(signal, name)) for name in NEVER_ENDS}
     ignored = [name for name, handler in handlers.items() if handler == signal.SIG_IGN]
-    more = {"session": bool(given[15]), "mask": mask, "ignored": ignored}
+    more = {"session": bool(given[15]), "group": given[16] == 0, "mask": mask, "ignored": ignored}
     return fork_requests.request(words, folder, variables, path) | more
 
 

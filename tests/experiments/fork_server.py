@@ -102,6 +102,8 @@ def _become(request: dict, given: list[int], begun: int | None = None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["session"]:
         os.setsid()
+    if request.get("group"):
+        os.setpgid(0, 0)
     if begun is not None:
         os.close(begun)
     fork_children.prepare(STARTED, request["standard"], _become)

@@ -107,8 +107,10 @@ if sys.argv[1:] == ["below"]:
     print("torch" in sys.modules, sys.stdin.read(), file=sys.stderr)
     sys.exit(7)
 os.environ["ABOVE"] = str(os.getpid())
-end = subprocess.run([sys.executable, "-u", sys.argv[0], "below"], env=os.environ | {"RANK": "1"},
-                     input="typed", capture_output=True, text=True)
+flags = subprocess._args_from_interpreter_flags()  # as multiprocessing does
+words = [sys.executable, *flags, "-u", sys.argv[0], "below"]
+pipes = {"input": "typed", "capture_output": True, "text": True}
+end = subprocess.run(words, env=os.environ | {"RANK": "1"}, **pipes)
 print(end.returncode, end.stdout, end.stderr)
 slow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 slow.kill()
