@@ -45,6 +45,9 @@ LONG = """experiments/runner/test_two_processes experiments/runner/test_everythi
     experiments/studies/test_comparison modules/tasks/test_contract""".split()
 
 
+VARIABLES = pytest.StashKey[dict[str, str]]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep xdist from an order of its own, by the number of tests in a file."""
     config.option.loadscopereorder = False
@@ -64,11 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(900))
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Let the garbage collector pass over all that was imported, which no test gives back.
 
     Lightning and transformers collect several times in each run.
     """
+    session.config.stash[VARIABLES] = dict(os.environ)  # all modules are imported, and no test ran
     gc.collect()
     gc.freeze()
 
@@ -76,13 +80,26 @@ def pytest_collection_finish() -> None:
 ORDINARY_CACHE = os.environ.get("PRETUNE_CACHE")
 
 
+def set_variables(wanted: dict[str, str]) -> None:
+    """Make the environment this one; pytest keeps a variable of its own."""
+    current = {k: v for k, v in os.environ.items() if k == "PYTEST_CURRENT_TEST"}
+    os.environ.clear()
+    os.environ.update(wanted | current)
+
+
 @pytest.fixture(autouse=True)
 def variables() -> Iterator[None]:
     """A program that was run inside an earlier test may have set variables for all."""
     before = dict(os.environ)
     yield
-    os.environ.clear()
-    os.environ.update(before)
+    set_variables(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def variables_of_a_module(request) -> Iterator[None]:
+    """A fixture of a whole file or session may have set some, which each test then begins with."""
+    yield
+    set_variables(request.config.stash[VARIABLES])
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import torch
 
 from callbacks import throughput
 from callbacks.throughput import ThroughputMonitor, process_age
-from tests.experiments import running
+from tests.experiments import forking, running
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +24,8 @@ OURS = ("callbacks", "datamodules", "experiments", "modules")
 LACKING = {"resource", "fcntl", "termios", "pwd", "grp", "pty", "tty", "syslog", "readline"}
 import lightning.pytorch.cli, wandb, datasets, peft, transformers, torchmetrics, pandas, filelock
 import torch.distributed.checkpoint, torch.utils.data, multiprocess
+for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+    del sys.modules[name]  # of the process that this is a fork of
 import_any = builtins.__import__
 
 def import_some(name, globals=None, *rest, **named):
@@ -70,7 +72,7 @@ for words in (flags, ["--resume", "last"]):
 def call(code: str, folder: Path, cache: Path, *words: str) -> subprocess.CompletedProcess:
     environment = running.environment(cache) | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", WITHOUT + code, *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return forking.run(command, cwd=folder, env=environment, text=True)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ standard streams, session, signal handlers and ``__main__`` are those of a new p
 """
 
 import atexit
+import fcntl
 import gc
 import importlib
 import io
@@ -22,10 +23,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
+from torchmetrics.utilities import prints
+
 import experiments
 from experiments.studies.workers import _PRELOADED
+from tests.experiments import fork_children
 
 MORE = ["datamodules.pipeline", "experiments.tools.console", "matplotlib.figure", "peft"]
+STARTED = dict(os.environ)  # before the imports, which may set variables
 FOLDERS: list[tempfile.TemporaryDirectory] = []
 HANDLED = "SIGINT SIGTERM SIGHUP SIGUSR1 SIGUSR2 SIGCHLD".split()
 
@@ -80,23 +86,35 @@ def _keep(request: dict, given: list[int]) -> None:
     os._exit(0)
 
 
-def _become(request: dict, streams: list[int], begun: int) -> None:
+def _become(request: dict, given: list[int], begun: int | None = None) -> None:
     """Runs the words as Python would, and ends this process as Python does."""
-    for number, descriptor in enumerate(streams):
+    numbers = [0, 1, 2, *request.get("numbers", [])]
+    above = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, max(100, *numbers) + 1) for one in given]
+    for descriptor in given:
+        os.close(descriptor)
+    for number, descriptor in zip(numbers, above, strict=True):
         os.dup2(descriptor, number)
-    for descriptor in set(streams) - {0, 1, 2}:
         os.close(descriptor)
     for name in HANDLED:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        ignored = name in request.get("ignored", [])
+        signal.signal(getattr(signal, name), signal.SIG_IGN if ignored else signal.SIG_DFL)
+    if "SIGINT" not in request.get("ignored", []):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["session"]:
         os.setsid()
-    os.close(begun)
+    if request.get("group"):
+        os.setpgid(0, 0)
+    if begun is not None:
+        os.close(begun)
+    fork_children.prepare(STARTED, request["standard"], _become)
+    signal.pthread_sigmask(signal.SIG_SETMASK, request.get("mask", []))
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.stdin, sys.stdout = _stream(sys.__stdin__, "r"), _stream(sys.__stdout__, "w")
     sys.stderr = _stream(sys.__stderr__, "w", 1)
+    for decorator in (rank_zero_only, prints.rank_zero_only):
+        decorator.rank = _get_rank() or 0  # as where they are imported
     sys.path[:] = request["path"]
     sys.excepthook = sys.__excepthook__
     tempfile.tempdir = None  # found anew

@@ -11,10 +11,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from tests.experiments import fork_requests
+
 ROOT = Path(__file__).parents[2]
-# Names, or beginnings of names, of variables that Python and the libraries read as they start.
-EARLY = """HF_ HUGGINGFACE_ OMP_ MKL_ KMP_ TORCH TRANSFORMERS_ TOKENIZERS_ PYTORCH_ PYTHON LD_ LANG
-    LC_ TZ RANK LOCAL_RANK GLOBAL_RANK SLURM_PROCID SLURM_LOCALID JSM_NAMESPACE_RANK""".split()
 STARTED = dict(os.environ)  # before any test sets a variable
 
 
@@ -27,7 +26,7 @@ def start(command: list, **options: Any) -> subprocess.Popen:
             ``limits`` of the process's own go to ``resource.setrlimit``.
     """
     variables = options.setdefault("env", dict(os.environ))
-    if _early(variables) != _server().early:
+    if fork_requests.early(variables) != _server().early:
         limits = options.pop("limits", None) or {}
         return subprocess.Popen(command, preexec_fn=partial(_limit, limits), **options)
     return Fork(command, **options)
@@ -61,17 +60,8 @@ class Fork(subprocess.Popen):
         """In place of CPython's: all else of ``Popen`` reads the same pipes and process id."""
         in_read, _, _, out_write, _, err_write = pipes = rest[3:9]
         folder, words = Path(cwd or "."), [os.fspath(word) for word in args[1:]]
-        places = {"-c": "", "-m": str(folder.absolute())}
-        first = places.get(words[0], str((folder / words[0]).resolve().parent))
-        more = [place for place in env.get("PYTHONPATH", "").split(os.pathsep) if place]
-        request = {
-            "words": words,
-            "folder": str(folder.absolute()),
-            "environment": env,
-            "path": [first, *more, *_server().path],
-            "session": rest[-2],
-            "limits": self._limits,
-        }
+        request = fork_requests.request(words, folder, env, _server().path)
+        request |= {"session": rest[-2], "limits": self._limits}
         given = (in_read, out_write, err_write)
         streams = [place if one < 0 else one for place, one in enumerate(given)]
         self.pid, self._end = _server().fork(request, streams)
@@ -107,7 +97,7 @@ class _Server:
         passing = ("WANDB_", "PRETUNE_", "SLURM_", "RANK", "LOCAL_RANK")
         clean = {k: v for k, v in STARTED.items() if not k.startswith(passing)}
         clean |= {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-        self.early = _early(clean)
+        self.early = fork_requests.early(clean)
         look = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
         self.path = json.loads(subprocess.run(look, capture_output=True, check=True).stdout)
         self._requests, theirs = socket.socketpair()
@@ -140,12 +130,6 @@ class _Server:
 @cache
 def _server() -> _Server:
     return _Server()
-
-
-def _early(variables: dict[str, str]) -> dict[str, str]:
-    named = tuple(EARLY)
-    kept = ("PYTHONPATH", "PYTHONUNBUFFERED")  # which a fork heeds
-    return {k: v for k, v in variables.items() if k.startswith(named) and k not in kept}
 
 
 def _line(end: socket.socket) -> bytes:

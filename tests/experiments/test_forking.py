@@ -92,7 +92,37 @@ def test_it_can_be_waited_for_and_signalled():
 
 @pytest.mark.slow
 def test_what_is_read_at_the_start_is_a_process_of_its_own(tmp_path):
-    variables = os.environ | {"HF_HOME": str(tmp_path)}
-    process = forking.start([sys.executable, "-c", "1"], env=variables)
-    assert type(process) is subprocess.Popen and process.wait(60) == 0
-    assert type(forking.start([sys.executable, "-c", "1"])) is forking.Fork
+    usual, kinds = forking.STARTED, []
+    for variables in ({"HF_HOME": str(tmp_path)}, {}, {"TORCHINDUCTOR_CACHE_DIR": "a"}):
+        process = forking.start([sys.executable, "-c", "1"], env=usual | variables)
+        kinds.append(type(process))
+        assert process.wait(60) == 0
+    assert kinds == [subprocess.Popen, forking.Fork, forking.Fork]
+
+
+STARTS = """
+import os, subprocess, sys, time
+if sys.argv[1:] == ["below"]:
+    print(os.environ.get("RANK"), os.getppid() == int(os.environ["ABOVE"]), sys.path[0], flush=True)
+    print("torch" in sys.modules, sys.stdin.read(), file=sys.stderr)
+    sys.exit(7)
+os.environ["ABOVE"] = str(os.getpid())
+flags = subprocess._args_from_interpreter_flags()  # as multiprocessing does
+words = [sys.executable, *flags, "-u", sys.argv[0], "below"]
+pipes = {"input": "typed", "capture_output": True, "text": True}
+end = subprocess.run(words, env=os.environ | {"RANK": "1"}, **pipes)
+print(end.returncode, end.stdout, end.stderr)
+slow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+slow.kill()
+print(slow.wait())
+"""
+
+
+@pytest.mark.slow
+def test_what_a_fork_starts_is_its_child_and_a_fork_too(tmp_path):
+    (tmp_path / "script.py").write_text(STARTS)
+    said = [ended(begin, ["script.py"], tmp_path) for begin in (forking.start, subprocess.Popen)]
+    (fork, real) = (lines[1].splitlines() for lines in said)
+    assert fork[0] == f"7 1 True {tmp_path}" and fork[1] == " True typed", said
+    assert real[1] == " False typed"
+    assert [fork[0], *fork[2:]] == [real[0], *real[2:]] and said[0][2] == said[1][2] == ""

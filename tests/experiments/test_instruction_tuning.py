@@ -151,7 +151,7 @@ def test_labelled_texts_are_refused(experiment):
 @pytest.mark.slow
 def test_the_file_itself(speaker, records, folder, session_cache):
     words = [*chatting.flags(speaker, records), "--data.train_rows", "20"]
-    words += ["--data.tasks", "none", "--data.unseen", "none"]
+    words += ["--data.tasks", "none", "--data.unseen", "none", "--data.eval_rows", "10"]
     """A real process: nothing but Python has begun it."""
     begin = subprocess.Popen
     code, out, err = running.call(words, folder, session_cache, "instruction_tuning", begin=begin)
@@ -162,7 +162,8 @@ def test_the_file_itself(speaker, records, folder, session_cache):
 @pytest.mark.slow
 def test_killed_and_resumed_it_is_the_same_run(speaker, records, folder, session_cache):
     words = [*chatting.flags(speaker, records), "--data.train_rows", "40", "--data.packing", "true"]
-    words += ["--data.tasks", "none", "--data.unseen", "none", "--data.batch_tokens", "320"]
+    words += ["--data.tasks", "none", "--data.unseen", "none", "--data.eval_rows", "10"]
+    words += ["--data.batch_tokens", "320"]
 
     def finish(output: str, *more: str) -> dict:
         process = running.start(
@@ -188,7 +189,7 @@ def test_killed_and_resumed_it_is_the_same_run(speaker, records, folder, session
 @pytest.mark.slow
 def test_two_processes_measure_what_one_does(speaker, records, folder, session_cache):
     words = [*chatting.flags(speaker, records), "--data.train_rows", "40"]
-    words += ["--data.tasks", "none", "--data.unseen", "none"]
+    words += ["--data.tasks", "none", "--data.unseen", "none", "--data.eval_rows", "10"]
     found = []
     for devices, tokens in ((1, 1600), (2, 800)):
         more = ["--trainer.devices", str(devices), "--data.batch_tokens", str(tokens)]

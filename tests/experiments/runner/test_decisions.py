@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from experiments.common import distributed
+from tests.experiments import forking
 from tests.experiments.launching import free_port, srun_environment
 from tests.experiments.running import ROOT
 
@@ -30,9 +31,9 @@ except ValueError as error:
 def test_a_refusal_reaches_a_process_that_asks_later(folder):
     port = free_port()
     first, second = (
-        subprocess.Popen(
+        forking.start(
             [sys.executable, "-c", ASKS, "refused"],
-            env={"PYTHONPATH": str(ROOT)} | srun_environment(rank, port),
+            env=forking.STARTED | {"PYTHONPATH": str(ROOT)} | srun_environment(rank, port),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -41,7 +42,7 @@ def test_a_refusal_reaches_a_process_that_asks_later(folder):
     )
     try:
         with pytest.raises(subprocess.TimeoutExpired):
-            first.wait(12)  # it has refused, and stays until the other has asked
+            first.wait(4)  # it has refused, and stays until the other has asked
         assert second.communicate("go on\n", timeout=60)[0] == "no such run\n"
         assert first.communicate(timeout=60)[0] == "no such run\n"
     finally:

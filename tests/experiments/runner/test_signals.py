@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,11 +31,21 @@ def same_as(run, unbroken) -> bool:
     return equal and result(run)["metrics"] == result(unbroken)["metrics"]
 
 
+_WHOLE: list[Path] = []
+
+
+@pytest.fixture
+def unbroken(experiment, folder) -> Path:
+    """A run without a signal, made once for all tests that compare theirs with it."""
+    if not _WHOLE:
+        finished(experiment(*ALL_OF_IT, "--output", "whole"))
+        _WHOLE.extend((folder / "whole").glob("*/*"))
+    return _WHOLE[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
-def test_saved_in_mid_epoch_and_gone_on_with_as_unbroken(experiment, name):
-    whole = finished(experiment(*ALL_OF_IT, "--output", "whole"))
-    (unbroken,) = (whole.outputs.parent / "whole").glob("*/*")
+def test_saved_in_mid_epoch_and_gone_on_with_as_unbroken(experiment, unbroken, name):
     number = getattr(signal, name)
     ended = experiment(*ALL_OF_IT, *NEVER, *signal_at("train_batch_start:2", number))
     assert ended.code == 128 + number, ended
@@ -130,9 +141,9 @@ def test_terminal_that_is_closed(folder, bert, session_cache):
     run = running.only_run(folder)
     assert running.recorded(run).state == "interrupted"
     step = saved_step(run)
-    process = running.start(
-        ["--resume", "last", "--trainer.max_epochs", "60"], folder, session_cache
-    )
+    epoch = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
+    words = ["--resume", "last", "--trainer.max_epochs", str(epoch + 2)]
+    process = running.start(words, folder, session_cache)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0 and f"going on after step {step}" in out, (out, err)
 

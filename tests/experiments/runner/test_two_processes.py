@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from experiments.reporting.predicted import table as predicted
 from tests import stories
-from tests.experiments import running
+from tests.experiments import forking, running
 from tests.experiments.launching import free_port, srun_environment
 from tests.experiments.runner.test_interruption import signal_at
 
@@ -129,13 +129,13 @@ def test_started_by_a_launcher(launcher, folder, bert, session_cache):
         words = [str(running.ROOT / "experiments" / "lora_sst2.py"), *map(str, words)]
         if launcher == "torchrun":
             begin = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-            begun = [subprocess.Popen([*begin, "--master-port", free_port(), *words], **settings)]
+            begun = [forking.start([*begin, "--master-port", free_port(), *words], **settings)]
         else:
             begun = []
             port = free_port()
             for rank in (0, 1):
                 more = {**settings, "env": settings["env"] | srun_environment(rank, port)}
-                begun.append(subprocess.Popen([sys.executable, *words], **more))
+                begun.append(forking.start([sys.executable, *words], **more))
         try:
             said = ["".join(process.communicate(timeout=240)) for process in begun]
         finally:  # of two one may wait for the other without end

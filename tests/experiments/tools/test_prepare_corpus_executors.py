@@ -1,25 +1,37 @@
 """The corpus pipeline on Ray and on Slurm."""
 
 import os
+import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.experiments import forking
 from tests.experiments.corpora import manifest, run, start
 from tests.experiments.running import environment
+
+ON_RAY = ("screen", "signatures", "format", "manifest")
 
 
 @pytest.mark.slow
 def test_ray_gives_the_same_fingerprint(source, tmp_path, session_cache, monkeypatch):
+    """Ray begins a process for each task; the 14 of the buckets are left as they were made."""
     words = ("--source", source, "--tasks", 2, "--output")
-    assert run(monkeypatch, *words, tmp_path / "local") == 0
-    process = start(tmp_path, session_cache, *words, "ray", "--executor", "ray", "--workers", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr("datamodules.pipeline.formatting.shutil.rmtree", lambda *_, **__: None)
+        assert run(patch, *words, tmp_path / "out") == 0  # and leaves what it worked with
+    made, work = manifest(tmp_path / "out"), tmp_path / "out" / "work"
+    (tmp_path / "out" / "manifest.json").unlink()
+    made_by_ray = ("kept", "minhash/signatures", "../documents")
+    for name in (*made_by_ray, *(f"logs/{stage}" for stage in ON_RAY)):
+        shutil.rmtree(work / name)
+    process = start(tmp_path, session_cache, *words, "out", "--executor", "ray", "--workers", "2")
     _, error = process.communicate()
     assert process.returncode == 0, error
-    assert manifest(tmp_path / "ray")["fingerprint"] == manifest(tmp_path / "local")["fingerprint"]
+    assert manifest(tmp_path / "out")["fingerprint"] == made["fingerprint"]
+    assert len(list((tmp_path / "out" / "documents").iterdir())) == 2
 
 
 @pytest.mark.slow
@@ -55,11 +67,12 @@ def test_slurm_gets_a_chain_of_jobs_that_run(source, tmp_path, session_cache):
     pickled = tmp_path / "out" / "work" / "logs" / "screen" / "executor.pik"
     for task in range(2):
         job = {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_NODELIST": "node1"}
-        subprocess.run(
-            [Path(sys.executable).with_name("launch_pickled_pipeline"), str(pickled)],
+        program = Path(sys.executable).with_name("launch_pickled_pipeline")
+        done = forking.run(
+            [sys.executable, program, pickled],
             env=environment(session_cache) | variables | job,
             cwd=tmp_path,
-            check=True,
-            capture_output=True,
+            text=True,
         )
+        assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "out" / "work" / "kept").glob("*.parquet"))) == 2

@@ -111,7 +111,7 @@ def test_killed_at_any_stage_it_ends_with_the_same_fingerprint(
 
 @pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(source, tmp_path, session_cache):
-    words = ("--source", source, "--output", "out", "--tasks", 40, "--workers", "2")
+    words = ("--source", source, "--output", "out", "--tasks", 12, "--workers", "2")
     process = start(tmp_path, session_cache, *words)
     logs = tmp_path / "out" / "work" / "logs"
     while process.poll() is None and not (logs / "screen" / "executor.json").exists():

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import wandb
 
 from experiments.tracking.keys import STEP
 from experiments.tracking.logger import Tracking, finish, start_logger
-from tests.experiments import forking, running
+from tests.experiments import running
 from tests.experiments.runner.test_interruption import signal_at
 from tests.experiments.running import ROOT
 from tests.experiments.signalling import Beat
@@ -186,8 +185,8 @@ def test_run_that_is_still_going_on(server, sync):
 def test_kill_9_in_training(folder, bert, session_cache, server, sync, online):
     """Every step that is older than two seconds is on disk, and arrives."""
     words = running.flags(bert, BEAT, "--trainer.max_epochs", 5000, tracked=True)
-    user, begin = (server, forking.start) if online else (None, subprocess.Popen)
-    process = running.start(words, folder, session_cache, server=user, begin=begin)
+    user = server if online else None
+    process = running.start(words, folder, session_cache, server=user)
     beat, deadline = Path("beat"), time.monotonic() + 120
     while not beat.exists() or len(times := steps_of(beat)) < 2 or times[-1][0] - times[0][0] < 4:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()

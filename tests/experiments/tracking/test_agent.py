@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.experiments import running
+from tests.experiments import forking, running
 from tests.experiments.running import ROOT, result
 
 
@@ -28,14 +28,9 @@ def test_sweep_with_the_agent(folder, bert, session_cache, server):
     (folder / "agent").mkdir()
 
     def wandb(*words: str) -> str:
-        ended = subprocess.run(
-            [sys.executable, "-m", "wandb", *words],
-            env=running.environment(session_cache, server) | places,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-        )
+        variables = running.environment(session_cache, server) | places
+        command = [sys.executable, "-m", "wandb", *words]
+        ended = forking.run(command, env=variables, stderr=subprocess.STDOUT, text=True)
         assert ended.returncode == 0, ended.stdout
         return ended.stdout
 
