@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+import modules
 from datamodules.packaged import load_tokenizer, pad_id
 from modules.backbones import unwrap
 
@@ -112,7 +113,9 @@ def alone(module: Any, batch: dict[str, Any], row: int) -> dict[str, Any]:
     """Return one row of prepared rows, without its padding."""
     size, rows = int(batch["attention_mask"][row].sum()), len(batch["attention_mask"])
     names = ["input_ids", "attention_mask", "token_type_ids", "supervised"]
-    if not unwrap(module.model).config.is_encoder_decoder:
+    # A decoder's targets have a length of their own, but for words to guess where they stand.
+    own = unwrap(module.model).config.is_encoder_decoder
+    if not own or isinstance(module.task, modules.LanguageModeling):
         names.append("labels")
     taken = dict(batch)
     for name, value in batch.items():
