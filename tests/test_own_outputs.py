@@ -116,6 +116,7 @@ def batch() -> dict:
     return {"input_ids": torch.full((2, 4), 6), "attention_mask": torch.ones(2, 4).long()}
 
 
+@pytest.mark.quick_if(lambda case: case["task"] is BareOwn)
 @pytest.mark.parametrize(
     ("task", "names"),
     [
@@ -146,6 +147,7 @@ def test_a_span_is_marked_as_by_the_task_of_the_library(bert):
         module.predict_step(batch(), 0)
 
 
+@pytest.mark.quick_if(lambda case: case["task"] in (BareSingle, BarePlain, BareSilent))
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
@@ -185,6 +187,7 @@ def test_outputs_that_say_nothing_are_refused(task, reason, bert):
         assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_the_readme_names_the_class_that_opens_the_network(bert, tmp_path):
     """A task that leaves its auto_class as it is builds another network."""
     module = modules.FullFineTuning(backbone=bert, task=BareTags())

@@ -20,6 +20,7 @@ MEASURED = {
 }
 
 
+@pytest.mark.quick_if(lambda case: case["name"] == "headlines")
 @pytest.mark.parametrize("name", MEASURED)
 def test_an_experiment_has_the_settings_of_its_figures(name, monkeypatch):
     given = []

@@ -29,6 +29,7 @@ AROUND = {
     "bfloat16": lambda: default_dtype(torch.bfloat16),
     "device": lambda: torch.device("meta"),
 }
+QUICK = [("autocast", "mixed"), ("inference_mode", "float32"), ("device", "float32")]
 QUESTIONS = [
     causal_checks.sees_later_tokens,
     causal_checks.keeps_texts_apart,
@@ -66,6 +67,7 @@ def numbers() -> tuple:
     return torch.get_rng_state().tolist(), random.getstate(), repr(np.random.get_state())
 
 
+@pytest.mark.quick_if(lambda case: (case["around"], case["weights"]) in QUICK)
 @pytest.mark.parametrize("weights", ["float32", "mixed", "bfloat16"])
 @pytest.mark.parametrize("around", AROUND)
 def test_questions_have_one_answer_and_leave_no_trace(around, weights):
@@ -95,6 +97,7 @@ def tensors(model):
     yield from (*model.named_parameters(), *model.named_buffers())
 
 
+@pytest.mark.quick_if(lambda case: case["around"] == "autocast")
 @pytest.mark.parametrize("around", ["autocast", "bfloat16", "no_grad"])
 def test_a_strategy_is_checked_alike(around, bert, monkeypatch):
     found = []

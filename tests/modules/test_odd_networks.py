@@ -29,6 +29,7 @@ def test_an_output_layer_that_is_a_table_of_words_is_not_selected_for(tmp_path):
     torch.testing.assert_close(loss, wanted)
 
 
+@pytest.mark.quick_if(lambda case: case["task"] is modules.LanguageModeling)
 @pytest.mark.parametrize(
     "task",
     [
@@ -44,6 +45,7 @@ def test_a_recurrent_network_overwrites_no_states_that_have_gradients(task, tmp_
     assert [p for p in module.parameters() if p.requires_grad]  # its self-check takes a gradient
 
 
+@pytest.mark.quick_if(lambda case: case["strategy"] is modules.LoRA)
 @pytest.mark.parametrize("strategy", [modules.LoRA, modules.IA3, modules.PTuning])
 def test_a_router_that_is_named_as_a_head_does_not_train_whole(strategy, tmp_path):
     """peft takes each part that is named classifier or score for the head."""

@@ -43,6 +43,7 @@ def predicted(out: str) -> list[str]:
     return [row["prediction"] for row in csv.DictReader(io.StringIO(out))]
 
 
+@pytest.mark.quick_if(lambda case: case["name"] == "either")
 @pytest.mark.parametrize("name", ["alone", "either"])
 def test_a_file_or_lines_of_questions(places, name, run, tmp_path):
     wanted = load(places[name]).predict(ASKED)
@@ -61,6 +62,7 @@ def test_a_file_or_lines_of_questions(places, name, run, tmp_path):
     assert code == 0 and predicted(out) == wanted
 
 
+@pytest.mark.slow
 def test_a_context_is_read_where_there_is_one(places, run, tmp_path):
     pairs = [(text, "a warm film") for text in ASKED]
     file = tmp_path / "new.csv"
@@ -85,6 +87,7 @@ def test_a_template_that_reads_a_context_wants_one(places, run, tmp_path):
     assert code == 2 and "its template reads a context beside the question" in err
 
 
+@pytest.mark.slow
 def test_a_server_takes_questions_alone_and_with_a_context(places):
     module = load(places["either"])
     wanted = module.predict([*ASKED, ("the film", "a warm film")])
@@ -103,6 +106,7 @@ def test_a_server_takes_questions_alone_and_with_a_context(places):
         assert said.status_code == 422 and '"pair" is missing' in said.json()["error"]
 
 
+@pytest.mark.slow
 def test_a_chat_answers_each_question_by_the_template(places, run):
     wanted = load(places["alone"]).predict(ASKED)
     lines = "".join(f"{text}\n" for text in ASKED)

@@ -87,6 +87,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.quick_if(lambda case: (case["name"], case["strategy"]) == ("llama", PromptTuning))
 @pytest.mark.parametrize(("task", "name", "strategy"), CELLS)
 def test_a_text_and_the_prompt_never_exceed_the_places(task, name, strategy, request):
     module = tiny.make(strategy, request.getfixturevalue(name), task=MADE[task](), tokens=7).eval()
@@ -110,6 +111,7 @@ def test_a_text_and_the_prompt_never_exceed_the_places(task, name, strategy, req
     assert int(lengths[0]) % (places - soft) == 0 < int(lengths[1]) < int(lengths[0])
 
 
+@pytest.mark.quick_if(lambda case: case["task"] is SequenceToSequence)
 @pytest.mark.parametrize("task", MADE)
 def test_a_prompt_that_leaves_no_room_is_refused(task, llama):
     places = context_length(tiny.make(PromptTuning, llama, task=MADE[task](), tokens=2).model)
@@ -117,6 +119,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(task, llama):
         tiny.make(PromptTuning, llama, task=MADE[task](), tokens=places - 3)
 
 
+@pytest.mark.slow
 def test_the_target_of_an_encoder_decoder_has_places_of_its_own(bart):
     module = tiny.make(PromptTuning, bart, task=MADE[SequenceToSequence](), tokens=7)
     columns = {"source": ["a film"], "target": [LONG], "reference": [LONG]}
