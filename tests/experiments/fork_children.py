@@ -35,12 +35,12 @@ def _adopt(on: bool) -> bool:
         return False
 
 
-def prepare(variables: dict[str, str], path: list[str], become: Callable) -> None:
+def prepare(path: list[str], early: dict[str, str], become: Callable) -> None:
     """Makes the copy of this process, and lets it fork the Python processes that this one starts.
 
     Args:
-        variables: The environment of the process that imported the libraries.
         path: Where Python looks for modules, without a script's folder and PYTHONPATH.
+        early: The variables of the process that imported the libraries that are read so early.
         become: Called in a new process with a request and descriptors; does not return.
     """
     if not _adopt(False):
@@ -52,7 +52,7 @@ def prepare(variables: dict[str, str], path: list[str], become: Callable) -> Non
     theirs.close()
     os.register_at_fork(after_in_child=ours.close)
     one_at_a_time = threading.Lock()
-    start, early = _posixsubprocess.fork_exec, fork_requests.early(variables)
+    start = _posixsubprocess.fork_exec
     limits = {name: resource.getrlimit(number) for name, number in LIMITS.items()}
 
     def fork_exec(*given: Any) -> int:
@@ -98,7 +98,7 @@ def _request(given: tuple, path: list[str], early: dict[str, str]) -> dict | Non
     handlers = {name: signal.getsignal(getattr(signal, name)) for name in NEVER_ENDS}
     ignored = [name for name, handler in handlers.items() if handler == signal.SIG_IGN]
     more = {"session": bool(given[15]), "group": given[16] == 0, "mask": mask, "ignored": ignored}
-    return fork_requests.request(words, folder, variables, path) | more
+    return fork_requests.request(words, folder, variables, path, early) | more
 
 
 def _ask(copy: socket.socket, request: dict, descriptors: list[int]) -> int:

@@ -10,6 +10,7 @@ EARLY = """HF_ HUGGINGFACE_ OMP_ MKL_ KMP_ TORCH TRANSFORMERS_ TOKENIZERS_ PYTOR
 # Those of these beginnings that a fork heeds, as they are read later.
 LATER = (
     *("PYTHONPATH", "PYTHONUNBUFFERED", "TOKENIZERS_PARALLELISM"),
+    *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),  # scikit-learn sets them as it is imported
     *("TORCHELASTIC_", "TORCHINDUCTOR_CACHE_DIR", "TORCH_NCCL_"),
 )
 
@@ -23,7 +24,9 @@ def early(variables: dict[str, str]) -> dict[str, str]:
     }
 
 
-def request(words: list[str], folder: Path, variables: dict[str, str], path: list[str]) -> dict:
+def request(
+    words: list[str], folder: Path, variables: dict[str, str], path: list[str], read: dict[str, str]
+) -> dict[str, Any]:
     """What a fork must know to be ``python WORDS``.
 
     Args:
@@ -31,9 +34,11 @@ def request(words: list[str], folder: Path, variables: dict[str, str], path: lis
         folder: The working directory.
         variables: The environment.
         path: Where Python looks for modules, without a script's folder and PYTHONPATH.
+        read: The variables of the process that forks that were read as it started.
     """
     places = {"-c": "", "-m": str(folder.absolute())}
     first = places.get(words[0], str((folder / words[0]).resolve().parent))
     more = [place for place in variables.get("PYTHONPATH", "").split(os.pathsep) if place]
     found: dict[str, Any] = {"words": words, "folder": str(folder.absolute())}
-    return found | {"environment": variables, "path": [first, *more, *path], "standard": path}
+    found |= {"environment": variables, "path": [first, *more, *path]}
+    return found | {"standard": path, "early": read}

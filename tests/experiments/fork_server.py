@@ -31,7 +31,6 @@ from experiments.studies.workers import _PRELOADED
 from tests.experiments import fork_children
 
 MORE = ["datamodules.pipeline", "experiments.tools.console", "matplotlib.figure", "peft"]
-STARTED = dict(os.environ)  # before the imports, which may set variables
 FOLDERS: list[tempfile.TemporaryDirectory] = []
 HANDLED = "SIGINT SIGTERM SIGHUP SIGUSR1 SIGUSR2 SIGCHLD".split()
 
@@ -106,7 +105,7 @@ def _become(request: dict, given: list[int], begun: int | None = None) -> None:
         os.setpgid(0, 0)
     if begun is not None:
         os.close(begun)
-    fork_children.prepare(STARTED, request["standard"], _become)
+    fork_children.prepare(request["standard"], request["early"], _become)
     signal.pthread_sigmask(signal.SIG_SETMASK, request.get("mask", []))
     os.chdir(request["folder"])
     os.environ.clear()
@@ -128,7 +127,8 @@ def _become(request: dict, given: list[int], begun: int | None = None) -> None:
     threading._shutdown()
     atexit._run_exitfuncs()
     try:
-        sys.stdout.flush()
+        if sys.stdout and not sys.stdout.closed:
+            sys.stdout.flush()
     except OSError:
         code = 120
     if code < 0:

@@ -60,11 +60,12 @@ class Fork(subprocess.Popen):
         """In place of CPython's: all else of ``Popen`` reads the same pipes and process id."""
         in_read, _, _, out_write, _, err_write = pipes = rest[3:9]
         folder, words = Path(cwd or "."), [os.fspath(word) for word in args[1:]]
-        request = fork_requests.request(words, folder, env, _server().path)
+        server = _server()
+        request = fork_requests.request(words, folder, env, server.path, server.early)
         request |= {"session": rest[-2], "limits": self._limits}
         given = (in_read, out_write, err_write)
         streams = [place if one < 0 else one for place, one in enumerate(given)]
-        self.pid, self._end = _server().fork(request, streams)
+        self.pid, self._end = server.fork(request, streams)
         self._child_created = True
         self._close_pipe_fds(*pipes)
 

@@ -19,6 +19,7 @@ CODES = {
     "no module of the tests": "import sys; print([n for n in sys.modules if n[:5] == 'tests'])",
     "a text as exit code": "import sys; print('said'); sys.exit('a reason')",
     "a number as exit code": "raise SystemExit(3)",
+    "a stream that is closed": "import sys; sys.stdout.close()",
     "an error": "def wrong():\n    raise ValueError('no')\nwrong()",
     "standard input": "import sys; print(sys.stdin.read().upper())",
     "what waits for the end": KEEPS,

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.benchmarks import gpu
 from experiments.benchmarks.gpu_questions import QUESTIONS
+from tests.experiments import forking
 
 
 def test_the_time_is_limited_and_errors_are_kept(tmp_path, monkeypatch):
@@ -35,12 +36,8 @@ def test_questions_are_answered(tmp_path):
     """Two of them, of a strategy and of an objective; all take four minutes."""
     words = [sys.executable, "-m", "experiments.benchmarks.gpu", "--quick", "--accelerator", "cpu"]
     asked = ["LoRA, RoBERTa-base", "bf16 curve, MaskedLM tiny"]
-    done = subprocess.run(
-        [*words, "--only", *asked, "--csv", str(tmp_path / "gpu.csv")],
-        capture_output=True,
-        text=True,
-        cwd=Path(gpu.__file__).parents[2],
-    )
+    words += ["--only", *asked, "--csv", str(tmp_path / "gpu.csv")]
+    done = forking.run(words, text=True, cwd=Path(gpu.__file__).parents[2])
     assert done.returncode == 0, done.stdout + done.stderr
     rows = list(csv.DictReader((tmp_path / "gpu.csv").open()))
     assert [(row["question"], row["contestant"]) for row in rows] == [

@@ -99,8 +99,8 @@ def test_server_that_fails_in_mid_run(experiment, server, sync, monkeypatch, kin
     monkeypatch.setenv("WANDB__FILE_STREAM_TIMEOUT_SECONDS", "1")
     monkeypatch.setenv("WANDB__GRAPHQL_TIMEOUT_SECONDS", "1")
     if not returns:
-        monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
-        monkeypatch.setattr(shutdown, "GRACE_SECONDS", 4.0)
+        monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "1")
+        monkeypatch.setattr(shutdown, "GRACE_SECONDS", 2.0)
     with warnings.catch_warnings(record=True) as warned:
         ended = experiment(tracked=True)
     # In our words if W&B has not given up by then, else in its own.
