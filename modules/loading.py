@@ -10,6 +10,7 @@ import torch
 from transformers.utils import logging
 
 from datamodules.argument_names import in_arguments
+from datamodules.spelling import names_file
 from modules import backbone_reference
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
@@ -20,7 +21,6 @@ from modules.tasks.multilabel import MultiLabel
 from modules.tasks.question_answering import QuestionAnswering
 from modules.tasks.regression import Regression
 from modules.tasks.token_classification import TokenClassification
-from modules.user_classes import names_file
 
 MODULE_FILE = "module.json"  # the class and its arguments, in every export of a fine-tuned module
 OWN_WEIGHTS = "trained.safetensors"  # of a module that neither transformers nor peft knows

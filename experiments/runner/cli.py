@@ -4,13 +4,6 @@ An experiment imports this module first: it answers ``--help`` and unknown flags
 that take seconds.
 """
 
-from experiments.runner import flag_index
-
-if (_name := flag_index.program()) and (_facts := flag_index.read(_name)):
-    from experiments.runner import quick_answers
-
-    quick_answers.answer(_name, _facts)
-
 from pathlib import Path
 from typing import Any
 
