@@ -25,6 +25,9 @@ check: lint ## check style and types
 format: .venv/test-installed ## repair style
 	$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
 
+flags: .venv/test-installed ## write the list of flags from which --help is answered, after a change of them
+	$(BIN)/python -m experiments.runner.catalogue_writer
+
 bench: .venv/bench-installed data/imdb/manifest.json ## run the contests with other libraries, an hour or two
 	$(BIN)/python -m experiments.benchmarks.startup --record
 	$(BIN)/python -m experiments.benchmarks.finetuning --record
@@ -58,4 +61,4 @@ data/imdb/manifest.json: | .venv/bench-installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-.PHONY: help run test test-all lint check format bench
+.PHONY: help run test test-all lint check format bench flags

@@ -1,9 +1,18 @@
 """Names in messages: the one that a mistyped name was meant to be, and lists that are cut."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
+
+CLASS_FORMS = "package.MyClass or ./file.py:MyClass"  # of the user's own, as a flag names it
+CLASS_IN_FILE = re.compile(r"(?P<file>[^:{}\n]+\.py):(?P<name>[A-Za-z_]\w*)")  # the second form
+
+
+def names_file(text: object) -> bool:
+    """Tell whether a text names a class of a file, as ``./file.py:MyClass``."""
+    return isinstance(text, str) and CLASS_IN_FILE.fullmatch(text) is not None
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -10,13 +10,13 @@ import torch
 from transformers.utils import logging
 
 from datamodules.argument_names import in_arguments
+from datamodules.spelling import names_file
 from modules import backbone_reference, plain_folders
 from modules.backbones import UnknownFamily
 from modules.exported import ADAPTER, MODULE_FILE, OWN_WEIGHTS, Exported, Refused
 from modules.finetuning.base import FineTuningModule
 from modules.registry import find
 from modules.tasks import from_dict
-from modules.user_classes import names_file
 
 _BASE = "base"  # a folder of an export with the backbone's weights
 _CHECKPOINTS = ("best.ckpt", "last.ckpt")

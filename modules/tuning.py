@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 Backbone = Literal["encoder", "sentence encoder", "decoder", "new", "pretrained"]
 BACKBONES: tuple[Backbone, ...] = get_args(Backbone)
 # The bundled ones are known without their files, which the first use downloads.
-_BUNDLED: dict[str, tuple[Backbone, ...]] = {
+BUNDLED: dict[str, tuple[Backbone, ...]] = {
     "minilm": ("pretrained", "encoder", "sentence encoder"),
     "smollm2": ("pretrained", "decoder"),
 }
@@ -92,8 +92,8 @@ def kinds_of(backbone: str | None) -> tuple[Backbone, ...]:
     """The kinds of a backbone; none of one that cannot be read, which building it then says."""
     if backbone is None:
         return ("new",)
-    if backbone in _BUNDLED:
-        return _BUNDLED[backbone]
+    if backbone in BUNDLED:
+        return BUNDLED[backbone]
     from modules import backbone_files
 
     try:

@@ -12,16 +12,9 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from datamodules.spelling import did_you_mean
+from datamodules.spelling import CLASS_FORMS, CLASS_IN_FILE, did_you_mean
 
-HOW = "package.MyClass or ./file.py:MyClass"
-_FILE = re.compile(r"(?P<file>[^:{}\n]+\.py):(?P<name>[A-Za-z_]\w*)")
 _from_files: dict[Path, ModuleType] = {}
-
-
-def names_file(text: object) -> bool:
-    """Tell whether a text names a class of a file, as ``./file.py:MyClass``."""
-    return isinstance(text, str) and _FILE.fullmatch(text) is not None
 
 
 def find_class(text: str) -> type:
@@ -31,7 +24,7 @@ def find_class(text: str) -> type:
         ValueError: If there is no such file, package or class, or importing it fails; one line
             that begins with ``text``.
     """
-    if named := _FILE.fullmatch(text):
+    if named := CLASS_IN_FILE.fullmatch(text):
         module, name = _import_file(text, Path(named["file"]).expanduser()), named["name"]
     elif text.endswith(".py"):
         own = _defined(_import_file(text, Path(text).expanduser()))
@@ -40,7 +33,7 @@ def find_class(text: str) -> type:
         place, _, name = text.rpartition(".")
         module = _import_module(text, place)
     else:
-        raise ValueError(f"{text}: not the name of a class, which is {HOW}")
+        raise ValueError(f"{text}: not the name of a class, which is {CLASS_FORMS}")
     found = getattr(module, name, None)
     if isinstance(found, type):
         return found

@@ -10,12 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from datatrove.utils.text import TERMINAL_PUNCTUATION
 
-from datamodules.pipeline.pages import Line, Page
 from datamodules.pipeline.stop_words import STOP_WORDS
+
+if TYPE_CHECKING:  # the names of the rules need no spaCy
+    from datamodules.pipeline.pages import Line, Page
 
 Measurements = Iterator[tuple[str, float, float, bool]]
 
@@ -91,7 +93,7 @@ def limits_of(language: str, units: Literal["paper", "datatrove"] = "paper") -> 
     return replace(limits, units=units, min_lettered=lettered, word_gap=1, closing=())
 
 
-def gopher_repetition(page: Page, limits: Limits) -> Measurements:
+def gopher_repetition(page: "Page", limits: Limits) -> Measurements:
     """Rae et al. 2021, table A1: lines, paragraphs and word n-grams that occur again."""
     size = len(page.text)
     for name, parts in (
@@ -145,7 +147,7 @@ def _covered(words: list[str], n: int) -> int:
     return characters
 
 
-def gopher_quality(page: Page, limits: Limits) -> Measurements:
+def gopher_quality(page: "Page", limits: Limits) -> Measurements:
     """Rae et al. 2021, A.1.1: length, word length, symbols, bullets, ellipses, stop words."""
     real, text = page.real_words, page.text
     words = real if limits.units == "paper" else page.words
@@ -175,7 +177,7 @@ _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _POLICY = re.compile("terms of use|privacy policy|cookie policy|uses? (of )?cookies")
 
 
-def c4(page: Page, limits: Limits) -> Measurements:
+def c4(page: "Page", limits: Limits) -> Measurements:
     """Raffel et al. 2020: remove lines that are not prose, and pages with little prose."""
     kept = []
     for line in page.lines:
@@ -203,20 +205,20 @@ def c4(page: Page, limits: Limits) -> Measurements:
         page.__dict__.pop(name, None)
 
 
-def _without(line: Line, text: str) -> Line:
+def _without(line: "Line", text: str) -> "Line":
     """The line with its remaining text, and its sentence ends where they were."""
     if text == line.text:
         return line
     if text == line.text.strip():
         start = len(line.text) - len(line.text.lstrip())
         ends = [min(len(text), end - start) for end in line.ends]
-        return Line(text, line.words, sorted({*ends[:-1], len(text)}))
+        return replace(line, text=text, ends=sorted({*ends[:-1], len(text)}))
     from datamodules.pipeline.pages import line_splitter
 
     return next(line_splitter("en")(text), line)  # citations are English
 
 
-def fineweb(page: Page, limits: Limits) -> Measurements:
+def fineweb(page: "Page", limits: Limits) -> Measurements:
     """Penedo et al. 2024: lists, menus and repeated lines that the others let through."""
     lines = [line.text for line in page.lines]
     terminal = (*TERMINAL_PUNCTUATION, *limits.closing)

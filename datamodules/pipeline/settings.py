@@ -10,7 +10,6 @@ from datamodules.augmentation.methods import METHODS
 from datamodules.pipeline import pii, rules
 from datamodules.pipeline.formats.documents import Kind, ReadingOptions
 from datamodules.pipeline.locating import Source
-from datamodules.pipeline.pages import line_splitter
 from datamodules.spelling import did_you_mean
 from datamodules.units import UNITS
 
@@ -143,6 +142,8 @@ class Settings:
                     raise ValueError(f"--{name} {word}: must be {' | '.join(known)}{hint}")
         if not self.sources:
             raise ValueError("--source: give at least one")
+        from datamodules.pipeline.pages import line_splitter  # with spaCy, which imports torch
+
         self._known("rules", tuple(rules.GROUPS))
         self._known("pii", pii.KINDS)
         self._known("augment", tuple(METHODS))

@@ -1,15 +1,13 @@
 """Runs an experiment: parses the command line, assembles the parts, trains, records.
 
-An experiment imports this module first: it answers ``--help`` and unknown flags before the imports
-that take seconds.
+An experiment imports this module first: it answers ``--help`` and mistakes before the imports that
+take seconds.
 """
 
-from experiments.runner import flag_index
+from experiments.runner import flag_index, quick_answers
 
-if (_name := flag_index.program()) and (_facts := flag_index.read(_name)):
-    from experiments.runner import quick_answers
-
-    quick_answers.answer(_name, _facts)
+if _name := flag_index.program():
+    quick_answers.answer(_name)
 
 from pathlib import Path
 from typing import Any

@@ -145,7 +145,7 @@ class CommandLine(LightningCLI):
 
     def parse_arguments(self, parser: Parser, args: Any) -> None:
         if not self.resumed and flag_index.program() == self.name:
-            parser.program = self.name
+            flag_index.keep_at_exit(self.name, parser)
         super().parse_arguments(parser, args)
         construction.replace_enumerations(self.config)
         directions.set_modes(self.config["trainer"]["callbacks"], parser.given)

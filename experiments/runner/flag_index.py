@@ -1,9 +1,10 @@
-"""Names of an experiment's flags and pages of its help, kept in the cache by an earlier run.
+"""The catalogue that holds for this process: the project's own, or one that a run has kept.
 
-With them, ``quick_answers`` answers before the libraries are imported. What is kept holds as long
-as nothing has changed: our sources, the installed packages, Python, the machine and its devices.
+What a run keeps in the cache holds as long as nothing has changed: our sources, the installed
+packages, Python, the machine and its devices.
 """
 
+import atexit
 import hashlib
 import json
 import os
@@ -14,16 +15,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from datamodules.packaged import cache_folder
 from datamodules.whole_files import write_text
+from experiments.common import distributed
+from experiments.runner import sources
+from experiments.runner.catalogue import Catalogue
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from experiments.runner.plain_parser import PlainParser
+
+ROOT = sources.ROOT
 PACKAGES = ("modules", "datamodules", "callbacks", "experiments")
 # Settings that change the defaults which help shows.
 _VARIABLES = re.compile("(CUDA|NVIDIA|HIP|ROCR|ATEN|PL|JSONARGPARSE)_|WANDB_PROJECT$")
-_PYTHON = (Path(os.__file__).parent, Path(os.__file__).resolve().parent)
+_CHANGED = re.compile("JSONARGPARSE_|WANDB_PROJECT$")  # those without devices
+PRECISION = "--trainer.precision"
 
 
 def program() -> str:
@@ -32,46 +40,78 @@ def program() -> str:
     return script.stem if script.parent == ROOT / "experiments" else ""
 
 
-def read(name: str) -> dict[str, Any] | None:
-    """What is kept for an experiment; None if there is nothing, or something has changed since."""
-    now = fingerprint()  # before the sources are imported, which may change meanwhile
-    with suppress(OSError, RuntimeError, ValueError):  # no such file, no home, no UTF-8
-        digest, _, text = _file(name).read_text(encoding="utf-8").partition("\n")
-        if digest == _digest(now, text):
-            return json.loads(text)
+def read(name: str) -> Catalogue | None:
+    """The catalogue of an experiment; None if none holds."""
+    return _carried(name) or _cached(name)
+
+
+def keep_at_exit(name: str, parser: "PlainParser") -> None:
+    """Keeps the catalogue of an experiment when the process ends, unless one holds already."""
+    fingerprint()  # before the sources change
+    if not distributed.rank() and read(name) is None:
+        atexit.register(_keep, name, parser)
+
+
+def _carried(name: str) -> Catalogue | None:
+    """The catalogue that the project carries, with this machine's precision."""
+    if any(map(_CHANGED.match, os.environ)) or (able := native_bf16()) is None:
+        return None
+    if kept := sources.read(name):
+        found = Catalogue(kept, name)
+        if PRECISION[2:] not in found.own.stated:
+            flag = found.own.flags[PRECISION]
+            precision = "bf16-mixed" if able else "32-true"
+            flags = {**found.own.flags, PRECISION: flag._replace(default=precision)}
+            found.own = found.own._replace(flags=flags)
+        return found
     return None
 
 
-def lacks(name: str, part: str, key: str) -> bool:
-    """Tells whether a value is not kept yet and may be: no class may be the user's own.
-
-    Args:
-        name: The name of the experiment.
-        part: ``names`` or ``pages``.
-        key: The command line that the value belongs to.
-    """
-    kept = (read(name) or {}).get(part, {})
-    return key not in kept and all(map(_is_covered, list(sys.modules.values())))
+def _cached(name: str) -> Catalogue | None:
+    now = fingerprint()  # before the sources are imported, which may change meanwhile
+    with suppress(OSError, RuntimeError, ValueError, KeyError):  # no such file, no home, no UTF-8
+        digest, _, text = _file(name).read_text(encoding="utf-8").partition("\n")
+        if digest == _digest(now, text):
+            return Catalogue(json.loads(text), name)
+    return None
 
 
-def keep(name: str, part: str, key: str, value: Any) -> None:
-    """Keeps a value that is lacking, unless there is no place for it.
+def _keep(name: str, parser: "PlainParser") -> None:
+    """Keeps a catalogue, unless there is no place for it or a class may be the user's own."""
+    from experiments.runner import catalogue_entries
 
-    Args:
-        name: The name of the experiment.
-        part: ``names`` or ``pages``.
-        key: The command line that the value belongs to.
-        value: A value for JSON.
-    """
-    if not lacks(name, part, key):
+    try:
+        facts = catalogue_entries.collected(name, parser)
+    except (Exception, KeyboardInterrupt):  # of a class that no flag can describe: the run is over
         return
-    facts = read(name) or {"names": {}, "pages": {}}
-    facts[part][key] = value
+    if not all(map(_is_covered, facts["kinds"])):
+        return
     text = json.dumps(facts)
     with suppress(OSError, RuntimeError):
         file = _file(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, f"{_digest(fingerprint(), text)}\n{text}", shared=True)
+
+
+def native_bf16() -> bool | None:
+    """Tells without torch whether this machine multiplies bf16 in hardware; None if that is open.
+
+    It is ``modules.kernels.native_bf16`` on Linux without an accelerator.
+    """
+    if sys.platform != "linux" or _devices():
+        return None
+    with suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        if found := re.search(r"^(flags|Features)\s*:(.*)$", text, re.M):
+            return bool({"avx512_bf16", "amx_bf16", "bf16"} & {*found[2].split()})
+    return None
+
+
+def _devices() -> list[str]:
+    with suppress(OSError):
+        names = os.listdir("/dev")
+        return sorted(n for n in names if n.startswith(("nvidia", "kfd", "accel", "dxg")))
+    return []
 
 
 @cache
@@ -81,17 +121,16 @@ def fingerprint() -> str:
 
 
 def _parts() -> Iterator[str]:
-    yield from (sys.version, sys.prefix, str(ROOT), *sys.path, *platform.uname())
+    places = sys.path[1:]  # the first is the folder of the script, or the current one with -m
+    yield from (sys.version, sys.prefix, str(ROOT), *places, *platform.uname(), *_devices())
     yield from (f"{k}={v}" for k, v in sorted(os.environ.items()) if _VARIABLES.match(k))
-    with suppress(OSError):  # some defaults follow the devices
-        yield from sorted(n for n in os.listdir("/dev") if n.startswith(("nvidia", "kfd", "accel")))
-    for place in sys.path:  # the packages that are installed
+    for place in places:  # the packages that are installed
         with suppress(OSError):
             infos = (one for one in os.scandir(place or ".") if one.name.endswith("-info"))
             yield from sorted(f"{one.name} {one.stat().st_mtime_ns}" for one in infos)
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*")):
-            if file.suffix in (".py", ".yaml", ".json"):
+            if file.suffix in (".py", ".yaml") or file == sources.FILE:
                 yield from (str(file), hashlib.sha256(file.read_bytes()).hexdigest())
 
 
@@ -107,11 +146,10 @@ def _file(name: str) -> Path:
     return cache_folder() / "flags" / f"{name}-{place}.json"
 
 
-def _is_covered(module: Any) -> bool:
-    """Tells whether the fingerprint follows a module: it is ours, Python's or installed."""
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not (path := Path(file)).is_absolute():
-        return True  # built in, or made by a library
+def _is_covered(path: str) -> bool:
+    """Tells whether the fingerprint follows a class: it is ours, or of an installed package."""
+    module = sys.modules.get(path.rpartition(".")[0])
+    file = Path(getattr(module, "__file__", None) or ".").absolute()
     ours = [ROOT / package for package in PACKAGES]
-    installed = {"site-packages", "dist-packages"} & {*path.parts}
-    return bool(installed) or any(map(path.is_relative_to, [*ours, *_PYTHON]))
+    installed = {"site-packages", "dist-packages"} & {*file.parts}
+    return bool(installed) or any(map(file.is_relative_to, ours))

@@ -134,14 +134,19 @@ def read_config(name: str) -> dict[str, Any]:
     return settings
 
 
-def ordered(typed: list[Given]) -> list[str]:
-    """The arguments in parsing order: files, then classes from the outside in, then the rest."""
+def in_order(typed: list[Given]) -> list[Given]:
+    """The flags in parsing order: files, then classes from the outside in, then the rest."""
 
     def place(given: Given) -> int:
         of_class = given.flag.split(".")[0] in ("--model", "--data")
         return 1 + given.flag.count(".") if of_class else 0 if given.flag == "--config" else 99
 
+    return sorted(typed, key=place)
+
+
+def ordered(typed: list[Given]) -> list[str]:
+    """The arguments in parsing order."""
     args = []
-    for given in sorted(typed, key=place):  # joined by =, as a value may look like a flag: -1e-3
+    for given in in_order(typed):  # joined by =, as a value may look like a flag: -1e-3
         args += ["=".join(given.words)] if len(given.words) == 2 else given.words
     return args

@@ -4,11 +4,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from experiments.runner.messages import expected
+from experiments.runner.messages import Flag, expected
 
 _HALF, _BRAIN, _FULL = "16-mixed", "bf16-mixed", "32-true"
 VALUES = {
@@ -64,17 +63,17 @@ def hint(leaf: str, known: Collection[str], chosen: str, has: Callable[[str, str
     return f"; there is none: {advice[name]}" if name in advice else ""
 
 
-def value_of(flag: str, value: str, action: Any) -> str:
+def value_of(name: str, value: str, flag: Flag) -> str:
     """The value of ours that another way to write it stands for; empty if there is none.
 
     Args:
-        flag: The flag.
+        name: The name of the flag.
         value: Its value as given.
-        action: The flag's action, which knows its type.
+        flag: The flag, which knows the values that it takes.
     """
-    if found := VALUES.get(flag, {}).get(value.lower()):
+    if found := VALUES.get(name, {}).get(value.lower()):
         return found
-    words = expected(action)
+    words = expected(flag)
     if value.lower() in ("none", "nil", "") and "null" in words:
         return "null"
     with suppress(ValueError, OverflowError):

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from datamodules.spelling import names_file
+from experiments.runner.classes import base_class
 from experiments.runner.given_flags import Given, lines_of, read_config
-from experiments.runner.messages import base_class
-from modules.user_classes import find_class, names_file
 
 _CLASS_KEYS = ("class_path", "model", "data", "task", "callbacks", "logger")  # of a configuration
 
@@ -84,6 +84,8 @@ class UserClasses:
         return self._path(flag, value) if key in _CLASS_KEYS and names_file(value) else value
 
     def _path(self, flag: str, text: str) -> str:
+        from modules.user_classes import find_class  # with torch
+
         try:
             cls = find_class(text)
         except ValueError as error:

@@ -34,10 +34,10 @@ SAMPLES = 20  # of removed documents for each rule, in the record
 def main() -> None:
     """Makes the corpus that the command line asks for, or continues it."""
     with guarded(command_name()):
+        settings, tracking = _parse()
         from datamodules.pipeline import execution, locating, tokenizing, unspaced
         from datamodules.pipeline.decontamination import ContaminationIndex
 
-        settings, tracking = _parse()
         started = monotonic()
         origins, skipped = zip(*map(locating.prepare, settings.sources), strict=True)
         origin = ", ".join(origins)
@@ -85,14 +85,12 @@ def _made(folder: Path) -> Path:
 
 def _parse() -> tuple["Settings", Tracking]:
     from datamodules.pipeline.settings import Settings
-    from experiments.runner.parser import (
-        Parser,  # with all of Lightning, which the workers do without
-    )
+    from experiments.runner.plain_parser import PlainParser  # the workers do without it
 
-    parser = Parser(prog=command_name(), description=__doc__)
+    parser = PlainParser(prog=command_name(), description=__doc__)
     parser.add_class_arguments(Settings)
     parser.add_class_arguments(Tracking, "tracking")
-    found = parser.instantiate_classes(parser.parse_args(_with_one_source(sys.argv[1:])))
+    found = parser.instantiate(parser.parse_args(_with_one_source(sys.argv[1:])))
     tracking = found.pop("tracking")
     return Settings(**found.as_dict()), tracking
 

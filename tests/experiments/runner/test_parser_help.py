@@ -59,3 +59,13 @@ def test_help_is_quick(shown):
     finally:
         sys.setprofile(before)
     assert calls["call"] < 250_000  # twice what it takes
+
+
+@pytest.mark.parametrize("columns", [40, 63])
+@pytest.mark.parametrize(
+    "flag", ["--help", "--help.model", "--help.trainer", "--help.trainer.callbacks EarlyStopping"]
+)
+def test_help_fits_a_narrow_terminal(shown, flag, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for line in shown(flag).splitlines():
+        assert len(line) <= columns or len(line.split()) == 1, line  # a name is not broken

@@ -11,8 +11,8 @@ from datamodules.classification import SST2
 from datamodules.corpus import Corpus
 from datamodules.instructions import Instructions  # noqa: F401  a class to choose
 from experiments.runner import peer_flags
+from experiments.runner.classes import class_flags, subclasses
 from experiments.runner.command_line import CommandLine
-from experiments.runner.messages import class_flags, subclasses
 from modules.base import PretuneModule
 from modules.finetuning.bitfit import BitFit  # noqa: F401  a class to choose
 from modules.finetuning.lora import LoRA

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from datamodules import SST2
-from experiments.runner import tuned_flags
+from experiments.runner import tuned_checks
+from experiments.runner.classes import class_flags
 from experiments.runner.command_line import CommandLine
-from experiments.runner.messages import class_flags
 from modules import FullFineTuning, LinearProbe, LoRA, Tuned
 from modules.base import PretuneModule
 from modules.registry import registered
@@ -39,7 +39,7 @@ def test_every_tuned_setting_is_a_flag_that_may_be_tuned(name):
     cls = registered(PretuneModule)[name]
     flags = class_flags(cls, "model")
     for one in cls.tuned:
-        assert tuned_flags.wrong(one, cls, flags) == ""
+        assert tuned_checks.wrong(one, cls, flags) == ""
 
 
 def test_another_class_brings_its_own(line):
@@ -126,7 +126,7 @@ def test_own_class_brings_its_own(line):
     ],
 )
 def test_a_wrong_one_is_named(one, said):
-    assert said in tuned_flags.wrong(one, _Own, class_flags(_Own, "model"))
+    assert said in tuned_checks.wrong(one, _Own, class_flags(_Own, "model"))
 
 
 @pytest.mark.slow
