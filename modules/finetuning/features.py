@@ -126,8 +126,8 @@ def find_place(
         off[place] = error(place)
         if off[place] < 1e-5 * largest:
             return place
-    nearest = min(off, key=lambda place: off[place])
-    return None if off[nearest] > 0.05 * largest else nearest
+    nearest = min(off, key=lambda place: off[place], default=None)
+    return None if nearest is None or off[nearest] > 0.05 * largest else nearest
 
 
 def first_tokens(batch: LabelledBatch) -> LabelledBatch:

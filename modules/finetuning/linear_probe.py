@@ -94,7 +94,8 @@ class LinearProbe(FineTuningModule):
             features_BH = features.pool(encoded, chunk["attention_mask"], place)
             return float((self._logits(chunk, features_BH, place) - logits).abs().max())
 
-        places = features.readable_places(self.task.pooling, trunk(self.model))
+        there = encoded[0].shape[:2] == chunk["attention_mask"].shape  # a vector for each token
+        places = features.readable_places(self.task.pooling, trunk(self.model)) if there else []
         if (found := features.find_place(places, error, float(logits.abs().max()))) is None:
             kind = f"the head of {self.model.config.model_type} reads something else"
             raise ValueError(f"--model LinearProbe: takes one vector a text, and {kind}")

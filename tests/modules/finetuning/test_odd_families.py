@@ -119,3 +119,12 @@ def test_words_are_scored_where_the_output_layer_is_never_called(tmp_path):
     row_N, place_N, token_N, _ = batch["targets"]
     wanted_N = functional.log_softmax(logits_RTV, -1)[row_N, place_N, token_N]
     torch.testing.assert_close(found[0], wanted_N)
+
+
+def test_a_head_inside_of_the_encoder_is_no_probe(tmp_path):
+    module = modules.LinearProbe(
+        backbone=families.make("perceiver", tmp_path), task=TASKS["class"]()
+    )
+    rows = {name: torch.ones(2, 5, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
+    with pytest.raises(ValueError, match="the head of perceiver reads something else"):
+        module(rows)
