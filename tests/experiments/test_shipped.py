@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.studies import jobs, pretraining, workers
+from modules.prompts.library import TEMPLATES
 from tests import asked, preferred, seq2seq, stories, tagged
 from tests.experiments import chatting, running, shipped
 from tests.experiments.shipped import EXPERIMENTS, STUDIES, module_of
@@ -222,3 +223,9 @@ def test_two_rows_of_a_study_run(study, folder, bert, monkeypatch, capfd):
     names = {name.rpartition(", ")[0] if name[-1].isdigit() else name for name in names}
     assert all(f"| {name} " in table for name in names), table
     assert len(list(made.glob("runs/*/*/*/result.json"))) == 2, capfd.readouterr()
+
+
+def test_the_study_of_templates_has_all_of_them():
+    (script,) = (script for script in STUDIES if script.stem == "templates_sst2")
+    named = runpy.run_path(str(script))["NAMES"]
+    assert named == list(TEMPLATES)
