@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Literal, cast
 
@@ -98,8 +99,13 @@ def pool(encoded: Any, mask_BT: Tensor, place: Place) -> Tensor:
     return (hidden_BTH * mask_BT1).sum(1) / mask_BT1.sum(1)
 
 
-def readable_places(pooling: str, encoder: Any) -> list[Place]:
-    """Return what a head on one vector a text may read of a frozen encoder."""
+def readable_places(pooling: str, encoder: Any, encoded: Any, mask_BT: Tensor) -> list[Place]:
+    """Return what a head on one vector a text may read of a frozen encoder.
+
+    There is nothing where the encoder's output has no vector for each token.
+    """
+    if encoded[0].ndim != 3 or encoded[0].shape[:2] != mask_BT.shape:
+        return []
     if pooling == "mean":
         return ["mean"]
     pooler = getattr(encoder, "pooler", None)
@@ -128,6 +134,11 @@ def find_place(
             return place
     nearest = min(off, key=lambda place: off[place], default=None)
     return None if nearest is None or off[nearest] > 0.05 * largest else nearest
+
+
+def error(found_BC: Tensor | None, logits_BC: Tensor) -> float:
+    """Return the largest error of logits; infinity where a head made none of what it was given."""
+    return math.inf if found_BC is None else float((found_BC - logits_BC).abs().max())
 
 
 def first_tokens(batch: LabelledBatch) -> LabelledBatch:

@@ -22,10 +22,9 @@ _POOLING = "docs/results.md, mean pooling: validation accuracy 0.757, with nativ
 class LinearProbe(FineTuningModule):
     """Trains only the task's head, on features of the frozen encoder (Alain & Bengio 2016).
 
-    A text's features are computed once and kept in the CPU's memory, 2.1 kB a text for MiniLM (4
-    bytes a column and 0.6 kB); from the second epoch on an epoch costs next to nothing. The
-    encoder runs without dropout; the head's own (``--model.task.dropout``) stays. A head of
-    several layers, such as RoBERTa's, trains whole.
+    A text's features are computed once and kept in the CPU's memory, 2.1 kB for one of MiniLM;
+    later epochs cost next to nothing. The encoder runs without dropout; the head's own
+    (``--model.task.dropout``) stays. A head of several layers, such as RoBERTa's, trains whole.
 
     Args:
         learning_rate: Highest learning rate of the schedule.
@@ -89,13 +88,13 @@ class LinearProbe(FineTuningModule):
 
     def _find_place(self, chunk: LabelledBatch, encoded: Any, logits: Tensor) -> Place:
         """Return what the head reads of a text, which has to be one vector."""
+        mask_BT = chunk["attention_mask"]
 
         def error(place: Place) -> float:
-            features_BH = features.pool(encoded, chunk["attention_mask"], place)
-            return float((self._logits(chunk, features_BH, place) - logits).abs().max())
+            features_BH = features.pool(encoded, mask_BT, place)
+            return features.error(self._logits(chunk, features_BH, place), logits)
 
-        there = encoded[0].shape[:2] == chunk["attention_mask"].shape  # a vector for each token
-        places = features.readable_places(self.task.pooling, trunk(self.model)) if there else []
+        places = features.readable_places(self.task.pooling, trunk(self.model), encoded, mask_BT)
         if (found := features.find_place(places, error, float(logits.abs().max()))) is None:
             kind = f"the head of {self.model.config.model_type} reads something else"
             raise ValueError(f"--model LinearProbe: takes one vector a text, and {kind}")

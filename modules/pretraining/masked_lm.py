@@ -15,6 +15,7 @@ from modules.pretraining.rows import add_cls_and_sep
 from modules.tuning import Tuned
 
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: the best for a probe with 500 labels"
+_BETAS = "1 M tokens of reviews, size tiny: MaskedLM's validation loss 5.037 in place of 5.074"
 
 
 class MaskedLM(PretrainingModule):
@@ -34,6 +35,7 @@ class MaskedLM(PretrainingModule):
     tuned = (
         Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
         Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
+        Tuned("model.betas", [0.9, 0.98], _BETAS, backbone="new"),
     )
 
     def __init__(

@@ -138,7 +138,7 @@ def test_what_is_not_followed_is_said(folder):
         ({"name": "val/accuracy", "goal": "minimize"}, False, ["of val/accuracy, more is better"]),
         ({"name": "val/loss", "goal": "maximize"}, True, ["of val/loss, less is better"]),
         ({"name": "val/loss"}, False, []),
-        ({"name": "val/depth"}, False, []),
+        ({"name": "val/depth"}, False, ["nobody has said whether more or less of val/depth"]),
         ({"name": "val/depth", "goal": "maximize"}, True, []),
     ],
 )
