@@ -162,8 +162,9 @@ def declared(model: Any) -> dict[str, dict[str, Any]]:
 def _own_facts(owner: Any) -> list[tuple[str, Mapping[str, Any]]]:
     """The ``metric_facts`` of an object, those of its bases first."""
     held = [vars(kind).get("metric_facts", {}) for kind in reversed(type(owner).__mro__)]
-    held.append(vars(owner).get("metric_facts", {}) if owner is not None else {})
-    return [pair for facts_ in held for pair in facts_.items()]
+    held = [told for told in held if isinstance(told, Mapping)]  # a property is no mapping yet
+    held.append(getattr(owner, "metric_facts", {}))
+    return [pair for told in held for pair in told.items()]
 
 
 def _measured(model: Any) -> list[tuple[str, Any]]:

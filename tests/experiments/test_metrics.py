@@ -154,6 +154,16 @@ class Lower(Below):
     metric_facts = {"width": {"higher": False}}
 
 
+class Computed:
+    @property
+    def metric_facts(self):
+        return {"width": {"higher": False}}
+
+
+def test_a_property_may_tell_the_facts():
+    assert declared(Computed()) == {"width": {"higher": False}}
+
+
 def test_the_facts_of_a_base_hold_too():
     made = Lower()
     del made.metric_facts
