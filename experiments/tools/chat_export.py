@@ -61,15 +61,19 @@ def unable(export: Path, needs_template: bool) -> str:
 
 
 def has_own_template(export: Path) -> bool:
-    """Whether what an export holds answers by the template of its task, not by that of a chat."""
-    return _task(export).get("name") in _TEMPLATED
+    """Whether what an export holds answers by the template of its task, not by that of a chat.
+
+    Raises:
+        ValueError: If the file that tells its task cannot be read.
+    """
+    return _whole(export, _task, export).get("name") in _TEMPLATED
 
 
 def _task(export: Path) -> dict[str, Any]:
     if not (export / MODULE_FILE).is_file():
         return {}
     held = json.loads((export / MODULE_FILE).read_text(encoding="utf-8"))
-    return held["arguments"].get("task", {})
+    return held["arguments"].get("task") or {}
 
 
 def _writes_nothing(export: Path) -> str:

@@ -199,24 +199,24 @@ def open_export(wanted: str, output: str, template: str, raw: bool = False) -> C
     folder = find(wanted, output, needs_template=template == "tokenizer" and not raw)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     if not raw and has_own_template(folder):
-        return _templated(folder, wanted, template)
+        return _templated(folder, wanted, template, device)
     model, tokenizer = load_decoder(folder, wanted)
     if not raw:
         set_chat_template(tokenizer, template, "--template")
     if native_bf16() and not isinstance(model, peft.PeftModel):
         model = model.bfloat16()
     name = wanted if wanted in packaged.BACKBONES else str(folder)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     return ChatModel(name, model.to(device).eval(), tokenizer, context_length(model) or 1 << 30)
 
 
-def _templated(folder: Path, wanted: str, template: str) -> TemplatedModel:
+def _templated(folder: Path, wanted: str, template: str, device: str) -> TemplatedModel:
     if template != "tokenizer":
         raise ValueError(f"--template {template}: {wanted} answers by the template of its own task")
     if reason := unable(folder, needs_template=False):
         raise ValueError(f"{wanted}: {reason}, which does not write answers")
-    module = load(folder)
+    module = load(folder, device)
     if module.task.label_kind == "span" and needs_context(module.task):
         raise ValueError(
             f"{wanted}: its template reads a context beside the question, which a chat has not: "
@@ -224,5 +224,5 @@ def _templated(folder: Path, wanted: str, template: str) -> TemplatedModel:
         )
     length = context_length(module.model) or 1 << 30
     return TemplatedModel(
-        str(folder), module.model.eval(), module.task.encoding.tokenizer, length, module.task
+        str(folder), module.model, module.task.encoding.tokenizer, length, module.task
     )

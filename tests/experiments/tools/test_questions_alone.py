@@ -117,3 +117,9 @@ def test_a_chat_answers_each_question_by_the_template(places, run):
     for flag, value in {"--system": "Be kind.", "--template": "plain"}.items():
         code, _, err = run(places["alone"], flag, value, tool=chat, lines=lines)
         assert code == 2 and f"{flag}" in err and "the template of its own task" in err
+
+
+def test_a_chat_names_an_export_that_is_half_written(run, tmp_path):
+    (tmp_path / "module.json").write_text('{"arguments": ')
+    code, _, err = run(str(tmp_path), tool=chat, lines="the film\n")
+    assert code == 2 and f"{tmp_path}: cannot be read (" in err and "export it again" in err
