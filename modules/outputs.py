@@ -64,7 +64,8 @@ def _check_shape(module: Any, logits: Tensor) -> None:
     if task.vectors:
         wanted, good = "(rows, width), a vector for each row", logits.ndim == 2
     elif kind == "number":
-        wanted, good = "(rows,) or (rows, 1), a number for each row", logits.numel() == shape[0]
+        wanted = "(rows,) or (rows, 1), a number for each row"
+        good = shape[:1] == (logits.numel(),)
     elif kind == "span":
         wanted = "(rows, tokens, 2), a start and an end for each token"
         good = logits.ndim == 3 and shape[2] == 2
@@ -72,7 +73,8 @@ def _check_shape(module: Any, logits: Tensor) -> None:
         wanted = "(questions, choices), two choices or more, which the batch counts in choices"
         good = logits.ndim == 2 and shape[1] > 1
     else:
-        _check_names(name, len(labels_of(module)), shape)
+        if shape:  # a single number has none
+            _check_names(name, len(labels_of(module)), shape)
         rows = "(rows, tokens" if kind == "tags" else "(rows"
         wanted, good = f"{rows}, labels)", logits.ndim == 2 + (kind == "tags")
     if not good:

@@ -1,5 +1,7 @@
 """Tasks of one's own that give no names to their outputs, or outputs of another shape."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 import modules
+from modules.outputs import head_logits
 from modules.tasks.base import Task
 from modules.tasks.heads import Head
 
@@ -185,6 +188,14 @@ def test_outputs_that_say_nothing_are_refused(task, reason, bert):
         with pytest.raises(ValueError, match=f"^{reason}") as raised:
             predict()
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("task", [BareNumber, BareOwn])
+def test_a_scalar_is_no_row(task):
+    """A row of one number that is squeezed has no dimension left."""
+    module = SimpleNamespace(task=task(), model=None, predict_logits=lambda batch: torch.ones(()))
+    with pytest.raises(ValueError, match=rf"^{task.__name__}.logits: must have the shape \(rows"):
+        head_logits(module, batch())
 
 
 @pytest.mark.slow
