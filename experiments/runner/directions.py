@@ -85,11 +85,13 @@ def check_modes(callbacks: Any, model: Any, given: list[Given]) -> None:
     own, names = declared(model), _validated(model)
     for callback, has_mode in zip(built, with_mode, strict=False):
         monitor, mode = (getattr(callback, name, None) for name in ("monitor", "mode"))
-        if has_mode or len(built) != len(with_mode) or direction(monitor or ""):
+        found, by_name = direction(monitor or "", own), direction(monitor or "")
+        # A declaration may also contradict the name.
+        if has_mode or len(built) != len(with_mode) or (by_name and found == by_name):
             continue
         if mode not in ("min", "max") or monitor not in names:  # no metric: said where it runs
             continue
-        if (found := direction(monitor, own)) is None:
+        if found is None:
             why, cure = "nobody has said whether more or less of it is better", "min or max"
         elif found != mode:
             why, cure = f"{'more' if found == 'max' else 'less'} of it is better", found

@@ -140,7 +140,7 @@ def test_the_best_checkpoint_of_equal_accuracies_has_the_lowest_loss(experiment)
 
 
 class Task:
-    metric_facts = {"width": {"higher": True}}
+    metric_facts = {"width": {"higher": True}, "gap_error": {"higher": True}}
 
 
 class Model:
@@ -158,12 +158,13 @@ class Stopper:
         ("val/depth", "--trainer.callbacks.monitor val/depth: more of it is better: give --trai"),
         ("val/height", "val/height: nobody has said whether more or less of it is better: give"),
         ("val/width", "val/width: more of it is better: give --trainer.callbacks.mode max"),
+        ("val/gap_error", "val/gap_error: more of it is better: give --trainer.callbacks.mode max"),
         ("val/hight", ""),  # a typo is told by the metrics that there are, where it runs
         ("val/loss", ""),
     ],
 )
 def test_a_direction_that_nobody_has_said_is_asked_for(monitor, said, monkeypatch):
-    names = ["val/depth", "val/height", "val/width"]
+    names = ["val/depth", "val/height", "val/width", "val/gap_error", "val/loss"]
     monkeypatch.setattr(directions, "_validated", lambda model: names)
     given = [
         Given("--trainer.callbacks", ["EarlyStopping"], ["--trainer.callbacks+=EarlyStopping"])
