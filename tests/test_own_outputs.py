@@ -198,6 +198,15 @@ def test_a_scalar_is_no_row(task):
         head_logits(module, batch())
 
 
+def test_a_question_may_have_fewer_choices_than_others():
+    scores = torch.tensor([[0.5, 2.0, 1.0], [3.0, 1.0, -torch.inf]])
+    module = SimpleNamespace(task=BareChoice(), model=None, predict_logits=lambda batch: scores)
+    assert head_logits(module, batch()).argmax(1).tolist() == [1, 0]
+    scores[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="are not finite"):
+        head_logits(module, batch())
+
+
 @pytest.mark.slow
 def test_the_readme_names_the_class_that_opens_the_network(bert, tmp_path):
     """A task that leaves its auto_class as it is builds another network."""
