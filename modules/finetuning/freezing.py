@@ -49,7 +49,8 @@ def free_inner_classifiers(model: nn.Module, heads: list[str]) -> nn.Module:
         parent, _, last = name.rpartition(".")
         if not isinstance(part, ModulesToSaveWrapper) or last not in ("classifier", "score"):
             continue
-        if not f"{bare}.".startswith(tuple(f"{head}." for head in heads)):
+        # One beside the layers is the head of a network that names no part as its backbone.
+        if "." in bare and not f"{bare}.".startswith(tuple(f"{head}." for head in heads)):
             setattr(model.get_submodule(parent), last, part.original_module.requires_grad_(False))
     return model
 

@@ -1,12 +1,15 @@
 """Networks that are put together otherwise than most: their losses, and their gradients."""
 
+import peft
 import pytest
 import torch
 import transformers
+from torch import nn
 from torch.nn import functional
 
 import modules
 from modules import output_layer
+from modules.finetuning.freezing import free_inner_classifiers
 from tests.backbones import families
 
 
@@ -58,3 +61,20 @@ def test_a_router_that_is_named_as_a_head_does_not_train_whole(strategy, tmp_pat
     texts = ["a warm film", "a dull film"]
     wanted = torch.tensor(module.predict_proba(texts))
     torch.testing.assert_close(torch.tensor(again.predict_proba(texts)), wanted)
+
+
+class Plain(nn.Module):
+    """A network without a part of transformers, whose head peft knows by its name alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.classifier = nn.Linear(4, 4), nn.Linear(4, 2)
+        self.layer = nn.ModuleList([nn.Module()])
+        self.layer[0].classifier = nn.Linear(4, 2)
+
+
+def test_a_head_without_a_backbone_beside_it_stays_peft_s_copy():
+    lora = peft.LoraConfig(target_modules=["query"], modules_to_save=["classifier"])
+    model = free_inner_classifiers(peft.get_peft_model(Plain(), lora), [])
+    trained = {name.split(".")[2] for name, p in model.named_parameters() if p.requires_grad}
+    assert trained == {"query", "classifier"}
