@@ -8,6 +8,7 @@ import ast
 import hashlib
 import importlib.metadata
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,11 +25,15 @@ _WHOLE = {
         "catalogue_writer",
         "classes",
         "command_line",
+        "compilation",
         "defaults",
         "imported_classes",
+        "messages",
+        "plain_parser",
+        "run_flags",
         "unusable",
     )
-} | {"experiments/runner/run_flags.py", "experiments/runner/plain_parser.py", "modules/tuning.py"}
+} | {"modules/tuning.py"}
 _AT_IMPORT = ("__init_subclass__", "__set_name__", "__class_getitem__")
 _LIBRARIES = ("docstring-parser", "jsonargparse", "lightning", "peft", "torch", "transformers")
 
@@ -56,7 +61,8 @@ def changed(kept: dict[str, Any]) -> list[str]:
 
 def read(name: str) -> dict[str, Any] | None:
     """The catalogue that the project carries; None if it does not hold for an experiment."""
-    with suppress(OSError, ValueError, KeyError):
+    # A file that is half written is no Python: whatever imports it says so, with its name.
+    with suppress(OSError, ValueError, KeyError, SyntaxError, ImportError):
         kept = json.loads(FILE.read_text(encoding="utf-8"))
         held = kept["scripts"][name] == script(ROOT / "experiments" / f"{name}.py")
         if held and kept["versions"] == versions() and not changed(kept):
@@ -65,8 +71,12 @@ def read(name: str) -> dict[str, Any] | None:
 
 
 def versions() -> dict[str, str]:
-    """The versions of the libraries that flags come from, without the kind of their build."""
-    return {name: importlib.metadata.version(name).partition("+")[0] for name in _LIBRARIES}
+    """The versions of Python and of the libraries that flags come from, without their builds."""
+    found = {name: importlib.metadata.version(name).partition("+")[0] for name in _LIBRARIES}
+    return {
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        **found,
+    }  # as ast.dump differs
 
 
 def script(file: Path) -> str:

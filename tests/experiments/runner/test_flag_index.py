@@ -153,6 +153,19 @@ def test_an_interface_is_all_but_what_functions_do(old, new, counts):
     assert sources.interface(TEXT, whole, []) != sources.interface(TEXT + "#", whole, [])
 
 
+def test_a_file_that_is_no_python_ends_the_catalogue(monkeypatch):
+    carried()
+    monkeypatch.setattr(sources, "_texts", lambda: [("modules/half.py", "def f(:")])
+    assert sources.read(NAME) is None
+
+
+def test_the_code_that_makes_flags_counts_as_a_whole():
+    there = dict(sources._texts())
+    assert there.keys() >= sources._WHOLE
+    makers = {name for name, text in there.items() if ".add_argument(" in text}
+    assert {name for name in makers if name.startswith("experiments/runner/")} <= sources._WHOLE
+
+
 def carried() -> dict:
     kept = json.loads(sources.FILE.read_text(encoding="utf-8"))
     if kept["versions"] != sources.versions():
