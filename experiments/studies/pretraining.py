@@ -155,7 +155,7 @@ def _run(asked: argparse.Namespace, *stages: dict) -> list[dict]:
 def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     parser = FlagParser(doc, name=f"{name}.py")
     add, names = parser.add_argument, [origin.name.lower() for origin in origins]
-    add("--budget", type=float, default=3e6, help="Pre-training tokens of each objective (3e6)")
+    add("--budget", type=float, default=2e6, help="Pre-training tokens of each objective (2e6)")
     add("--size", default="tiny", help="Size of the networks: tiny, mini, small or base (tiny)")
     labels = {"nargs": "+", "type": _labels, "default": [500]}
     add("--labels", **labels, help="Numbers of labelled rows for fine-tuning, or all (500)")
