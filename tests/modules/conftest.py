@@ -26,3 +26,9 @@ def _only_what_fits(request) -> None:
         pair = [request.getfixturevalue(name) for name in ("strategy", "backbone")]
         if reason := refusal(*pair):
             pytest.skip(reason)
+
+
+@pytest.fixture
+def nothing_known(tmp_path, monkeypatch) -> None:
+    """A cache of its own: no network's self-check is remembered from another test."""
+    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))

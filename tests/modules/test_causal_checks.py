@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from modules import causal_checks, output_layer
 
+pytestmark = pytest.mark.usefixtures("nothing_known")
+
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
 USUAL = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "num_key_value_heads": 1}
 LINEAR = {
@@ -40,11 +42,6 @@ CAUSAL = {
     "qwen3_next": ("qwen3_next", {**USUAL, **LINEAR}, "body", True, False),
     "mamba": ("mamba", {**SIZES, "state_size": 4, "pad_token_id": 0}, "body", True, False),
 }
-
-
-@pytest.fixture(autouse=True)
-def _nothing_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(params=CAUSAL.values(), ids=CAUSAL)

@@ -18,6 +18,8 @@ from modules.finetuning.freezing import cast_frozen_to_bf16
 from tests import tiny
 from tests.experiments.chatting import save_speaker
 
+pytestmark = pytest.mark.usefixtures("nothing_known")
+
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
 LLAMA = {**SIZES, "intermediate_size": 24, "initializer_range": 0.3, "num_key_value_heads": 1}
 AROUND = {
@@ -45,11 +47,6 @@ def default_dtype(dtype: torch.dtype):
         yield
     finally:
         torch.set_default_dtype(torch.float32)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
 
 
 def llama():

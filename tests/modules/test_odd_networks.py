@@ -12,10 +12,7 @@ from modules import output_layer
 from modules.finetuning.freezing import free_inner_classifiers
 from tests.backbones import families
 
-
-@pytest.fixture(autouse=True)
-def _nothing_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nothing_known")
 
 
 def test_an_output_layer_that_is_a_table_of_words_is_not_selected_for(tmp_path):

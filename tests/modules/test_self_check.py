@@ -20,10 +20,7 @@ from modules.finetuning import checks
 from tests import tiny
 from tests.backbones import families
 
-
-@pytest.fixture(autouse=True)
-def _nothing_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nothing_known")
 
 
 def test_a_fault_is_one_line_and_what_passed_is_not_asked_again():

@@ -12,6 +12,8 @@ from tests import tiny
 from tests.backbones import families
 from tests.backbones.rows import rows_of
 
+pytestmark = pytest.mark.usefixtures("nothing_known")
+
 _WORDS = {"negative": "stupid", "positive": "clever"}
 TASKS = {
     "class": lambda: modules.Classification(num_classes=3),
@@ -32,11 +34,6 @@ REFUSED = [
     ("mra", "LoRA", "mean", r"^--model.backbone .*mra reads each token alone on this machine"),
     ("convbert", "LoRA", "text", r"convbert reads the padding of a batch"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.quick_if(lambda case: case["family"] in ("perceiver", "deepseek_v3"))
