@@ -10,9 +10,8 @@ the test column is for reporting.
 from experiments.studies.comparison import Row, main
 
 # Those of modules.prompts.library, whose import would take torch's seconds before each --help.
-NAMES = "sentiment,review,quoted,tone,critic,opinion,all in all,instruction,question,chat".split(
-    ","
-)
+NAMES = [*"sentiment review quoted tone critic opinion".split(), "all in all"]
+NAMES += ["instruction", "question", "chat"]
 ROWS = [Row(name, "zero_shot_sst2", (f"--model.task.template={name}",), seeds=1) for name in NAMES]
 
 if __name__ == "__main__":

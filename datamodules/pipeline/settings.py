@@ -142,8 +142,6 @@ class Settings:
                     raise ValueError(f"--{name} {word}: must be {' | '.join(known)}{hint}")
         if not self.sources:
             raise ValueError("--source: give at least one")
-        from datamodules.pipeline.pages import line_splitter  # with spaCy, which imports torch
-
         self._known("rules", tuple(rules.GROUPS))
         self._known("pii", pii.KINDS)
         self._known("augment", tuple(METHODS))
@@ -153,6 +151,8 @@ class Settings:
                 f"--augment {', '.join(sorted(english))}: changes English text only, and "
                 f"--languages is {self.languages}; take deletion, swap or sentence_shuffle"
             )
+        from datamodules.pipeline.pages import line_splitter  # with spaCy, which imports torch
+
         for language in self.listed("languages"):
             line_splitter(language)
 

@@ -5,24 +5,25 @@ python -m experiments.benchmarks.startup
 
 import argparse
 import resource
-import subprocess
-import sys
 import time
 
 from experiments.benchmarks.harness import Column, Measured, run_contest
-from experiments.benchmarks.timing import EXPERIMENTS, SCRIPT, result_of
+from experiments.benchmarks.timing import EXPERIMENTS, SCRIPT, output_of, result_of
 from experiments.tools.console import TOOLS
 
 
 def answered(*commands: list[str]) -> Measured:
     """The seconds of the slowest of these commands, by the clock and of the processor.
 
-    A command may end with an error, as one that is mistyped does.
+    A command may be refused, as one that is mistyped is.
+
+    Raises:
+        ValueError: If one fails in another way.
     """
     clock, processor = [], []
     for command in commands:
         began, spent = time.perf_counter(), _processor()
-        subprocess.run([sys.executable, *command], capture_output=True)
+        output_of(" ".join(command), *command, refusal=True)
         clock.append(time.perf_counter() - began)
         processor.append(_processor() - spent)
     return {"seconds": max(clock), "processor": max(processor)}

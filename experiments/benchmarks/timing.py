@@ -18,14 +18,19 @@ EXPERIMENTS = Path(__file__).parents[1]
 SCRIPT = EXPERIMENTS / "lora_sst2.py"
 
 
-def output_of(who: str, *words: str) -> str:
+def output_of(who: str, *words: str, refusal: bool = False) -> str:
     """Runs Python with these words and returns its output.
+
+    Args:
+        who: The name that an error begins with.
+        words: The words.
+        refusal: Whether exit code 2, of a command line with a mistake, is no failure.
 
     Raises:
         ValueError: If it fails; the message holds its last line.
     """
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
-    if done.returncode:
+    if done.returncode not in ((0, 2) if refusal else (0,)):
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ValueError(f"{who} failed: {last}")
     return done.stdout

@@ -1,6 +1,6 @@
 """The flags and classes of experiments, kept in a file: answers need no import of torch then.
 
-The project carries one file, ``flags.json``, for the versions in :data:`VERSIONS`; a process for
+The project carries one file, ``flags.json``, for the versions that it names; a process for
 which it does not hold keeps another in the cache. ``python -m experiments.runner.catalogue_writer``
 writes the first anew, and a test says when that is due.
 """

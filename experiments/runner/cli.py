@@ -8,7 +8,7 @@ from experiments.runner import flag_index, quick_answers
 
 if _name := flag_index.program():
     quick_answers.answer(_name)
-    flag_index.fingerprint()  # of the sources as they are imported below
+    flag_index.read(_name)  # of the sources as they are imported below
 
 from pathlib import Path
 from typing import Any

@@ -40,14 +40,14 @@ def program() -> str:
     return script.stem if script.parent == ROOT / "experiments" else ""
 
 
+@cache
 def read(name: str) -> Catalogue | None:
-    """The catalogue of an experiment; None if none holds."""
+    """The catalogue of an experiment, as it is when a process first asks; None if none holds."""
     return _carried(name) or _cached(name)
 
 
 def keep_at_exit(name: str, parser: "PlainParser") -> None:
     """Keeps the catalogue of an experiment when the process ends, unless one holds already."""
-    fingerprint()  # before the sources change
     if not distributed.rank() and read(name) is None:
         atexit.register(_keep, name, parser)
 

@@ -161,6 +161,12 @@ def page(key: str, choice: Choice) -> str:
     )
 
 
+def pages_of(given: list[Given]) -> tuple[list[Given], list[Given]]:
+    """The flags that ask for pages of help, and the classes that they name, as flags."""
+    pages = [one for one in given if one.flag.split(".")[0] == "--help"]
+    return pages, [Given("--" + one.flag[7:], one.values, []) for one in pages if one.values]
+
+
 def text_of(asked: Given, description: str | None, choice: Choice) -> str:
     """The text of a page of help, by the flag that asks for it.
 

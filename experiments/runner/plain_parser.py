@@ -70,8 +70,8 @@ class PlainParser(ArgumentParser):
             typed = split(args, long)
             typed, lines = self.user_classes.replaced(typed, self._option_string_actions)
             self.given = lines + typed
-            pages = [given for given in typed if given.flag.split(".")[0] == "--help"]
-            self.choose([Given("--" + p.flag[7:], p.values, []) for p in pages if p.values])
+            pages, extra = help.pages_of(typed)
+            self.choose(extra)
             if pages:
                 text = help.text_of(pages[0], self.description, self._choice)
                 self._print_message(f"{text}\n", sys.stdout)

@@ -72,8 +72,7 @@ def answered(words: list[str], catalogue: Catalogue, doc: str | None) -> tuple[s
     try:
         given = split(words, {"-h": "--help", "-c": "--config"})
         _leave(given)
-        pages = [one for one in given if one.flag.split(".")[0] == "--help"]
-        extra = [Given("--" + one.flag[7:], one.values, []) for one in pages if one.values]
+        pages, extra = help.pages_of(given)
         choice = Choice(catalogue, catalogue.own, given + extra)
         if pages:
             return help.text_of(pages[0], doc, choice), ""

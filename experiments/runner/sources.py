@@ -72,11 +72,10 @@ def read(name: str) -> dict[str, Any] | None:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that flags come from, without their builds."""
+    # Python writes the same tree of source in other ways from version to version.
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     found = {name: importlib.metadata.version(name).partition("+")[0] for name in _LIBRARIES}
-    return {
-        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
-        **found,
-    }  # as ast.dump differs
+    return {"python": python, **found}
 
 
 def script(file: Path) -> str:

@@ -10,15 +10,12 @@ from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.output_layer import run_at
+from modules.pretraining import common_settings
 from modules.pretraining.attention_masks import attention_mask, check_attention
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.rows import add_cls_and_sep
-from modules.tuning import Tuned
-
-_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
-_BETAS = "1 M tokens of reviews, size tiny: MaskedLM's validation loss 5.037 in place of 5.074"
 
 
 def draw_rows(count: int, share: float, generator: torch.Generator) -> Tensor:
@@ -58,11 +55,7 @@ class HybridLM(PretrainingModule):
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
-    tuned = (
-        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
-        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
-        Tuned("model.betas", [0.9, 0.98], _BETAS, backbone="new"),
-    )
+    tuned = common_settings.tuned_for_masks()
 
     def __init__(
         self,

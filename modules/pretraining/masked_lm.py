@@ -8,14 +8,13 @@ from torch import Tensor
 
 from datamodules.batches import CorpusBatch
 from modules.output_layer import lm_loss
+from modules.pretraining import common_settings
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.rows import add_cls_and_sep
-from modules.tuning import Tuned
 
 _STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: the best for a probe with 500 labels"
-_BETAS = "1 M tokens of reviews, size tiny: MaskedLM's validation loss 5.037 in place of 5.074"
 
 
 class MaskedLM(PretrainingModule):
@@ -32,11 +31,7 @@ class MaskedLM(PretrainingModule):
     """
 
     required_tokens, main_loss = ("mask_token", "cls_token", "sep_token"), "mlm_loss"
-    tuned = (
-        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
-        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
-        Tuned("model.betas", [0.9, 0.98], _BETAS, backbone="new"),
-    )
+    tuned = common_settings.tuned_for_masks(_STUDY)
 
     def __init__(
         self,

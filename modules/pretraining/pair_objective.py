@@ -10,15 +10,12 @@ from transformers import PreTrainedModel
 
 from datamodules.batches import CorpusBatch
 from modules.output_layer import lm_loss
+from modules.pretraining import common_settings
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
 from modules.pretraining.mask_sampler import MaskSampler, Unit
 from modules.pretraining.network_checks import network_flag
 from modules.pretraining.pairs import PairHead, make_pairs, pair_cross_entropy, with_pooler
-from modules.tuning import Tuned
-
-_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: as MaskedLM's"
-_BETAS = "1 M tokens of reviews, size tiny: MaskedLM's validation loss 5.037 in place of 5.074"
 
 
 class PairExample(Example):
@@ -43,11 +40,7 @@ class PairObjective(PretrainingModule, abstract=True):
     batch_keys = ("input_ids", "attention_mask", "boundary", "document_ids")
     swap: ClassVar[bool]  # a wrong pair is swapped, or else has a segment of another document
     name: ClassVar[str]  # of the pairs' loss
-    tuned = (
-        Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
-        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
-        Tuned("model.betas", [0.9, 0.98], _BETAS, backbone="new"),
-    )
+    tuned = common_settings.tuned_for_masks()
 
     def __init__(
         self,

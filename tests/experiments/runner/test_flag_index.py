@@ -30,6 +30,12 @@ FACTS = {
 }
 
 
+def forget() -> None:
+    """What a process remembers from the first time that it asked."""
+    flag_index.fingerprint.cache_clear()
+    flag_index.read.cache_clear()
+
+
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     """Keep the catalogue of an experiment in a cache of its own; gives what is read again."""
@@ -38,13 +44,13 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "read", lambda name: None)
 
     def read():
-        flag_index.fingerprint.cache_clear()
+        forget()
         found = flag_index.read(NAME)
         return list(found.own.flags) if found else None
 
-    flag_index.fingerprint.cache_clear()  # an earlier test may have asked for it
+    forget()  # an earlier test may have asked for it
     yield read
-    flag_index.fingerprint.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_a_kept_catalogue_ends_with_any_change(kept, tmp_path, monkeypatch):
         lambda: monkeypatch.setenv("WANDB_PROJECT", "another"),
     ]
     for change in changes:
-        flag_index.fingerprint.cache_clear()
+        forget()
         flag_index._keep(NAME, None)
         assert kept()
         change()
