@@ -14,7 +14,8 @@ from lightning.pytorch.callbacks import Callback
 from callbacks import mfu
 from callbacks.throughput import num_batch_tokens
 from experiments.benchmarks.harness import Column, Measured
-from experiments.benchmarks.timing import device, now
+from experiments.benchmarks.timing import device, now, precision
+from modules.kernels import native_bf16
 
 # Of the tokens, which the output layer runs on.
 SCORED = {"clm": 1.0, "mlm": 0.15, "wwm": 0.15, "plm": 1 / 6}
@@ -22,7 +23,7 @@ COLUMNS = [
     Column("rate", "tokens/s", "{:,.0f}", "more"),
     Column("work", "tokens per processor second", "{:,.0f}", "more"),
     Column("busy", "processor s per s", "{:.2f}"),
-    Column("mfu", "MFU, % of bf16"),
+    Column("mfu", "MFU, %"),
     Column("bf16", "bf16 product, GFLOP/s", "{:,.0f}"),
     Column("fp32", "fp32 product, GFLOP/s", "{:,.0f}"),
     Column("first", "first steps, s"),
@@ -66,9 +67,11 @@ class Clock:
         tokens = int(self.tokens) or asked.steps * asked.batch * asked.tokens
         found = {"rate": tokens / seconds, "work": tokens / spent, "busy": spent / seconds}
         found |= {"first": began[0] - self.times[0][0], "loss": statistics.mean(self.losses)}
-        if network is not None and (peak := mfu.peak_flops(device(), "bf16-mixed")):
+        if network is not None and (peak := mfu.peak_flops(device(), precision())):
             used = flops_per_token(network, asked.tokens, SCORED[asked.objective])
-            found |= {"mfu": 100 * found["rate"] * used / peak, "bf16": peak / 1e9}
+            found["mfu"] = 100 * found["rate"] * used / peak
+            if native_bf16():
+                found["bf16"] = peak / 1e9
         if network is not None and device().type == "cpu":
             found["fp32"] = mfu.measured_peak(torch.float32, torch.get_num_threads()) / 1e9
         return found
@@ -117,7 +120,7 @@ class TheirClock(transformers.TrainerCallback):
 def their_arguments(
     folder: str, asked: argparse.Namespace, clock: Clock, **settings: Any
 ) -> transformers.TrainingArguments:
-    """Settings with which transformers' Trainer trains as long as a clock runs, in bf16.
+    """Settings with which transformers' Trainer trains as long as a clock runs, in our precision.
 
     Args:
         folder: The folder that it may write to.
@@ -129,7 +132,7 @@ def their_arguments(
         folder,
         max_steps=clock.last,
         per_device_train_batch_size=asked.batch,
-        bf16=True,
+        bf16=native_bf16(),
         optim="adamw_torch_fused",
         logging_steps=math.gcd(10, clock.last),  # it logs after the last step, too
         dataloader_num_workers=asked.workers,

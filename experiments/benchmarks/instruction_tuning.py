@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from experiments.benchmarks.harness import Column, Measured, run_contest
-from experiments.benchmarks.timing import device, elapsed, our_trainer
+from experiments.benchmarks.timing import device, elapsed, our_trainer, precision
 
 RANK, ALPHA, RATE, LONGEST = 8, 16, 5e-4, 512
 # SmolLM2's template with the marks that TRL finds responses by; the text is the same.
@@ -61,15 +61,13 @@ def ours(asked: argparse.Namespace, packing: bool) -> Measured:
 
     from callbacks import StepSeed, ThroughputMonitor
     from modules import InstructionFollowing, LoRA
-    from modules.kernels import native_bf16
 
     lightning.seed_everything(0, verbose=False)
     data, cost = data_of(asked, packing), ThroughputMonitor()
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone="smollm2", task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
-    precision = "bf16-mixed" if native_bf16() else "32-true"
     callbacks = [StepSeed(0), cost]
-    our_trainer(max_epochs=1, precision=precision, callbacks=callbacks, logger=False).fit(
+    our_trainer(max_epochs=1, precision=precision(), callbacks=callbacks, logger=False).fit(
         module, data
     )
     found = {"training": cost.seconds, "tokens": cost.rate()}

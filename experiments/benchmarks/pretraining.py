@@ -3,12 +3,13 @@
     python -m experiments.benchmarks.pretraining --corpus data/imdb --objective mlm
     python -m experiments.benchmarks.pretraining --corpus data/imdb --size gpt2 --tokens 1024
 
-All train the same network on the same rows with the same optimizer and precision. The bare loops
-train our module on our batches, with nothing around it: the least that a step can take, as it is
-and compiled. The Trainer corrupts with transformers' own collators. The first steps of each are not
-in its rate. Half of a small network's time can be the output layer's, so ``--vocabulary`` gives it
-other numbers of pieces. Processor time is that of the process: a busy machine changes it little.
-``--size gpt2`` is GPT-2 of 124 M parameters with its own vocabulary, whatever the corpus's is.
+All train the same network on the same rows with the same optimizer and precision: bf16 where the
+hardware multiplies it, else fp32. The bare loops train our module on our batches, with nothing
+around it: the least that a step can take, as it is and compiled. The Trainer corrupts with
+transformers' own collators. The first steps of each are not in its rate. Half of a small network's
+time can be the output layer's, so ``--vocabulary`` gives it other numbers of pieces. Processor time
+is that of the process: a busy machine changes it little. ``--size gpt2`` is GPT-2 of 124 M
+parameters with its own vocabulary, whatever the corpus's is.
 Needs neither W&B nor `datasets`.
 """
 
@@ -30,9 +31,10 @@ from datamodules import Corpus
 from datamodules.shards import read_manifest
 from experiments.benchmarks.clocks import COLUMNS, Clock, OurClock, TheirClock, their_arguments
 from experiments.benchmarks.harness import Measured, run_contest
-from experiments.benchmarks.timing import device, our_trainer
+from experiments.benchmarks.timing import device, our_trainer, precision
 from modules import CausalLM, MaskedLM, PermutationLM, optimization
 from modules.compiling import Compiled
+from modules.kernels import native_bf16
 from modules.pretraining.base import PretrainingModule
 
 OBJECTIVES = {"clm": CausalLM, "mlm": MaskedLM, "wwm": MaskedLM, "plm": PermutationLM}
@@ -89,7 +91,7 @@ def ours(asked: argparse.Namespace, compiled: bool = False) -> Measured:
         more = [Compiled(True, after=0)] if compiled else []
         our_trainer(
             max_steps=clock.last,
-            precision="bf16-mixed",
+            precision=precision(),
             callbacks=[StepSeed(0), ThroughputMonitor(), StopOnNaN(), *more, OurClock(clock)],
             logger=CSVLogger(folder),
             log_every_n_steps=10,
@@ -102,6 +104,7 @@ def bare(asked: argparse.Namespace, compiled: bool = False) -> Measured:
     data, clock = data_of(asked), Clock(asked.warmup, asked.warmup + asked.steps)
     with module_of(asked, data) as module:
         place, step, loader = device(), 0, data.train_dataloader()
+        half = native_bf16()
         module.to(place).train()
         if compiled:
             Compiled(True, after=0).install(module)
@@ -115,7 +118,7 @@ def bare(asked: argparse.Namespace, compiled: bool = False) -> Measured:
                 torch.manual_seed(step)  # as StepSeed does
                 seed = int(torch.randint(2**62, ()))
                 batch = module.transfer_batch_to_device(batch, place, 0)
-                with torch.autocast(place.type, torch.bfloat16):
+                with torch.autocast(place.type, torch.bfloat16, enabled=half):
                     loss = module._step(batch, seed)[0]["loss"]
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -209,7 +212,8 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 def title(asked: argparse.Namespace) -> str:
     lead = f"Pre-training: {asked.objective}, {asked.size}, {vocabulary_of(asked):,} pieces"
-    return f"{lead}, rows of {asked.tokens}"
+    full = "" if native_bf16() else ", fp32"
+    return f"{lead}, rows of {asked.tokens}{full}"
 
 
 CONTESTANTS = {

@@ -55,6 +55,13 @@ def device() -> "torch.device":
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def precision() -> str:
+    """The Trainer's precision for this device: bf16 where its hardware multiplies it, else fp32."""
+    from modules.kernels import native_bf16
+
+    return "bf16-mixed" if native_bf16() else "32-true"
+
+
 def now() -> float:
     """The seconds of a clock, read when the device's queue is empty."""
     import torch
