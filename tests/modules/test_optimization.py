@@ -128,6 +128,19 @@ def test_a_run_follows_the_schedule(bert, reviews):
     assert all(len(set(group)) == 1 for group in seen)
 
 
+def test_embeddings_train_at_a_rate_of_their_own(bert, reviews):
+    module = tiny.make(
+        FullFineTuning, bert, learning_rate=0.01, embedding_lr_multiplier=7.0, schedule="constant"
+    )
+    run = tiny.fit(module, tiny.read(reviews, bert, batch_size=8))
+    groups = run.optimizers[0].param_groups
+    rate = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
+    table = module.model.get_input_embeddings().weight
+    assert rate.pop(id(table)) == pytest.approx(0.07)
+    assert set(rate.values()) == {0.01}
+    assert len(rate) == sum(p.requires_grad for p in module.parameters()) - 1
+
+
 @pytest.mark.parametrize("limit", [None, 0.01])
 def test_clipping_works_with_the_fused_optimizer(bert, reviews, limit):
     module, norms = tiny.make(FullFineTuning, bert), []

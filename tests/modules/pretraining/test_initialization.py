@@ -56,6 +56,15 @@ def test_an_exported_t5_is_the_same_in_transformers(path, tmp_path):
     torch.testing.assert_close(ours, theirs)
 
 
+def test_a_classifier_on_a_new_encoder_reads_the_mean_of_all_tokens(path, tmp_path):
+    network(path, "modernbert").save_pretrained(tmp_path)
+    auto = transformers.AutoModelForSequenceClassification
+    model, ids = auto.from_pretrained(tmp_path).eval(), torch.arange(5, 15)[None]
+    with torch.no_grad():
+        mean = model.model(input_ids=ids)[0].mean(1)
+        torch.testing.assert_close(model(input_ids=ids).logits, model.classifier(model.head(mean)))
+
+
 def test_weights_of_a_usual_scale_are_left_alone(path):
     model = network(path, "bert", mimetic=False)
     before = model.get_input_embeddings().weight.clone()
