@@ -4,9 +4,9 @@
     python experiments/few_labels.py --seeds 5 --only "embedding, 8" "full, 8"
 
 Every run takes 60 steps of 16 sentences, and none looks at the validation sentences. The vectors of
-`embedding` get a logistic head, fitted to the same few labels. Expect accuracies of 0.61, 0.66, 0.70
-and 0.71 for `embedding`, one to three points less for `full`, and 0.78 for SmolLM2 without training.
-All runs took 65 minutes on one busy core without bf16.
+`embedding` get a logistic head, fitted to the same few labels. Expect accuracies of 0.61, 0.66,
+0.70 and 0.71 for `embedding`, one to three points less for `full`, and 0.78 for SmolLM2 without
+training. All runs took 65 minutes on one busy core without bf16.
 """
 
 from experiments.studies.few_labels import Method, main, rows

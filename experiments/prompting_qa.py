@@ -3,9 +3,9 @@
     python experiments/prompting_qa.py
     python experiments/prompting_qa.py --only "4 shots" "4 nearest" --seeds 5 -- --data.context true
 
-Answers are descriptions of an encyclopaedia. Expect an F1 on 200 test titles of 0.09 for the question
-alone, 0.12 with an instruction, 0.22 ± 0.01 with 4 shots, 0.27 with the 4 nearest, 0.23 with a soft
-prompt and 0.27 with LoRA. All rows took an hour on one busy core without bf16.
+Answers are descriptions of an encyclopaedia. Expect an F1 on 200 test titles of 0.09 for the
+question alone, 0.12 with an instruction, 0.22 ± 0.01 with 4 shots, 0.27 with the 4 nearest, 0.23
+with a soft prompt and 0.27 with LoRA. All rows took an hour on one busy core without bf16.
 """
 
 from experiments.studies.comparison import Row, main
