@@ -36,3 +36,8 @@ def native_bf16() -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
+
+
+def trainer_precision() -> str:
+    """Return the Trainer's precision that suits this machine: bf16 in hardware, or else fp32."""
+    return "bf16-mixed" if native_bf16() else "32-true"

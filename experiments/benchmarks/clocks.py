@@ -14,8 +14,8 @@ from lightning.pytorch.callbacks import Callback
 from callbacks import mfu
 from callbacks.throughput import num_batch_tokens
 from experiments.benchmarks.harness import Column, Measured
-from experiments.benchmarks.timing import device, now, precision
-from modules.kernels import native_bf16
+from experiments.benchmarks.timing import device, now
+from modules.kernels import native_bf16, trainer_precision
 
 # Of the tokens, which the output layer runs on.
 SCORED = {"clm": 1.0, "mlm": 0.15, "wwm": 0.15, "plm": 1 / 6}
@@ -67,7 +67,7 @@ class Clock:
         tokens = int(self.tokens) or asked.steps * asked.batch * asked.tokens
         found = {"rate": tokens / seconds, "work": tokens / spent, "busy": spent / seconds}
         found |= {"first": began[0] - self.times[0][0], "loss": statistics.mean(self.losses)}
-        if network is not None and (peak := mfu.peak_flops(device(), precision())):
+        if network is not None and (peak := mfu.peak_flops(device(), trainer_precision())):
             used = flops_per_token(network, asked.tokens, SCORED[asked.objective])
             found["mfu"] = 100 * found["rate"] * used / peak
             if native_bf16():

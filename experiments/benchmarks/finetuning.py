@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.benchmarks.harness import Column, Measured, run_contest
-from experiments.benchmarks.timing import SCRIPT, device, elapsed, result_of
+from experiments.benchmarks.timing import SCRIPT, device, elapsed, result_of, titled
 
 RANK, ALPHA, RATE = 5, 16, 1e-3
 TOKENS_OF_ROW = 27  # of the bundled sentences, so that ours has as many rows in a batch as theirs
@@ -208,6 +208,10 @@ def flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def title(asked: argparse.Namespace) -> str:
+    lead = f"Fine-tuning: LoRA on {asked.backbone}, {asked.rows} sentences"
+    return titled(f"{lead}, epochs: {asked.epochs}")
+
+
 if __name__ == "__main__":
-    title = "Fine-tuning: LoRA on {backbone}, {rows} sentences, epochs: {epochs}"
     run_contest("finetuning", title, __doc__, CONTESTANTS, COLUMNS, flags)

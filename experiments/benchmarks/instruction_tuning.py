@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from experiments.benchmarks.harness import Column, Measured, run_contest
-from experiments.benchmarks.timing import device, elapsed, our_trainer, precision
+from experiments.benchmarks.timing import device, elapsed, our_trainer, titled
 
 RANK, ALPHA, RATE, LONGEST = 8, 16, 5e-4, 512
 # SmolLM2's template with the marks that TRL finds responses by; the text is the same.
@@ -61,13 +61,14 @@ def ours(asked: argparse.Namespace, packing: bool) -> Measured:
 
     from callbacks import StepSeed, ThroughputMonitor
     from modules import InstructionFollowing, LoRA
+    from modules.kernels import trainer_precision
 
     lightning.seed_everything(0, verbose=False)
     data, cost = data_of(asked, packing), ThroughputMonitor()
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone="smollm2", task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
     callbacks = [StepSeed(0), cost]
-    our_trainer(max_epochs=1, precision=precision(), callbacks=callbacks, logger=False).fit(
+    our_trainer(max_epochs=1, precision=trainer_precision(), callbacks=callbacks, logger=False).fit(
         module, data
     )
     found = {"training": cost.seconds, "tokens": cost.rate()}
@@ -154,6 +155,10 @@ COLUMNS = [
     Column("memory", "peak memory, GiB", "{:.1f}"),
 ]
 
+
+def title(asked: argparse.Namespace) -> str:
+    return titled(f"Instruction tuning: {asked.rows} records")
+
+
 if __name__ == "__main__":
-    title = "Instruction tuning: {rows} records"
     run_contest("instruction_tuning", title, __doc__, CONTESTANTS, COLUMNS, flags, 2)

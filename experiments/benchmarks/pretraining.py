@@ -9,8 +9,7 @@ around it: the least that a step can take, as it is and compiled. The Trainer co
 transformers' own collators. The first steps of each are not in its rate. Half of a small network's
 time can be the output layer's, so ``--vocabulary`` gives it other numbers of pieces. Processor time
 is that of the process: a busy machine changes it little. ``--size gpt2`` is GPT-2 of 124 M
-parameters with its own vocabulary, whatever the corpus's is.
-Needs neither W&B nor `datasets`.
+parameters with its own vocabulary, whatever the corpus's is. Needs neither W&B nor `datasets`.
 """
 
 import argparse
@@ -31,10 +30,10 @@ from datamodules import Corpus
 from datamodules.shards import read_manifest
 from experiments.benchmarks.clocks import COLUMNS, Clock, OurClock, TheirClock, their_arguments
 from experiments.benchmarks.harness import Measured, run_contest
-from experiments.benchmarks.timing import device, our_trainer, precision
+from experiments.benchmarks.timing import device, our_trainer, titled
 from modules import CausalLM, MaskedLM, PermutationLM, optimization
 from modules.compiling import Compiled
-from modules.kernels import native_bf16
+from modules.kernels import native_bf16, trainer_precision
 from modules.pretraining.base import PretrainingModule
 
 OBJECTIVES = {"clm": CausalLM, "mlm": MaskedLM, "wwm": MaskedLM, "plm": PermutationLM}
@@ -91,7 +90,7 @@ def ours(asked: argparse.Namespace, compiled: bool = False) -> Measured:
         more = [Compiled(True, after=0)] if compiled else []
         our_trainer(
             max_steps=clock.last,
-            precision=precision(),
+            precision=trainer_precision(),
             callbacks=[StepSeed(0), ThroughputMonitor(), StopOnNaN(), *more, OurClock(clock)],
             logger=CSVLogger(folder),
             log_every_n_steps=10,
@@ -212,8 +211,7 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 def title(asked: argparse.Namespace) -> str:
     lead = f"Pre-training: {asked.objective}, {asked.size}, {vocabulary_of(asked):,} pieces"
-    full = "" if native_bf16() else ", fp32"
-    return f"{lead}, rows of {asked.tokens}{full}"
+    return titled(f"{lead}, rows of {asked.tokens}")
 
 
 CONTESTANTS = {

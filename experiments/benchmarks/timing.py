@@ -55,11 +55,11 @@ def device() -> "torch.device":
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def precision() -> str:
-    """The Trainer's precision for this device: bf16 where its hardware multiplies it, else fp32."""
+def titled(title: str) -> str:
+    """A contest's title on this machine: figures in fp32 stand apart from those in bf16."""
     from modules.kernels import native_bf16
 
-    return "bf16-mixed" if native_bf16() else "32-true"
+    return title if native_bf16() else f"{title}, fp32"
 
 
 def now() -> float:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from modules.finetuning.base import FineTuningModule
-from modules.kernels import native_bf16
+from modules.kernels import trainer_precision
 
 TRAINER_DEFAULTS = {
     "trainer.gradient_clip_val": 1.0,
@@ -22,8 +22,7 @@ def defaults_of(classes: dict[str, Any], stated: dict[str, Any]) -> dict[str, An
         classes: The classes of ``model`` and ``data``.
         stated: The experiment's own defaults by flag, as ``{"trainer.max_epochs": 2}``.
     """
-    precision = "bf16-mixed" if native_bf16() else "32-true"
-    given = {"trainer.precision": precision, **TRAINER_DEFAULTS}
+    given = {"trainer.precision": trainer_precision(), **TRAINER_DEFAULTS}
     given |= (_EPOCHS if issubclass(classes["model"], FineTuningModule) else {}) | stated
     found = {key: value for key, value in given.items() if key.startswith("trainer.")}
     for key, chosen in classes.items():

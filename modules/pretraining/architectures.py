@@ -153,9 +153,9 @@ def _family_settings(
 ) -> dict[str, Any]:
     """Return what replaces a family's own defaults where they are made for another size."""
     if family.startswith("modernbert"):
-        # Its windows, of use in long texts, would only hide the context of a small network's rows.
         # Masked tokens teach the first token nothing: a classifier reads the mean of all.
         pooling = {"classifier_pooling": "mean"} if family == "modernbert" else {}
+        # Its windows, of use in long texts, would only hide the context of a small network's rows.
         return {
             "layer_types": ["full_attention"] * layers,
             "max_position_embeddings": positions,
