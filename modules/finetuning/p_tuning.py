@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
 from transformers import PreTrainedModel
@@ -61,8 +62,22 @@ class PTuning(FineTuningModule):
             encoder_hidden_size=self._size or columns,
             modules_to_save=head_modules(model),
         )
-        return soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
+        prompted = soft_prompts.attach_soft_prompt(model, config, "--model.tokens")
+        if self._encoder == "lstm":
+            prompted.get_submodule("prompt_encoder.default.lstm_head").__class__ = _UncastLSTM
+        return prompted
 
     def check_data(self, data: TextData) -> None:
         super().check_data(data)
         soft_prompts.check_texts_fit(self, data)
+
+
+class _UncastLSTM(nn.LSTM):
+    """An LSTM that computes in the precision of its weights, also under autocast.
+
+    Autocast asks for bf16, and a processor without AVX-512 has no such kernel for it.
+    """
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(self.all_weights[0][0].device.type, enabled=False):
+            return super().forward(*args, **kwargs)
