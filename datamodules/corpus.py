@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
+from scipy import sparse
 
 from datamodules import corpus_checks
 from datamodules.argument_names import in_arguments
 from datamodules.base import RowDataModule, Workers
+from datamodules.cooccurrence import count_pairs
 from datamodules.corpus_rows import CorpusRows, RowKind
 from datamodules.packaged import load_tokenizer
 from datamodules.sampling import LengthBatchSampler, ResumableLoader
@@ -79,6 +81,10 @@ class Corpus(RowDataModule):
         """The mean length of a token of the validation text in UTF-8, or None without such text."""
         counts = self.manifest["splits"]["validation"]
         return counts["bytes"] / counts["tokens"] if counts["tokens"] else None
+
+    def cooccurrences(self) -> sparse.csr_array:
+        """How often tokens of the training text stand near one another: (V, V), symmetric."""
+        return count_pairs(self._rows["train"].stream, self.vocab_size)
 
     def match_objective(self, rows: RowKind | None) -> None:
         """Serve the kind of rows that an objective needs (None: any).

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-# Chosen on validation sentences, for new small networks and pre-trained ones alike. Pre-training
-# makes embeddings twenty times as large: at one rate with the rest, fine-tuning hardly moves them.
-SMALL = (
-    "--model.task.pooling=mean",
-    "--model.learning_rate=5e-4",
-    "--model.embedding_lr_multiplier=30",
-)
+# Chosen on validation sentences, for new small networks and pre-trained ones alike.
+SMALL = ("--model.task.pooling=mean", "--model.learning_rate=5e-4")
+# A network without pre-training has the embeddings that its family draws.
+DRAWN = ("--model.cooccurrence=false",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def with_others(origins: list[Origin]) -> list[Origin]:
         untrained = (o for o in found if not o.share and o.backbone is None)
         before = next((o for o in untrained if family.get(o.objective) == family[name]), None)
         if before is None:
-            before = Origin(f"new {family[name]}", chosen, None, share=0)
+            before = Origin(f"new {family[name]}", chosen, None, DRAWN, share=0)
             found.append(before)
         rows = objective.row_kind or "document"
         found.append(Origin(objective.short_name or name, chosen, before.name, rows=rows))

@@ -15,9 +15,6 @@ class FullFineTuning(FineTuningModule):
 
     Args:
         learning_rate: Highest learning rate of the schedule.
-        embedding_lr_multiplier: Learning rate of the embeddings / learning_rate. Above 1 for large
-            embeddings, as networks have that pre-trained with such a factor: AdamW's steps are as
-            large as the rate, whatever the weights, and would hardly move them.
     """
 
     tuned = (
@@ -38,12 +35,7 @@ class FullFineTuning(FineTuningModule):
         ),
     )
 
-    def __init__(
-        self,
-        learning_rate: PositiveFloat = 1e-4,
-        embedding_lr_multiplier: PositiveFloat = 1.0,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, learning_rate: PositiveFloat = 1e-4, **kwargs: Any) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:

@@ -118,20 +118,30 @@ def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> Pre
         )
     attention = kernels.attn_implementation(auto, config)
     made = auto.from_config(config, attn_implementation=attention)
-    initialization.scale_embeddings(made)
-    return initialization.mimetic_init(made) if mimetic else made
+    if mimetic:
+        initialization.mimetic_init(made)
+    initialization.scale_stream(made)
+    return made
+
+
+def origin(module: Any) -> str:
+    """Return where an objective's network comes from, in words."""
+    new = f"a new {module.model.config.model_type} ({module.hparams['size']})"
+    return module.hparams["backbone"] or new
 
 
 def build(module: Any) -> PreTrainedModel:
     """Make an objective's new network, or load the one to continue the pre-training of.
 
     Raises:
-        ValueError: If the family has no such network, or one that is loaded has too few positions
-            or is no language model.
+        ValueError: If the family has no such network, or one that is loaded has too few positions,
+            is no language model, or is to get other embeddings.
     """
     settings = module.hparams
     if (backbone := settings["backbone"]) is None:
         return from_config(module.auto_class, network_config(module), settings["mimetic"])
+    if settings["cooccurrence"]:
+        raise ValueError(f"--model.cooccurrence: {backbone} has embeddings; set it to false")
     auto = getattr(transformers, module.auto_class)
     model = backbones.load_backbone(auto, backbone, settings["dropout"])
     network_checks.check_language_model(model, backbone)

@@ -17,8 +17,9 @@ from modules.base import PretuneModule
 from modules.builtin_values import to_builtin
 from modules.finetuning.targets import trained_layers
 from modules.pretraining import architectures, common_settings, example_views, network_checks
+from modules.pretraining.cooccurrence import begin_fit, watch
 from modules.pretraining.examples import Example, log_perplexity, num_targets, sum_losses
-from modules.pretraining.unused import freeze_unused
+from modules.pretraining.unused import freeze_at_fit
 from modules.protocols import CorpusData
 
 
@@ -33,6 +34,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder. In
             Python also a network of transformers with its tokenizer, as a pair: a copy trains.
         mimetic: Whether a new network's attention begins as the identity (mimetic initialisation).
+        cooccurrence: Whether its embeddings begin as factors of which tokens the corpus has nearby.
         row_tokens: Tokens of the longest row; the data's on the command line.
         dropout: Dropout rate, in place of all the architecture's own.
         learning_rate: Highest learning rate of the schedule.
@@ -67,6 +69,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         family: str | None = None,
         backbone: str | None = None,
         mimetic: bool = True,
+        cooccurrence: bool = False,
         row_tokens: int = 128,
         dropout: ClosedUnitInterval = 0.0,
         learning_rate: PositiveFloat = 2e-3,
@@ -85,8 +88,8 @@ class PretrainingModule(PretuneModule, abstract=True):
         self.hparams.update(to_builtin({**self.hparams, **known}))
         self.tokenizer = load_tokenizer(known["tokenizer"])
         self.model = network_checks.build(self)
-        new = f"a new {self.model.config.model_type} ({self.hparams['size']})"
-        self.origin = self.hparams["backbone"] or new
+        self.origin = architectures.origin(self)
+        watch(self)
         self.accumulation = TokenWeightedAccumulation()
         self.param_group_fn: Callable[[list[dict]], list[dict]] | None = None  # set by a callback
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -140,11 +143,8 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight = int(count) * self.trainer.world_size  # Lightning rounds the mean of the devices'
         self.log_dict(logged, batch_size=weight, on_epoch=True, sync_dist=True)
 
-    def setup(self, stage: str) -> None:
-        if stage == "fit":
-            self.trainable -= {*freeze_unused(self)}
-
     # For the callback that prints rows.
     show_examples, show_guesses = example_views.show_examples, example_views.guesses
+    setup, on_fit_start = freeze_at_fit, begin_fit
     on_validation_epoch_end = log_perplexity
     configure_optimizers, layers = optimization.configure_optimizers, trained_layers

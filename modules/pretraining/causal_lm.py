@@ -62,7 +62,6 @@ class CausalLM(PretrainingModule):
     add_special_tokens, main_loss = False, "causal_loss"
     tuned = (
         Tuned("model.learning_rate", 3e-3, _STUDY, backbone="new"),
-        Tuned("model.embedding_lr_multiplier", 10.0, _STUDY, backbone="new"),
         Tuned("model.learning_rate", 2e-5, _CONTINUED, backbone="pretrained"),
     )
 

@@ -18,6 +18,12 @@ from modules.self_check import one_line
 _COUNT = re.compile(r"(moe_)?(num|n)_((local|routed)_)?experts")
 
 
+def freeze_at_fit(module: Any, stage: str) -> None:
+    """Freeze what the objective does not use, before the Trainer fits it."""
+    if stage == "fit":
+        module.trainable -= {*freeze_unused(module)}
+
+
 def freeze_unused(module: Any) -> list[str]:
     """Freeze the parameters of an objective that get no gradient, and name them in a warning.
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from modules import FullFineTuning, optimization
-from tests import tiny
+from modules import FullFineTuning, MaskedLM, optimization
+from tests import stories, tiny
 
 
 def rates(schedule: str, warmup_ratio: float, steps: int) -> list[float]:
@@ -128,12 +128,12 @@ def test_a_run_follows_the_schedule(bert, reviews):
     assert all(len(set(group)) == 1 for group in seen)
 
 
-def test_embeddings_train_at_a_rate_of_their_own(bert, reviews):
-    module = tiny.make(
-        FullFineTuning, bert, learning_rate=0.01, embedding_lr_multiplier=7.0, schedule="constant"
+def test_embeddings_train_at_a_rate_of_their_own(tmp_path):
+    data = stories.corpus(stories.write(tmp_path), MaskedLM)
+    module = stories.make(
+        MaskedLM, data.path, learning_rate=0.01, embedding_lr_multiplier=7.0, schedule="constant"
     )
-    run = tiny.fit(module, tiny.read(reviews, bert, batch_size=8))
-    groups = run.optimizers[0].param_groups
+    groups = tiny.fit(module, data).optimizers[0].param_groups
     rate = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
     table = module.model.get_input_embeddings().weight
     assert rate.pop(id(table)) == pytest.approx(0.07)

@@ -22,7 +22,7 @@ def test_as_arguments():
     going_on = {"learning_rate": 1e-4, "embedding_lr_multiplier": 1.0}
     assert tuned_settings(MaskedLM, "minilm")["model"] == going_on
     assert tuned_settings(CausalLM, "smollm2")["model"] == {**going_on, "learning_rate": 2e-5}
-    assert tuned_settings(CausalLM, None)["model"]["embedding_lr_multiplier"] == 10
+    assert tuned_settings(CausalLM, None)["model"]["cooccurrence"] is True
 
 
 def test_bases_come_first_then_backbones_then_tasks():
