@@ -1,16 +1,20 @@
 """How often tokens stand near one another in a corpus."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy import sparse
 
 from datamodules.shards import TokenStream
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _PART = 1 << 20  # tokens that are counted at once
 
 
 def count_pairs(
     stream: TokenStream, vocabulary: int, window: int = 5, most: int = 10 * _PART
-) -> sparse.csr_array:
+) -> "sparse.csr_array":
     """Count the pairs of tokens that stand near one another in a document.
 
     Args:
@@ -22,6 +26,8 @@ def count_pairs(
     Returns:
         The counts in both orders, (vocabulary, vocabulary), symmetric, float32.
     """
+    from scipy import sparse
+
     shape = vocabulary, vocabulary
     counts = sparse.csr_array(shape, dtype=np.float32)
     starts = np.arange(0, len(stream), _PART)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from scipy import sparse
 
 from datamodules import corpus_checks
 from datamodules.argument_names import in_arguments
@@ -16,6 +15,9 @@ from datamodules.packaged import load_tokenizer
 from datamodules.sampling import LengthBatchSampler, ResumableLoader
 from datamodules.shards import open_stream, read_manifest
 from datamodules.unknown import unknown_lines
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 class EpochBatchSampler(LengthBatchSampler):
@@ -82,7 +84,7 @@ class Corpus(RowDataModule):
         counts = self.manifest["splits"]["validation"]
         return counts["bytes"] / counts["tokens"] if counts["tokens"] else None
 
-    def cooccurrences(self) -> sparse.csr_array:
+    def cooccurrences(self) -> "sparse.csr_array":
         """How often tokens of the training text stand near one another: (V, V), symmetric."""
         return count_pairs(self._rows["train"].stream, self.vocab_size)
 

@@ -118,10 +118,8 @@ def from_config(auto_class: str, config: PretrainedConfig, mimetic: bool) -> Pre
         )
     attention = kernels.attn_implementation(auto, config)
     made = auto.from_config(config, attn_implementation=attention)
-    if mimetic:
-        initialization.mimetic_init(made)
-    initialization.scale_stream(made)
-    return made
+    initialization.scale_embeddings(made)
+    return initialization.mimetic_init(made) if mimetic else made
 
 
 def origin(module: Any) -> str:

@@ -1,10 +1,9 @@
 """Embeddings of a new network from how often tokens stand near one another in its corpus."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor, nn
 
 from datamodules.argument_names import in_arguments
@@ -12,12 +11,15 @@ from modules import data_checks
 from modules.notices import note
 from modules.pretraining.generator import DisentangledEmbedding
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
 _SMOOTHING = 0.75  # of the contexts' frequencies: Levy, Goldberg & Dagan 2015, section 3.1
 _DEVIATION = 0.1
 _ROUNDS, _MORE = 4, 16  # of the randomised factorisation, and the columns beyond those wanted
 
 
-def embeddings(counts: sparse.csr_array, width: int) -> Tensor:
+def embeddings(counts: "sparse.csr_array", width: int) -> Tensor:
     """Factorise the positive pointwise mutual information of tokens and their neighbours.
 
     With its singular values S, U S V^T, the rows are those of U S^(1/2) (Levy, Goldberg & Dagan

@@ -19,7 +19,9 @@ from modules.pretraining.examples import Example
 from modules.pretraining.rows import left_align
 from modules.tuning import Tuned
 
-_STUDY = "experiments/pretrain_then_finetune.py, 2 M tokens: it learned more slowly"
+# T5 adds to its embeddings without a norm between: at higher rates its layers soon outweigh them.
+_RATE = "1 M tokens of reviews, size tiny: validation loss 4.852 in place of 5.073 at 2e-3"
+_FACTOR = "as large as the rate of the embeddings was before: 2e-3"
 
 
 class SpanCorruption(PretrainingModule):
@@ -32,7 +34,10 @@ class SpanCorruption(PretrainingModule):
 
     default_family, auto_class = "t5", "AutoModelForSeq2SeqLM"
     required_tokens, main_loss, add_special_tokens = ("eos_token",), "span_loss", False
-    tuned = (Tuned("model.learning_rate", 2e-3, _STUDY, backbone="new"),)
+    tuned = (
+        Tuned("model.learning_rate", 5e-4, _RATE, backbone="new"),
+        Tuned("model.embedding_lr_multiplier", 4.0, _FACTOR, backbone="new"),
+    )
 
     sentinels: Tensor
 
