@@ -84,12 +84,13 @@ def set_embeddings(module: Any) -> None:
     """
     flag, data = "--model.cooccurrence", module.trainer.datamodule
     if not hasattr(data, "cooccurrences"):
-        raise ValueError(f"{flag}: counts the tokens of a Corpus, not of {type(data).__name__}")
+        kind = "a loader" if data is None else type(data).__name__
+        raise ValueError(f"{flag}: counts the tokens of a Corpus, not of {kind}; set it to false")
     note("embeddings begin from the tokens that stand near one another in the corpus")
     counts = data.cooccurrences()
     for table in _tables(module):
         if table.weight.ndim != 2 or len(table.weight) < counts.shape[0]:
-            raise ValueError(f"{flag}: the strategy spreads embeddings over devices; without it")
+            raise ValueError(f"{flag}: embeddings are spread over devices; set it to false")
         made = embeddings(counts, table.weight.shape[1])
         occurs = made.abs().sum(1) > 0
         with torch.no_grad():

@@ -82,7 +82,7 @@ def test_values_of_other_budgets_are_kept_and_drawn(tmp_path):
     [
         ("--budget 0", "--budget 0.0: at least 1"),
         ("--seeds 0", "--seeds 0: at least 1"),
-        ("--only elmo", "--only elmo: no such origin; there are new encoder, mlm"),
+        ("--only elmo", "--only elmo: no such origin; there are new encoder, embeddings, mlm"),
         ("--labels some", "argument --labels: some: a number of rows, or all"),
         ("--corpus nowhere", "--corpus nowhere: no corpus; make one with prepare_corpus.py"),
         ("--size tny", "--size tny: there are tiny, mini, small, base; did you mean tiny?"),
@@ -127,7 +127,8 @@ def test_an_objective_that_is_not_named_is_run_all_the_same(own):
     *listed, mine, before, plain = pretraining_origins.with_others(pretrain_then_finetune.ORIGINS)
     assert listed == pretrain_then_finetune.ORIGINS
     assert mine == pretraining.Origin("Mine", "own.OwnObjective", "new encoder", rows="pairs")
-    assert before == pretraining.Origin("new gpt2", "own.Plain", None, share=0)
+    drawn = pretraining_origins.DRAWN
+    assert before == pretraining.Origin("new gpt2", "own.Plain", None, drawn, share=0)
     assert plain == pretraining.Origin("Plain", "own.Plain", "new gpt2")
 
 

@@ -87,7 +87,7 @@ def test_a_discriminator_reads_its_generators(path):
 
 def test_rows_of_no_corpus_and_other_weights_are_refused(path, tmp_path):
     module, data = still(path, cooccurrence=True), stories.corpus(path, MaskedLM)
-    with pytest.raises(ValueError, match="counts the tokens of a Corpus, not of NoneType"):
+    with pytest.raises(ValueError, match="counts the tokens of a Corpus, not of a loader"):
         fit(module, data.train_dataloader())
     module.export_model().save_pretrained(tmp_path)
     module.tokenizer.save_pretrained(tmp_path)
