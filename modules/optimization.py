@@ -91,10 +91,15 @@ def is_matrix(name: str, parameter: nn.Parameter, model: nn.Module) -> bool:
     )
 
 
-def input_embeddings(module: Any) -> list[nn.Parameter]:
+def embedding_tables(module: Any) -> list[Any]:
     """Return the embeddings of tokens of each network of a module, such as a generator's too."""
     networks = [part for part in module.children() if hasattr(part, "get_input_embeddings")]
-    return [network.get_input_embeddings().weight for network in networks]
+    return [*dict.fromkeys(network.get_input_embeddings() for network in networks)]
+
+
+def input_embeddings(module: Any) -> list[nn.Parameter]:
+    """Return the weights of :func:`embedding_tables`."""
+    return [table.weight for table in embedding_tables(module)]
 
 
 def embeddings_apart(

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.argument_names import in_arguments
-from modules import data_checks
+from modules.base import PretuneModule
 from modules.notices import note
+from modules.optimization import embedding_tables
 from modules.pretraining.generator import DisentangledEmbedding
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _loaded(module: Any, incompatible: Any) -> None:
 @in_arguments
 def begin_fit(module: Any) -> None:
     """Check the data, as every module does, and set the embeddings where that is asked for."""
-    data_checks.check_datamodule(module)
+    PretuneModule.on_fit_start(module)
     if module.drawn and module.hparams["cooccurrence"]:
         set_embeddings(module)
     module.drawn = False
@@ -88,21 +89,13 @@ def set_embeddings(module: Any) -> None:
         raise ValueError(f"{flag}: counts the tokens of a Corpus, not of {kind}; set it to false")
     note("embeddings begin from the tokens that stand near one another in the corpus")
     counts = data.cooccurrences()
-    for table in _tables(module):
+    for table in embedding_tables(module):
+        # A discriminator that adds to its generator's embeddings begins with them.
+        if not isinstance(table, nn.Embedding) or isinstance(table, DisentangledEmbedding):
+            continue
         if table.weight.ndim != 2 or len(table.weight) < counts.shape[0]:
             raise ValueError(f"{flag}: embeddings are spread over devices; set it to false")
         made = embeddings(counts, table.weight.shape[1])
         occurs = made.abs().sum(1) > 0
         with torch.no_grad():
             table.weight[: len(made), : made.shape[1]][occurs] = made[occurs].to(table.weight)
-
-
-def _tables(module: Any) -> list[nn.Embedding]:
-    """The tables of embeddings of a module's networks, each once.
-
-    A discriminator that adds to its generator's embeddings has none of its own.
-    """
-    networks = [part for part in module.children() if hasattr(part, "get_input_embeddings")]
-    found = {id(table): table for n in networks if (table := n.get_input_embeddings()) is not None}
-    plain = [t for t in found.values() if isinstance(t, nn.Embedding)]
-    return [table for table in plain if not isinstance(table, DisentangledEmbedding)]

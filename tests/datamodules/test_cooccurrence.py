@@ -8,11 +8,8 @@ from tests import stories
 
 def counted(stream, vocabulary: int, window: int, first: int = 0, last: int | None = None):
     last = len(stream) if last is None else last
-    ids, ends = stream.read(0, len(stream)), list(stream.document_ends)
-    wanted, document = (
-        np.zeros((vocabulary, vocabulary)),
-        np.searchsorted(ends, range(99999), "right"),
-    )
+    ids, wanted = stream.read(0, len(stream)), np.zeros((vocabulary, vocabulary))
+    document = np.searchsorted(list(stream.document_ends), range(len(stream)), "right")
     for here in range(first, last):
         for there in range(here + 1, min(here + 1 + window, last)):
             if document[here] == document[there]:

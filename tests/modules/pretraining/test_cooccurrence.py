@@ -1,6 +1,5 @@
 """Embeddings that begin from the corpus's counts: their closed form, and when they are set."""
 
-import lightning
 import numpy as np
 import pytest
 import torch
@@ -8,15 +7,11 @@ from scipy import sparse
 
 from modules import MaskedLM, ReplacedTokenDetection
 from modules.pretraining.cooccurrence import embeddings
-from tests import stories
+from tests import stories, tiny
 
 
-def fit(module, data, **settings):
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    run = lightning.Trainer(
-        accelerator="cpu", max_steps=1, limit_val_batches=0, enable_checkpointing=False, **quiet
-    )
-    run.fit(module, data, weights_only=True, **settings)
+def fit(module, data):
+    tiny.fit(module, data, max_epochs=1, limit_train_batches=1, limit_val_batches=0)
     return module
 
 
@@ -64,7 +59,7 @@ def test_the_corpus_sets_those_of_its_tokens(path):
     assert torch.equal(table(fit(still(path), data)), drawn)
 
 
-def test_weights_that_were_loaded_or_trained_stay(path, tmp_path):
+def test_weights_that_were_loaded_or_trained_stay(path):
     data, once = stories.corpus(path, MaskedLM), still(path, cooccurrence=True)
     other = still(path, seed=1)
     once.load_state_dict(other.state_dict())
