@@ -62,5 +62,5 @@ class GradientCheckpointing(Callback):
 
     def _leave(self, module: Any) -> None:
         for network in networks_of(module) if self.enabled else []:
-            if network.is_gradient_checkpointing:
+            if network.is_activation_checkpointing:
                 network.activation_checkpointing_disable()

@@ -1,6 +1,8 @@
 """The output layer of a language model, run only on the tokens that count in the loss."""
 
+import functools
 import weakref
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.utils import ModelOutput
 
+from modules import last_layer
 from modules.backbones import unwrap, without_cache
 from modules.causal_checks import probe_rows, probing, same
 from modules.cross_entropy import chunked_cross_entropy, pad_to_multiple
@@ -21,10 +24,12 @@ class Selection(NamedTuple):
     Attributes:
         place: Where they are selected: behind the body, before the output layer, or at the end.
         chunks: Whether the output layer's own logits are the model's, so that it can run in chunks.
+        last: Whether the last feed-forward layer, too, can run on the tokens that count alone.
     """
 
     place: Literal["body", "layer", "end"]
     chunks: bool
+    last: bool = False
 
 
 # From the least work to the most.
@@ -44,7 +49,8 @@ class Outputs:
     """What a language model makes of N tokens.
 
     Attributes:
-        hidden_BTH: All last hidden states, (B, T, H); None where the model does not show them.
+        hidden_BTH: The last hidden states that are read, (B, T, H), where such were asked for; those
+            of other tokens are not right. None where the model does not show them.
         given_NH: Inputs of the output layer, (N, H); None where only logits are known.
         logits_NV: The logits, (N, V), where given_NH is None.
         layer: The output layer.
@@ -79,27 +85,39 @@ class Outputs:
         return self.layer(pad_to_multiple(self.given_NH))[: len(self.given_NH)]
 
 
-def run_at(model: nn.Module, target_mask: Tensor, **inputs: Any) -> Outputs:
+def body_of(model: Any) -> Any:
+    """Return the part of a language model whose states its head reads."""
+    return model.get_decoder() if model.config.is_encoder_decoder else model.base_model
+
+
+def run_at(
+    model: nn.Module, target_mask: Tensor, read_mask: Tensor | None = None, **inputs: Any
+) -> Outputs:
     """Run a model with its output layer on N tokens alone, or on none.
 
     The output layer is the largest of a small network, and its logits the largest tensor of most:
     here it is given no row, and :class:`Outputs` runs it in chunks. Where the logits are not the
     output layer's own, as of a model that scales or caps them afterwards, the model's logits are
-    taken whole.
+    taken whole. The last feed-forward layer runs on few tokens alone too; see :mod:`last_layer`.
 
     Args:
         model: A language model of transformers, with or without a peft model around it.
         target_mask: (B, T) bool, true for the N tokens that count.
+        read_mask: (B, T) bool, true for the tokens whose last hidden states are read besides.
         inputs: The model's inputs.
     """
     inputs = {**without_cache(unwrap(model)), **inputs}
-    return _run(model, target_mask, selection(model), inputs)
+    read = target_mask if read_mask is None else target_mask | read_mask
+    found = _run(model, target_mask, selection(model), inputs, read)
+    return found if read_mask is not None else replace(found, hidden_BTH=None)
 
 
-def _run(model: nn.Module, target_mask: Tensor, how: Selection, inputs: dict[str, Any]) -> Outputs:
+def _run(
+    model: nn.Module, target_mask: Tensor, how: Selection, inputs: dict[str, Any], read_mask: Tensor
+) -> Outputs:
     states: list[Tensor] = []
     given: list[Tensor] = []
-    inner, (place, chunks) = unwrap(model), how
+    inner, (place, chunks, last) = unwrap(model), how
     layer = inner.get_output_embeddings()
 
     def chosen(rows_BTX: Tensor) -> Tensor:
@@ -117,12 +135,13 @@ def _run(model: nn.Module, target_mask: Tensor, how: Selection, inputs: dict[str
         given.append(rows[0][: int(target_mask.sum())])
         return (rows[:, :0] if chunks else rows,)
 
-    body = inner.get_decoder() if inner.config.is_encoder_decoder else inner.base_model
+    body = body_of(inner)
     handles = [body.register_forward_hook(select)]
     if place != "end":
         handles.append(layer.register_forward_pre_hook(take))
     try:
-        logits = model(**inputs).logits
+        with last_layer.selected(body, read_mask) if last else nullcontext():
+            logits = model(**inputs).logits
     finally:
         for handle in handles:
             handle.remove()
@@ -152,7 +171,7 @@ def check_output_layer(model: Any, flag: str) -> None:
 def selection(model: Any) -> Selection:
     """Find out how to select the tokens that count; asked once of each architecture.
 
-    The model runs on two short rows in each way, and the logits have to be its own.
+    The model runs on three short rows in each way, and the logits have to be its own.
     """
     inner = unwrap(model)
     layer = inner.get_output_embeddings()
@@ -170,12 +189,12 @@ def selection(model: Any) -> Selection:
 
 def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
     """Return the best selection that leaves the logits as they are; empty if they tell nothing."""
-    ids_BT = probe_rows(model, 2, 4)
+    ids_BT = probe_rows(model, 3, 4)
     inputs: dict[str, Any] = {"input_ids": ids_BT}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids_BT
-    # As many as no side of the rows, so that none is taken for them.
-    here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 1, 1]], device=ids_BT.device) > 0
+    # More than the sides of the rows, so that none is taken for them, and less than half of all.
+    here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1], [0, 0, 1, 0]], device=ids_BT.device) > 0
     with probing(model):
         model(**{name: ids[:1] for name, ids in inputs.items()})  # no state is left of other rows
         largest = model(**inputs).logits.abs().max()
@@ -185,19 +204,19 @@ def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
         enlarge = layer.register_forward_hook(lambda _, given, made: made * (_LARGE / largest))
         try:
             wanted_NV = model(**inputs).logits[here_BT]
-            ways = (
-                how for how in _SELECTIONS if _same_logits(model, how, inputs, here_BT, wanted_NV)
-            )
-            return next(ways, _WHOLE)._asdict()
+            fits = functools.partial(_same_logits, model, inputs, here_BT, wanted_NV)
+            found = next(filter(fits, _SELECTIONS), _WHOLE)
+            less = found._replace(last=bool(last_layer.feed_forward(body_of(model))))
+            return (less if found is not _WHOLE and fits(less) else found)._asdict()
         finally:
             enlarge.remove()
 
 
 def _same_logits(
-    model: Any, how: Selection, inputs: dict[str, Any], here_BT: Tensor, wanted_NV: Tensor
+    model: Any, inputs: dict[str, Any], here_BT: Tensor, wanted_NV: Tensor, how: Selection
 ) -> bool:
     try:
-        found_NV = _run(model, here_BT, how, inputs).logits()
+        found_NV = _run(model, here_BT, how, inputs, here_BT).logits()
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
@@ -206,7 +225,11 @@ def _same_logits(
 
 
 def lm_loss(
-    model: nn.Module, inputs: dict[str, Any], target_mask: Tensor, targets: Tensor
+    model: nn.Module,
+    inputs: dict[str, Any],
+    target_mask: Tensor,
+    targets: Tensor,
+    read_mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Compute the language modeling loss of N target tokens.
 
@@ -215,30 +238,12 @@ def lm_loss(
         inputs: The model's inputs.
         target_mask: (B, T) bool, true where a token is predicted.
         targets: (N,) int64, the right tokens. Where there are none, the loss is 0.
+        read_mask: (B, T) bool, true for the tokens whose last hidden states are read.
 
     Returns:
-        Mean cross-entropy and accuracy, both scalars, and the last hidden states, (B, T, H), or
-        None where the model does not show them.
+        Mean cross-entropy and accuracy, both scalars, and the last hidden states that are read,
+        (B, T, H), or None where none are or the model does not show them.
     """
-    outputs, count = run_at(model, target_mask, **inputs), max(1, len(targets))
+    outputs, count = run_at(model, target_mask, read_mask, **inputs), max(1, len(targets))
     total, right = outputs.nll(targets)
     return total / count, right / count, outputs.hidden_BTH
-
-
-def sample_tokens(logits_NV: Tensor, draws_N: Tensor) -> Tensor:
-    """Sample a token for each row by inverse transform sampling.
-
-    The distribution is that of Gumbel-max sampling, which needs a draw and two logarithms for each
-    entry of the vocabulary where this needs one draw.
-
-    Args:
-        logits_NV: Logits of N tokens.
-        draws_N: Uniform draws from [0, 1).
-
-    Returns:
-        Token ids, (N,) int64.
-    """
-    cumulative_NV = logits_NV.float().softmax(-1).cumsum(-1)
-    below_N1 = draws_N[:, None] * cumulative_NV[:, -1:]  # the sum is 1 but for rounding
-    ids_N1 = torch.searchsorted(cumulative_NV, below_N1, right=True)
-    return ids_N1[:, 0].clamp(max=logits_NV.shape[1] - 1)

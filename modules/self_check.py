@@ -30,7 +30,7 @@ Check = Callable[[Subject], str | None]
 
 # A larger network is represented by a small one of its class: see ``backbones.shrunk``.
 LARGEST = 40_000_000
-_FORMAT = 3  # of what is kept; another one makes it anew
+_FORMAT = 4  # of what is kept; another one makes it anew
 _disabled = ContextVar("disabled", default=False)
 # Whose errors are the network's own; those of other code are not a family's fault.
 _LIBRARIES = ("transformers", "peft", "torch")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modules.output_layer import run_at, sample_tokens
+from modules.output_layer import run_at
 from modules.pretraining.examples import Example
 
 
@@ -30,6 +30,25 @@ def example(
         "target_mask": chosen_BT,
         "draws": draws_BT[chosen_BT],
     }
+
+
+def sample_tokens(logits_NV: Tensor, draws_N: Tensor) -> Tensor:
+    """Sample a token for each row by inverse transform sampling.
+
+    The distribution is that of Gumbel-max sampling, which needs a draw and two logarithms for each
+    entry of the vocabulary where this needs one draw.
+
+    Args:
+        logits_NV: Logits of N tokens.
+        draws_N: Uniform draws from [0, 1).
+
+    Returns:
+        Token ids, (N,) int64.
+    """
+    cumulative_NV = logits_NV.float().softmax(-1).cumsum(-1)
+    below_N1 = draws_N[:, None] * cumulative_NV[:, -1:]  # the sum is 1 but for rounding
+    ids_N1 = torch.searchsorted(cumulative_NV, below_N1, right=True)
+    return ids_N1[:, 0].clamp(max=logits_NV.shape[1] - 1)
 
 
 def replace(generator: nn.Module, example: DetectionExample) -> tuple[Tensor, Tensor]:

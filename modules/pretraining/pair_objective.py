@@ -76,7 +76,9 @@ class PairObjective(PretrainingModule, abstract=True):
 
     def losses(self, example: PairExample) -> dict[str, Tensor]:
         masked = example["inputs"], example["target_mask"], example["targets"]
-        loss, accuracy, hidden_BTH = lm_loss(self.model, *masked)
+        first_BT = torch.zeros_like(masked[1])
+        first_BT[:, 0] = True  # the token that the pair's head reads
+        loss, accuracy, hidden_BTH = lm_loss(self.model, *masked, first_BT)
         if hidden_BTH is None:
             flag = network_flag(self.hparams, self.model.config)
             raise ValueError(f"{flag}: does not show the states that pairs need")

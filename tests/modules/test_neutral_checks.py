@@ -81,7 +81,7 @@ def test_questions_have_one_answer_and_leave_no_trace(around, weights):
     with AROUND[around](), warnings.catch_warnings():
         warnings.simplefilter("error")  # so that a second answer is no other
         modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-        assert answers(model) == [False, True, False, ("body", True)]
+        assert answers(model) == [False, True, False, ("body", True, True)]
         assert modes == (torch.is_grad_enabled(), torch.is_inference_mode_enabled())
     assert numbers() == before
     assert all(module.training for module in model.modules())

@@ -19,7 +19,7 @@ def test_an_output_layer_that_is_a_table_of_words_is_not_selected_for(tmp_path):
     """FSMT names its decoder's embeddings, and its decoder returns logits."""
     folder = families.make("fsmt", tmp_path)
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
-    assert output_layer.selection(model) == ("end", False)
+    assert output_layer.selection(model) == ("end", False, False)
     ids = torch.randint(5, 50, (3, 9), generator=torch.Generator().manual_seed(1))
     there = ids % 3 > 0
     inputs = {"input_ids": ids, "decoder_input_ids": ids, "use_cache": False}

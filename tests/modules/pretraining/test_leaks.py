@@ -12,7 +12,7 @@ from modules import (
     SpanCorruption,
 )
 from modules.masking import noise_spans
-from modules.output_layer import sample_tokens
+from modules.pretraining.detection import sample_tokens
 from modules.pretraining.pairs import make_pairs
 from modules.pretraining.permutations import permutation_mask, target_mapping
 from tests import stories

@@ -148,7 +148,7 @@ def test_logits_that_are_scaled_behind_the_output_layer(speaker, source, tmp_pat
         read(source, speaker)._rows["train"].__getitems__([1, 2]),
     )
     assert not output_layer.selection(module.model).chunks
-    assert output_layer.selection(make(speaker).model) == ("body", True)
+    assert output_layer.selection(make(speaker).model) == ("body", True, True)
     labels = batch["input_ids"].where(batch["supervised"], -100)
     with torch.no_grad():
         wanted = module.model(batch["input_ids"], labels=labels).loss

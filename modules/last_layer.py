@@ -1,0 +1,83 @@
+"""The last feed-forward layer of a network, run only on the tokens whose states are read.
+
+Attention mixes tokens, and all after the last one works on each token alone. A masked language model
+reads the states of every seventh token: the others' last feed-forward layer would be for nothing,
+and it is two thirds of the work of a layer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from modules.cross_entropy import pad_to_multiple
+
+# How the modules of a block's feed-forward layer are called, in the order in which they run.
+_NAMES = (("mlp",), ("ffn",), ("intermediate", "output"))
+_MOST = 0.5  # the share of the tokens above which selecting them costs more than it saves
+
+
+def feed_forward(body: nn.Module) -> list[nn.Module]:
+    """Return the modules of the feed-forward layer of the last block; none if it is not known.
+
+    Args:
+        body: A network of transformers, without its head.
+    """
+    blocks = next((one for one in body.modules() if isinstance(one, nn.ModuleList)), None)
+    parts = dict(blocks[-1].named_children()) if blocks else {}
+    return next(([parts[n] for n in names] for names in _NAMES if {*names} <= {*parts}), [])
+
+
+class _Selected:
+    """Hooks around a feed-forward layer of rows of tokens, (B, L, H); a prompt may stand before."""
+
+    def __init__(self, mask_BT: Tensor) -> None:
+        self.mask_BT = mask_BT
+        self.places_N, self.length = mask_BT.flatten().nonzero()[:, 0], mask_BT.shape[1]
+
+    def _select(self, given: Any) -> Any:
+        rows, tokens = self.mask_BT.shape
+        if not (isinstance(given, Tensor) and given.ndim == 3 and len(given) == rows):
+            return given  # it is selected
+        if (length := given.shape[1]) != self.length:
+            mask_BL = functional.pad(self.mask_BT, (length - tokens, 0))
+            self.places_N, self.length = mask_BL.flatten().nonzero()[:, 0], length
+        return pad_to_multiple(given.flatten(0, 1).index_select(0, self.places_N))
+
+    @torch.compiler.disable
+    def before(self, module: nn.Module, arguments: tuple) -> tuple:
+        return tuple(map(self._select, arguments))
+
+    @torch.compiler.disable
+    def after(self, module: nn.Module, arguments: tuple, made_NH: Tensor) -> Tensor:
+        rows, width = len(self.mask_BT), made_NH.shape[-1]
+        whole = made_NH.new_zeros(rows * self.length, width)
+        whole = whole.index_copy(0, self.places_N, made_NH[: len(self.places_N)])
+        return whole.view(rows, self.length, width)
+
+
+@contextmanager
+def selected(body: Any, mask_BT: Tensor) -> Iterator[None]:
+    """Have a network run its last feed-forward layer on some tokens, and give zeros for others.
+
+    Nothing changes where most tokens are read, or where the backward pass runs layers again.
+
+    Args:
+        body: A network of transformers, without its head.
+        mask_BT: (B, T) bool, true for the tokens whose states are read.
+    """
+    parts = feed_forward(body)
+    if body.is_activation_checkpointing or mask_BT.sum() > _MOST * mask_BT.numel():
+        parts = []
+    hooks = _Selected(mask_BT)
+    # Ahead of hooks that are there already: those of an adapter read the selected tokens.
+    handles = [part.register_forward_pre_hook(hooks.before, prepend=True) for part in parts]
+    handles += [part.register_forward_hook(hooks.after) for part in parts[-1:]]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
