@@ -4,14 +4,15 @@
     python experiments/benchmarks/replaced_tokens.py --corpus data/imdb --model '{"weight": 50}'
 
 A tiny network is pre-trained. On the validation rows, which its generator corrupts, its scores are
-compared with those of a table that counts neighbours in all training rows: a token is suspicious
-where it seldom follows the one before it and seldom precedes the next. Both areas under the ROC
-curve are within each token id, so that no score profits from the frequency of a token. The area of
-random scores, the check, is 0.5.
+compared with those of tables that count neighbours: a token is suspicious where it seldom follows
+the one before it and seldom precedes the next. One table counts the rows that the network trained
+on, the other all training rows. The areas under the ROC curve are within each token id, so that no
+score profits from the frequency of a token. The area of random scores, the check, is 0.5.
 """
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,20 @@ def rows(module: ReplacedTokenDetection, data: Corpus) -> Iterator[tuple[Tensor,
     hook.remove()
 
 
-def compare(module: ReplacedTokenDetection, data: Corpus, table: Neighbours) -> dict[str, float]:
-    """The area of the network and of the table on the same rows."""
+def compare(
+    module: ReplacedTokenDetection, data: Corpus, tables: dict[str, Neighbours]
+) -> dict[str, float]:
+    """The areas of the network and of the tables on the same rows."""
     module.eval()
-    kept: dict[str, list[Tensor]] = {"ids": [], "network": [], "table": [], "replaced": []}
+    kept: dict[str, list[Tensor]] = defaultdict(list)
     for fake_BT, scores_BT, replaced_BT, there_BT in rows(module, data):
-        found = (fake_BT, scores_BT, table.surprise(fake_BT), replaced_BT)
-        for values, value_BT in zip(kept.values(), found, strict=True):
-            values.append(value_BT[there_BT])
-    ids, network, counted, replaced = (torch.cat(values) for values in kept.values())
-    scores = {"network": network, "table": counted, "random": torch.rand(len(ids))}
+        found = {"ids": fake_BT, "replaced": replaced_BT, "network": scores_BT}
+        found |= {name: table.surprise(fake_BT) for name, table in tables.items()}
+        for name, value_BT in found.items():
+            kept[name].append(value_BT[there_BT])
+    scores = {name: torch.cat(values) for name, values in kept.items()}
+    ids, replaced = scores.pop("ids"), scores.pop("replaced")
+    scores["random"] = torch.rand(len(ids))
     areas = {name: float(within_token_auc(ids, one, replaced)) for name, one in scores.items()}
     return areas | {"replaced": float(replaced.float().mean())}
 
@@ -105,17 +110,19 @@ def main() -> None:
     usual = tuned_settings(ReplacedTokenDetection, None)["model"]
     words = {"tokenizer": str(Path(asked.corpus) / "tokenizer"), "size": "tiny", "row_tokens": 128}
     module = ReplacedTokenDetection(**{**words, **usual, **asked.model})
-    table = Neighbours(len(module.tokenizer))
-    for batch in data.train_dataloader():
-        table.add(batch["input_ids"], batch["attention_mask"].bool())
     facts = data.facts()
     steps = round(asked.tokens / (8 * facts["tokens"]["train"] / facts["rows"]["train"]))
+    tables = {name: Neighbours(len(module.tokenizer)) for name in ("same rows", "all rows")}
+    for step, batch in enumerate(data.train_dataloader()):  # in the order of the training
+        for name, table in tables.items():
+            if name == "all rows" or step < steps:
+                table.add(batch["input_ids"], batch["attention_mask"].bool())
     silent = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
     off: dict[str, Any] = dict.fromkeys(silent, False)
     Trainer(
         max_steps=steps, accelerator="cpu", gradient_clip_val=1.0, limit_val_batches=0, **off
     ).fit(module, data)
-    found = compare(module, data, table)
+    found = compare(module, data, tables)
     print(asked.model, {name: round(value, 3) for name, value in found.items()}, flush=True)
 
 
