@@ -1,8 +1,8 @@
 """The last feed-forward layer of a network, run only on the tokens whose states are read.
 
-Attention mixes tokens, and all after the last one works on each token alone. A masked language model
-reads the states of every seventh token: the others' last feed-forward layer would be for nothing,
-and it is two thirds of the work of a layer.
+Attention mixes tokens; all that follows the last one works on each token alone. A masked language
+model reads the state of every seventh token: the last feed-forward layer of the others would be for
+nothing, and it is two thirds of the work of a layer.
 """
 
 from collections.abc import Iterator
@@ -76,6 +76,34 @@ def selected(body: Any, mask_BT: Tensor) -> Iterator[None]:
     # Ahead of hooks that are there already: those of an adapter read the selected tokens.
     handles = [part.register_forward_pre_hook(hooks.before, prepend=True) for part in parts]
     handles += [part.register_forward_hook(hooks.after) for part in parts[-1:]]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def query_stream_alone(network: Any) -> Iterator[None]:
+    """Have the last layer of an XLNet compute its query stream alone, of which the loss is made.
+
+    Its content stream would only feed a next layer. The tokens before the last one are given as
+    memory, whose keys and values attention reads and whose own states it leaves out.
+
+    Args:
+        network: An XLNet with an output layer, run with a target mapping.
+    """
+
+    def shorten(layer: nn.Module, arguments: tuple, settings: dict) -> tuple[tuple, dict]:
+        content_TBH, query_NBH = arguments
+        names = ("attn_mask_h", "seg_mat")
+        last = {n: None if settings[n] is None else settings[n][-1:] for n in names}
+        return (content_TBH[-1:], query_NBH), {**settings, **last, "mems": content_TBH[:-1]}
+
+    last = network.base_model.layer[-1]
+    handles = []
+    if not network.is_activation_checkpointing:
+        handles.append(last.register_forward_pre_hook(shorten, with_kwargs=True))
     try:
         yield
     finally:

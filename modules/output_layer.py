@@ -49,8 +49,8 @@ class Outputs:
     """What a language model makes of N tokens.
 
     Attributes:
-        hidden_BTH: The last hidden states that are read, (B, T, H), where such were asked for; those
-            of other tokens are not right. None where the model does not show them.
+        hidden_BTH: The last hidden states, (B, T, H), right where they were asked for; None where
+            none were, or the model does not show them.
         given_NH: Inputs of the output layer, (N, H); None where only logits are known.
         logits_NV: The logits, (N, V), where given_NH is None.
         layer: The output layer.

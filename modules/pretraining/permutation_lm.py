@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from datamodules.batches import CorpusBatch
 from modules import masking
 from modules.characters import Characters
+from modules.last_layer import query_stream_alone
 from modules.output_layer import lm_loss
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.examples import Example
@@ -72,7 +73,8 @@ class PermutationLM(PretrainingModule):
         return {"inputs": inputs, "target_mask": real_BN, "targets": ids_BT[targets_BT]}
 
     def losses(self, example: Example) -> dict[str, Tensor]:
-        loss, accuracy, _ = lm_loss(
-            self.model, example["inputs"], example["target_mask"], example["targets"]
-        )
+        with query_stream_alone(self.model):
+            loss, accuracy, _ = lm_loss(
+                self.model, example["inputs"], example["target_mask"], example["targets"]
+            )
         return {"permutation_loss": loss, "accuracy": accuracy}

@@ -5,7 +5,8 @@ import torch
 import transformers
 from torch.nn import functional
 
-from modules import Adapter, LanguageModeling, last_layer, output_layer
+from modules import Adapter, LanguageModeling, PermutationLM, last_layer, output_layer
+from tests import stories
 from tests.backbones import families
 
 pytestmark = pytest.mark.usefixtures("nothing_known")
@@ -39,6 +40,13 @@ def noted(model):
     return seen
 
 
+def gradients(loss, parameters):
+    """Those of the parameters that have a part in the loss, by their number."""
+    trained = [p for p in parameters if p.requires_grad]
+    found = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True)
+    return {number: one for number, one in enumerate(found) if one is not None}
+
+
 @pytest.mark.quick_if(lambda case: case["family"] in ("bert", "modernbert", "llama"))
 @pytest.mark.parametrize("family", [*MASKED, *CAUSAL])
 def test_losses_and_gradients_are_those_of_all_tokens(family, tmp_path):
@@ -48,15 +56,11 @@ def test_losses_and_gradients_are_those_of_all_tokens(family, tmp_path):
     seen = noted(model)
     loss, _, _ = output_layer.lm_loss(model, inputs, chosen_BT, ids_BT[chosen_BT])
     assert seen == ([64] if family != "opt" else [])
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    found = gradients(loss, model.parameters())
     logits_NV = model(**inputs).logits[chosen_BT]
     wanted = functional.cross_entropy(logits_NV, ids_BT[chosen_BT])
     torch.testing.assert_close(loss, wanted)
-    gradients = torch.autograd.grad(wanted, list(model.parameters()), allow_unused=True)
-    for one, other in zip(found, gradients, strict=True):
-        assert (one is None) == (other is None)
-        if one is not None:
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found, gradients(wanted, model.parameters()), rtol=1e-4, atol=1e-6)
 
 
 def test_states_that_are_read_are_right(tmp_path):
@@ -103,3 +107,22 @@ def test_adapters_of_the_layer(settings, tmp_path):
     assert seen == [64]
     wanted = functional.cross_entropy(module.model(**inputs).logits[chosen_BT], ids_BT[chosen_BT])
     torch.testing.assert_close(loss, wanted)
+
+
+def test_the_last_layer_of_a_permutation_runs_its_query_stream_alone(tmp_path):
+    path = stories.write(tmp_path / "stories")
+    module = stories.make(PermutationLM, path, dropout=0.0)
+    batch = next(iter(stories.corpus(path, PermutationLM).train_dataloader()))
+    example = module.corrupt(batch, torch.Generator().manual_seed(0))
+    seen = []
+    module.model.base_model.layer[-1].ff.register_forward_hook(
+        lambda part, given, made: seen.append(len(made))
+    )
+    loss = module.losses(example)["permutation_loss"]
+    queries = example["inputs"]["target_mapping"].shape[1]
+    assert seen == [queries, 1]
+    logits_BNV = module.model(**example["inputs"]).logits
+    wanted = functional.cross_entropy(logits_BNV[example["target_mask"]], example["targets"])
+    torch.testing.assert_close(loss, wanted)
+    found = gradients(loss, module.parameters())
+    torch.testing.assert_close(found, gradients(wanted, module.parameters()), rtol=1e-4, atol=1e-6)
