@@ -151,9 +151,12 @@ def build(module: Any) -> PreTrainedModel:
 def _intermediate_size(family: str, width: int) -> int:
     """Return the inner width of a feed-forward block, in columns.
 
-    Gated layers have three matrices: at two thirds of the width they have as many weights.
+    Gated layers have three matrices: at two thirds of the width they have as many weights, or
+    nearly, for products are faster by a tenth where each row begins at a multiple of 16 columns.
     """
-    return 4 * width if "modernbert" not in family and family != "llama" else 8 * width // 3
+    if "modernbert" not in family and family != "llama":
+        return 4 * width
+    return 16 * max(1, round(8 * width / 3 / 16))
 
 
 def _family_settings(
