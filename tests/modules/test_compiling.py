@@ -20,6 +20,12 @@ def path(tmp_path) -> str:
     return stories.write(tmp_path / "stories")
 
 
+@pytest.fixture(autouse=True)
+def bf16(monkeypatch):
+    """A machine on which compilation was measured to pay."""
+    monkeypatch.setattr(compile_gain, "native_bf16", lambda: True)
+
+
 @pytest.fixture
 def compiler(monkeypatch):
     """A machine with a compiler, where torch.compile only notes which shapes it was called with."""
@@ -50,7 +56,7 @@ def sized(name, family, weights):
     return module
 
 
-def test_auto_compiles_where_it_is_measured_to_pay(compiler):
+def test_auto_compiles_where_it_is_measured_to_pay(compiler, monkeypatch):
     module = sized("MaskedLM", "modernbert", 1_000_000)
     step = 6 * 1_000_000 * 4096 / 2e11  # seconds
     needed = compile_gain.num_steps_to_pay(module, 4096)
@@ -65,6 +71,8 @@ def test_auto_compiles_where_it_is_measured_to_pay(compiler):
         assert not callback.decide(other, CPU, 1e12, 4096) and not callback.chosen
     assert not Compiled("auto").decide(module, CPU, 1e12, 0)  # tokens are not known
     assert not Compiled(False).decide(module, CPU, 1e12, 4096)
+    monkeypatch.setattr(compile_gain, "native_bf16", lambda: False)
+    assert not Compiled("auto").decide(module, CPU, 1e12, 4096)
 
 
 @pytest.mark.parametrize("lacks", ["g++", "Python.h"])
