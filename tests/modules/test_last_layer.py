@@ -126,3 +126,15 @@ def test_the_last_layer_of_a_permutation_runs_its_query_stream_alone(tmp_path):
     torch.testing.assert_close(loss, wanted)
     found = gradients(loss, module.parameters())
     torch.testing.assert_close(found, gradients(wanted, module.parameters()), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["modernbert", "bert"])
+def test_no_token_is_read(family, tmp_path):
+    """As where a device's rows have no masked token: all weights have a gradient, of zero."""
+    model, (ids_BT, _, chosen_BT) = network(family, tmp_path), rows()
+    none_BT = torch.zeros_like(chosen_BT)
+    loss, _, _ = output_layer.lm_loss(model, {"input_ids": ids_BT}, none_BT, ids_BT[none_BT])
+    last = last_layer.feed_forward(model.base_model)[-1]
+    found = gradients(loss, last.parameters())
+    assert loss == 0 and len(found) == len(list(last.parameters()))
+    assert not any(one.any() for one in found.values())
