@@ -17,7 +17,7 @@ from modules.cross_entropy import pad_to_multiple
 
 # How the modules of a block's feed-forward layer are called, in the order in which they run.
 _NAMES = (("mlp",), ("ffn",), ("intermediate", "output"))
-_MOST = 0.5  # the share of the tokens above which selecting them costs more than it saves
+_MOST = 0.8  # the share of the tokens up to which selecting them pays: there, 4 % of a small step
 
 
 def feed_forward(body: nn.Module) -> list[nn.Module]:
@@ -71,7 +71,8 @@ def selected(body: Any, mask_BT: Tensor) -> Iterator[None]:
     """
     parts = feed_forward(body)
     if body.is_activation_checkpointing or mask_BT.sum() > _MOST * mask_BT.numel():
-        parts = []
+        yield
+        return
     hooks = _Selected(mask_BT)
     # Ahead of hooks that are there already: those of an adapter read the selected tokens.
     handles = [part.register_forward_pre_hook(hooks.before, prepend=True) for part in parts]

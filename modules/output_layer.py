@@ -193,7 +193,7 @@ def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
     inputs: dict[str, Any] = {"input_ids": ids_BT}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids_BT
-    # More than the sides of the rows, so that none is taken for them, and less than half of all.
+    # More than the sides of the rows, so that none is taken for them, and not most of all.
     here_BT = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1], [0, 0, 1, 0]], device=ids_BT.device) > 0
     with probing(model):
         model(**{name: ids[:1] for name, ids in inputs.items()})  # no state is left of other rows
