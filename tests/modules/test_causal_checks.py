@@ -60,7 +60,9 @@ def test_the_loss_is_that_of_the_models_own_logits(case):
     model = make(family, fields)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.random.get_rng_state()
-    assert output_layer.selection(model) == (place, chunks)
+    # One's layer is no module, one's has experts, and one has none.
+    last = family not in ("opt", "qwen3_next", "mamba")
+    assert output_layer.selection(model) == (place, chunks, last)
     assert torch.equal(torch.random.get_rng_state(), state)
     for name, value in model.state_dict().items():
         assert torch.equal(value, weights[name]), name
@@ -165,8 +167,8 @@ def test_what_weights_hide_is_asked_again(value):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             hidden = question(model)
-        assert hidden in (False, ("end", False))
-    assert output_layer.selection(make("llama", USUAL)) == ("body", True)
+        assert hidden in (False, ("end", False, False))
+    assert output_layer.selection(make("llama", USUAL)) == ("body", True, True)
     assert causal_checks.keeps_texts_apart(make("llama", USUAL))
 
 
@@ -183,7 +185,7 @@ def test_a_fault_stays_a_fault():
 
 def test_a_cap_is_found_in_a_network_whose_logits_are_small():
     model = make("gemma2", {**CAPPED, "initializer_range": 0.01, "final_logit_softcapping": 30.0})
-    assert output_layer.selection(model) == ("body", False)
+    assert output_layer.selection(model) == ("body", False, True)
 
 
 def test_texts_without_any_target_leave_one_row():
