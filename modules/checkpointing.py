@@ -11,8 +11,7 @@ from modules.compiling import networks_of
 class GradientCheckpointing(Callback):
     """Keeps only the inputs of each layer, and computes the rest again (Chen et al. 2016).
 
-    The training is the same; a step takes about a third longer. Dropout draws the same numbers but
-    where a loss reads few tokens: without this callback, the last layer runs on those alone.
+    The training is the same, dropout included; a step takes about a third longer.
 
     Args:
         enabled: Whether it does so; a run has the callback in any case.

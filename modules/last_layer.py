@@ -6,7 +6,7 @@ nothing, and it is two thirds of the work of a layer.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -20,14 +20,20 @@ _NAMES = (("mlp",), ("ffn",), ("intermediate", "output"))
 _MOST = 0.8  # the share of the tokens up to which selecting them pays: there, 4 % of a small step
 
 
+def _last_block(body: nn.Module) -> nn.Module | None:
+    """Return the last of a network's blocks, which are in its first list of modules."""
+    blocks = next((one for one in body.modules() if isinstance(one, nn.ModuleList)), None)
+    return blocks[-1] if blocks else None
+
+
 def feed_forward(body: nn.Module) -> list[nn.Module]:
     """Return the modules of the feed-forward layer of the last block; none if it is not known.
 
     Args:
         body: A network of transformers, without its head.
     """
-    blocks = next((one for one in body.modules() if isinstance(one, nn.ModuleList)), None)
-    parts = dict(blocks[-1].named_children()) if blocks else {}
+    block = _last_block(body)
+    parts = dict(block.named_children()) if block is not None else {}
     return next(([parts[n] for n in names] for names in _NAMES if {*names} <= {*parts}), [])
 
 
@@ -63,25 +69,29 @@ class _Selected:
 def selected(body: Any, mask_BT: Tensor) -> Iterator[None]:
     """Have a network run its last feed-forward layer on some tokens, and give zeros for others.
 
-    Nothing changes where most tokens are read, or where the backward pass runs layers again.
+    Nothing changes where most tokens are read, or where a network runs its layers again in the
+    backward pass, when the hooks are gone. Where layers do that themselves, the last one does not:
+    it would only compute again what it has just computed.
 
     Args:
         body: A network of transformers, without its head.
         mask_BT: (B, T) bool, true for the tokens whose states are read.
     """
-    parts = feed_forward(body)
-    if body.is_activation_checkpointing or mask_BT.sum() > _MOST * mask_BT.numel():
+    block: Any = _last_block(body)
+    again = getattr(block, "gradient_checkpointing", False)
+    many = mask_BT.sum() > _MOST * mask_BT.numel()
+    if many or (body.is_activation_checkpointing and not again):
         yield
         return
-    hooks = _Selected(mask_BT)
-    # Ahead of hooks that are there already: those of an adapter read the selected tokens.
-    handles = [part.register_forward_pre_hook(hooks.before, prepend=True) for part in parts]
-    handles += [part.register_forward_hook(hooks.after) for part in parts[-1:]]
-    try:
+    hooks, parts = _Selected(mask_BT), feed_forward(body)
+    with ExitStack() as stack:
+        for part in parts:  # ahead of hooks that are there: an adapter's reads the selected tokens
+            stack.enter_context(part.register_forward_pre_hook(hooks.before, prepend=True))
+        stack.enter_context(parts[-1].register_forward_hook(hooks.after))
+        if again:
+            block.gradient_checkpointing = False
+            stack.callback(setattr, block, "gradient_checkpointing", True)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
@@ -101,12 +111,5 @@ def query_stream_alone(network: Any) -> Iterator[None]:
         last = {n: None if settings[n] is None else settings[n][-1:] for n in names}
         return (content_TBH[-1:], query_NBH), {**settings, **last, "mems": content_TBH[:-1]}
 
-    last = network.base_model.layer[-1]
-    handles = []
-    if not network.is_activation_checkpointing:
-        handles.append(last.register_forward_pre_hook(shorten, with_kwargs=True))
-    try:
+    with network.base_model.layer[-1].register_forward_pre_hook(shorten, with_kwargs=True):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -2,7 +2,7 @@
 
 import functools
 import weakref
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -136,15 +136,13 @@ def _run(
         return (rows[:, :0] if chunks else rows,)
 
     body = body_of(inner)
-    handles = [body.register_forward_hook(select)]
-    if place != "end":
-        handles.append(layer.register_forward_pre_hook(take))
-    try:
-        with last_layer.selected(body, read_mask) if last else nullcontext():
-            logits = model(**inputs).logits
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as stack:
+        stack.enter_context(body.register_forward_hook(select))
+        if place != "end":
+            stack.enter_context(layer.register_forward_pre_hook(take))
+        if last:
+            stack.enter_context(last_layer.selected(body, read_mask))
+        logits = model(**inputs).logits
     hidden_BTH = states[0] if states else None
     if chunks:
         (given_NH,) = given
@@ -206,8 +204,9 @@ def _fitting(model: Any, layer: nn.Module) -> dict[str, Any]:
             wanted_NV = model(**inputs).logits[here_BT]
             fits = functools.partial(_same_logits, model, inputs, here_BT, wanted_NV)
             found = next(filter(fits, _SELECTIONS), _WHOLE)
-            less = found._replace(last=bool(last_layer.feed_forward(body_of(model))))
-            return (less if found is not _WHOLE and fits(less) else found)._asdict()
+            if found is not _WHOLE and last_layer.feed_forward(body_of(model)):
+                found = found._replace(last=fits(found._replace(last=True)))
+            return found._asdict()
         finally:
             enlarge.remove()
 

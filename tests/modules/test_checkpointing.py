@@ -57,11 +57,10 @@ def test_fewer_activations_are_kept(bert, reviews):
 def test_an_objective_trains_the_same_and_xlnet_is_refused(tmp_path):
     path, ends = stories.write(tmp_path / "stories"), []
     for enabled in (True, False):
-        data, module = stories.corpus(path, MaskedLM), stories.make(MaskedLM, path, dropout=0.0)
+        data, module = stories.corpus(path, MaskedLM), stories.make(MaskedLM, path, dropout=0.1)
         callback = GradientCheckpointing(enabled)
         tiny.fit(module, data, callback, max_steps=3)
         ends.append(tiny.trained(module))
-    # The last feed-forward layer runs on other tokens, so that its sums are rounded otherwise.
-    torch.testing.assert_close(ends[0], ends[1])
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
     with pytest.raises(ValueError, match="PermutationLM: transformers does not have it for xlnet"):
         GradientCheckpointing().check(stories.make(PermutationLM, path))

@@ -21,9 +21,9 @@ def network(family, tmp_path):
     return loaded.eval()
 
 
-def rows(tokens=12):
+def rows():
     """Three rows, the last of them padded, of which two tokens and one are read."""
-    ids_BT = torch.randint(5, 50, (3, tokens), generator=torch.Generator().manual_seed(1))
+    ids_BT = torch.randint(5, 50, (3, 12), generator=torch.Generator().manual_seed(1))
     mask_BT = torch.ones_like(ids_BT)
     mask_BT[2, 5:] = 0
     chosen_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
@@ -83,11 +83,21 @@ def test_where_most_tokens_are_read_all_run(tmp_path):
     assert seen == [ids_BT.numel()]
 
 
-def test_layers_that_run_again_in_the_backward_pass_run_whole(tmp_path):
+def test_the_last_layer_does_not_run_again_in_the_backward_pass(tmp_path):
     model, (ids_BT, _, chosen_BT) = network("modernbert", tmp_path).train(), rows()
     model.gradient_checkpointing_enable()
-    seen = noted(model)
-    given = {"input_ids": ids_BT}, chosen_BT, ids_BT[chosen_BT]
+    seen, given = noted(model), ({"input_ids": ids_BT}, chosen_BT, ids_BT[chosen_BT])
+    output_layer.lm_loss(model, *given)[0].backward()
+    assert seen == [64]
+    assert all(layer.gradient_checkpointing for layer in model.base_model.layers)
+
+
+def test_layers_that_a_network_runs_again_run_whole(tmp_path):
+    """As where it is the network, and not its layers, that runs them again."""
+    model, (ids_BT, _, chosen_BT) = network("modernbert", tmp_path).train(), rows()
+    model.gradient_checkpointing_enable()
+    model.base_model.layers[-1].gradient_checkpointing = False
+    seen, given = noted(model), ({"input_ids": ids_BT}, chosen_BT, ids_BT[chosen_BT])
     output_layer.lm_loss(model, *given)[0].backward()
     assert {*seen} == {ids_BT.numel()}
 
