@@ -160,8 +160,13 @@ def context_length(model: Any) -> int | None:
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if limit is not None and limit < 1:  # how XLNet says that it has none
         return None
+    return limit and limit - position_offset(model)
+
+
+def position_offset(model: Any) -> int:
+    """Return the position of a row's first token: RoBERTa and its kin count from behind padding."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     for module in model.modules():
-        # RoBERTa and its kin count positions from behind the padding's number.
         if isinstance(module, torch.nn.Embedding) and module.num_embeddings == limit:
-            return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return limit
+            return 0 if module.padding_idx is None else module.padding_idx + 1
+    return 0

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from modules import varlen_attention
 from modules.cross_entropy import pad_to_multiple
 
 # How the modules of a block's feed-forward layer are called, in the order in which they run.
@@ -38,19 +38,19 @@ def feed_forward(body: nn.Module) -> list[nn.Module]:
 
 
 class _Selected:
-    """Hooks around a feed-forward layer of rows of tokens, (B, L, H); a prompt may stand before."""
+    """Hooks around a feed-forward layer of rows of tokens; a prompt may stand before them."""
 
     def __init__(self, mask_BT: Tensor) -> None:
         self.mask_BT = mask_BT
-        self.places_N, self.length = mask_BT.flatten().nonzero()[:, 0], mask_BT.shape[1]
+        self.shape, self.places_N = torch.Size(), mask_BT.new_empty(0, dtype=torch.int64)
 
     def _select(self, given: Any) -> Any:
-        rows, tokens = self.mask_BT.shape
-        if not (isinstance(given, Tensor) and given.ndim == 3 and len(given) == rows):
+        if not (isinstance(given, Tensor) and given.ndim == 3):
             return given  # it is selected
-        if (length := given.shape[1]) != self.length:
-            mask_BL = functional.pad(self.mask_BT, (length - tokens, 0))
-            self.places_N, self.length = mask_BL.flatten().nonzero()[:, 0], length
+        if (shape := given.shape[:2]) != self.shape:
+            if (mask := varlen_attention.joined_mask(self.mask_BT, shape)) is None:
+                return given
+            self.places_N, self.shape = mask.flatten().nonzero()[:, 0], shape
         return pad_to_multiple(given.flatten(0, 1).index_select(0, self.places_N))
 
     @torch.compiler.disable
@@ -59,10 +59,9 @@ class _Selected:
 
     @torch.compiler.disable
     def after(self, module: nn.Module, arguments: tuple, made_NH: Tensor) -> Tensor:
-        rows, width = len(self.mask_BT), made_NH.shape[-1]
-        whole = made_NH.new_zeros(rows * self.length, width)
+        whole = made_NH.new_zeros(self.shape.numel(), made_NH.shape[-1])
         whole = whole.index_copy(0, self.places_N, made_NH[: len(self.places_N)])
-        return whole.view(rows, self.length, width)
+        return whole.view(*self.shape, -1)
 
 
 @contextmanager

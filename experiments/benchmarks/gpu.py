@@ -6,9 +6,10 @@
 The questions, each contestant in a process of its own: pre-training of a network of GPT-2's shape
 (124 M) at 1,024 tokens, ours and a bare loop, both compiled too, and the Hugging Face Trainer; LoRA
 on a network of RoBERTa-base's shape, ours and the Trainer; instruction tuning of a network of
-SmolLM2-135M's shape with LoRA, padded and packed; and the losses of a small network in bf16 beside
-those on the CPU. Texts and weights are made up: nothing is downloaded, and only the speed has a
-meaning. The measures are in a CSV file after each answer. Needs neither W&B nor `datasets`.
+SmolLM2-135M's shape with LoRA, padded, packed and without padding; and the losses of a small
+network in bf16 beside those on the CPU. Texts and weights are made up: nothing is downloaded, and
+only the speed has a meaning. The measures are in a CSV file after each answer. Needs neither W&B
+nor `datasets`.
 """
 
 import argparse

@@ -21,6 +21,7 @@ from experiments.benchmarks.timing import device, elapsed, our_trainer
 from modules import Classification, InstructionFollowing, LoRA, MaskedLM, causal_checks
 from modules.backbones import unwrap
 from modules.compiling import Compiled
+from modules.padding_free import PaddingFree
 
 RANK, ALPHA, RATE = 8, 16, 5e-4
 
@@ -90,11 +91,17 @@ def instructions(asked: argparse.Namespace, who: str) -> Measured:
     module = LoRA(backbone=backbone, task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
     if packing:  # asked in fp32, and not in the first step
         causal_checks.keeps_texts_apart(unwrap(module.model))
-    return _fit(asked, module, data, clock, who.endswith("compiled"))
+    apart = who.endswith(("without padding", "texts apart"))
+    return _fit(asked, module, data, clock, who.endswith("compiled"), apart)
 
 
 def _fit(
-    asked: argparse.Namespace, module: Any, data: Any, clock: Clock, compiled: bool
+    asked: argparse.Namespace,
+    module: Any,
+    data: Any,
+    clock: Clock,
+    compiled: bool,
+    padding_free: bool = False,
 ) -> Measured:
     counter = ThroughputMonitor()
     our_trainer(
@@ -106,6 +113,7 @@ def _fit(
             StepSeed(0),
             counter,
             *[Compiled(True, after=0)] * compiled,
+            PaddingFree(padding_free),
             OurClock(clock, module),
         ],
         logger=False,
@@ -155,7 +163,13 @@ QUESTIONS: dict[str, dict[str, Callable[[argparse.Namespace], Measured]]] = {
     },
     "instructions, SmolLM2 135M": {
         who: partial(instructions, who=who)
-        for who in ("Pretune, padded", "Pretune, packed", "Pretune, packed and compiled")
+        for who in (
+            "Pretune, padded",
+            "Pretune, packed",
+            "Pretune, packed and compiled",
+            "Pretune, without padding",
+            "Pretune, packed, texts apart",
+        )
     },
     "bf16 curve, MaskedLM tiny": {"Pretune": partial(curve, who="Pretune")},
 }

@@ -56,18 +56,19 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
     return total / count
 
 
-def ours(asked: argparse.Namespace, packing: bool) -> Measured:
+def ours(asked: argparse.Namespace, packing: bool, padding_free: bool = False) -> Measured:
     import lightning
 
     from callbacks import StepSeed, ThroughputMonitor
     from modules import InstructionFollowing, LoRA
     from modules.kernels import trainer_precision
+    from modules.padding_free import PaddingFree
 
     lightning.seed_everything(0, verbose=False)
     data, cost = data_of(asked, packing), ThroughputMonitor()
     task = InstructionFollowing(data.chat_template)
     module = LoRA(backbone="smollm2", task=task, rank=RANK, alpha=ALPHA, learning_rate=RATE)
-    callbacks = [StepSeed(0), cost]
+    callbacks = [StepSeed(0), cost, PaddingFree(padding_free)]
     our_trainer(max_epochs=1, precision=trainer_precision(), callbacks=callbacks, logger=False).fit(
         module, data
     )
@@ -145,6 +146,8 @@ def flags(parser: argparse.ArgumentParser) -> None:
 CONTESTANTS = {
     "Pretune": lambda asked: ours(asked, packing=False),
     "Pretune, packed": lambda asked: ours(asked, packing=True),
+    "Pretune, without padding": lambda asked: ours(asked, packing=False, padding_free=True),
+    "Pretune, packed, texts apart": lambda asked: ours(asked, packing=True, padding_free=True),
     "TRL, padded": lambda asked: trl(asked, packing=False),
     "TRL, packed": lambda asked: trl(asked, packing=True),
 }

@@ -51,6 +51,8 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     run.checkpointing.check(model)
+    compilation.check_shapes(run.compiled, run.padding_free)
+    run.padding_free.check(model)
     run.found, run.notes, run.origins = found, line.notes, line.origins
     settings = dict(built.trainer)
     for key in ("callbacks", "logger", "plugins"):

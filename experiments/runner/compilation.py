@@ -7,6 +7,7 @@ from typing import Any
 from experiments.runner.trainer import RunTrainer
 from modules.compile_gain import fixed_batch_tokens, num_batches
 from modules.compiling import Choice, Compiled
+from modules.padding_free import PaddingFree
 
 HELP = (
     "Whether torch.compile compiles the network's body: true, false, or auto, which does so where "
@@ -17,6 +18,22 @@ HELP = (
 def add(parser: Any) -> None:
     """Adds the flag to a parser."""
     parser.add_argument("--compile", type=Choice, default="auto", help=HELP)
+
+
+def check_shapes(compiled: Compiled, padding_free: PaddingFree) -> None:
+    """Leaves a network uncompiled whose rows have a length of their own in each batch.
+
+    Raises:
+        ValueError: If it must be compiled.
+    """
+    if not padding_free.enabled:
+        return
+    if compiled.choice is True:
+        raise ValueError(
+            "--compile true: not with --padding_free true, by which each batch has another shape; "
+            "leave one of them out"
+        )
+    compiled.choice = False
 
 
 def decide(

@@ -35,6 +35,7 @@ from experiments.tracking import logger as tracking
 from experiments.tracking.log_tail import LogTail
 from modules.checkpointing import GradientCheckpointing
 from modules.compiling import Compiled
+from modules.padding_free import PaddingFree
 
 
 class Run:
@@ -96,6 +97,7 @@ class Run:
         self.mfu = MFUMonitor(self.throughput.rate)
         self.not_finite, self.compiled = StopOnNaN(), Compiled(config.compile)
         self.checkpointing = GradientCheckpointing(config.gradient_checkpointing)
+        self.padding_free = PaddingFree(config.padding_free)
         self.predictions, self.curves = Predictions(), Curves()
         self.report: dict[str, Any] = {}
         self.earlier: dict[str, Any] = held_out.earlier(resumed and self.folder, model.trains)
@@ -116,6 +118,7 @@ class Run:
             self.not_finite,
             self.compiled,
             self.checkpointing,
+            self.padding_free,
             self.predictions,
             WrittenTexts(),
             self.curves,

@@ -28,3 +28,10 @@ def add(parser: Any) -> None:
         help="Whether the backward pass computes each layer's activations again, which takes less "
         "memory and more time",
     )
+    parser.add_argument(
+        "--padding_free",
+        type=bool,
+        default=False,
+        help="Whether a network reads the texts of a batch behind one another without padding; "
+        "batches of texts of like length have little of it",
+    )

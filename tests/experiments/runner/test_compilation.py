@@ -9,6 +9,7 @@ import torch
 from experiments.runner import compilation
 from modules import compile_gain
 from modules.compiling import Compiled
+from modules.padding_free import PaddingFree
 from tests.experiments.running import finished, result
 
 
@@ -48,8 +49,22 @@ def test_true_is_refused_in_one_line_where_there_is_no_compiler(experiment, monk
     assert ended.code == 2 and ended.err.endswith(said) and not ended.outputs.exists()
 
 
+def test_batches_without_padding_are_not_compiled(experiment):
+    compiled = Compiled("auto")
+    compilation.check_shapes(compiled, PaddingFree(enabled=False))
+    assert compiled.choice == "auto"
+    compilation.check_shapes(compiled, PaddingFree())
+    assert compiled.choice is False
+    ended = experiment("--compile", "true", "--padding_free", "true")
+    assert ended.code == 2 and not ended.outputs.exists()
+    assert "error: --compile true: not with --padding_free true" in ended.err.splitlines()[-1]
+
+
+RUNS = [("--compile", "true"), ("--gradient_checkpointing", "true"), ("--padding_free", "true")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("--compile", "true"), ("--gradient_checkpointing", "true")])
+@pytest.mark.parametrize("words", RUNS)
 def test_a_run_with_it_ends_well(words, experiment):
     if "--compile" in words and compile_gain.obstacle(torch.device("cpu")):
         pytest.skip("there is no compiler")
