@@ -21,6 +21,12 @@ from experiments.studies.pretraining_origins import DRAWN, Origin
 HALF = ("--model.probability=0.5",)
 # Published weights are fine-tuned at the strategy's own rate, which is lower than that of new ones.
 MEAN = ("--model.task.pooling=mean",)
+# Ways of going on from them with less change: a lower rate; the head, which is new, and two layers;
+# the head first and then a layer more every 20 steps.
+LOW = ("--model.learning_rate=2e-5",)
+_LAYERS = "--trainer.callbacks=LayerwiseUnfreezing", "--trainer.callbacks.every_steps"
+TOP = (*_LAYERS, "1000000", "--trainer.callbacks.start=3")
+HEAD = (*_LAYERS, "20")
 
 ORIGINS = [
     Origin("new encoder", "MaskedLM", None, DRAWN, share=0),
@@ -38,6 +44,9 @@ ORIGINS = [
     Origin("spans", "SpanCorruption", "new T5", ("--model.noise_density=0.3",)),
     Origin("minilm", "MaskedLM", None, backbone="minilm", share=0, tuning=MEAN),
     Origin("minilm+MLM", "MaskedLM", "minilm", backbone="minilm", tuning=MEAN),
+    Origin("minilm+MLM 2e-5", "MaskedLM", "minilm", LOW, backbone="minilm", tuning=MEAN),
+    Origin("minilm+MLM top", "MaskedLM", "minilm", TOP, backbone="minilm", tuning=MEAN),
+    Origin("minilm+MLM head", "MaskedLM", "minilm", HEAD, backbone="minilm", tuning=MEAN),
     Origin("smollm2", "CausalLM", None, backbone="smollm2", share=0, tuning=()),
     Origin("smollm2+CLM", "CausalLM", "smollm2", backbone="smollm2", tuning=()),
 ]
