@@ -39,10 +39,12 @@ class Packed:
         functions = library().functional
         self.bits, self.shape = bits, matrix.shape
         if bits == "4bit":
+            self._unpack = functions.dequantize_4bit
             self.codes, self.scale = functions.quantize_4bit(
                 matrix.float().contiguous(), quant_type="nf4", compress_statistics=True
             )
         else:  # the library takes them in half precision alone
+            self._unpack = functions.int8_vectorwise_dequant
             self.codes, self.scale, _ = functions.int8_vectorwise_quant(matrix.half().contiguous())
 
     def to(self, device: torch.device) -> None:
@@ -52,10 +54,7 @@ class Packed:
 
     def matrix(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the values that the codes stand for, (out, in)."""
-        functions = library().functional
-        if self.bits == "4bit":
-            return functions.dequantize_4bit(self.codes, self.scale).to(dtype)
-        return functions.int8_vectorwise_dequant(self.codes, self.scale).to(dtype)
+        return self._unpack(self.codes, self.scale).to(dtype)
 
     def nbytes(self) -> int:
         """Return the bytes of codes and scales."""
