@@ -61,9 +61,9 @@ The task's head is in the adapter whole (`modules_to_save`), which servers of ad
 vLLM's, do not take: `pretune merge PATH` gives a folder that programs open without peft.
 """
 _QUANTIZED = """
-It was trained on weights in {bits}, and `load` and `pretune` quantise them again, with bitsandbytes.
-On the full weights, as peft alone opens it, it predicts a little otherwise. `pretune merge PATH`
-gives a folder with the weights that it was trained on, as plain numbers.
+It was trained on weights in {bits}, and `load` and `pretune` quantise them again, with
+bitsandbytes. On the full weights, as peft alone opens it, it predicts a little otherwise.
+`pretune merge PATH` gives a folder with the weights that it was trained on, as plain numbers.
 """
 _BASE = """
 `base/` holds the backbone: config, tokenizer and all weights, {size:,.1f} MB. On the disk of the

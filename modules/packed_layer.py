@@ -71,7 +71,7 @@ class _Product(torch.autograd.Function):
     """x W^T for a packed W, which both passes unpack anew: autograd would keep it in full.
 
     The library's own layers are not used: they change the type of a bias in place, round what
-    enters an 8-bit layer, too, and choose the type of the product once and for all, not by autocast.
+    enters an 8-bit layer, too, and choose the product's type once and for all, not by autocast.
     """
 
     @staticmethod

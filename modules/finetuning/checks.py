@@ -126,9 +126,7 @@ def trains_in_part(subject: Subject) -> str | None:
 CHECKS: list[self_check.Check[Subject]] = [trains_in_part, padding.reads_padding]
 
 
-def adapted(
-    module: Any, backbone: str, dropout: float | None, quantize: Bits | None = None
-) -> Any:
+def adapted(module: Any, backbone: str, dropout: float | None, quantize: Bits | None = None) -> Any:
     """Return the model of a module's task as its strategy changes it, and then quantised.
 
     Raises:

@@ -67,7 +67,9 @@ def test_an_export_opened_again_predicts_the_same(strategy, pooling, file, bits,
     assert parameter_counts(module)["total"] == total
 
 
-@pytest.mark.parametrize(("strategy", "pooling"), [(LoRA, "native"), (LoRA, "mean"), (BitFit, "mean")])
+@pytest.mark.parametrize(
+    ("strategy", "pooling"), [(LoRA, "native"), (LoRA, "mean"), (BitFit, "mean")]
+)
 def test_a_merge_predicts_the_same_without_the_library(
     strategy, pooling, bits, bert, tmp_path, monkeypatch
 ):

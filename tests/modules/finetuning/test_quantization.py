@@ -128,7 +128,9 @@ def test_adapters_of_peft_read_what_the_codes_stand_for(config, bert, reviews):
 def test_gpt2_has_matrices_on_their_side(bits, tmp_path, reviews):
     save_byte_pairs(tmp_path)
     size = len(transformers.AutoTokenizer.from_pretrained(tmp_path))
-    config = transformers.GPT2Config(vocab_size=size, n_embd=16, n_layer=2, n_head=2, n_positions=64)
+    config = transformers.GPT2Config(
+        vocab_size=size, n_embd=16, n_layer=2, n_head=2, n_positions=64
+    )
     transformers.GPT2Model(config).save_pretrained(tmp_path)
     module = cells.stirred(LoRA, str(tmp_path), modules.Classification(), quantize=bits)
     batch = tiny.batch_of(str(tmp_path), reviews)

@@ -82,6 +82,4 @@ def test_resumed_under_other_flags(settings, saved, bert, reviews, tmp_path):
 def test_resumed_with_quantised_matrices(bits, precision, bert, reviews, tmp_path):
     pytest.importorskip("bitsandbytes")
     strategy = functools.partial(LoRA, quantize=bits)
-    assert_same_from_every_step(
-        strategy, bert, reviews, tmp_path, only=(3, 5), precision=precision
-    )
+    assert_same_from_every_step(strategy, bert, reviews, tmp_path, only=(3, 5), precision=precision)
