@@ -1,6 +1,7 @@
 """Frozen matrices of a backbone in 8 or 4 bits."""
 
 import copy
+from collections import Counter
 from typing import Any, NamedTuple
 
 import torch
@@ -43,13 +44,12 @@ def matrices(model: Any, bits: Bits) -> list[Matrix]:
         raise ValueError(
             f"--model.quantize {bits}: {kind} has no linear layers to quantise; leave it out"
         ) from error
-    held = [id(p) for _, p in model.named_parameters(remove_duplicate=False)]
-    shared = {key for key in held if held.count(key) > 1}
+    held = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
     found: list[Matrix] = []
     for name in names:
         layer: Any = model.get_submodule(name)
         # A subclass may do something else with its matrix.
-        if type(layer) in (nn.Linear, Conv1D) and id(layer.weight) not in shared:
+        if type(layer) in (nn.Linear, Conv1D) and held[id(layer.weight)] == 1:
             found.append(Matrix(name, layer, _norm(layer)))
     return found
 

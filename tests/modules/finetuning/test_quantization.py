@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import transformers
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.strategies import FSDPStrategy
 from transformers.pytorch_utils import Conv1D
 
@@ -104,6 +105,18 @@ def test_every_strategy_trains_its_own_weights_or_says_why_not(
     module, _ = tiny.trained_and_loaded(module, reviews, tmp_path, precision)
     assert before and all(map(torch.equal, codes(module), before))
     assert {p.dtype for p in module.parameters() if p.requires_grad} == {torch.float32}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true", "16-true"])
+def test_no_precision_and_no_average_of_weights_touches_the_codes(precision, bits, llama, reviews):
+    module, data = tiny.make(LoRA, llama, quantize=bits), tiny.read(reviews, llama, batch_size=8)
+    before, matrix = codes(module), packed_layers(module)[0].weight
+    average = EMAWeightAveraging(decay=0.9)
+    done = tiny.fit(module, data, average, max_epochs=1, precision=precision)
+    assert 0 < done.logger.values("val/loss")[-1][1] < 2
+    assert all(map(torch.equal, codes(module), before))
+    assert torch.equal(packed_layers(module)[0].weight, matrix)
 
 
 @pytest.mark.slow
