@@ -179,9 +179,11 @@ def num_batch_tokens(module: LightningModule, batch: Any) -> torch.Tensor:
 def parameter_counts(module: LightningModule) -> dict[str, int]:
     """Count the parameters of a module: trainable and total."""
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
+    # Quantised matrices are frozen, and no parameters any more: their layers know the number.
+    packed = sum(getattr(part, "num_packed_weights", 0) for part in module.modules())
     return {
         "trainable": sum(size for size, trains in sizes if trains),
-        "total": sum(size for size, _ in sizes),
+        "total": sum(size for size, _ in sizes) + packed,
     }
 
 

@@ -10,6 +10,7 @@ from modules import card
 from modules.backbones import unwrap
 from modules.encoding import max_tokens
 from modules.finetuning.base import FineTuningModule
+from modules.finetuning.quantization import num_parameters
 from modules.outputs import labels_of
 from modules.tasks.base import Task
 
@@ -58,6 +59,11 @@ encoder = AutoModel.from_pretrained("encoder")  # without the head"""
 _HEAD = """
 The task's head is in the adapter whole (`modules_to_save`), which servers of adapters, such as
 vLLM's, do not take: `pretune merge PATH` gives a folder that programs open without peft.
+"""
+_QUANTIZED = """
+It was trained on weights in {bits}, and `load` and `pretune` quantise them again, with
+bitsandbytes. On the full weights, as peft alone opens it, it predicts a little otherwise.
+`pretune merge PATH` gives a folder with the weights that it was trained on, as plain numbers.
 """
 _BASE = """
 `base/` holds the backbone: config, tokenizer and all weights, {size:,.1f} MB. On the disk of the
@@ -131,6 +137,8 @@ def readme(
         rest += f"\nLabels, in the order of their ids: {shown}.\n"
     if kind == "adapter" and model.active_peft_config.modules_to_save:
         rest += _HEAD
+    if (bits := module.hparams["quantize"]) and kind in ("own", "adapter"):
+        rest += _QUANTIZED.format(bits=bits.replace("bit", " bits"))
     if not kind.startswith("own"):
         rest += _PRETUNE.format(example=example)
     if kind == "own with encoder":
@@ -179,7 +187,7 @@ def _began_from(module: FineTuningModule) -> str:
 
 def _told(module: FineTuningModule, strategy: str, began: str) -> dict[str, Any]:
     trained = sum(module.get_parameter(name).numel() for name in module.trainable)
-    total = sum(parameter.numel() for parameter in module.parameters())
+    total = num_parameters(module)
     told = {"task": type(module.task).__name__, "began from": began}
     if not hasattr(module, "strategy"):  # of what load has read it is not known any more
         told["trained parameters"] = f"{trained:,} of {total:,}"

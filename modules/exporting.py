@@ -13,6 +13,7 @@ from modules import backbone_reference, backbones, export_files
 from modules.export_readme import Kind, readme
 from modules.exported import HEAD_WEIGHTS, MODULE_FILE, OWN_WEIGHTS, Exported
 from modules.finetuning.base import FineTuningModule
+from modules.finetuning.quantization import dequantized
 from modules.finetuning.targets import head_modules
 from modules.pretraining.base import PretrainingModule
 from modules.pretraining.model_card import save_pretrained
@@ -117,7 +118,7 @@ def _write(module: FineTuningModule, scratch: Path, facts: dict[str, Any]) -> No
         export_files.save_adapter(model, module.hparams["backbone"], scratch)
         _describe(module, model, "adapter", "base", scratch, facts)
     else:
-        write_ordinary(module, model, scratch, facts)
+        write_ordinary(module, dequantized(model), scratch, facts)
 
 
 def _trains_head_alone(module: FineTuningModule) -> bool:
@@ -150,7 +151,9 @@ def _describe(
         tokenizer.chat_template = template
     tokenizer.save_pretrained(scratch)
     arguments = {} if isinstance(module, Exported) else dict(module.hparams)
-    arguments |= {"backbone": inside or origin, "task": to_dict(task)}
+    # The weights of an ordinary folder are what the codes stood for: nothing is to be quantised.
+    bits = None if kind in ("full", "own with encoder") else module.hparams["quantize"]
+    arguments |= {"backbone": inside or origin, "task": to_dict(task), "quantize": bits}
     # What load has read again keeps the name of the strategy that trained it.
     made = {"module": getattr(module, "strategy", reference(type(module))), "arguments": arguments}
     known = module.read_backbone or backbone_reference.describe(origin, kind in ("own", "adapter"))

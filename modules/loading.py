@@ -96,7 +96,8 @@ def _of_export(folder: Path, given: str | None) -> FineTuningModule:
     if not (folder / OWN_WEIGHTS).is_file():
         if made["backbone"]["folder"] == _BASE and not (folder / ADAPTER).is_file():
             raise ValueError(f"it lacks {ADAPTER} or {OWN_WEIGHTS}")
-        kept = {"backbone": arguments["backbone"], "task": _task(folder, arguments["task"])}
+        kept = {name: arguments.get(name) for name in ("backbone", "quantize")}
+        kept["task"] = _task(folder, arguments["task"])
         module: FineTuningModule = Exported(str(folder), made["module"], **kept)
     else:
         module = _of_class(folder, made["module"], arguments)

@@ -13,6 +13,7 @@ from modules.encoding import Text, encode, reads_pairs
 from modules.export_files import whole_folder
 from modules.exporting import write_ordinary
 from modules.finetuning.base import FineTuningModule
+from modules.finetuning.quantization import dequantized
 from modules.loading import load
 from modules.self_check import neutral
 from modules.tasks.pooled_network import LinearHead
@@ -71,7 +72,8 @@ def merge(module: FineTuningModule, folder: Path, facts: dict[str, Any] | None =
     computed in it, and a smaller type would round much of the update away. Without an update, as
     after full fine-tuning, the folder is that of ``export``. Under a mean-pooled head, for which
     transformers has no class, the merged encoder is in ``encoder/``, with the head's weights beside
-    it: ``modules.load`` opens it, and ``pipeline`` does not.
+    it: ``modules.load`` opens it, and ``pipeline`` does not. The update of quantised matrices goes
+    into what they stand for, on which it was trained, and not into the backbone's own weights.
 
     The logits of what was written are compared with the module's own before the folder gets its
     name.
@@ -146,9 +148,10 @@ def merged(module: FineTuningModule) -> PreTrainedModel:
     import peft
 
     model = getattr(module, "peft_for_export", lambda: module.model)()
-    if not isinstance(model, peft.PeftModel):
-        return model
-    return merged_peft(copy.deepcopy(model) if model is module.model else model)
+    plain = dequantized(model)
+    if not isinstance(plain, peft.PeftModel):
+        return plain
+    return merged_peft(copy.deepcopy(plain) if plain is module.model else plain)
 
 
 def _not_merged(model: "peft.PeftModel", error: Exception) -> str:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LEAVES = {"datamodules.argument_names", "datamodules.batches", "datamodules.packaged"}
 LEAVES |= {"datamodules.reachability", "datamodules.segmentation", "datamodules.spelling"}
 LEAVES |= {"datamodules.words", "datamodules.answers", "datamodules.windows"}
-LEAVES |= {"datamodules.choices"}
+LEAVES |= {"datamodules.choices", "datamodules.optional"}
 PACKAGES = {
     "datamodules": set(),
     "modules": LEAVES,
@@ -28,7 +28,7 @@ FOLDERS = ["common", "tracking", "reporting", "runner", "studies", "tools"]
 KINDS = ["prompts", "tasks", "finetuning", "prompting", "pretraining", "conversion"]
 # What only some modules need: it costs time, and is imported where it is used.
 HEAVY = {"accelerate", "datasets", "matplotlib", "onnx", "onnxruntime", "pandas", "peft", "scipy"}
-HEAVY |= {"sklearn", "trl", "wandb"}
+HEAVY |= {"bitsandbytes", "sklearn", "trl", "wandb"}
 SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 

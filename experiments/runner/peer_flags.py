@@ -18,6 +18,10 @@ VALUES = {
         **dict.fromkeys(("fp32", "float32", "float", "f32", "full", "single", "no"), _FULL),
         **dict.fromkeys(("fp64", "float64", "double"), "64-true"),
     },
+    "--model.quantize": {
+        **dict.fromkeys(("4", "int4", "nf4", "fp4", "4-bit", "qlora"), "4bit"),
+        **dict.fromkeys(("8", "int8", "8-bit"), "8bit"),
+    },
     "--model.schedule": {
         "constant_with_warmup": "constant",
         "linear_with_warmup": "linear",

@@ -17,6 +17,7 @@ from modules import backbones, merging
 from modules.conversion.differences import TEXTS, Difference, DifferenceError, compared
 from modules.encoding import Text, encode, max_tokens, tokenizer_of
 from modules.finetuning.base import FineTuningModule
+from modules.finetuning.quantization import dequantized
 from modules.outputs import labels_of
 from modules.self_check import neutral
 from modules.tasks.heads import Head
@@ -94,7 +95,8 @@ def write(module: FineTuningModule, folder: Path) -> Difference:
         DifferenceError: If the logits are not those of the module.
     """
     module = module.in_full_precision().eval()
-    model = module.model if merging.obstacle(module) else merging.merged(module)
+    whole = not merging.obstacle(module)
+    model = merging.merged(module) if whole else dequantized(module.model)
     tokenizer, task = tokenizer_of(module), module.task
     limit = max_tokens(module, tokenizer)
     texts: list[Text] = [*TEXTS]

@@ -14,7 +14,7 @@ from modules import given_network, optimization
 from modules.accumulation import TokenWeightedAccumulation
 from modules.base import PretuneModule
 from modules.builtin_values import to_builtin
-from modules.finetuning import checkpoints, checks, common_settings, freezing
+from modules.finetuning import checkpoints, checks, common_settings, freezing, quantization
 from modules.finetuning.targets import trained_layers
 from modules.linking import Link
 from modules.protocols import TextData
@@ -41,6 +41,8 @@ class FineTuningModule(PretuneModule, abstract=True):
         schedule: linear and cosine fall to 0 after the warm-up, constant stays, wsd falls last.
         optimizer: adamw, or muon for hidden matrices with adamw for all else.
         betas: AdamW's, of the averages of gradients and of their squares.
+        quantize: Keep the frozen matrices in 8bit, or in 4bit as QLoRA (Dettmers et al. 2023). That
+            spares memory, and takes time: each pass unpacks them, layer by layer.
     """
 
     default_task = "Classification"
@@ -59,6 +61,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         schedule: optimization.Schedule = "linear",
         optimizer: optimization.Optimizer = "adamw",
         betas: optimization.Betas = (0.9, 0.999),
+        quantize: quantization.Bits | None = None,
     ) -> None:
         super().__init__()
         given, backbone = backbone, given_network.folder_of(backbone)
@@ -68,7 +71,7 @@ class FineTuningModule(PretuneModule, abstract=True):
         settings = {**self.hparams, "backbone": backbone, "task": to_dict(self.task)}
         self.hparams.update(to_builtin(settings))
         # from_pretrained hands out models in eval mode, that is with dropout off.
-        self.model = checks.adapted(self, backbone, backbone_dropout).train()
+        self.model = checks.adapted(self, backbone, backbone_dropout, quantize).train()
         self.metrics = StageMetrics(self.task, "train", "val", "test")
         # All that a checkpoint holds. A callback may freeze parts of it for a while.
         self.trainable = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
@@ -127,7 +130,7 @@ class FineTuningModule(PretuneModule, abstract=True):
     in_full_precision = freezing.in_full_precision
 
     def setup(self, stage: str) -> None:
-        checks.say_what_is_new(self, stage)
+        checks.before_run(self, stage)
         if (data := self.datamodule) is not None:
             data.num_input_tokens = self.num_input_tokens
             self.task.read_data(data)

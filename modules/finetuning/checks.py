@@ -12,10 +12,11 @@ from modules import backbones, causal_checks, layout, self_check
 from modules.backbones import unwrap
 from modules.causal_checks import ALONE
 from modules.encoding import soft_prompt_tokens
-from modules.finetuning import padding
+from modules.finetuning import padding, quantization
 from modules.finetuning.freezing import free_inner_classifiers, freeze_unreached
 from modules.finetuning.targets import head_modules
 from modules.notices import note
+from modules.packed_layer import Bits
 from modules.probing import probe_batch
 from modules.tasks.pooled_network import LinearHead
 
@@ -125,8 +126,8 @@ def trains_in_part(subject: Subject) -> str | None:
 CHECKS: list[self_check.Check[Subject]] = [trains_in_part, padding.reads_padding]
 
 
-def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
-    """Return the model of a module's task as its strategy changes it.
+def adapted(module: Any, backbone: str, dropout: float | None, quantize: Bits | None = None) -> Any:
+    """Return the model of a module's task as its strategy changes it, and then quantised.
 
     Raises:
         ValueError: If the two do not go together; a library's error becomes one line that names the
@@ -141,6 +142,7 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
             f"--model.backbone {backbone}: does not go with --model.task "
             f"{type(module.task).__name__} ({self_check.one_line(error)})"
         ) from error
+    matrices = quantization.matrices(model, quantize) if quantize else []
     if not isinstance(model, PreTrainedModel):  # a network of one's own
         try:
             return module.adapt(model)
@@ -162,6 +164,8 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
                 f"a {type(made).__name__}"
             )
         made = freeze_unreached(free_inner_classifiers(made, heads))
+        if quantize:
+            quantization.quantize(matrices, quantize, type(module).__name__)
         module.task.read_model(made)
         return made
     except Exception as error:
@@ -173,11 +177,21 @@ def adapted(module: Any, backbone: str, dropout: float | None) -> Any:
         ) from error
 
 
-def say_what_is_new(module: Any, stage: str) -> None:
-    """Say before a fit which parameters the backbone's files do not hold, and which stay so."""
+def before_run(module: Any, stage: str) -> None:
+    """Refuse a Trainer that cannot hold the module, and say before a fit what it begins from.
+
+    That is what quantised matrices take, and which parameters the backbone's files do not hold, and
+    which of those stay so.
+
+    Raises:
+        ValueError: If the Trainer splits weights that are quantised.
+    """
+    quantization.check_strategy(module)
     new = list(getattr(module.model, "new_parameters", []))
     # The others are as the architecture has them, such as positions by sine.
     new = [name for name in new if layout.reached(unwrap(module.model), name)]
+    if stage == "fit" and (held := quantization.described(module.model)):
+        note(held)
     if not new or stage != "fit":
         return
     backbone = module.hparams["backbone"]
@@ -213,7 +227,7 @@ def check(module: Any) -> None:
 
     def make() -> Subject:
         model, task = None, module.task
-        if sum(p.numel() for p in module.model.parameters()) > self_check.LARGEST:
+        if quantization.num_parameters(module.model) > self_check.LARGEST:
             with self_check.disabled():
                 small = small_one(lambda: type(module)(**settings).model)
             model = small and small.eval()

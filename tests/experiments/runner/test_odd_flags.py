@@ -27,7 +27,10 @@ CASES = """
 --lora_target_linear true | here it is --model.targets
 --peft_use_dora true | here it is --model.use_dora
 --global_batch_size 64 | --data.batch_size times --trainer.accumulate_grad_batches times
---load_in_4bit true | there is none: weights are not quantised
+--load_in_4bit true | here it is --model.quantize 4bit
+--quantization_bit 8 | here it is --model.quantize
+--bnb_4bit_quant_type fp4 | --model.quantize 4bit is NF4 with scales in 8 bits
+--model.quantize 4 | did you mean 4bit?
 --attn_implementation sdpa | attention is that of transformers
 --train_on_inputs false | there is none: the loss is on the answers alone
 --wandb_entity me | `wandb login`

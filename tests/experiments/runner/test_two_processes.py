@@ -28,19 +28,22 @@ def ended(output: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     ("script", "strategy", "more"),
     [
         ("lora_sst2", "ddp", ""),
+        ("lora_sst2", "ddp", "--model.quantize 4bit"),
         (
             "full_sst2",
             "ddp_find_unused_parameters_true",
             "--trainer.callbacks+=LayerwiseUnfreezing --trainer.callbacks.every_steps=1",
         ),
     ],
-    ids=["lora", "unfreezing"],
+    ids=["lora", "quantised", "unfreezing"],
 )
 def test_two_processes_train_as_one(script, strategy, more, folder, bert, session_cache):
     """The last batch is shared out unevenly, and two batches make a step: all rows weigh alike.
 
     An adapter, and a whole network whose trained part grows: all in between take the same path.
     """
+    if "quantize" in more:
+        pytest.importorskip("bitsandbytes")
     line = running.flags(bert, tracked=True)
     line = [*line, "--trainer.accumulate_grad_batches", "2", "--model.backbone_dropout", "0"]
     line += ["--data.train_rows", "95", *more.split()]

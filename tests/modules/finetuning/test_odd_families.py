@@ -81,7 +81,7 @@ def test_positions_by_sine_are_not_said_to_be_random(tmp_path, capsys):
     folder = families.make("marian", tmp_path)
     module = modules.LoRA(backbone=folder, task=modules.LanguageModeling())
     assert any("embed_positions" in name for name in module.model.new_parameters)
-    checks.say_what_is_new(module, "fit")
+    checks.before_run(module, "fit")
     assert "embed_positions" not in capsys.readouterr().err
 
 

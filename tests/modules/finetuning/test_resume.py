@@ -1,5 +1,6 @@
 """A run that was killed goes on to the very numbers of the run that was not."""
 
+import functools
 import time
 
 import pytest
@@ -75,3 +76,10 @@ def test_resumed_at_any_step_it_ends_as_the_unbroken_run(
 )
 def test_resumed_under_other_flags(settings, saved, bert, reviews, tmp_path):
     assert_same_from_every_step(LoRA, bert, reviews, tmp_path, saved, **settings)
+
+
+@pytest.mark.parametrize(("bits", "precision"), [("8bit", "32-true"), ("4bit", "bf16-mixed")])
+def test_resumed_with_quantised_matrices(bits, precision, bert, reviews, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    strategy = functools.partial(LoRA, quantize=bits)
+    assert_same_from_every_step(strategy, bert, reviews, tmp_path, only=(3, 5), precision=precision)
