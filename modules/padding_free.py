@@ -123,7 +123,7 @@ def _joined(body: Any, given: Mapping[str, Any], window: float) -> Joined | None
         for name, value in {**tokens, "position_ids": positions}.items()
     }
     inputs = {n: v[None] if n == "inputs_embeds" else v.T for n, v in inputs.items()}
-    apart = {"cu_seq_lens_q": starts, "cu_seq_lens_k": starts}
+    apart: dict[str, Any] = {"cu_seq_lens_q": starts, "cu_seq_lens_k": starts}
     apart |= {"max_length_q": longest, "max_length_k": longest}
     return Joined({**inputs, **apart, "attention_mask": None}, places_N, tuple(here_BT.shape))
 

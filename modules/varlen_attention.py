@@ -100,9 +100,18 @@ def _attend(
     causal = getattr(module, "is_causal", True) if causal is None else causal
     scale = query_1hNd.shape[-1] ** -0.5 if scaling is None else scaling
     dropout = dropout if module.training else 0.0
-    longest, run = settings["max_length_q"], _flash if _fits_flash(heads, dropout) else _padded
-    rows_hNd = [one[0] for one in heads]
-    return run(*rows_hNd, starts, longest, scale, causal, dropout).transpose(0, 1)[None], None
+    run = _flash if _fits_flash(heads, dropout) else _padded
+    rows = _Rows(*(one[0] for one in heads))
+    made_hNd = run(rows, starts, settings["max_length_q"], scale, causal, dropout)
+    return made_hNd.transpose(0, 1)[None], None
+
+
+class _Rows(NamedTuple):
+    """The queries of h heads, and the keys and values of g heads."""
+
+    query_hNd: Tensor
+    key_gNd: Tensor
+    value_gNd: Tensor
 
 
 def _plain(other: str, module: Any) -> Callable[..., Any]:
@@ -121,43 +130,33 @@ def _fits_flash(heads: tuple[Tensor, ...], dropout: float) -> bool:
 
 
 def _flash(
-    query_hNd: Tensor,
-    key_gNd: Tensor,
-    value_gNd: Tensor,
-    starts: Tensor,
-    longest: int,
-    scale: float,
-    causal: bool,
-    dropout: float,
+    rows: _Rows, starts: Tensor, longest: int, scale: float, causal: bool, dropout: float
 ) -> Tensor:
     """Attend by the flash kernel for texts of different lengths; returns (h, N, d)."""
     from torch.nn.attention.varlen import varlen_attn
 
     dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
-    rows = [one.to(dtype or one.dtype).transpose(0, 1) for one in (query_hNd, key_gNd, value_gNd)]
-    window, grouped = (-1, 0 if causal else -1), len(query_hNd) != len(key_gNd)
-    settings: dict[str, Any] = {"scale": scale, "window_size": window, "enable_gqa": grouped}
-    return varlen_attn(*rows, starts, starts, longest, longest, **settings).transpose(0, 1)
+    query, key, value = (one.to(dtype or one.dtype).transpose(0, 1) for one in rows)
+    lengths: Any = (starts, starts, longest, longest)
+    window, grouped = (-1, 0 if causal else -1), query.shape[1] != key.shape[1]
+    made = varlen_attn(
+        query, key, value, *lengths, scale=scale, window_size=window, enable_gqa=grouped
+    )
+    assert isinstance(made, Tensor)  # nothing else was asked for
+    return made.transpose(0, 1)
 
 
 def _padded(
-    query_hNd: Tensor,
-    key_gNd: Tensor,
-    value_gNd: Tensor,
-    starts: Tensor,
-    longest: int,
-    scale: float,
-    causal: bool,
-    dropout: float,
+    rows: _Rows, starts: Tensor, longest: int, scale: float, causal: bool, dropout: float
 ) -> Tensor:
     """Attend with the texts in rows of their own, which are padded for this alone; (h, N, d)."""
     place_W = torch.arange(longest, device=starts.device)
     size_S = starts.diff()
     here_SW = place_W < size_S[:, None]
     from_SW = (starts[:-1, None] + place_W).where(here_SW, starts[:-1, None])
-    repeats = len(query_hNd) // len(key_gNd)
-    key_hNd, value_hNd = (one.repeat_interleave(repeats, 0) for one in (key_gNd, value_gNd))
-    query, key, value = (one[:, from_SW] for one in (query_hNd, key_hNd, value_hNd))  # (h, S, W, d)
+    repeats = len(rows.query_hNd) // len(rows.key_gNd)
+    key_hNd, value_hNd = (one.repeat_interleave(repeats, 0) for one in rows[1:])
+    query, key, value = (one[:, from_SW] for one in (rows.query_hNd, key_hNd, value_hNd))
     seen_SWW = here_SW[:, None]
     if causal:
         seen_SWW = seen_SWW & (place_W[:, None] >= place_W)
@@ -165,7 +164,7 @@ def _padded(
     scores_hSWW = scores_hSWW.masked_fill(~seen_SWW, torch.finfo(scores_hSWW.dtype).min)
     weights_hSWW = functional.softmax(scores_hSWW, dim=-1, dtype=torch.float32).to(value.dtype)
     made_hSWd = functional.dropout(weights_hSWW, dropout, training=dropout > 0) @ value
-    made_hNd = made_hSWd.new_zeros(*query_hNd.shape[:2], made_hSWd.shape[-1])
+    made_hNd = made_hSWd.new_zeros(*rows.query_hNd.shape[:2], made_hSWd.shape[-1])
     return made_hNd.index_copy(1, from_SW[here_SW], made_hSWd[:, here_SW])
 
 

@@ -170,6 +170,6 @@ def test_the_last_layer_runs_on_few_tokens_here_too(tmp_path):
 def test_the_kernel_of_a_gpu_gives_what_padded_rows_give(causal):
     starts = torch.tensor([0, 7, 10, 15], device="cuda", dtype=torch.int32)
     heads = [torch.randn(count, 15, 64, device="cuda").bfloat16() for count in (4, 2, 2)]
-    settings = (*heads, starts, 7, 0.125, causal, 0.0)
+    settings = (varlen_attention._Rows(*heads), starts, 7, 0.125, causal, 0.0)
     found, wanted = varlen_attention._flash(*settings), varlen_attention._padded(*settings)
     torch.testing.assert_close(found, wanted, rtol=2e-2, atol=2e-2)
