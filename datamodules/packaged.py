@@ -233,18 +233,18 @@ def build_once(target: Path) -> Iterator[Path | None]:
 
 
 def _convert_gguf(folder: Path, file: str) -> None:
-    """Dequantise once to safetensors, so that later loads take a fraction of a second."""
+    """Dequantise once to safetensors, which loads faster; the run's random numbers stay."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     print(f"converting {file} to safetensors (once)", file=sys.stderr, flush=True)
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
+    with open(os.devnull, "w") as out, contextlib.redirect_stderr(out), torch.random.fork_rng([]):
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
-    # The weights are plain numbers now; a model that recalls its quantisation cannot be saved.
-    del model.config.quantization_config
-    whole = type(model)(model.config)
-    whole.load_state_dict(model.state_dict())
+        # The weights are plain numbers now; a model that recalls its quantisation cannot be saved.
+        del model.config.quantization_config
+        whole = type(model)(model.config)
+        whole.load_state_dict(model.state_dict())
     tokenizer.save_pretrained(folder)
     whole.save_pretrained(folder)
     (folder / file).unlink()

@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from datamodules import packaged
+from modules.conversion import gguf_file
+from modules.conversion.language_models import open_language_model
 from tests.datamodules.package_archives import INSIDE, build_sdist, build_wheel
+from tests.modules.conversion import families
 
 
 @pytest.fixture
@@ -178,6 +182,16 @@ def test_a_process_that_fails_leaves_no_half_and_the_next_one_succeeds(
     assert everything(tmp_path / "cache") == set()
     monkeypatch.setattr(packaged, "unpack", unpack)
     assert everything(packaged.fetch("toy")) == {"rows.csv"}
+
+
+def test_the_run_that_converts_a_network_draws_what_a_later_one_does(tmp_path):
+    opened = open_language_model(families.save(tmp_path / "network", "llama"))
+    gguf_file.write(opened, tmp_path / "model.gguf", "q8_0")
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    packaged._convert_gguf(tmp_path, "model.gguf")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (tmp_path / "model.safetensors").is_file() and not (tmp_path / "model.gguf").exists()
 
 
 def test_the_table_is_complete():
