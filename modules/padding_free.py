@@ -100,7 +100,8 @@ def _joined(body: Any, given: Mapping[str, Any], window: float) -> Joined | None
     shape = next((value.shape[:2] for value in tokens.values()), (0, 0))
     about = [one for one in (*tokens.values(), mask, positions) if one is not None]
     known = {*tokens, "attention_mask", "position_ids"}
-    others = [v for n, v in given.items() if n not in known and hasattr(v, "__len__") and len(v)]
+    plain = (bool, int, float, str, type(None))  # a tensor or a cache would be of padded rows
+    others = [name for name, v in given.items() if name not in known and not isinstance(v, plain)]
     if others or not all(isinstance(one, Tensor) and one.shape[:2] == shape for one in about):
         return None
     if any(one.ndim != 2 for one in (mask, positions) if one is not None):
