@@ -6,6 +6,7 @@ SHA-256, and only the data inside is unpacked, into a cache folder (``PRETUNE_CA
 """
 
 import contextlib
+import io
 import os
 import shutil
 import sys
@@ -217,8 +218,7 @@ def joined_pairs(
 def build_once(target: Path) -> Iterator[Path | None]:
     """Yield a scratch folder beside ``target``, or None if another process has just made it.
 
-    The caller moves its finished work to ``target`` with ``os.replace``, so that a killed process
-    leaves nothing that looks finished.
+    The caller moves finished work to ``target`` by ``os.replace``: a killed process leaves no half.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
@@ -238,7 +238,7 @@ def _convert_gguf(folder: Path, file: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     print(f"converting {file} to safetensors (once)", file=sys.stderr, flush=True)
-    with open(os.devnull, "w") as out, contextlib.redirect_stderr(out), torch.random.fork_rng([]):
+    with contextlib.redirect_stderr(io.StringIO()), torch.random.fork_rng([]):
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
         # The weights are plain numbers now; a model that recalls its quantisation cannot be saved.
