@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from datamodules.argument_names import in_arguments
-from modules.compiling import networks_of
+from modules.compiling import check_trains_network, has_prefix, networks_of
 
 
 class GradientCheckpointing(Callback):
@@ -30,17 +30,13 @@ class GradientCheckpointing(Callback):
         if not self.enabled:
             return
         lead = f"--gradient_checkpointing true: {type(module).__name__}"
-        if not getattr(module, "trains", True):
-            raise ValueError(f"{lead} trains nothing; leave it out")
-        if not (networks := networks_of(module)):
-            raise ValueError(f"{lead} has no network of transformers; leave it out")
+        check_trains_network(module, lead, networks := networks_of(module))
         for network in networks:
             if not network.supports_gradient_checkpointing:
                 kind = network.config.model_type
                 raise ValueError(f"{lead}: transformers does not have it for {kind}; leave it out")
-        config = getattr(getattr(module, "model", None), "active_peft_config", None)
         # The layers would drop the keys and values before the text without an error.
-        if getattr(config, "peft_type", None) == "PREFIX_TUNING":
+        if has_prefix(module):
             raise ValueError(
                 f"{lead}: a prefix of keys and values cannot be computed again; leave it out, or "
                 f"take --model PromptTuning"

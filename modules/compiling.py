@@ -41,6 +41,46 @@ def bodies_of(module: Any) -> list[Any]:
     return found
 
 
+def check_trains_network(module: Any, lead: str, found: list[Any]) -> None:
+    """Refuse a module that a flag cannot change, as it trains no network of transformers.
+
+    Args:
+        module: The module.
+        lead: How the error begins.
+        found: The networks, or the bodies, that the flag would change.
+
+    Raises:
+        ValueError: If it trains nothing, or there are none.
+    """
+    if not getattr(module, "trains", True):
+        raise ValueError(f"{lead} trains nothing; leave it out")
+    if not found:
+        raise ValueError(f"{lead} has no network of transformers; leave it out")
+
+
+def has_prefix(module: Any) -> bool:
+    """Tell whether trained keys and values stand before each row, in every layer."""
+    config = getattr(getattr(module, "model", None), "active_peft_config", None)
+    return getattr(config, "peft_type", None) == "PREFIX_TUNING"
+
+
+def replace_forward(body: Any, forward: Callable[..., Any]) -> Callable[[], None]:
+    """Have a body run another function; return a function that undoes that.
+
+    The method of the object is replaced, and not the object, whose weights keep their names. Hooks
+    around the body, such as those that select tokens, stay outside.
+    """
+    kept = vars(body).get("forward")
+    body.forward = forward
+
+    def undo() -> None:
+        vars(body).pop("forward", None)
+        if kept is not None:
+            body.forward = kept
+
+    return undo
+
+
 class Compiled(Callback):
     """Compiles the body of a module's networks with torch.compile.
 
@@ -144,12 +184,8 @@ class Compiled(Callback):
         self.remove()
 
     def _compile(self, body: Any) -> Callable[[], None]:
-        """Have a body run compiled; return a function that undoes that.
-
-        The method of the object is replaced, and not the object, whose weights keep their names.
-        Hooks around the body, such as those that select tokens, stay outside.
-        """
-        plain, kept = body.forward, vars(body).get("forward")
+        """Have a body run compiled; return a function that undoes that."""
+        plain = body.forward
         fast: Any = torch.compile(plain, dynamic=False, options={"fallback_random": True})
 
         @functools.wraps(plain)  # peft reads the names of its arguments
@@ -166,13 +202,7 @@ class Compiled(Callback):
                 rank_zero_warn(f"the network is {self.reason}; it runs as it is")
                 return plain(*args, **settings)
 
-        def undo() -> None:
-            vars(body).pop("forward", None)
-            if kept is not None:
-                body.forward = kept
-
-        body.forward = forward
-        return undo
+        return replace_forward(body, forward)
 
     def _often(self, args: tuple[Any, ...], settings: dict[str, Any]) -> bool:
         """Tell whether inputs of these shapes have come often enough."""

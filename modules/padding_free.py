@@ -13,7 +13,7 @@ from datamodules.argument_names import in_arguments
 from modules import varlen_attention
 from modules.backbones import position_offset, without_cache
 from modules.causal_checks import probe_rows, probing, same
-from modules.compiling import bodies_of
+from modules.compiling import bodies_of, check_trains_network, has_prefix, replace_forward
 from modules.cross_entropy import pad_to_multiple
 from modules.self_check import architecture_key, recalled
 from modules.varlen_attention import Joined
@@ -51,12 +51,8 @@ class PaddingFree(Callback):
         if not self.enabled:
             return
         lead = f"--padding_free true: {type(module).__name__}"
-        if not getattr(module, "trains", True):
-            raise ValueError(f"{lead} trains nothing; leave it out")
-        if not (bodies := bodies_of(module)):
-            raise ValueError(f"{lead} has no network of transformers; leave it out")
-        config = getattr(getattr(module, "model", None), "active_peft_config", None)
-        if getattr(config, "peft_type", None) == "PREFIX_TUNING":
+        check_trains_network(module, lead, bodies := bodies_of(module))
+        if has_prefix(module):
             raise ValueError(
                 f"{lead}: a prefix of keys and values stands before each row; leave it out, or "
                 f"take --model PromptTuning"
@@ -93,8 +89,14 @@ class PaddingFree(Callback):
         self.remove()
 
 
-def _joined(body: Any, given: Mapping[str, Any], window: float) -> Joined | None:
-    """Join the texts of a batch; None where nothing is won, or the inputs are of another kind."""
+def _joined(given: Mapping[str, Any], offset: int, window: float) -> Joined | None:
+    """Join the texts of a batch; None where nothing is won, or the inputs are of another kind.
+
+    Args:
+        given: The inputs of a network by name.
+        offset: The position of a text's first token.
+        window: The most tokens of a text that all layers see whole.
+    """
     tokens = {name: given[name] for name in _TOKENS if isinstance(given.get(name), Tensor)}
     mask, positions = given.get("attention_mask"), given.get("position_ids")
     shape = next((value.shape[:2] for value in tokens.values()), (0, 0))
@@ -110,7 +112,7 @@ def _joined(body: Any, given: Mapping[str, Any], window: float) -> Joined | None
     count_BT, here_BT = here_BT.long().cumsum(1), here_BT.bool()
     begins_BT = (count_BT == 1) if positions is None else (count_BT == 1) | (positions == 0)
     if positions is None:
-        positions = count_BT - 1 + position_offset(body)
+        positions = count_BT - 1 + offset
     places_N = here_BT.flatten().nonzero()[:, 0]
     starts = begins_BT.flatten()[places_N].nonzero()[:, 0]
     starts = torch.cat([starts, starts.new_tensor([len(places_N)])]).int()
@@ -149,36 +151,38 @@ def _parted(body: Any, made: Any, joined: Joined) -> Any:
 
 def _install(body: Any) -> Callable[[], None]:
     """Replace the method of a body, and its attention; return a function that undoes that."""
-    plain, kept, attention = body.forward, vars(body).get("forward"), body.config
-    other = attention._attn_implementation
-    signature, window = inspect.signature(plain), _window(body)
+    plain, other = body.forward, body.config._attn_implementation
+    # What a step needs of the network, asked once.
+    signature, settled = inspect.signature(plain), without_cache(body)
+    offset, window = position_offset(body), _window(body)
 
     @functools.wraps(plain)  # peft reads the names of its arguments
     def forward(*args: Any, **settings: Any) -> Any:
         given = _given(signature, args, settings)
-        joined = _joined(body, given, window)
+        joined = _joined(given, offset, window)
         if joined is None:
             return plain(*args, **settings)
         with varlen_attention.running(joined):
-            made = plain(**{**given, **joined.inputs, **without_cache(body)})
+            made = plain(**{**given, **joined.inputs, **settled})
         return _parted(body, made, joined)
 
+    put_back = replace_forward(body, forward)
+    body.set_attn_implementation(varlen_attention.PREFIX + other)
+
     def undo() -> None:
-        vars(body).pop("forward", None)
-        if kept is not None:
-            body.forward = kept
+        put_back()
         body.set_attn_implementation(other)
 
-    body.set_attn_implementation(varlen_attention.PREFIX + other)
-    body.forward = forward
     return undo
 
 
 def _given(signature: inspect.Signature, args: tuple, settings: dict) -> dict[str, Any]:
     """Return the arguments of a call by name."""
-    named = signature.bind(*args, **settings).arguments
-    more = [n for n, p in signature.parameters.items() if p.kind is p.VAR_KEYWORD]
-    return {**{n: v for n, v in named.items() if n not in more}, **named.get("".join(more), {})}
+    found: dict[str, Any] = {}
+    for name, value in signature.bind(*args, **settings).arguments.items():
+        more = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+        found |= value if more else {name: value}
+    return found
 
 
 def _window(body: Any) -> float:
@@ -197,7 +201,7 @@ def _answer(body: Any) -> dict[str, Any]:
     mask_BT = torch.ones_like(ids_BT)
     mask_BT[1, tokens // 2 :] = 0
     inputs = {"input_ids": ids_BT, "attention_mask": mask_BT}
-    if _joined(body, inputs, tokens) is None:
+    if _joined(inputs, position_offset(body), tokens) is None:
         return {"holds": False}
     with probing(body):
         try:
