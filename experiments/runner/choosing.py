@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from datamodules.spelling import CLASS_FORMS, nearest
-from experiments.runner import tuned_flags
+from experiments.runner import peer_flags, tuned_flags
 from experiments.runner.given_flags import Given, by_flag
 from experiments.runner.messages import Flag
 
@@ -85,7 +85,7 @@ def find(library: Library, given: Any, name: str, base: str) -> Kind:
     if re.search("[./:]", name):
         return library.imported(given, name, base)
     offered = library.offered(base)
-    near = nearest(name, offered, 0.7)
+    near = peer_flags.class_of(name, offered) or nearest(name, offered, 0.7)
     hint = f"; did you mean {near}?" if near else ";"
     listed = ", ".join(offered)
     raise ValueError(f"{given}: unknown class{hint} choose from {listed}, or give {CLASS_FORMS}")

@@ -1,5 +1,6 @@
-"""Flags and values of other training scripts, and the flags that do the same here."""
+"""Flags, values and methods of other training scripts, and the flags that do the same here."""
 
+import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache
@@ -33,14 +34,25 @@ VALUES = {
 
 
 @cache
-def names() -> tuple[dict[str, str], dict[str, str]]:
-    """The flags here by the names of other scripts, and advice by names that have no flag here."""
+def names() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Flags here by their names elsewhere, advice by names without a flag here, classes by theirs."""
     tables = yaml.safe_load(Path(__file__).with_name("peer_names.yaml").read_text(encoding="utf-8"))
-    flags, advice = (
+    flags, advice, classes = (
         {name: entry for entry, listed in tables[part].items() for name in listed.split()}
-        for part in ("flags", "advice")
+        for part in ("flags", "advice", "classes")
     )
-    return flags, advice
+    return flags, advice, classes
+
+
+def class_of(name: str, offered: Collection[str]) -> str:
+    """The class that does what a name of papers or other scripts stands for, with its flags.
+
+    Args:
+        name: The name as given, in whatever case.
+        offered: The classes that can be chosen; the answer begins with one, or is empty.
+    """
+    entries = names()[2].get(re.sub("[^a-z0-9]", "", name.lower()), "").split("|")
+    return next((entry for entry in entries if entry.split(" ")[0] in offered), "")
 
 
 def hint(leaf: str, known: Collection[str], chosen: str, has: Callable[[str, str], bool]) -> str:
@@ -52,7 +64,7 @@ def hint(leaf: str, known: Collection[str], chosen: str, has: Callable[[str, str
         chosen: The name of the class of --model.
         has: Tells whether a class of that name can be chosen for --model and has that flag.
     """
-    name, (flags, advice) = leaf.lower().replace("-", "_"), names()
+    name, (flags, advice, _) = leaf.lower().replace("-", "_"), names()
     for entry in filter(None, flags.get(name, "").split("|")):
         ours, _, owner = entry.partition(" of --model ")
         flag = ours.split()[0].split("+=")[0]

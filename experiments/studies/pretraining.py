@@ -109,9 +109,9 @@ def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) ->
                 flags = (
                     *_sentences(root, labels),
                     *("--model.backbone", "{run}/export"),
-                    *origin.tuning,
                     *_amount(labels),
                     *("--trainer.log_every_n_steps", "50", "--trainer.enable_progress_bar=false"),
+                    *origin.tuning,
                 )
                 row = Row(f"{origin.name} {labels} labels", "full_sst2", flags)
                 before = pretraining[origin.name, seed % asked.pretrainings]
@@ -167,7 +167,7 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
         default=1,
         help="Pre-training runs of each network, with seeds 0, 1 … (1)",
     )
-    rows = f"Rows to run (all without a backbone): {', '.join(names)}"
+    rows = f"Rows to run (those of new small networks): {', '.join(names)}"
     add("--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=rows)
     add("--jobs", type=int, default=2, help="Runs at the same time, which share the cores (2)")
     add("--corpus", help="Folder of prepare_corpus.py (the bundled film reviews)")

@@ -21,6 +21,7 @@ class Origin:
         backbone: The pretrained weights to start from, with their own corpus.
         share: The share of the budget that it gets; 0 leaves the network as it is.
         tuning: The flags of fine-tuning, the same for the origins that are compared.
+        usual: Whether a call without ``--only`` runs it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Origin:
     backbone: str | None = None
     share: float = 1.0
     tuning: tuple[str, ...] = SMALL
+    usual: bool = True
 
 
 def with_others(origins: list[Origin]) -> list[Origin]:
@@ -71,7 +73,7 @@ def check_only(only: list[str], origins: list[Origin]) -> None:
 
 
 def chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
-    """The origins to run, with those that they are compared with; adaptation only by ``--only``."""
-    wanted = [o for o in origins if (o.name.lower() in only if only else o.backbone is None)]
+    """The origins to run, with those that they are compared with."""
+    wanted = [o for o in origins if (o.name.lower() in only if only else o.usual)]
     needed = {o.name for o in wanted} | {o.against for o in wanted}
     return [o for o in origins if o.name in needed]

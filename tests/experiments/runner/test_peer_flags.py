@@ -17,6 +17,7 @@ from modules.base import PretuneModule
 from modules.finetuning.bitfit import BitFit  # noqa: F401  a class to choose
 from modules.finetuning.lora import LoRA
 from modules.pretraining.masked_lm import MaskedLM
+from modules.tasks import Task
 
 
 def parser_of(model, data, words, monkeypatch):
@@ -34,15 +35,46 @@ def test_every_flag_of_the_table_exists(monkeypatch):
     known = set(parser_of(LoRA, SST2, [], monkeypatch).known)
     for key, root in (("model", PretuneModule), ("data", RowDataModule)):
         known |= {f for one in subclasses(root).values() for f in class_flags(one, key)}
-    flags, advice = peer_flags.names()
+    flags, advice, _ = peer_flags.names()
     entries = {part for entry in flags.values() for part in entry.split("|")}
     assert {entry.split()[0].split("+=")[0] for entry in entries} - known == set()
     assert set(peer_flags.VALUES) <= known
     assert not flags.keys() & advice.keys()
 
 
+def test_every_class_of_the_table_exists_and_has_its_flags():
+    roots = {"model": PretuneModule, "model.task": Task, "data": RowDataModule}
+    kinds = {n: (key, kind) for key, root in roots.items() for n, kind in subclasses(root).items()}
+    classes = peer_flags.names()[2]
+    for entry in {part for listed in classes.values() for part in listed.split("|")}:
+        name, *words = entry.split()
+        key, kind = kinds[name]
+        assert set(words[::2]) <= set(class_flags(kind, key)), entry
+    assert not classes.keys() & {name.lower() for name in kinds}
+
+
+@pytest.mark.parametrize(
+    ("name", "offered", "meant"),
+    [
+        ("QLoRA", ["LoRA", "Adapter"], "LoRA --model.quantize 4bit"),
+        ("QLoRA", ["MaskedLM"], ""),
+        ("P-Tuning v2", ["PrefixTuning", "PTuning"], "PrefixTuning"),
+        ("SFT", ["FullFineTuning"], "FullFineTuning"),
+        ("SFT", ["Classification", "InstructionFollowing"], "InstructionFollowing"),
+        ("Nix", ["LoRA"], ""),
+    ],
+)
+def test_a_method_of_another_name_leads_to_its_class(name, offered, meant):
+    assert peer_flags.class_of(name, offered) == meant
+
+
+def test_the_error_of_an_unknown_class_names_the_one_that_is_meant(monkeypatch, capsys):
+    line = said("--model DoRA", monkeypatch, capsys)
+    assert "--model DoRA: unknown class; did you mean LoRA --model.use_dora true?" in line
+
+
 def test_every_argument_of_the_trainer_of_transformers_has_a_hint(monkeypatch):
-    flags, advice = peer_flags.names()
+    flags, advice, _ = peer_flags.names()
     own = {f.rsplit(".")[-1] for f in parser_of(LoRA, SST2, [], monkeypatch).known}
     asked = {field.name for field in dataclasses.fields(Seq2SeqTrainingArguments)}
     assert asked - flags.keys() - advice.keys() - own == set()
