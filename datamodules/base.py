@@ -1,6 +1,5 @@
 """The base of the data modules: it serves rows in batches and resumes inside an epoch."""
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
@@ -10,6 +9,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch import LightningDataModule
 
 from datamodules.argument_names import SpeaksOfArguments, in_arguments
+from datamodules.cores import usable_cores
 from datamodules.sampling import LengthBatchSampler, PlainBatches, ResumableLoader
 
 Workers: TypeAlias = NonNegativeInt | Literal["auto"]
@@ -164,7 +164,7 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         strategy = getattr(self.trainer, "strategy", None)
         if strategy is None or strategy.root_device.type != "cuda":
             return 0
-        cores = (os.cpu_count() or 1) // max(1, torch.cuda.device_count())
+        cores = usable_cores() // max(1, torch.cuda.device_count())
         return max(0, min(_WORKERS, cores - 1))
 
     def train_dataloader(self) -> ResumableLoader:

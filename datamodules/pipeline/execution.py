@@ -23,6 +23,7 @@ from datatrove.pipeline.dedup import (
 from datatrove.utils.logging import logger
 from multiprocess import forkserver, get_all_start_methods
 
+from datamodules.cores import usable_cores
 from datamodules.optional import require
 from datamodules.pipeline import reading
 from datamodules.pipeline.duplicates import (
@@ -101,7 +102,7 @@ class _Ray(_Quiet, RayPipelineExecutor):
 def run(settings: Settings, plan: list[Stage]) -> None:
     """Run all stages that are not done yet, with a bar for each. Not for Slurm."""
     logger.remove()
-    workers = settings.workers or os.cpu_count() or 1
+    workers = settings.workers or usable_cores()
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     forks = "forkserver" in get_all_start_methods()  # not on Windows
     if workers > 1 and forks:

@@ -35,7 +35,7 @@ VALUES = {
 
 @cache
 def names() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Flags here by their names elsewhere, advice by names without a flag here, classes by theirs."""
+    """Flags by their names elsewhere, advice by names without a flag here, classes by theirs."""
     tables = yaml.safe_load(Path(__file__).with_name("peer_names.yaml").read_text(encoding="utf-8"))
     flags, advice, classes = (
         {name: entry for entry, listed in tables[part].items() for name in listed.split()}

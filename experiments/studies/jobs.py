@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from datamodules.cores import usable_cores
 from experiments.reporting.results import main_metric, on_validation
 from experiments.studies import workers
 
@@ -206,5 +207,5 @@ class Comparison:
 
 def share_of_cores(at_once: int) -> dict[str, str]:
     """The environment that shares the cores among so many runs, unless the user has set it."""
-    threads = str(max(1, (os.cpu_count() or 1) // at_once))
+    threads = str(max(1, usable_cores() // at_once))
     return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}

@@ -82,7 +82,7 @@ def test_values_of_other_budgets_are_kept_and_drawn(tmp_path):
     [
         ("--budget 0", "--budget 0.0: at least 1"),
         ("--seeds 0", "--seeds 0: at least 1"),
-        ("--only elmo", "--only elmo: no such origin; there are new encoder, embeddings, 100 epochs"),
+        ("--only elmo", "--only elmo: no such origin; there are new encoder, embeddings, 100"),
         ("--labels some", "argument --labels: some: a number of rows, or all"),
         ("--corpus nowhere", "--corpus nowhere: no corpus; make one with prepare_corpus.py"),
         ("--size tny", "--size tny: there are tiny, mini, small, base; did you mean tiny?"),
