@@ -1,6 +1,10 @@
-"""Pictures of what pre-training gives: accuracy against labels and against tokens, with bands."""
+"""Pictures of what pre-training gives: accuracy over labels and over tokens, with bands.
 
-from collections.abc import Callable
+Each network has a panel of its own, with its curve without pre-training.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +25,18 @@ def over_labels(origins: list, labels: list, tuned: dict, file: Path) -> None:
         file: The picture.
     """
 
-    def draw(axes: Any) -> None:
-        for origin, colour in zip(origins, figures.colours(len(origins)), strict=False):
+    def draw(axes: Any, panel: list) -> None:
+        for origin, colour in _coloured(panel):
             found = {}
             for place, amount in enumerate(labels):
                 runs = {s: r for (n, a, s), r in tuned.items() if (n, a) == (origin.name, amount)}
                 if runs:
                     found[place] = quality(runs, _METRIC)
-            dashed = "--" if origin.against is None else "-"
-            _curve(axes, found, origin.name, colour, dashed)
-        axes.set_xticks(range(len(labels)), [str(amount) for amount in labels])
+            _curve(axes, found, origin, colour)
+        axes.set_xticks(range(len(labels)), [f"{a:,}" if a != "all" else a for a in labels])
         axes.set_xlabel("labelled sentences")
 
-    _draw(draw, file)
+    _draw(draw, origins, file)
 
 
 def over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> None:
@@ -47,25 +50,36 @@ def over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> N
     """
     amount = str(_USUAL if _USUAL in labels else labels[0])
     lines = [line for line in lines if line["labels"] == amount]
+    budgets = sorted({_millions(line) for line in lines})
 
-    def draw(axes: Any) -> None:
-        drawn = [origin for origin in origins if origin.against is not None]
-        for origin, colour in zip(drawn, figures.colours(len(drawn)), strict=False):
+    def draw(axes: Any, panel: list) -> None:
+        for origin, colour in _coloured(panel):
             points: dict[float, dict[int, dict]] = {}
             for line in lines:
                 if line["origin"] in (origin.name, origin.against):
                     run = {"metrics": {_METRIC: float(line["accuracy"])}, "run": line["run"]}
-                    here = points.setdefault(round(float(line["tokens"]) / 1e6, 1), {})
-                    here[int(line["seed"])] = run
+                    points.setdefault(_millions(line), {})[int(line["seed"])] = run
             found = {place: quality(points[place], _METRIC) for place in sorted(points)}
-            _curve(axes, found, origin.name, colour, "-")
-        axes.set_xscale("symlog", linthresh=1)
+            _curve(axes, found, origin, colour)
+        axes.set_xscale("symlog", linthresh=min(filter(None, budgets), default=1))
+        axes.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel(f"million tokens of pre-training ({amount} labels)")
 
-    _draw(draw, file)
+    _draw(draw, origins, file)
 
 
-def _curve(axes: Any, found: dict[Any, Quality], name: str, colour: Any, style: str) -> None:
+def _millions(line: dict) -> float:
+    return round(float(line["tokens"]) / 1e6, 1)
+
+
+def _coloured(panel: list) -> Iterator[tuple[Any, Any]]:
+    """The origins of a panel with their colours: grey without pre-training."""
+    colours = iter(figures.colours(len(panel)))
+    return ((origin, "0.4" if origin.against is None else next(colours)) for origin in panel)
+
+
+def _curve(axes: Any, found: dict[Any, Quality], origin: Any, colour: Any) -> None:
     """A line through means in %, with a band of their 95 % intervals; bars at a single point."""
     if not found:
         return
@@ -74,15 +88,28 @@ def _curve(axes: Any, found: dict[Any, Quality], name: str, colour: Any, style: 
     means = [100 * point.mean for point in found.values()]
     low = [mean - 100 * below for mean, (below, _) in zip(means, reach, strict=True)]
     high = [mean + 100 * above for mean, (_, above) in zip(means, reach, strict=True)]
-    axes.plot(places, means, marker="o", linestyle=style, color=colour, label=name)
+    style = "--" if origin.against is None else "-"
+    axes.plot(places, means, marker="o", linestyle=style, color=colour, label=origin.name)
     if len(places) > 1:
         axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     else:
         axes.vlines(places, low, high, color=colour)
 
 
-def _draw(draw: Callable[[Any], None], file: Path) -> None:
-    with figures.figure(file) as (_, ((axes,),)):
-        draw(axes)
-        axes.set_ylabel("test accuracy in %, mean and 95 % interval")
-        axes.legend(fontsize=8)
+def _draw(draw: Callable[[Any, list], None], origins: list, file: Path) -> None:
+    """Draws a panel for each network without pre-training and those that begin as it does."""
+    names = dict.fromkeys(origin.against or origin.name for origin in origins)
+    panels = [[o for o in origins if name in (o.name, o.against)] for name in names]
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    with figures.figure(file, 3 + 4 * columns, 2 + 3 * rows, rows, columns) as (drawn, grid):
+        first, *others = grid.flat
+        for axes in others:
+            axes.sharey(first)
+        for axes, panel in zip_longest(grid.flat, panels):
+            if panel is None:
+                axes.remove()
+                continue
+            draw(axes, panel)
+            axes.legend(fontsize=8, loc="lower right")
+        drawn.supylabel("test accuracy in %, mean and 95 % interval", fontsize="medium")

@@ -144,7 +144,7 @@ def _differences(origins: list, labels: list, tuned: dict) -> str:
 def _costs(origins: list, lines: list[dict]) -> str:
     """A table of gains by minutes of pre-training, over all budgets so far; "" of one budget."""
     rows = []
-    amounts = list(dict.fromkeys(line["labels"] for line in lines))
+    amounts = sorted({line["labels"] for line in lines}, key=lambda a: (not a.isdigit(), len(a), a))
     for origin in origins:
         if origin.against is None:
             continue

@@ -13,6 +13,7 @@ from experiments.studies import (
     labelled_sentences,
     pretraining,
     pretraining_origins,
+    pretraining_pictures,
     pretraining_report,
 )
 from experiments.studies.jobs import Job, Row
@@ -75,6 +76,18 @@ def test_values_of_other_budgets_are_kept_and_drawn(tmp_path):
     assert tokens == {"2000000", "20000000"}
     assert {row["tokens"] for row in rows if row["origin"] == "new"} == {"0"}
     assert "million tokens of pre-training (100 labels)" in (tmp_path / "tokens.svg").read_text()
+
+
+def test_each_network_has_a_panel_with_its_objectives(tmp_path):
+    more = ("new decoder", "CausalLM", None), ("CLM", "CausalLM", "new decoder")
+    origins = [*ORIGINS, *(pretraining.Origin(*one) for one in more)]
+    tuned = dict(outcome()[1])
+    renamed = {"new": "new decoder", "MLM": "CLM"}
+    tuned |= {(renamed[name], *key): run for (name, *key), run in outcome()[1].items()}
+    pretraining_pictures.over_labels(origins, [100, "all"], tuned, tmp_path / "labels.svg")
+    drawn = (tmp_path / "labels.svg").read_text()
+    assert drawn.count("labelled sentences") == 2
+    assert all(f">{name}<" in drawn for name in ("new", "MLM", "new decoder", "CLM"))
 
 
 @pytest.mark.parametrize(
