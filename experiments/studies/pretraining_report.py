@@ -38,8 +38,10 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         _accuracies(origins, labels, made, tuned),
         _differences(origins, labels, tuned),
         _costs(origins, of_size),
-        _about(size, labels, made, tuned),
+        _about(labels, made, tuned),
     ]
+    if any(origin.backbone is None for origin in origins):
+        parts[-1] += f"; new networks: {size}"
     text = "\n\n".join(part for part in parts if part) + "\n"
     files.write_text(root / "table.md", text)
     pretraining_pictures.over_labels(origins, labels, tuned, root / "labels.svg")
@@ -58,7 +60,7 @@ def sorted_by_seed(tuned: dict) -> list:
     return sorted(tuned.items(), key=lambda item: item[0][2])
 
 
-def _about(size: str, labels: list, made: dict, tuned: dict) -> str:
+def _about(labels: list, made: dict, tuned: dict) -> str:
     """What holds for all figures: runs, test rows, errors in the intervals, commit."""
     seeds = {a: len({s for _, b, s in tuned if b == a}) for a in labels}
     most = max(seeds.values())
@@ -76,7 +78,7 @@ def _about(size: str, labels: list, made: dict, tuned: dict) -> str:
         f"Test accuracy in % over {most} seeds of fine-tuning{''.join(fewer)}; gains are paired "
         f"by seed and by test row; 95 % intervals hold the errors of {errors}, for {shared} of "
         f"each network; {counts} test rows of {next(iter(tuned.values()))['data']['origin']}; "
-        f"networks: {size}; commit: {commits([*made.values(), *tuned.values()])}"
+        f"commit: {commits([*made.values(), *tuned.values()])}"
     )
 
 
