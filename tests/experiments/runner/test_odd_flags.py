@@ -57,7 +57,8 @@ CASES = """
 --model.schedule Cosine | did you mean cosine?
 --model.dropout 2 | --model.dropout 2: must be a number from 0 to 1
 --model lora | did you mean LoRA?
---model QLoRA | did you mean LoRA?
+--model QLoRA | did you mean LoRA --model.quantize 4bit?
+--model ReLoRA | did you mean LoRA?
 --data sst-2 | did you mean SST2?
 --data.batch_size auto | --data.batch_size auto: must be a whole number above 0 or null
 --data.max_length none | did you mean null?

@@ -50,7 +50,9 @@ def test_every_class_of_the_table_exists_and_has_its_flags():
         name, *words = entry.split()
         key, kind = kinds[name]
         assert set(words[::2]) <= set(class_flags(kind, key)), entry
-    assert not classes.keys() & {name.lower() for name in kinds}
+    # Other tests define classes of their own.
+    ours = [n for n, (_, kind) in kinds.items() if not kind.__module__.startswith("tests.")]
+    assert not classes.keys() & {name.lower() for name in ours}
 
 
 @pytest.mark.parametrize(
