@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from datamodules.spelling import did_you_mean
+
 # Chosen on validation sentences, for new small networks and pre-trained ones alike.
 SMALL = ("--model.task.pooling=mean", "--model.learning_rate=5e-4")
 # A network without pre-training has the embeddings that its family draws.
@@ -69,7 +71,8 @@ def check_only(only: list[str], origins: list[Origin]) -> None:
     """
     names = [origin.name.lower() for origin in origins]
     for unknown in set(only) - set(names):
-        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}")
+        hint = did_you_mean(unknown, names)
+        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}{hint}")
 
 
 def chosen(origins: list[Origin], only: list[str]) -> list[Origin]:
