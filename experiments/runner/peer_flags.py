@@ -34,14 +34,13 @@ VALUES = {
 
 
 @cache
-def names() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Flags by their names elsewhere, advice by names without a flag here, classes by theirs."""
+def names() -> dict[str, dict[str, str]]:
+    """Entries by names elsewhere: of flags, of advice where there is no flag, and of classes."""
     tables = yaml.safe_load(Path(__file__).with_name("peer_names.yaml").read_text(encoding="utf-8"))
-    flags, advice, classes = (
-        {name: entry for entry, listed in tables[part].items() for name in listed.split()}
-        for part in ("flags", "advice", "classes")
-    )
-    return flags, advice, classes
+    return {
+        part: {name: entry for entry, listed in table.items() for name in listed.split()}
+        for part, table in tables.items()
+    }
 
 
 def class_of(name: str, offered: Collection[str]) -> str:
@@ -51,7 +50,7 @@ def class_of(name: str, offered: Collection[str]) -> str:
         name: The name as given, in whatever case.
         offered: The classes that can be chosen; the answer begins with one, or is empty.
     """
-    entries = names()[2].get(re.sub("[^a-z0-9]", "", name.lower()), "").split("|")
+    entries = names()["classes"].get(re.sub("[^a-z0-9]", "", name.lower()), "").split("|")
     return next((entry for entry in entries if entry.split(" ")[0] in offered), "")
 
 
@@ -64,7 +63,8 @@ def hint(leaf: str, known: Collection[str], chosen: str, has: Callable[[str, str
         chosen: The name of the class of --model.
         has: Tells whether a class of that name can be chosen for --model and has that flag.
     """
-    name, (flags, advice, _) = leaf.lower().replace("-", "_"), names()
+    name = leaf.lower().replace("-", "_")
+    flags, advice = names()["flags"], names()["advice"]
     for entry in filter(None, flags.get(name, "").split("|")):
         ours, _, owner = entry.partition(" of --model ")
         flag = ours.split()[0].split("+=")[0]

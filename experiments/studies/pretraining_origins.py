@@ -22,7 +22,7 @@ class Origin:
         rows: The kind of the corpus's rows; all kinds cut documents at the same places.
         backbone: The pretrained weights to start from, with their own corpus.
         share: The share of the budget that it gets; 0 leaves the network as it is.
-        tuning: The flags of fine-tuning, the same for the origins that are compared.
+        tuning: The flags of fine-tuning, which override those of all origins.
         usual: Whether a call without ``--only`` runs it.
     """
 

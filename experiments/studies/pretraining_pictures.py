@@ -55,8 +55,9 @@ def over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> N
     def draw(axes: Any, panel: list) -> None:
         for origin, colour in _coloured(panel):
             points: dict[float, dict[int, dict]] = {}
-            for line in lines:
-                if line["origin"] in (origin.name, origin.against):
+            # Its own lines come last: without training it has points at 0 tokens as well.
+            for name in (origin.against, origin.name):
+                for line in (one for one in lines if one["origin"] == name):
                     run = {"metrics": {_METRIC: float(line["accuracy"])}, "run": line["run"]}
                     points.setdefault(_millions(line), {})[int(line["seed"])] = run
             found = {place: quality(points[place], _METRIC) for place in sorted(points)}

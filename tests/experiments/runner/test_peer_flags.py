@@ -35,7 +35,7 @@ def test_every_flag_of_the_table_exists(monkeypatch):
     known = set(parser_of(LoRA, SST2, [], monkeypatch).known)
     for key, root in (("model", PretuneModule), ("data", RowDataModule)):
         known |= {f for one in subclasses(root).values() for f in class_flags(one, key)}
-    flags, advice, _ = peer_flags.names()
+    flags, advice = peer_flags.names()["flags"], peer_flags.names()["advice"]
     entries = {part for entry in flags.values() for part in entry.split("|")}
     assert {entry.split()[0].split("+=")[0] for entry in entries} - known == set()
     assert set(peer_flags.VALUES) <= known
@@ -45,7 +45,7 @@ def test_every_flag_of_the_table_exists(monkeypatch):
 def test_every_class_of_the_table_exists_and_has_its_flags():
     roots = {"model": PretuneModule, "model.task": Task, "data": RowDataModule}
     kinds = {n: (key, kind) for key, root in roots.items() for n, kind in subclasses(root).items()}
-    classes = peer_flags.names()[2]
+    classes = peer_flags.names()["classes"]
     for entry in {part for listed in classes.values() for part in listed.split("|")}:
         name, *words = entry.split()
         key, kind = kinds[name]
@@ -76,7 +76,7 @@ def test_the_error_of_an_unknown_class_names_the_one_that_is_meant(monkeypatch, 
 
 
 def test_every_argument_of_the_trainer_of_transformers_has_a_hint(monkeypatch):
-    flags, advice, _ = peer_flags.names()
+    flags, advice = peer_flags.names()["flags"], peer_flags.names()["advice"]
     own = {f.rsplit(".")[-1] for f in parser_of(LoRA, SST2, [], monkeypatch).known}
     asked = {field.name for field in dataclasses.fields(Seq2SeqTrainingArguments)}
     assert asked - flags.keys() - advice.keys() - own == set()
