@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from datamodules.spelling import did_you_mean
@@ -45,6 +46,22 @@ def at_least_one(asked: argparse.Namespace, *names: str) -> None:
     for name in names:
         if (number := getattr(asked, name)) is not None and number < 1:
             raise ValueError(f"--{name} {number}: at least 1")
+
+
+def check_only(asked: Sequence[str], names: Sequence[str]) -> None:
+    """Refuses names after ``--only`` that no row has.
+
+    Args:
+        asked: The names in lower case.
+        names: Those of the rows, in whatever case.
+
+    Raises:
+        ValueError: If a name is no row's; the likeliest one is named.
+    """
+    known = [name.lower() for name in names]
+    for unknown in (name for name in asked if name not in known):
+        hint = did_you_mean(unknown, known)
+        raise ValueError(f"--only {unknown}: no such row; there are {', '.join(known)}{hint}")
 
 
 def parse_study(parser: FlagParser) -> argparse.Namespace:

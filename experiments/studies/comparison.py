@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import files
-from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.arguments import FlagParser, at_least_one, check_only
 from experiments.common.exits import guarded
 from experiments.common.shell import this_command
 from experiments.reporting import export, figures, screen
@@ -132,8 +132,7 @@ def _parse(name: str, doc: str, rows: list[Row], refused: Mapping[str, str]) -> 
     for flag, reason in refused.items():
         if any(word.partition("=")[0] == flag for word in asked.flags):
             raise ValueError(f"-- {flag}: {reason}")
-    for unknown in set(asked.only) - set(names):
-        raise ValueError(f"--only {unknown}: no such row; there are {', '.join(names)}")
+    check_only(asked.only, names)
     return asked
 
 

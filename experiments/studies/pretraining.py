@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from datamodules.spelling import did_you_mean
-from experiments.common.arguments import FlagParser, at_least_one
+from experiments.common.arguments import FlagParser, at_least_one, check_only
 from experiments.common.exits import guarded
 from experiments.studies import labelled_sentences, pretraining_report
 from experiments.studies.comparison import resume_hint
 from experiments.studies.jobs import Comparison, Job, Row
-from experiments.studies.pretraining_origins import Origin, check_only, chosen, with_others
+from experiments.studies.pretraining_origins import Origin, chosen, with_others
 
 _ROW_TOKENS, _BATCH = 128, 8
 # At small budgets 4,000 pieces beat 8,000: each is seen more often, and they cost half the output.
@@ -33,7 +33,7 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
     with guarded(f"{name}.py"):
         asked = _parse(name, doc, origins)
         origins = with_others(origins)
-        check_only(asked.only, origins)
+        check_only(asked.only, [origin.name for origin in origins])
         root = Path(asked.output) / name
         wanted = chosen(origins, asked.only)
         with resume_hint():

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from datamodules.spelling import did_you_mean
-
 # Chosen on validation sentences, for new small networks and pre-trained ones alike.
 SMALL = ("--model.task.pooling=mean", "--model.learning_rate=5e-4")
 # A network without pre-training has the embeddings that its family draws.
@@ -61,18 +59,6 @@ def with_others(origins: list[Origin]) -> list[Origin]:
         rows = objective.row_kind or "document"
         found.append(Origin(objective.short_name or name, chosen, before.name, rows=rows))
     return found
-
-
-def check_only(only: list[str], origins: list[Origin]) -> None:
-    """Refuse a name that no origin has.
-
-    Raises:
-        ValueError: If there is one.
-    """
-    names = [origin.name.lower() for origin in origins]
-    for unknown in set(only) - set(names):
-        hint = did_you_mean(unknown, names)
-        raise ValueError(f"--only {unknown}: no such origin; there are {', '.join(names)}{hint}")
 
 
 def chosen(origins: list[Origin], only: list[str]) -> list[Origin]:

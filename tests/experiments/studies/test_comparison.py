@@ -55,6 +55,7 @@ def test_plot_shows_every_row_by_name(tmp_path):
         (["--seeds", "0"], "--seeds 0: at least 1"),
         (["--jobs", "-1"], "--jobs -1: at least 1"),
         (["--only", "two", "lorra"], "--only lorra: no such row; there are one, two"),
+        (["--only", "twoo"], "--only twoo: no such row; there are one, two; did you mean two?"),
         (["--sees", "3"], "unrecognized arguments: --sees"),
         (["--", "--seed_everything", "3"], "-- --seed_everything: the seeds are --seeds"),
         (["--", "--output=x"], "-- --output: the folder is --output of this command"),

@@ -95,7 +95,7 @@ def test_each_network_has_a_panel_with_its_objectives(tmp_path):
     [
         ("--budget 0", "--budget 0.0: at least 1"),
         ("--seeds 0", "--seeds 0: at least 1"),
-        ("--only elmo", "--only elmo: no such origin; there are new encoder, embeddings, 100"),
+        ("--only elmo", "--only elmo: no such row; there are new encoder, embeddings, 100"),
         ("--labels some", "argument --labels: some: a number of rows, or all"),
         ("--corpus nowhere", "--corpus nowhere: no corpus; make one with prepare_corpus.py"),
         ("--size tny", "--size tny: there are tiny, mini, small, base; did you mean tiny?"),
