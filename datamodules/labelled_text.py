@@ -30,8 +30,8 @@ class LabelledText(RowDataModule):
         batch_size: Number of rows per batch and device, instead of a token budget.
         max_length: Number of tokens to which a text is truncated; the tokenizer's limit by default.
             Language modelling splits a longer text into several rows.
-        text_column: Column of a file that holds the text, by name or by number from 1; "sentence"
-            or "text" by default.
+        text_column: Column of a file that holds the text, by name, by number from 1, or by a path
+            such as data.text; "sentence" or "text" by default.
         pair_column: Column of a file that holds the second text of a pair.
         label_column: Column of a file that holds the label: integers or names; numbers for a
             regression; for several labels a list or joined names, or columns of 0 and 1, one for

@@ -1,6 +1,7 @@
-"""Columns by their names or numbers, and what an error says where one is missing."""
+"""Columns by name, number or path, and what an error says where one is missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from datamodules.spelling import listed
 
@@ -14,6 +15,47 @@ def find_column(columns: Iterable[str], name: str) -> str | None:
         return name
     place = int(name) - 1 if name.isdecimal() else -1
     return there[place] if 0 <= place < len(there) else None
+
+
+def find_value(record: Mapping[str, Any], name: str) -> str | None:
+    """The name or the path of a record's value, as ``value_at`` takes it; None if missing."""
+    found = find_column(record, name)
+    return name if found is None and inside(record, name) is not None else found
+
+
+def value_at(record: Mapping[str, Any], name: str) -> Any:
+    """The value of a column, or of a path inside of columns; None if missing."""
+    return record[name] if name in record else inside(record, name)
+
+
+def inside(value: Any, path: str) -> Any:
+    """The value at a path such as ``data.text`` or ``results.0.label``; None if missing.
+
+    Args:
+        value: An object or a list out of JSON, a struct out of Parquet.
+        path: Keys and places joined by dots; the places of a list count from 0.
+    """
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def paths(record: Mapping[str, Any]) -> list[str]:
+    """The names of a record's values, and in place of those that hold others the paths of these."""
+    return [path for item in record.items() for path in _paths(*item)]
+
+
+def _paths(name: str, value: Any) -> list[str]:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        value = {"0": value[0]}
+    if not isinstance(value, Mapping) or not value:
+        return [name]
+    return [path for key, inner in value.items() for path in _paths(f"{name}.{key}", inner)]
 
 
 def no_column(columns: Iterable[str], wanted: Sequence[str], flag: str) -> str:

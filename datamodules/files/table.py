@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from datamodules.files.columns import find_column, no_column
+from datamodules.files.columns import find_column, inside, no_column, paths
 from datamodules.spelling import listed
 
 BadRows = Literal["stop", "skip"]
@@ -91,16 +91,31 @@ class Table:
     adds_nulls: bool = False
 
     def find(self, name: str) -> str | None:
-        """The name of a column that is given by name, or by its number from 1; None if missing."""
-        return find_column(self.columns, name)
+        """The name of a column that is given by name, or by its number from 1; None if missing.
+
+        A path such as ``data.text`` is the name of the values there, where a row has one.
+        """
+        found = find_column(self.columns, name)
+        if found is None and any(value is not None for value in self._inside(name)):
+            return name
+        return found
 
     def column(self, name: str, flag: str) -> Sequence:
-        """A column by name or number; if it is missing, the error names the others."""
+        """A column by name, number or path; if it is missing, the error names the others."""
         found = self.find(name)
         if found is None:
-            message = no_column(self.columns, [name], f"--data.{flag}")
+            firsts = {
+                name: next((value for value in column if value is not None), None)
+                for name, column in self.columns.items()
+            }
+            message = no_column(paths(firsts), [name], f"--data.{flag}")
             raise self.fault(message + self.hint, flag)
-        return self.columns[found]
+        return self.columns[found] if found in self.columns else self._inside(found)
+
+    def _inside(self, path: str) -> list:
+        """The value of each row at a path inside of a column."""
+        name, _, rest = path.partition(".")
+        return [inside(value, rest) for value in self.columns.get(name, ()) if rest]
 
     def take(self, indices: Sequence[int]) -> "Table":
         """The rows at the given positions, in that order."""

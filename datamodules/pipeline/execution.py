@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
@@ -33,7 +34,7 @@ from datamodules.pipeline.duplicates import (
     KeptDocuments,
     NearDuplicates,
 )
-from datamodules.pipeline.filtering import DocumentFilter
+from datamodules.pipeline.filtering import DocumentFilter, kept_files
 from datamodules.pipeline.formatting import Formatting, Manifest
 from datamodules.pipeline.mixing import Weights
 from datamodules.pipeline.normalization import NormalizedWords
@@ -197,24 +198,35 @@ def _activate() -> str | None:
 def claim_folder(settings: Settings, origin: str) -> bool:
     """Take the output folder, or resume in it; returns whether the corpus is finished.
 
-    A folder that holds another corpus, or something else, is an error.
+    A folder that holds another corpus, or something else, is an error. An attempt that left no
+    document is made anew: other settings, or another file at the source, may leave some.
     """
     folder, file = settings.folder, settings.folder / "settings.json"
     wanted = settings.content_settings() | {"origin": origin}
     if file.exists():
         there = Settings.completed(json.loads(file.read_text(encoding="utf-8")))
-        if there != wanted:
+        if _is_empty(settings.work, there["tasks"]):
+            shutil.rmtree(settings.work)
+            print(f"note   {settings.output}: held no document after the last call; made anew")
+        elif there != wanted:
             keys = [key for key in wanted if there.get(key) != wanted[key]]
             differs = ", ".join(f"{key} {there.get(key)!r}, not {wanted[key]!r}" for key in keys)
             raise ValueError(
                 f"--output {settings.output}: holds another corpus ({differs}); give another "
                 f"folder, or remove that one"
             )
-        return (folder / "manifest.json").exists()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        else:
+            return (folder / "manifest.json").exists()
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(
             f"--output {settings.output}: is there already and holds no corpus; give another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(file, wanted)
     return False
+
+
+def _is_empty(work: Path, tasks: int) -> bool:
+    """Whether all documents were screened, and none was kept."""
+    files = kept_files(work)
+    return len(files) == tasks and not any(pq.read_metadata(file).num_rows for file in files)

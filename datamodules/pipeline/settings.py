@@ -41,9 +41,9 @@ class Settings:
             paragraphs of them, keep leaves them.
         split: Split of a data set on the hub.
         streaming: Whether a data set on the hub is read without a download of the whole before.
-        text_column: Column of the text in jsonl, csv, parquet and hub data; without a column
-            "text", a usual name such as body or content is taken. One for all sources, or one for
-            each, joined by commas.
+        text_column: Column of the text in jsonl, csv, parquet and hub data, or a path such as
+            data.text; without a column "text", a usual name such as body or content is taken. One
+            for all sources, or one for each, joined by commas.
         id_column: Column of the document's id in such data, where there is one.
         unreadable: Treatment of what cannot be read: skip names and counts it, stop ends the run.
         languages: Codes of the languages to keep, joined by commas.

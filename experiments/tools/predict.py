@@ -61,7 +61,8 @@ def _parse() -> argparse.Namespace:
         help="File to write, .csv, .jsonl or .parquet, or .npy of vectors; standard output, as "
         "CSV, if not given",
     )
-    add("--column", help="Column of the text (sentence or text, or the only one)")
+    usual = "sentence or text, or the only one"
+    add("--column", help=f"Column of the text, or a path such as data.text ({usual})")
     add("--pair_column", help="Column of the second text, for a model of pairs")
     add("--top", type=int, help="Number of likeliest labels to write, with their probabilities")
     add("--answers", type=int, help="Number of answers to list for a question about a context (1)")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from datamodules.files import BadRow, ReadOptions, records
-from datamodules.files.columns import find_column, no_column
+from datamodules.files.columns import find_value, no_column, paths, value_at
 
 _USUAL = ("sentence", "text")
 _ASKED = ("question", "context")
@@ -106,25 +106,25 @@ def _column(fields: dict[str, Any], wanted: str | None, flag: str, file: Path) -
         usual = [name for name in _USUAL if name in fields] or there[: len(there) == 1]
         if usual:
             return usual[0]
-    elif found := find_column(there, wanted):
+    elif found := find_value(fields, wanted):
         return found
     lead = f"--{flag} {wanted}" if wanted else f"--{flag}"
-    message = no_column(there, [wanted] if wanted else ["text", "sentence"], f"--{flag}")
+    message = no_column(paths(fields), [wanted] if wanted else ["text", "sentence"], f"--{flag}")
     raise ValueError(f"{lead}: {file}: {message}")
 
 
 def _row(number: int | str, fields: dict[str, Any], names: list[str]) -> Row:
     for name in names:
-        value = fields.get(name)
+        value = value_at(fields, name)
         if not isinstance(value, str | None):
             return Row(number, fields, None, f"{name!r} is not a text ({value!r:.40})")
         if not (value or "").strip():
             if name == names[0]:
                 return Row(number, fields, None, f"{name!r} is empty")
-            return Row(number, fields, (fields[names[0]], ""), f"{name!r} is empty")
+            return Row(number, fields, (value_at(fields, names[0]), ""), f"{name!r} is empty")
         if _SURROGATE.search(value):
             return Row(number, fields, None, f"{name!r} is not UTF-8 ({value!r:.40})")
-    texts = tuple(fields[name] for name in names)
+    texts = tuple(value_at(fields, name) for name in names)
     return Row(number, fields, texts[0] if len(texts) == 1 else texts)
 
 

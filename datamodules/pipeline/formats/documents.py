@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from datamodules.files.columns import find_column, no_column
+from datamodules.files.columns import find_column, find_value, no_column, paths, value_at
 from datamodules.files.encodings import as_text
 from datamodules.units import Unit
 
@@ -14,7 +14,8 @@ class ReadingOptions(NamedTuple):
     """How files are read.
 
     Attributes:
-        text: The column of the text by its name or its number from 1, in files that have columns.
+        text: The column of the text by its name, its number from 1 or a path inside of it, such as
+            ``data.text``, in files that have columns.
         id: The column of the document's id.
         kind: The kind of the text; it decides which files are read.
         unit: The part of a text that is a document.
@@ -89,8 +90,8 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
     """
     if not isinstance(record, dict):
         return Unreadable(row, f"has no columns, it is a {type(record).__name__}")
-    column, note = find_column(record, options.text), ""
-    text = None if column is None else record[column]
+    column, note = find_value(record, options.text), ""
+    text = None if column is None else value_at(record, column)
     if text is None and options.text == "text":
         column, text = _usual_text(record, options.kind)
         note = f"the text is in {column!r}; --text_column names another"
@@ -100,14 +101,15 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
         text = _joined_turns(text)
     if not isinstance(text, str):
         if column is None:
-            return Unreadable(row, no_column(record, [options.text], "--text_column"))
+            return Unreadable(row, no_column(paths(record), [options.text], "--text_column"))
         why = "is empty" if text is None else f"is not a text ({text!r:.40})"
         return Unreadable(row, f"{column!r} {why}: --text_column names another")
     if column in ("body", "title and selftext") and text.strip().lower() in _DELETED:
         return LeftOut("deleted posts")
     licence = record.get("license", record.get("licence"))
-    name = find_column(record, options.id)
-    found = None if name is None or record[name] is None else str(record[name])
+    name = find_value(record, options.id)
+    own = None if name is None else value_at(record, name)
+    found = None if own is None else str(own)
     for value in (text, found, licence):
         if isinstance(value, str) and (half := lone_surrogate(value)):
             return Unreadable(row, f"holds half a character ({half})")
@@ -118,7 +120,8 @@ def to_document(record: Any, row: int, options: ReadingOptions) -> Raw:
 def has_text(columns: list[str], options: ReadingOptions) -> bool:
     """Whether rows with these columns can have a text."""
     if options.text != "text":
-        return find_column(columns, options.text) is not None
+        found = find_column(columns, options.text)
+        return found is not None or options.text.partition(".")[0] in columns
     return not {"text", "selftext", *_TEXTS, *_TURNS, "code"}.isdisjoint(columns)
 
 

@@ -53,6 +53,18 @@ def test_no_document_left_names_the_rule(source, tmp_path, monkeypatch, capsys):
     assert "no document is left: gopher_quality/short_document took 9 of 9" in said
 
 
+def test_an_attempt_that_left_no_document_does_not_stand_in_the_way(
+    source, tmp_path, monkeypatch, capsys
+):
+    words = ("--source", source, "--output", tmp_path / "out", "--tasks", 2, "--workers", 1)
+    assert run(monkeypatch, *words, "--text_column", "tezt") == 2
+    said = capsys.readouterr().err
+    assert "no document was found in it" in said and "no column 'tezt'" in said
+    assert run(monkeypatch, *words) == 0
+    assert "held no document after the last call; made anew" in capsys.readouterr().out
+    assert manifest(tmp_path / "out")["splits"]["train"]["documents"]
+
+
 def test_an_unreadable_file_ends_the_run_if_asked_to(source, tmp_path, monkeypatch, capsys):
     (source / "bad.jsonl").write_text("not json\n")
     words = ("--source", source, "--output", tmp_path / "out", "--tasks", 2, "--unreadable", "stop")
