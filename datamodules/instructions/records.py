@@ -12,12 +12,13 @@ from datamodules.instructions.conversations import (
     with_fields,
 )
 from datamodules.instructions.keys import Keys, as_json, text
+from datamodules.instructions.marked_texts import EXAMPLE, turns_of
 from datamodules.instructions.tools import read_calls, read_tools
 from datamodules.instructions.turns import REASONING_KEYS, SYSTEM_KEYS, is_turns, read_turns
 
 FORMATS = (
-    "messages or conversations, instruction (with input) and output, prompt and completion, or "
-    "question and answer"
+    "messages or conversations, instruction (with input) and output, prompt and completion, "
+    f"question and answer, or a text with marks of turns such as {EXAMPLE}"
 )
 _TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns", "contents")
 # The names of a question; of the texts before it and behind it; and of its answer, best first.
@@ -39,7 +40,8 @@ _PREFERENCE = """chosen rejected chosen_response rejected_response response_chos
     rejected_messages preferred_output non_preferred_output kto_tag""".split()
 _NOT_TEXT = "images image videos video audios audio".split()
 _CHOICES = ("choices", "options")
-KNOWN = {*_TURNS, *_QUESTIONS, *_ANSWERS, *_PREFERENCE}
+_MARKED = "text"  # a whole conversation
+KNOWN = {*_TURNS, *_QUESTIONS, *_ANSWERS, *_PREFERENCE, _MARKED}
 
 
 def read_record(values: dict[str, Any], unread: Counter[str]) -> Conversation:
@@ -66,6 +68,8 @@ def read_record(values: dict[str, Any], unread: Counter[str]) -> Conversation:
         found += _question_and_answer(keys, counted)
     elif name := keys.named(*_TURNS):
         found += read_turns(keys.take(name) or [], name, counted)  # says why it cannot be read
+    elif turns := turns_of(text(keys.take(_MARKED))):
+        found += read_turns(turns, _MARKED, counted)
     else:
         raise ValueError(f"unknown format: a record has {FORMATS}")
     first = 1

@@ -17,7 +17,7 @@ _NAMES = {
     "tool": "tool function observation ipython tool_response function_response",
     _CALL: "function_call tool_call",
 }
-_ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
+ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
 _ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
 _CONTENT_KEYS = ("content", "value", "text", "message", "parts", "utterance")
 SYSTEM_KEYS = (
@@ -105,7 +105,7 @@ def _messages(keys: Keys, learned: bool) -> Iterator[Message]:
 
 
 def _message(keys: Keys, typed: str, learned: bool) -> Message:
-    if (role := _ROLES.get(typed.strip().lower())) is None:
+    if (role := ROLES.get(typed.strip().lower())) is None:
         known = ", ".join(names.split()[0] for names in _NAMES.values())
         raise ValueError(
             f"unknown role {typed!r} (there are {known}, and other names of them: docs/formats.md)"

@@ -1,11 +1,11 @@
 """A record as two answers to a prompt, or as one answer that is good or bad."""
 
-import re
 from collections import Counter
 from typing import Any, NamedTuple
 
 from datamodules.instructions.conversations import Conversation, fields_of
 from datamodules.instructions.keys import Keys, as_json, normalize
+from datamodules.instructions.marked_texts import turns_of
 from datamodules.instructions.records import read_record
 from datamodules.instructions.turns import SYSTEM_KEYS, is_turns
 
@@ -23,7 +23,6 @@ _LABELS = ("label", "kto_tag", "desirable")
 KNOWN = {*_CHOSEN, *_REJECTED, *_LABELS}
 _VALUES = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
 _VALUES |= {"desirable": True, "undesirable": False, "good": True, "bad": False}
-_SPOKEN = re.compile(r"(?:^|\n\n)\s*(Human|Assistant):", re.IGNORECASE)  # as in hh-rlhf
 
 
 class Example(NamedTuple):
@@ -131,7 +130,9 @@ def _check_prompt(rest: dict[str, Any], found: Conversation) -> None:
 
 def _turns(value: Any) -> list[dict[str, Any]] | None:
     """Return a value as messages; None of a text that is none."""
-    value = _spoken(as_json(value))
+    value = as_json(value)
+    if isinstance(value, str):
+        return turns_of(value, strict=True)
     if isinstance(value, dict) and isinstance(value.get("messages"), list):  # OpenAI's
         value = value["messages"]
     if not is_turns(value):
@@ -141,20 +142,6 @@ def _turns(value: Any) -> list[dict[str, Any]] | None:
 
 def _is_user(turn: dict[str, Any]) -> bool:
     return str(turn.get("role", turn.get("from"))).lower() in ("user", "human", "system")
-
-
-def _spoken(value: Any) -> Any:
-    """Turn a text of "Human:" and "Assistant:" in turn into messages; all else stays."""
-    if not isinstance(value, str) or not _SPOKEN.match(value) or len(_SPOKEN.findall(value)) < 2:
-        return value
-    parts = _SPOKEN.split(value)[1:]
-    roles = {"human": "user", "assistant": "assistant"}
-    pairs = [
-        (roles[who.lower()], said.strip()) for who, said in zip(*[iter(parts)] * 2, strict=True)
-    ]
-    if not pairs[-1][1]:  # a prompt, which ends where the answer begins
-        pairs = pairs[:-1]
-    return [{"role": role, "content": said} for role, said in pairs]
 
 
 def _label(value: Any, name: str) -> bool:
