@@ -87,5 +87,5 @@ def test_seeds_draw_other_examples_and_the_same_seed_the_same(llama, reviews):
     for seed in (0, 1, 0):
         module = InContext(backbone=llama, task=task(), shots=2, seed=seed)
         module.attach_datamodule(data)
-        chosen.append(module.chosen)
+        chosen.append(module.examples.chosen)
     assert chosen[0] == chosen[2] != chosen[1]
