@@ -60,7 +60,7 @@ def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, default=128, help="Tokens of a row (128)")
     parser.add_argument("--batch", type=int, default=32, help="Rows of a step (32)")
     parser.add_argument("--steps", type=int, default=200, help="Timed batches of a run (200)")
-    parser.set_defaults(size="tiny", workers=0)
+    parser.set_defaults(size="tiny", vocabulary=None, workers=0)
 
 
 if __name__ == "__main__":

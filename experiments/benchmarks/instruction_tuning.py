@@ -32,7 +32,7 @@ MARKED = (
 def data_of(asked: argparse.Namespace, packing: bool = False):
     from datamodules import Instructions
 
-    rows = {"train_rows": asked.rows, "eval_rows": 128}
+    rows = {"train_rows": asked.rows, "eval_rows": asked.rows // 2}
     data = Instructions(packing=packing, max_length=LONGEST, **rows)
     data.setup("fit")
     return data
@@ -46,13 +46,13 @@ def loss_of(network: Any, asked: argparse.Namespace) -> float:
     from modules.kernels import native_bf16
 
     task, data = InstructionFollowing(), data_of(asked)
-    task._plain, total, count = True, 0.0, 0  # SmolLM2's logits are its output layer's
+    total, count = 0.0, 0
     network.eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=native_bf16()):
         for batch in data.val_dataloader():
             batch = task.prepare(batch, False)
             total += float(task.logits(network, batch)[0])
-            count += int(task.size(batch))
+            count += int(task.num_targets(batch))
     return total / count
 
 

@@ -24,6 +24,7 @@ import torch
 from datamodules import SST2
 from datamodules.packaged import load_tokenizer
 from experiments.benchmarks.harness import Column, Measured, run_contest
+from experiments.tools.predict import parse
 from experiments.tools.prediction_loop import Prediction
 from experiments.tools.prediction_rows import read
 from modules import Classification, FullFineTuning
@@ -67,10 +68,8 @@ def pretune(asked: argparse.Namespace) -> Measured:
     """The loop of `pretune predict`, file to file."""
 
     def work(module: Any, file: Path) -> int:
-        output, names = file.with_name("out.csv"), ["top", "batch_tokens", "max_new_tokens"]
-        words = {**dict.fromkeys([*names, "pair_column"]), "bad_rows": "stop", "file": file}
-        rows = read(file, None, None, [])
-        Prediction(module, argparse.Namespace(**words), output, []).run(rows)
+        output, rows = file.with_name("out.csv"), read(file, None, None, [])
+        Prediction(module, parse(["export", str(file)]), output, []).run(rows)
         with output.open() as stream:
             return sum(1 for _ in csv.reader(stream)) - 1
 

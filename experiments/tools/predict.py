@@ -16,6 +16,7 @@ is longer than the model reads is cut; such rows, and those left out, are listed
 """
 
 import argparse
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from experiments.tools import prediction_files, prediction_rows
 def main() -> None:
     """Predicts the rows of a file or of standard input."""
     with guarded(command_name()):
-        asked = _parse()
+        asked = parse(sys.argv[1:])
         output = prediction_files.check(asked.output, asked.file)
         notes: list[str] = []
         rows = prediction_rows.read(asked.file, asked.column, asked.pair_column, notes)
@@ -45,7 +46,8 @@ def main() -> None:
         Prediction(module, asked, output, notes).run(rows)
 
 
-def _parse() -> argparse.Namespace:
+def parse(words: list[str]) -> argparse.Namespace:
+    """Parses a command line; raises a ValueError of one line where it is wrong."""
     parser = FlagParser(__doc__)
     add = parser.add_argument
     add("model", metavar="RUN", help="Model: last, a run's id or folder, or a folder of an export")
@@ -78,7 +80,7 @@ def _parse() -> argparse.Namespace:
     )
     add("--backbone", help="Folder of the export's backbone, if it is not found by its name")
     add("--runs", default="outputs", help="Folder in which all runs are kept (outputs)")
-    asked: Any = parser.parse_args()
+    asked: Any = parser.parse_args(words)
     at_least_one(asked, "top", "answers", "batch_tokens", "max_new_tokens")
     asked.file = "-" if asked.file == "-" else Path(asked.file).expanduser()
     if asked.file == "-" and (asked.column or asked.pair_column):

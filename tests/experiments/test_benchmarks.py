@@ -1,0 +1,56 @@
+"""The contestants of the benchmarks run, each at the smallest size that it takes."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.benchmarks import gpu_inputs
+from tests.experiments import forking
+
+CONTESTANTS = {
+    "corruption": ("Pretune", "collator"),
+    "pretraining": ("Pretune", "bare loop, same batches", "Trainer"),
+    "prediction": ("Pretune", "bare loop", "bare loop, sorted"),
+    "filter_rules": ("Pretune", "datatrove"),
+    "near_duplicates": ("corpus pipeline",),
+    "finetuning": ("Pretune, the command", "bare loop, same batches"),
+    "instruction_tuning": ("Pretune, packed, texts apart",),
+}
+FLAGS = {
+    "corruption": "--corpus {} --objective wwm --steps 2 --batch 4",
+    "pretraining": "--corpus {} --objective mlm --size tiny --batch 4 --steps 2 --warmup 1",
+    "prediction": "--rows 40 --layers 0",
+    "filter_rules": "--documents 10",
+    "near_duplicates": "--copies 10",
+    "finetuning": "--rows 32 --epochs 1",
+    "instruction_tuning": "--rows 4",
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> str:
+    return gpu_inputs.write_corpus(tmp_path_factory.mktemp("corpus"), 20_000)
+
+
+def said(folder: Path, name: str, *words: str) -> str:
+    command = [sys.executable, "-m", f"experiments.benchmarks.{name}", *words]
+    done = forking.run(command, text=True, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONTESTANTS)
+def test_contestants(name, corpus, tmp_path):
+    for contestant in CONTESTANTS[name]:
+        words = FLAGS[name].format(corpus).split()
+        found = json.loads(said(tmp_path, name, *words, "--alone", contestant).splitlines()[-1])
+        assert found and all(value >= 0 for value in found.values()), contestant
+
+
+@pytest.mark.slow
+def test_the_prefix_cache(tmp_path):
+    words = "--rows 4 --shots 2 --batch 2 --rounds 1".split()
+    assert "answers agree on 100.0%" in said(tmp_path, "prefix_cache", *words)
