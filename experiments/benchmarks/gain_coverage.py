@@ -1,7 +1,7 @@
 """How often do the intervals of a gain by pre-training hold the true gain?
 
-    python experiments/benchmarks/gain_coverage.py
-    python experiments/benchmarks/gain_coverage.py --draws 200 --rows 802 --seeds 10
+    python -m experiments.benchmarks.gain_coverage
+    python -m experiments.benchmarks.gain_coverage --draws 200 --rows 802 --seeds 10
 
 The study ``pretrain_then_finetune.py`` is simulated with a known gain: both networks are fine-tuned
 by the same seeds, which share their labelled rows, and tested on the same sentences. A sentence is
