@@ -51,6 +51,7 @@ def over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> N
     amount = str(_USUAL if _USUAL in labels else labels[0])
     lines = [line for line in lines if line["labels"] == amount]
     budgets = sorted({_millions(line) for line in lines})
+    least = min(filter(None, budgets), default=1)
 
     def draw(axes: Any, panel: list) -> None:
         for origin, colour in _coloured(panel):
@@ -62,9 +63,10 @@ def over_tokens(origins: list, labels: list, lines: list[dict], file: Path) -> N
                     points.setdefault(_millions(line), {})[int(line["seed"])] = run
             found = {place: quality(points[place], _METRIC) for place in sorted(points)}
             _curve(axes, found, origin, colour)
-        axes.set_xscale("symlog", linthresh=min(filter(None, budgets), default=1))
+        axes.set_xscale("symlog", linthresh=least)
         axes.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
         axes.set_xticks([], minor=True)
+        axes.set_xlim(-least / 8, 1.3 * max(budgets[-1], least))  # the same in all panels
         axes.set_xlabel(f"million tokens of pre-training ({amount} labels)")
 
     _draw(draw, origins, file)
@@ -112,5 +114,5 @@ def _draw(draw: Callable[[Any, list], None], origins: list, file: Path) -> None:
                 axes.remove()
                 continue
             draw(axes, panel)
-            axes.legend(fontsize=8, loc="lower right")
+            axes.legend(fontsize=8, loc="best")
         drawn.supylabel("test accuracy in %, mean and 95 % interval", fontsize="medium")
