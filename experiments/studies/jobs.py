@@ -172,6 +172,8 @@ class Comparison:
     def _one(self, job: Job) -> str:
         if self.stopped:
             return "not run"
+        if made := job.result():  # meanwhile, by another study in the same folder
+            return self._said(made)
         count = self.counts[job.after is not None]
         count.began = count.began or time.monotonic()
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -184,8 +186,7 @@ class Comparison:
         process.join()
         code, result = process.exitcode, job.result()
         if code == 0 and result:
-            name, value = on_validation(result, *self.measure(result))
-            return f"{name} {value:.4f}, {result['seconds']:.0f} s"
+            return self._said(result)
         lines = [
             line.strip()
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -193,6 +194,10 @@ class Comparison:
         ]
         self.failed[job] = f"{lines[-1] if lines else 'nothing was said'} (see {log})"
         return f"failed with exit code {code}: {self.failed[job]}"
+
+    def _said(self, result: dict[str, Any]) -> str:
+        name, value = on_validation(result, *self.measure(result))
+        return f"{name} {value:.4f}, {result['seconds']:.0f} s"
 
     def _stop(self) -> None:
         """Interrupts all runs, which close their records and keep their last checkpoints."""

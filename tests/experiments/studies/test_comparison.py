@@ -139,6 +139,32 @@ def test_a_run_that_waits_for_another_starts_as_soon_as_that_has_finished(folder
     assert capfd.readouterr().out == "3 of 4 runs have been made before\n"
 
 
+MAKES = """
+import json, sys
+from pathlib import Path
+
+flags = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+for place in (flags["--output"], flags["--other"]):
+    run = Path(place, "makes", "1")
+    run.mkdir(parents=True)
+    result = {"metrics": {"test/accuracy": 0.5, "val/accuracy": 0.5}, "seconds": 1}
+    (run / "result.json").write_text(json.dumps(result))
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_another_study_makes_meanwhile_is_taken(folder, capfd):
+    """The second run would fail, if it were started: it has no other."""
+    (folder / "makes.py").write_text(MAKES)
+    second = jobs.Job(Row("second", str(folder / "makes.py")), 0, (), folder)
+    words = ("--other", str(second.folder))
+    first = jobs.Job(Row("first", str(folder / "makes.py")), 0, words, folder)
+    ran = jobs.Comparison([first, second], at_once=1)
+    ran.run()
+    assert not ran.failed
+    assert "2/2  second, seed 0: val/accuracy 0.5000, 1 s" in capfd.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_run_can_be_interrupted_as_soon_as_it_has_started(folder):
     (folder / "sleeps.py").write_text("import time; time.sleep(60)")
