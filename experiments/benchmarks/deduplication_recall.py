@@ -48,7 +48,11 @@ DIFFERENT: dict[str, Change] = {
 def cases(seed: int, count: int) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Documents (reviews, and ``count`` texts made of them), and the kind of each text by id."""
     rng, made = random.Random(seed), {**COPIES, **DIFFERENT}
-    texts = [t for t in bundled_reviews("imdb").splits["test"].texts if 120 < len(t.split()) < 400]
+    splits = bundled_reviews("imdb").splits
+    names = sorted(splits, key=lambda name: name != "test")  # those of test alone, if they suffice
+    texts = [t for name in names for t in splits[name].texts if 120 < len(t.split()) < 400]
+    if 2 * count > len(texts):
+        raise ValueError(f"--copies {count}: at most {len(texts) // 2:,}, half of the reviews")
     rows = [{"id": f"review-{i}", "text": text} for i, text in enumerate(texts[: 2 * count])]
     planted = {}
     for number in range(count):
