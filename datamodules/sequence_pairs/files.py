@@ -102,10 +102,9 @@ def _column(
     table: Table, given: str | None, usual: Sequence[str], flag: str
 ) -> tuple[str, Sequence]:
     """A column with its name; a language names one inside of a column "translation"."""
-    if given and table.find(given) is None and _NESTED in table.columns:
-        nested = table.columns[_NESTED]
-        if any(isinstance(row, dict) and given in row for row in nested):
-            return given, [row.get(given) if isinstance(row, dict) else None for row in nested]
+    inner = f"{_NESTED}.{given}"
+    if given and table.find(given) is None and table.find(inner) is not None:
+        return given, table.column(inner, flag)
     name = given or next((name for name in usual if name in table.columns), usual[0])
     return name, table.column(name, flag)
 

@@ -37,10 +37,8 @@ def main() -> None:
     data = SST2(source="bundled", tokenizer=asked.backbone)
     data.setup("validate")
     module.attach_datamodule(data)
-    lead, texts = (
-        module.examples.prefix(module.examples.chosen),
-        data.texts_of("validation")["text"],
-    )
+    lead = module.examples.prefix(module.examples.chosen)
+    texts = data.texts_of("validation")["text"]
     texts = sorted(texts[:: len(texts) // asked.rows][: asked.rows], key=len)
     prompts = [task.prompt({"text": text}, lead) for text in texts]
     tokens = len(task.tokenizer(lead)["input_ids"])
