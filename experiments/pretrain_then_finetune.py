@@ -28,11 +28,12 @@ LONGER = (*SMALL, "--trainer.max_epochs=100", "--trainer.check_val_every_n_epoch
 # Published weights are fine-tuned at the strategy's own rate, which is lower than that of new ones.
 MEAN = ("--model.task.pooling=mean",)
 # Ways of going on from them with less change: a lower rate; the head, which is new, and two layers;
-# the head first and then a layer more every 20 steps.
+# the head first and then a layer more every 20 steps; low-rank updates.
 LOW = ("--model.learning_rate=2e-5",)
 _LAYERS = "--trainer.callbacks=LayerwiseUnfreezing", "--trainer.callbacks.every_steps"
 TOP = (*_LAYERS, "1000000", "--trainer.callbacks.start=3")
 HEAD = (*_LAYERS, "20")
+UPDATES = ("--model.lora_rank=8",)
 
 minilm = partial(Origin, backbone="minilm", tuning=MEAN, usual=False)
 smollm2 = partial(Origin, backbone="smollm2", tuning=(), usual=False)
@@ -57,6 +58,7 @@ ORIGINS = [
     minilm("minilm+MLM 2e-5", "MaskedLM", "minilm", LOW),
     minilm("minilm+MLM top", "MaskedLM", "minilm", TOP),
     minilm("minilm+MLM head", "MaskedLM", "minilm", HEAD),
+    minilm("minilm+MLM LoRA", "MaskedLM", "minilm", UPDATES),
     smollm2("smollm2", "CausalLM", None, share=0),
     smollm2("smollm2+CLM", "CausalLM", "smollm2"),
 ]

@@ -12,6 +12,9 @@ from modules.muon import MuonWithAdamW
 # Their ``weight`` is a matrix, or a kernel, also where it has a single row.
 _WITH_MATRIX = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d)
 Schedule = Literal["linear", "cosine", "constant", "wsd", "slanted_triangular"]
+# Low-rank updates begin at zero, and take ten times the rate of the weights themselves, whatever
+# the rank (Schulman et al. 2025, LoRA without regret).
+UPDATES_FACTOR = 10.0
 WSD_FALL = 0.2  # the share of the steps over which the rate of "wsd" falls
 Optimizer = Literal["adamw", "muon"]
 # How fast the averages of gradients and of their squares forget.
@@ -42,7 +45,10 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
         raise ValueError(f"--model {type(module).__name__}: freezes all, so that nothing trains")
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
     if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
-        groups = embeddings_apart(groups, input_embeddings(module), factor)
+        groups = apart(groups, "embeddings", input_embeddings(module), factor)
+    if settings.get("lora_rank"):
+        updates = [p for name, p in module.named_parameters() if ".lora_" in name]
+        groups = apart(groups, "updates", updates, UPDATES_FACTOR)
     if module.param_group_fn is not None:
         groups = module.param_group_fn(groups)
     first, second = settings.get("betas", (0.9, 0.999))
@@ -102,18 +108,18 @@ def input_embeddings(module: Any) -> list[nn.Parameter]:
     return [table.weight for table in embedding_tables(module)]
 
 
-def embeddings_apart(
-    groups: list[dict], embeddings: list[nn.Parameter], factor: float
+def apart(
+    groups: list[dict], name: str, parameters: list[nn.Parameter], factor: float
 ) -> list[dict]:
-    """Give the embeddings a group of their own, at ``factor`` times the learning rate."""
-    apart = {id(parameter) for parameter in embeddings}
+    """Give these parameters a group of this name, at ``factor`` times the learning rate."""
+    chosen = {id(parameter) for parameter in parameters}
     split = []
     for group in groups:
-        rest = [p for p in group["params"] if id(p) not in apart]
-        own = [p for p in group["params"] if id(p) in apart]
+        rest = [p for p in group["params"] if id(p) not in chosen]
+        own = [p for p in group["params"] if id(p) in chosen]
         split += [{**group, "params": rest}] if rest else []
         if own:
-            split.append({**group, "name": "embeddings", "params": own, "lr": factor * group["lr"]})
+            split.append({**group, "name": name, "params": own, "lr": factor * group["lr"]})
     return split
 
 
@@ -122,10 +128,10 @@ def hidden_matrices_apart(groups: list[dict], module: Any) -> list[dict]:
     kept = [part for part in module.modules() if isinstance(part, nn.Embedding)]
     others = [parameter for part in kept for parameter in part.parameters()]
     others += module.layers().get("head", [])
-    apart = {id(parameter) for parameter in others}
+    kept_ids = {id(parameter) for parameter in others}
     split = []
     for group in groups:
-        hidden = [p for p in group["params"] if p.ndim == 2 and id(p) not in apart]
+        hidden = [p for p in group["params"] if p.ndim == 2 and id(p) not in kept_ids]
         hidden = hidden if group["name"] == "decay" else []
         chosen = {id(parameter) for parameter in hidden}
         rest = [p for p in group["params"] if id(p) not in chosen]

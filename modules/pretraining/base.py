@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -19,6 +19,7 @@ from modules.finetuning.targets import trained_layers
 from modules.pretraining import architectures, common_settings, example_views, network_checks
 from modules.pretraining.cooccurrence import begin_fit, watch
 from modules.pretraining.examples import Example, log_perplexity, num_targets, sum_losses
+from modules.pretraining.low_rank import merged
 from modules.pretraining.unused import freeze_at_fit
 from modules.protocols import CorpusData
 
@@ -33,6 +34,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         family: Model type of transformers; the objective's own if not given.
         backbone: Pretrained weights to go on from: minilm | smollm2, a hub id, or a folder. In
             Python also a network of transformers with its tokenizer, as a pair: a copy trains.
+        lora_rank: Rank of updates that train in place of the backbone's matrices; none trains all.
         mimetic: Whether a new network's attention begins as the identity (mimetic initialisation).
         cooccurrence: Whether its embeddings begin as factors of which tokens the corpus has nearby.
         row_tokens: Tokens of the longest row; the data's on the command line.
@@ -47,7 +49,8 @@ class PretrainingModule(PretuneModule, abstract=True):
         bytes_per_token: UTF-8 bytes per token, for bits per byte; the data's on the command line.
     """
 
-    final_split = "val"  # a corpus has no rows for a test
+    # A corpus has no rows for a test.
+    final_split, monitor, mode = "val", "val/loss", "min"
     links, tuned = common_settings.LINKS, common_settings.TUNED
     metric_facts = common_settings.METRIC_FACTS
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
@@ -59,7 +62,6 @@ class PretrainingModule(PretuneModule, abstract=True):
     # The loss that is a mean negative log-likelihood of tokens; perplexity is its exponential.
     main_loss: ClassVar[str | None] = None
     loss_weights: Mapping[str, float] = MappingProxyType({})  # in the sum; 1 where not named
-    monitor, mode = "val/loss", "min"
     model: PreTrainedModel
 
     def __init__(
@@ -68,6 +70,7 @@ class PretrainingModule(PretuneModule, abstract=True):
         size: str = "mini",
         family: str | None = None,
         backbone: str | None = None,
+        lora_rank: PositiveInt | None = None,
         mimetic: bool = True,
         cooccurrence: bool = False,
         row_tokens: int = 128,
@@ -104,7 +107,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     def export_model(self) -> PreTrainedModel:
         """Return the network to export, for fine-tuning to load."""
-        return self.model
+        return merged(self.model)
 
     def configure_data(self, data: CorpusData) -> None:
         """Have the data module serve the rows that the objective needs, before its ``setup``."""
@@ -124,8 +127,7 @@ class PretrainingModule(PretuneModule, abstract=True):
     def _step(self, batch: CorpusBatch, seed: int) -> tuple[dict[str, Tensor], Tensor | int]:
         example = self.corrupt(batch, torch.Generator(self.device).manual_seed(seed))
         name, count = type(self).__name__, num_targets(type(self).__name__, example)
-        values = self.losses(example)
-        return sum_losses(name, values, self.loss_weights, self.main_loss), count
+        return sum_losses(name, self.losses(example), self.loss_weights, self.main_loss), count
 
     def training_step(self, batch: CorpusBatch, batch_idx: int) -> Tensor:
         seed = int(torch.randint(2**62, ()))  # StepSeed's, so that a resumed run draws the same
@@ -143,8 +145,6 @@ class PretrainingModule(PretuneModule, abstract=True):
         weight = int(count) * self.trainer.world_size  # Lightning rounds the mean of the devices'
         self.log_dict(logged, batch_size=weight, on_epoch=True, sync_dist=True)
 
-    # For the callback that prints rows.
-    show_examples, show_guesses = example_views.show_examples, example_views.guesses
-    setup, on_fit_start = freeze_at_fit, begin_fit
-    on_validation_epoch_end = log_perplexity
+    show_examples, show_guesses = example_views.show_examples, example_views.guesses  # to print
+    setup, on_fit_start, on_validation_epoch_end = freeze_at_fit, begin_fit, log_perplexity
     configure_optimizers, layers = optimization.configure_optimizers, trained_layers

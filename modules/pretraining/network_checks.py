@@ -12,6 +12,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from datamodules.packaged import load_tokenizer
 from modules import backbones, causal_checks, output_layer, self_check
 from modules.causal_checks import probe_rows, probing
+from modules.pretraining import low_rank
 
 Size = Literal["tiny", "mini", "small", "base"]
 
@@ -43,6 +44,7 @@ def build(module: Any) -> PreTrainedModel:
             if causal_checks.reads_each_token_alone(model):
                 raise ValueError(f"{flag}: {model.config.model_type} {causal_checks.ALONE}")
         output_layer.selection(model)  # so that no later step has to find it out
+        low_rank.add(module, model)
     return model.train()
 
 

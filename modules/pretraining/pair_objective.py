@@ -59,7 +59,7 @@ class PairObjective(PretrainingModule, abstract=True):
         return model
 
     def export_model(self) -> PreTrainedModel:
-        return with_pooler(self.model, self.pair_head)
+        return with_pooler(super().export_model(), self.pair_head)
 
     def corrupt(self, batch: CorpusBatch, generator: torch.Generator) -> PairExample:
         inputs, labels_B = make_pairs(batch, self.tokenizer, generator, self.swap)

@@ -1,11 +1,11 @@
 """Span corruption."""
 
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -61,11 +61,12 @@ class SpanCorruption(PretrainingModule):
         self.register_buffer("sentinels", ids, persistent=False)
         self._pad = 0 if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         self.characters = Characters(self.tokenizer)
-        model = super().build()
-        rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
+        model: Any = super().build()
+        rows = len(model.get_input_embeddings().weight)
         if rows < len(self.tokenizer):
             model.resize_token_embeddings(len(self.tokenizer), mean_resizing=False)
-            new = len(self.tokenizer) - rows
+            table, new = model.get_input_embeddings().weight, len(self.tokenizer) - rows
+            model.new_parameters += [n for n, p in model.named_parameters() if p is table]
             warnings.warn(
                 f"{new} embeddings of sentinels are new: {backbone} has none", stacklevel=2
             )

@@ -65,7 +65,7 @@ def test_generator_is_narrow_and_the_export_ordinary(path, family, tmp_path):
 def test_both_tables_of_embeddings_have_their_rate(path):
     module = stories.make(ReplacedTokenDetection, path)
     groups = [{**group, "lr": 1.0} for group in optimization.parameter_groups(module, 0.1)]
-    groups = optimization.embeddings_apart(groups, optimization.input_embeddings(module), 3.0)
+    groups = optimization.apart(groups, "embeddings", optimization.input_embeddings(module), 3.0)
     (own,) = (group for group in groups if group["name"] == "embeddings")
     networks = (module.model, module.generator)
     wanted = [network.get_input_embeddings().weight for network in networks]
