@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from datamodules.argument_names import SpeaksOfArguments, in_arguments
 from datamodules.cores import usable_cores
 from datamodules.sampling import LengthBatchSampler, PlainBatches, ResumableLoader
+from datamodules.unread import Unread
 
 Workers: TypeAlias = NonNegativeInt | Literal["auto"]
 _WORKERS = 4  # of a loader on a GPU, at most
@@ -49,12 +50,14 @@ class RowDataModule(LightningDataModule, metaclass=SpeaksOfArguments):
         dataset: The texts of all splits, which are read at the first use.
         source_kind: bundled, hub or files, of a ``dataset`` that was read.
         reads_labels: Whether the task says what kind of labels is read (``labels``).
+        unread: Arguments that have no effect beside some value of another one.
         task_links: Attributes of the built data module that the task takes, as pairs of their name
             here and of the task's argument.
         predict_split: The split that ``trainer.predict`` reads; that of the test if None.
     """
 
     reads_labels: ClassVar[bool] = False
+    unread: ClassVar[tuple[Unread, ...]] = ()
     task_links: ClassVar[tuple[tuple[str, str], ...]] = ()
     batches: type[LengthBatchSampler] = LengthBatchSampler
     predict_split: str | None = None

@@ -16,6 +16,7 @@ from datamodules.labels import preflight as label_preflight
 from datamodules.packaged import load_tokenizer
 from datamodules.text_splits import Dataset, subsample, take_per_class, take_share
 from datamodules.tokens import TokenRows, label_tensor, lengths, tokenize_texts
+from datamodules.unread import BY_ROWS, Unread, off
 
 
 class LabelledText(RowDataModule):
@@ -64,6 +65,7 @@ class LabelledText(RowDataModule):
 
     reads_labels = True
     task_links = (("label_names", "labels"),)
+    unread = (BY_ROWS, Unread(("copies",), "augment", off))
     hub_repo: str | None = None
     hub_config: str | None = None
     names: tuple[str, ...] | None = None  # of the classes that files give as integers

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from datamodules.argument_names import in_arguments
+from datamodules.unread import Unread
 from modules import data_checks, inference, outputs
 from modules.encoding import Text
 from modules.linking import Link
@@ -30,6 +31,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
         links: Flags that follow the data's flags, or the other way round.
         tuned: Settings that suit the class, beside the defaults of its arguments; those of its
             bases hold too.
+        unread: Arguments that have no effect beside some value of another one.
         monitor: The validation metric that chooses the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
         origin: The network before the training, in words.
@@ -43,6 +45,7 @@ class PretuneModule(Registered, LightningModule, abstract=True):
     metric_facts: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     links: ClassVar[tuple[Link, ...]] = ()
     tuned: ClassVar[tuple[Tuned, ...]] = ()
+    unread: ClassVar[tuple[Unread, ...]] = ()
     monitor: str
     mode: Literal["min", "max"]
     origin: str

@@ -18,6 +18,7 @@ from datamodules.instructions.conversations import Conversation, Message, digest
 from datamodules.instructions.packing import pack
 from datamodules.instructions.rows import ConversationRows, conversation_rows
 from datamodules.tokens import max_positions
+from datamodules.unread import Unread, off
 
 
 class Instructions(RowDataModule):
@@ -60,6 +61,10 @@ class Instructions(RowDataModule):
     """
 
     task_links = (("chat_template", "chat_template"),)
+    unread = (
+        Unread(("task_rows", "task_wordings"), "tasks", off),
+        Unread(("unseen_rows", "unseen_wordings"), "unseen", off),
+    )
     _rows: dict[str, ConversationRows]
 
     def __init__(

@@ -21,6 +21,7 @@ from datamodules.questions.choice_rows import ChoiceRows, tokenize_choices
 from datamodules.questions.splits import complete, shared_contexts
 from datamodules.text_splits import joint_fingerprint, subsample
 from datamodules.tokens import lengths
+from datamodules.unread import BY_ROWS
 
 _ASKED = re.compile(r"(.*[.!?]) +([^.!?]*[?]?)", re.S)  # a situation, and what is asked about it
 
@@ -91,6 +92,7 @@ class ChoiceText(RowDataModule):
             a few on a GPU and else 0.
     """
 
+    unread = (BY_ROWS,)
     labels: Literal["choice"] = "choice"
     _rows: dict[str, ChoiceRows]
 

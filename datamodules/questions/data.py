@@ -18,6 +18,7 @@ from datamodules.questions.rows import WindowRows, tokenize_questions
 from datamodules.questions.splits import QuestionDataset, question_dataset
 from datamodules.text_splits import subsample
 from datamodules.tokens import lengths
+from datamodules.unread import BY_ROWS
 
 
 class QuestionText(RowDataModule):
@@ -49,6 +50,7 @@ class QuestionText(RowDataModule):
             a few on a GPU and else 0.
     """
 
+    unread = (BY_ROWS,)
     task_links = (("unanswerable", "unanswerable"),)
     hub_repo: str | None = None
     elsewhere = "--data.source PATH"  # where the data are while the hub does not answer

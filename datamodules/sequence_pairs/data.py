@@ -16,6 +16,7 @@ from datamodules.sequence_pairs.files import PairColumns, of_tables, read_pairs
 from datamodules.sequence_pairs.rows import PairRows, count_tokens, limits_of
 from datamodules.sources import NAMED, require_path
 from datamodules.text_splits import Dataset, subsample
+from datamodules.unread import BY_ROWS
 
 
 class SequencePairs(RowDataModule):
@@ -48,6 +49,7 @@ class SequencePairs(RowDataModule):
             a few on a GPU and else 0.
     """
 
+    unread = (BY_ROWS,)
     labels: Literal["none"] = "none"
     hub_repo: str | None = None
     hub_config: str | None = None

@@ -19,6 +19,7 @@ from datamodules.tagging.sentences import Sentences
 from datamodules.tagging.splits import TaggedDataset, facts, tagged_dataset
 from datamodules.text_splits import subsample
 from datamodules.tokens import lengths
+from datamodules.unread import BY_ROWS
 
 
 class TaggedText(RowDataModule):
@@ -43,6 +44,7 @@ class TaggedText(RowDataModule):
             a few on a GPU and else 0.
     """
 
+    unread = (BY_ROWS,)
     task_links = (("label_names", "labels"),)
     labels: Literal["tags"] = "tags"
     hub_repo: str | None = None

@@ -21,6 +21,7 @@ from experiments.runner import (
     lengths,
     profiling,
     searches,
+    unread_flags,
     unusable,
 )
 from experiments.runner.averaging import AverageFollowsWeights
@@ -50,6 +51,8 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
         raise ValueError(f"--validate_before: {type(model).__name__} trains nothing; leave it out")
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
+    parts = {"model": model, "model.task": getattr(model, "task", None), "data": data}
+    unread_flags.check(line.parser.given, parts, run.config)
     run.checkpointing.check(model)
     compilation.check_shapes(run.compiled, run.padding_free)
     run.padding_free.check(model)

@@ -6,6 +6,7 @@ from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from torch import nn
 from transformers import PreTrainedModel
 
+from datamodules.unread import Unread, given
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.bottleneck import Bottleneck, attach_parallel, sublayers
 from modules.finetuning.freezing import train_only
@@ -43,6 +44,7 @@ class Adapter(FineTuningModule):
         Tuned("model.task.pooling", "mean", _CHOSEN),
     )
 
+    unread = (Unread(("reduction_factor",), "size", given),)
     own_format = True  # no other library knows these layers: see exporting.py
 
     def __init__(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from datamodules.packaged import load_tokenizer
+from datamodules.unread import Unread, off
 from modules.finetuning import soft_prompts
 from modules.finetuning.base import FineTuningModule
 from modules.finetuning.targets import head_modules
@@ -42,6 +43,7 @@ class PrefixTuning(FineTuningModule):
         ),
         Tuned("model.task.pooling", "mean", _POOLING),
     )
+    unread = (Unread(("projection_size",), "projection", off),)
 
     def __init__(
         self,

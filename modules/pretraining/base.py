@@ -51,7 +51,7 @@ class PretrainingModule(PretuneModule, abstract=True):
 
     # A corpus has no rows for a test.
     final_split, monitor, mode = "val", "val/loss", "min"
-    links, tuned = common_settings.LINKS, common_settings.TUNED
+    links, tuned, unread = common_settings.LINKS, common_settings.TUNED, common_settings.UNREAD
     metric_facts = common_settings.METRIC_FACTS
     short_name: ClassVar[str] = ""  # in tables of results; the class's own name if empty
     default_family: ClassVar[str] = "modernbert"

@@ -1,5 +1,6 @@
 """What every objective takes from the data's flags, and the settings that suit them all."""
 
+from datamodules.unread import Unread, given
 from modules.linking import Link
 from modules.tuning import Tuned
 
@@ -15,6 +16,10 @@ LINKS: tuple[Link, ...] = (
     Link("data.row_tokens", "model.row_tokens"),
     Link("data.tokenizer", "model.tokenizer", built=True),
     Link("data.bytes_per_token", "model.bytes_per_token", built=True),
+)
+UNREAD = (
+    Unread(("size", "family", "mimetic"), "backbone", given),  # which are a new network's
+    Unread(("embedding_lr_multiplier",), "lora_rank", given),  # beside which they do not train
 )
 # How good guesses are tells little beside those of another objective, or of other tokens.
 _GUESSES = {"same": ("objective", "tokenizer", "data", "rows")}

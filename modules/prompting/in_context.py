@@ -5,6 +5,7 @@ from typing import Any
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from datamodules.batches import LabelledBatch
+from datamodules.unread import Unread
 from modules.prompting import demonstrations
 from modules.prompting.base import PromptingModule
 from modules.prompting.solved_examples import SolvedExamples
@@ -32,6 +33,8 @@ class InContext(PromptingModule):
     tuned = (
         Tuned("data.batch_tokens", 8192, "experiments/prompting_sst2.py: 29 s for four examples"),
     )
+
+    unread = (Unread(("embedder",), "selection", "embeddings".__ne__),)
 
     def __init__(
         self,

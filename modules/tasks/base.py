@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from datamodules.unread import Unread
 from modules.registry import Registered
 from modules.tasks.heads import Head, Pooling
 
@@ -29,6 +30,7 @@ class Task(Registered, Generic[Batch], abstract=True):
         peft_type: Its task type in peft.
         monitor: The validation metric that picks the best checkpoint.
         mode: Whether more (max) or less (min) of it is better.
+        unread: Arguments that have no effect beside some value of another one.
         metric_facts: As a module's. Classes of torchmetrics tell direction and bounds themselves.
         label_kind: The label of a row of the data: a class, a number, several names, a tag for each
             word, a span of a context, one of its own choices, or none.
@@ -50,6 +52,7 @@ class Task(Registered, Generic[Batch], abstract=True):
     monitor: str
     mode: Literal["min", "max"]
     metric_facts: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
+    unread: ClassVar[tuple[Unread, ...]] = ()
     label_kind: LabelKind = "class"
     pairs: ClassVar[bool] = False
     vectors: ClassVar[bool] = False

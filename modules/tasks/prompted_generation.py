@@ -8,6 +8,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from datamodules.packaged import load_tokenizer
+from datamodules.unread import Unread, off
 from modules.prompts.prefix_cache import PrefixCache
 from modules.tasks import (
     chosen_answers,
@@ -48,6 +49,12 @@ class PromptedGeneration(Task[Any]):
     monitor, pairs = "val/loss", True
     mode: Literal["min", "max"] = "min"
     label_kind: LabelKind = "span"
+    unread = (
+        Unread(("seed",), "shots", off),
+        Unread(("seed",), "examples", bool),
+        Unread(("normalize",), "answers", "words".__eq__),
+        Unread(("no_answer", "written"), "answers", "choices".__eq__),
+    )
     # Of the tokens that prompts share, where nothing trains.
     prefix_cache: PrefixCache | None = None
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from datamodules.batches import QuestionBatch
+from datamodules.unread import Unread, off
 from modules.tasks import answer_network, network_inputs
 from modules.tasks.answer_scores import AnswerScores, RightShare, Score
 from modules.tasks.base import Task
@@ -32,6 +33,7 @@ class QuestionAnswering(Task[QuestionBatch]):
     peft_type = "FEATURE_EXTRACTION"  # peft's own type for questions drops token_type_ids
     monitor, mode, label_kind = "val/f1", "max", "span"
     pairs = True
+    unread = (Unread(("null_threshold",), "unanswerable", off),)
     batch_keys = (*Task.batch_keys, "offsets", "sources", "columns")
 
     def __init__(

@@ -1,0 +1,39 @@
+"""Arguments that a class does not read beside some values of another argument."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Unread(NamedTuple):
+    """Arguments that have no effect, so that a command line which gives them is refused.
+
+    A class lists them in its attribute ``unread``; those of its bases hold too.
+
+    Attributes:
+        names: The arguments.
+        other: The argument of the same class that decides.
+        when: Whether they are not read beside this value of it.
+    """
+
+    names: tuple[str, ...]
+    other: str
+    when: Callable[[Any], bool]
+
+
+def given(value: Any) -> bool:
+    """Tell whether an argument has a value."""
+    return value is not None
+
+
+def off(value: Any) -> bool:
+    """Tell whether an argument has none, is false, zero, or the word none."""
+    return not value or value == "none"
+
+
+# A number of rows takes the place of a budget of tokens.
+BY_ROWS = Unread(("batch_tokens",), "batch_size", given)
+
+
+def declared(cls: type) -> list[Unread]:
+    """Return the lists of a class and of its bases."""
+    return [one for base in cls.__mro__ for one in vars(base).get("unread", ())]

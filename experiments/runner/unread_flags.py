@@ -1,0 +1,38 @@
+"""Refuses flags that would pass without effect, because of the value of another flag."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from datamodules import unread
+from experiments.runner.given_flags import Given, by_flag
+from experiments.runner.messages import as_typed
+
+
+def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Refuses such a flag on the command line; a file may name every setting.
+
+    Args:
+        given: The flags.
+        parts: What they are of, by its own flag: ``model``, ``model.task``, ``data``.
+        settings: The config by the names of flags.
+
+    Raises:
+        ValueError: If a flag has no effect.
+    """
+    asked = {flag: one for flag, one in by_flag(given).items() if not one.file}
+    for key, part in parts.items():
+        held: Any = settings
+        for name in key.split("."):
+            held = held.get(name) or {}
+        if hasattr(part, "arguments"):  # some of a task's follow the data
+            held = part.arguments()
+        for one in unread.declared(type(part)):
+            value = held.get(one.other)
+            flags = [f"--{key}.{name}" for name in one.names]
+            found = [asked[flag] for flag in flags if flag in asked]
+            if one.when(value) and found and found[0].value is not None:
+                other = f"--{key}.{one.other}"
+                beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
+                raise ValueError(
+                    f"{found[0]}: has no effect {beside}; change that, or leave it out"
+                )

@@ -1,0 +1,69 @@
+"""Flags without effect beside the value of another flag are refused; each class names its own."""
+
+from types import SimpleNamespace
+
+import pytest
+
+import datamodules
+from datamodules import unread
+from datamodules.unread import Unread, given, off
+from experiments.runner import unread_flags
+from experiments.runner.classes import class_flags
+from experiments.runner.given_flags import Given
+from modules.base import PretuneModule
+from modules.registry import registered
+from modules.tasks import Task
+
+CLASSES = [*registered(PretuneModule).values(), *registered(Task).values()]
+CLASSES += [getattr(datamodules, name) for name in datamodules.__all__]
+
+
+def asked(flag: str, value: str, file: str = "") -> Given:
+    return Given(flag, [value], [flag, value], file)
+
+
+class Part:
+    unread = (Unread(("size", "shape"), "backbone", given), Unread(("depth",), "layers", off))
+
+
+class Special(Part):
+    unread = (Unread(("colour",), "paint", "none".__eq__),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "flag", "refusal"),
+    [
+        ({"backbone": "minilm"}, "size", "has no effect with --model.backbone minilm; change"),
+        ({"backbone": "minilm"}, "shape", "has no effect with --model.backbone minilm; change"),
+        ({"backbone": None}, "size", None),
+        ({"layers": 0}, "depth", "has no effect without --model.layers; change that, or leave"),
+        ({"layers": 2}, "depth", None),
+        ({"paint": "none"}, "colour", "has no effect with --model.paint none; change that, or"),
+        ({"paint": "oil"}, "colour", None),
+    ],
+)
+def test_a_flag_beside_a_value(settings, flag, refusal):
+    flags = [asked(f"--model.{flag}", "large")]
+    parts = {"model": Special(), "model.task": None}
+    if refusal is None:
+        return unread_flags.check(flags, parts, {"model": settings})
+    with pytest.raises(ValueError, match=rf"^--model.{flag} large: {refusal}"):
+        unread_flags.check(flags, parts, {"model": settings})
+    # A file may name every setting, as that of a run does.
+    unread_flags.check([asked(f"--model.{flag}", "large", "a.yaml")], parts, {"model": settings})
+    return None
+
+
+def test_a_task_has_its_own():
+    settings = {"model": {"task": {"paint": "none"}, "paint": "oil"}}
+    parts = {"model": Special(), "model.task": Special(), "data": SimpleNamespace()}
+    unread_flags.check([asked("--model.colour", "red")], parts, settings)
+    with pytest.raises(ValueError, match=r"--model.task.colour red: has no effect with --model.ta"):
+        unread_flags.check([asked("--model.task.colour", "red")], parts, settings)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_the_names_are_those_of_flags(cls):
+    flags = {flag.rpartition(".")[2] for flag in class_flags(cls, "part")}
+    for one in unread.declared(cls):
+        assert {one.other, *one.names} <= flags
