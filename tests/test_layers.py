@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LEAVES = {"datamodules.argument_names", "datamodules.batches", "datamodules.packaged"}
 LEAVES |= {"datamodules.reachability", "datamodules.segmentation", "datamodules.spelling"}
 LEAVES |= {"datamodules.words", "datamodules.answers", "datamodules.windows"}
-LEAVES |= {"datamodules.choices", "datamodules.optional"}
+LEAVES |= {"datamodules.choices", "datamodules.optional", "datamodules.unread"}
 PACKAGES = {
     "datamodules": set(),
     "modules": LEAVES,
