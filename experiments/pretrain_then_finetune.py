@@ -46,7 +46,7 @@ ORIGINS = [
     Origin("NSP", "NextSentencePrediction", "new encoder", HALF, rows="pairs"),
     Origin("SOP", "SentenceOrderPrediction", "new encoder", HALF, rows="pairs"),
     Origin("hybrid", "HybridLM", "new encoder", HALF),
-    Origin("RTD", "ReplacedTokenDetection", "new encoder"),
+    Origin("RTD", "ReplacedTokenDetection", "new encoder", HALF),
     Origin("new decoder", "CausalLM", None, DRAWN, share=0),
     Origin("CLM", "CausalLM", "new decoder"),
     Origin("new XLNet", "PermutationLM", None, DRAWN, share=0),
