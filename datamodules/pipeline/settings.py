@@ -4,7 +4,7 @@ import functools
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from datamodules.augmentation.methods import METHODS
 from datamodules.pipeline import pii, rules
@@ -12,6 +12,7 @@ from datamodules.pipeline.formats.documents import Kind, ReadingOptions
 from datamodules.pipeline.locating import Source
 from datamodules.spelling import did_you_mean
 from datamodules.units import UNITS
+from datamodules.unread import Unread, off
 
 TRAINED = ("bpe", "wordpiece", "unigram")  # kinds of tokenizers that are trained on the corpus
 # Settings that may differ between two calls that make the same corpus.
@@ -79,6 +80,12 @@ class Settings:
         partition: Partition of Slurm.
         time_limit: Time limit of a Slurm job.
     """
+
+    unread: ClassVar[tuple[Unread, ...]] = (
+        Unread(("rules_of",), "rules", off),
+        Unread(("vocabulary",), "tokenizer", lambda name: name not in TRAINED),
+        Unread(("partition", "time_limit"), "executor", "slurm".__ne__),
+    )
 
     source: list[str] | str
     output: str

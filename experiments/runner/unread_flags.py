@@ -13,7 +13,8 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
 
     Args:
         given: The flags.
-        parts: What they are of, by its own flag: ``model``, ``model.task``, ``data``.
+        parts: What they are of, by its own flag: ``model``, ``model.task``, ``data``; empty for
+            what has no flag of its own.
         settings: The config by the names of flags.
 
     Raises:
@@ -21,17 +22,18 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
     """
     asked = {flag: one for flag, one in by_flag(given).items() if not one.file}
     for key, part in parts.items():
+        lead = f"--{key}." if key else "--"
         held: Any = settings
-        for name in key.split("."):
+        for name in key.split(".") if key else ():
             held = held.get(name) or {}
         if hasattr(part, "arguments"):  # some of a task's follow the data
             held = part.arguments()
         for one in unread.declared(type(part)):
             value = held.get(one.other)
-            flags = [f"--{key}.{name}" for name in one.names]
+            flags = [f"{lead}{name}" for name in one.names]
             found = [asked[flag] for flag in flags if flag in asked]
             if one.when(value) and found and found[0].value is not None:
-                other = f"--{key}.{one.other}"
+                other = f"{lead}{one.other}"
                 beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
                 raise ValueError(
                     f"{found[0]}: has no effect {beside}; change that, or leave it out"

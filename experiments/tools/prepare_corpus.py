@@ -85,14 +85,17 @@ def _made(folder: Path) -> Path:
 
 def _parse() -> tuple["Settings", Tracking]:
     from datamodules.pipeline.settings import Settings
-    from experiments.runner.plain_parser import PlainParser  # the workers do without it
+    from experiments.runner import unread_flags  # the workers do without them
+    from experiments.runner.plain_parser import PlainParser
 
     parser = PlainParser(prog=command_name(), description=__doc__)
     parser.add_class_arguments(Settings)
     parser.add_class_arguments(Tracking, "tracking")
     found = parser.instantiate(parser.parse_args(_with_one_source(sys.argv[1:])))
     tracking = found.pop("tracking")
-    return Settings(**found.as_dict()), tracking
+    settings = Settings(**found.as_dict())
+    unread_flags.check(parser.given, {"": settings}, vars(settings))
+    return settings, tracking
 
 
 def _with_one_source(words: list[str]) -> list[str]:

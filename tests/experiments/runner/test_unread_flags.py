@@ -6,6 +6,7 @@ import pytest
 
 import datamodules
 from datamodules import unread
+from datamodules.pipeline.settings import Settings
 from datamodules.unread import Unread, given, off
 from experiments.runner import unread_flags
 from experiments.runner.classes import class_flags
@@ -15,6 +16,7 @@ from modules.registry import registered
 from modules.tasks import Task
 
 CLASSES = [*registered(PretuneModule).values(), *registered(Task).values()]
+CLASSES.append(Settings)
 CLASSES += [getattr(datamodules, name) for name in datamodules.__all__]
 
 
@@ -65,5 +67,6 @@ def test_a_task_has_its_own():
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_the_names_are_those_of_flags(cls):
     flags = {flag.rpartition(".")[2] for flag in class_flags(cls, "part")}
+    assert flags
     for one in unread.declared(cls):
         assert {one.other, *one.names} <= flags
