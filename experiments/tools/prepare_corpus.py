@@ -35,13 +35,12 @@ def main() -> None:
     """Makes the corpus that the command line asks for, or continues it."""
     with guarded(command_name()):
         settings, tracking = _parse()
-        from datamodules.pipeline import execution, locating, tokenizing, unspaced
+        from datamodules.pipeline import execution, locating, unspaced
         from datamodules.pipeline.decontamination import ContaminationIndex
 
         started = monotonic()
         origins, skipped = zip(*map(locating.prepare, settings.sources), strict=True)
         origin = ", ".join(origins)
-        tokenizing.check(settings.tokenizer, settings.vocabulary)
         sets = evaluation_sets(settings)
         resolve_mode(tracking)  # a mistake in it shows before the work
         if execution.claim_folder(settings, origin):
@@ -84,6 +83,7 @@ def _made(folder: Path) -> Path:
 
 
 def _parse() -> tuple["Settings", Tracking]:
+    from datamodules.pipeline import tokenizing
     from datamodules.pipeline.settings import Settings
     from experiments.runner import unread_flags  # the workers do without them
     from experiments.runner.plain_parser import PlainParser
@@ -94,6 +94,7 @@ def _parse() -> tuple["Settings", Tracking]:
     found = parser.instantiate(parser.parse_args(_with_one_source(sys.argv[1:])))
     tracking = found.pop("tracking")
     settings = Settings(**found.as_dict())
+    tokenizing.check(settings.tokenizer, settings.vocabulary)
     unread_flags.check(parser.given, {"": settings}, vars(settings))
     return settings, tracking
 

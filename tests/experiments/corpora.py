@@ -4,13 +4,14 @@ import json
 import random
 import sys
 
+from datamodules.pipeline.settings import TRAINED
 from datamodules.pipeline.stage_files import read_rows
 from experiments.tools import prepare_corpus
 from tests.experiments import running
 from tests.experiments.running import ROOT, environment
 
 SCRIPT = ROOT / "experiments" / "tools" / "prepare_corpus.py"
-QUIET = ["--tracking.mode", "disabled", "--vocabulary", "400", "--decontaminate", "none"]
+QUIET = ["--tracking.mode", "disabled", "--decontaminate", "none"]
 NOUNS = """harbour boat net boy dog wind sea knot soup evening morning street house door song river
     teacher garden letter window winter bridge market doctor village summer forest kitchen train
     soldier church farmer mountain station island painter neighbour captain sister horse""".split()
@@ -28,6 +29,13 @@ PATTERNS = [
     "When he {v} the {a} {m}, his {n} {w} him.",
     "It is said that a {b} {n} once {v} the {o} of the {m}.",
 ]
+
+
+def sized(words):
+    """The words of a call with a small vocabulary, where a tokenizer is trained."""
+    line = [str(word) for word in words]
+    kind = line[line.index("--tokenizer") + 1] if "--tokenizer" in line else "bpe"
+    return ["--vocabulary", "400", *line] if kind in TRAINED else line
 
 
 def prose(seed, sentences=12):
@@ -59,7 +67,7 @@ def manifest(folder):
 
 def run(monkeypatch, *words, workers=1):
     """In this process; the exit code."""
-    line = [str(SCRIPT), *QUIET, "--workers", str(workers), *map(str, words)]
+    line = [str(SCRIPT), *QUIET, "--workers", str(workers), *sized(words)]
     monkeypatch.setattr(sys, "argv", line)
     try:
         prepare_corpus.main()
@@ -71,5 +79,5 @@ def run(monkeypatch, *words, workers=1):
 def start(folder, cache, *words, **options):
     """As a command line, in a process group of its own."""
     variables = environment(cache) | options.pop("variables", {})
-    line, script = [*map(str, words), *QUIET], "tools/prepare_corpus"
+    line, script = [*sized(words), *QUIET], "tools/prepare_corpus"
     return running.start(line, folder, cache, script, env=variables, **options)
