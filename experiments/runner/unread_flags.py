@@ -34,7 +34,7 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
             found = [asked[flag] for flag in flags if flag in asked]
             if one.when(value) and found and found[0].value is not None:
                 other = f"{lead}{one.other}"
-                beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
-                raise ValueError(
-                    f"{found[0]}: has no effect {beside}; change that, or leave it out"
-                )
+                beside = f"without {other}; set that"
+                if value:
+                    beside = f"with {other} {as_typed(value)}; change that"
+                raise ValueError(f"{found[0]}: has no effect {beside}, or leave it out")

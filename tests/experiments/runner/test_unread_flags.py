@@ -38,7 +38,7 @@ class Special(Part):
         ({"backbone": "minilm"}, "size", "has no effect with --model.backbone minilm; change"),
         ({"backbone": "minilm"}, "shape", "has no effect with --model.backbone minilm; change"),
         ({"backbone": None}, "size", None),
-        ({"layers": 0}, "depth", "has no effect without --model.layers; change that, or leave"),
+        ({"layers": 0}, "depth", "has no effect without --model.layers; set that, or leave it"),
         ({"layers": 2}, "depth", None),
         ({"paint": "none"}, "colour", "has no effect with --model.paint none; change that, or"),
         ({"paint": "oil"}, "colour", None),
