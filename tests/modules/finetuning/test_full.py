@@ -4,7 +4,8 @@ import pytest
 import torch
 import transformers
 
-from modules import FullFineTuning
+from modules import Classification, FullFineTuning, load
+from modules.exporting import export
 from modules.finetuning.full import reinitialize
 from modules.layout import layer_groups
 from tests import tiny
@@ -31,6 +32,15 @@ def test_another_seed_draws_others(bert):
     )
     name = "model.bert.encoder.layer.1.output.dense.weight"
     assert not torch.equal(first.get_parameter(name), second.get_parameter(name))
+
+
+@pytest.mark.parametrize("pooling", ["native", "mean"])
+def test_an_export_opens_with_the_layers_as_they_were(bert, tmp_path, pooling):
+    task = Classification(labels=["a", "b"], pooling=pooling)
+    module = tiny.make(FullFineTuning, bert, task=task, reinitialized_layers=1).eval()
+    again = load(export(module, tmp_path / "export"))
+    texts = ["a film", "another film"]
+    assert torch.equal(again.predict_proba(texts), module.predict_proba(texts))
 
 
 SMALL = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
