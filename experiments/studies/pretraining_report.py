@@ -13,6 +13,7 @@ from experiments.studies import pretraining_pictures
 
 METRIC = "test/accuracy"
 _COLUMNS = ("origin", "size", "tokens", "seconds", "labels", "seed", "accuracy", "run", "commit")
+_COLUMNS += ("pretraining",)
 Runs = dict[int, dict[str, Any]]  # result.json by seed
 
 
@@ -175,7 +176,10 @@ def as_runs(lines: list[dict], labels: str, origin: str | None = None) -> Runs:
 
 
 def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
-    """Adds the values of this call to those of earlier ones, with other budgets or sizes."""
+    """Adds the values of this call to those of earlier ones, with other budgets, sizes or labels.
+
+    Those of an origin that was pre-trained in another way, for as many tokens, are left out.
+    """
     before = list(csv.DictReader(file.open())) if file.exists() else []
     against = {origin.name: origin.against for origin in origins}
     now = []
@@ -184,8 +188,19 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         source = source[seed % len(source)]
         cost = (source["tokens"], source["training_seconds"]) if against[name] else (0, 0)
         found = (result["metrics"][METRIC], result["run"], result["git_commit"])
-        values = (name, size, *cost, labels, seed, *found)
+        values = (name, size, *cost, labels, seed, *found, _flags_of(source))
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
-    merged = {line["run"]: line for line in [*before, *now]}
+    ways = {_subject(line): line["pretraining"] for line in now}
+    same = [b for b in before if ways.get(_subject(b)) in (None, b.get("pretraining"))]
+    merged = {line["run"]: line for line in [*same, *now]}
     files.write_text(file, tables.csv_of(list(merged.values())))
     return list(merged.values())
+
+
+def _subject(line: dict) -> tuple:
+    return line["origin"], line["size"], float(line["tokens"])
+
+
+def _flags_of(made: dict) -> str:
+    """The name of a pre-training's folder, which follows from its flags, without the seed."""
+    return Path(made["run"]).parent.parent.name.rpartition("-seed")[0]

@@ -78,6 +78,24 @@ def test_values_of_other_budgets_are_kept_and_drawn(tmp_path):
     assert "million tokens of pre-training (100 labels)" in (tmp_path / "tokens.svg").read_text()
 
 
+def test_values_of_a_pretraining_with_other_flags_are_not_mixed(tmp_path):
+    """The first call has all labels, the second 100, of an MLM that was pre-trained otherwise."""
+
+    def call(name: str, flags: str, labels: tuple) -> None:
+        made, tuned = outcome(name=name)
+        made["MLM", 0]["run"] = f"runs/pretrained-MLM-{flags}-seed0/pretrain/1"
+        tuned = {key: run for key, run in tuned.items() if key[1] in labels}
+        pretraining_report.report(tmp_path, "tiny", ORIGINS, made, tuned)
+
+    call("a", "12ab", (100, "all"))
+    call("b", "34cd", (100,))
+    rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
+    found = Counter((row["origin"], row["labels"], row["pretraining"]) for row in rows)
+    assert found["MLM", "100", "pretrained-MLM-34cd"] == 3
+    assert {key[1:] for key in found if key[0] == "MLM"} == {("100", "pretrained-MLM-34cd")}
+    assert found["new", "all", ""] == 3  # which the two have in common
+
+
 def test_each_network_has_a_panel_with_its_objectives(tmp_path):
     more = ("new decoder", "CausalLM", None), ("CLM", "CausalLM", "new decoder")
     origins = [*ORIGINS, *(pretraining.Origin(*one) for one in more)]
