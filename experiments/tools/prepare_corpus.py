@@ -83,7 +83,6 @@ def _made(folder: Path) -> Path:
 
 
 def _parse() -> tuple["Settings", Tracking]:
-    from datamodules.pipeline import tokenizing
     from datamodules.pipeline.settings import Settings
     from experiments.runner import unread_flags  # the workers do without them
     from experiments.runner.plain_parser import PlainParser
@@ -94,6 +93,8 @@ def _parse() -> tuple["Settings", Tracking]:
     found = parser.instantiate(parser.parse_args(_with_one_source(sys.argv[1:])))
     tracking = found.pop("tracking")
     settings = Settings(**found.as_dict())
+    from datamodules.pipeline import tokenizing  # with the libraries, which a wrong flag spares
+
     tokenizing.check(settings.tokenizer, settings.vocabulary)
     unread_flags.check(parser.given, {"": settings}, vars(settings))
     return settings, tracking
