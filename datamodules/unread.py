@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 
 class Unread(NamedTuple):
-    """Arguments that have no effect, so that a command line which gives them is refused.
+    """Arguments that have no effect, which a command line that gives them has to hear.
 
     A class lists them in its attribute ``unread``; those of its bases hold too.
 
@@ -13,11 +13,13 @@ class Unread(NamedTuple):
         names: The arguments.
         other: The argument of the same class that decides.
         when: Whether they are not read beside this value of it.
+        refused: Whether a command line that gives them is refused; if not, it is told.
     """
 
     names: tuple[str, ...]
     other: str
     when: Callable[[Any], bool]
+    refused: bool = True
 
 
 def given(value: Any) -> bool:
@@ -30,8 +32,8 @@ def off(value: Any) -> bool:
     return not value or value == "none"
 
 
-# A number of rows takes the place of a budget of tokens.
-BY_ROWS = Unread(("batch_tokens",), "batch_size", given)
+# A number of rows takes the place of a budget of tokens, which may stand in a script's base line.
+BY_ROWS = Unread(("batch_tokens",), "batch_size", given, refused=False)
 
 
 def declared(cls: type) -> list[Unread]:

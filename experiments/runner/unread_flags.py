@@ -8,7 +8,7 @@ from experiments.runner.given_flags import Given, by_flag
 from experiments.runner.messages import as_typed
 
 
-def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     """Refuses such a flag on the command line; a file may name every setting.
 
     Args:
@@ -17,9 +17,13 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
             what has no flag of its own.
         settings: The config by the names of flags.
 
+    Returns:
+        Remarks on those that are not refused.
+
     Raises:
         ValueError: If a flag has no effect.
     """
+    notes = []
     asked = {flag: one for flag, one in by_flag(given).items() if not one.file}
     for key, part in parts.items():
         lead = f"--{key}." if key else "--"
@@ -34,7 +38,10 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
             found = [asked[flag] for flag in flags if flag in asked]
             if one.when(value) and found and found[0].value is not None:
                 other = f"{lead}{one.other}"
-                beside = f"without {other}; set that"
-                if value:
-                    beside = f"with {other} {as_typed(value)}; change that"
-                raise ValueError(f"{found[0]}: has no effect {beside}, or leave it out")
+                beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
+                if not one.refused:
+                    notes.append(f"{found[0]} has no effect {beside}")
+                    continue
+                cure = f"{'change' if value else 'set'} that, or leave it out"
+                raise ValueError(f"{found[0]}: has no effect {beside}; {cure}")
+    return notes

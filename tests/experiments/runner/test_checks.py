@@ -41,7 +41,7 @@ def test_a_warning_before_training_has_rule_and_remedy(experiment, words, said):
 
 def test_a_usual_run_is_not_warned(experiment, folder):
     running.write_rows(folder / "more.csv", 400)
-    words = "--data.source more.csv --data.batch_size 16"
+    words = "--data.source more.csv --data.batch_size 16 --data.batch_tokens 99"
     ended = experiment(
         *words.split(),
         f"{EARLY} --trainer.callbacks.patience=1".split()[0],

@@ -48,12 +48,19 @@ def test_a_flag_beside_a_value(settings, flag, refusal):
     flags = [asked(f"--model.{flag}", "large")]
     parts = {"model": Special(), "model.task": None}
     if refusal is None:
-        return unread_flags.check(flags, parts, {"model": settings})
+        assert unread_flags.check(flags, parts, {"model": settings}) == []
+        return
     with pytest.raises(ValueError, match=rf"^--model.{flag} large: {refusal}"):
         unread_flags.check(flags, parts, {"model": settings})
     # A file may name every setting, as that of a run does.
     unread_flags.check([asked(f"--model.{flag}", "large", "a.yaml")], parts, {"model": settings})
-    return None
+
+
+def test_a_budget_of_tokens_beside_a_number_of_rows_is_told():
+    given, parts = [asked("--data.batch_tokens", "512")], {"data": datamodules.SST2()}
+    (note,) = unread_flags.check(given, parts, {"data": {"batch_size": 16}})
+    assert note == "--data.batch_tokens 512 has no effect with --data.batch_size 16"
+    assert unread_flags.check(given, parts, {"data": {"batch_size": None}}) == []
 
 
 def test_a_task_has_its_own():
