@@ -144,6 +144,19 @@ def layer_groups(model: nn.Module) -> dict[str, list[str]]:
     return {group: names for group, names in groups.items() if names}
 
 
+def layer_parameters(model: Any, count: int = 0, flag: str = "") -> list[list[str]]:
+    """Return the names of the parameters of each layer, from the bottom.
+
+    Raises:
+        ValueError: If there are fewer than ``count``, the value of the flag.
+    """
+    groups = layer_groups(model).items()
+    found = [names for group, names in groups if group.startswith("layer.")]
+    if count > len(found):
+        raise ValueError(f"{flag} {count}: {model.config.model_type} has {len(found)} layers")
+    return found
+
+
 def layout_of(model: Any) -> Layout:
     """Return the layout of a network, from a run of its own where none was surveyed."""
     if getattr(model, "layout", None) is None:

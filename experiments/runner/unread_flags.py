@@ -24,7 +24,7 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
         ValueError: If a flag has no effect.
     """
     notes = []
-    asked = {flag: one for flag, one in by_flag(given).items() if not one.file}
+    asked = {f: one for f, one in by_flag(given).items() if not one.file and one.value is not None}
     for key, part in parts.items():
         lead = f"--{key}." if key else "--"
         held: Any = settings
@@ -36,7 +36,7 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
             value = held.get(one.other)
             flags = [f"{lead}{name}" for name in one.names]
             found = [asked[flag] for flag in flags if flag in asked]
-            if one.when(value) and found and found[0].value is not None:
+            if one.when(value) and found:
                 other = f"{lead}{one.other}"
                 beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
                 if not one.refused:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from modules.finetuning.targets import in_attention
-from modules.layout import layer_groups, turn
+from modules.layout import layer_parameters, turn
 
 Matrix = nn.Linear | Conv1D
 
@@ -49,7 +49,7 @@ def sublayers(model: Any, width: int) -> Iterator[tuple[Matrix, Matrix, Matrix]]
     Raises:
         ValueError: If the model's blocks are of another structure.
     """
-    blocks = [names for group, names in layer_groups(model).items() if group.startswith("layer.")]
+    blocks = layer_parameters(model)
     for names in blocks or [[]]:
         owners = [name.removesuffix(".weight") for name in names if name.endswith(".weight")]
         layers = {name: model.get_submodule(name) for name in owners}

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
-from modules.layout import layer_groups
+from modules.layout import layer_parameters
 from modules.tuning import Tuned
 
 
@@ -50,14 +50,10 @@ class FullFineTuning(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
-        if self._reinitialized:
-            groups = layer_groups(model)
-            layers = [group for group in groups if group.startswith("layer.")]
-            if self._reinitialized > len(layers):
-                flag = f"--model.reinitialized_layers {self._reinitialized}"
-                raise ValueError(f"{flag}: {model.config.model_type} has {len(layers)} layers")
-            for group in layers[-self._reinitialized :]:
-                reinitialize(model, groups[group])
+        if count := self._reinitialized:
+            layers = layer_parameters(model, count, "--model.reinitialized_layers")
+            for names in layers[-count:]:
+                reinitialize(model, names)
         return model.requires_grad_(True)
 
 

@@ -58,9 +58,7 @@ class LoRA(FineTuningModule):
         names, rank = linear_layers(model, self._targets), self._lora["r"]
         if self._targets in ("all-linear", "attention"):
             names = lora_targets.known_to_work(model, names, rank)
-        for name in names:
-            if rank > min(shape := tuple(model.get_parameter(f"{name}.weight").shape)):
-                raise ValueError(f"--model.rank {rank}: more than {name} can have, {shape}")
+        lora_targets.check_rank(model, names, rank, "--model.rank")
         experts = []
         if self._targets == "all-linear":
             plain = not (self._pissa or self._lora["use_dora"] or self._lora["lora_dropout"])

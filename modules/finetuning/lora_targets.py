@@ -35,6 +35,17 @@ def known_to_work(model: PreTrainedModel, names: list[str], rank: int) -> list[s
     return kept
 
 
+def check_rank(model: PreTrainedModel, names: list[str], rank: int, flag: str) -> None:
+    """Refuse a rank that one of these layers cannot have.
+
+    Raises:
+        ValueError: If a matrix has fewer rows or columns; the message names the flag.
+    """
+    for name in names:
+        if rank > min(shape := tuple(model.get_parameter(f"{name}.weight").shape)):
+            raise ValueError(f"{flag} {rank}: more than {name} can have, {shape}")
+
+
 def experts(model: PreTrainedModel, rank: int, plain: bool) -> list[str]:
     """Return full names of the matrices of all experts in one parameter, (experts, in, out).
 

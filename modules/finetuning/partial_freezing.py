@@ -7,7 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from modules.finetuning.base import FineTuningModule
-from modules.layout import layer_groups
+from modules.layout import layer_groups, layer_parameters
 from modules.tuning import Tuned
 
 
@@ -40,14 +40,11 @@ class PartialFreezing(FineTuningModule):
         super().__init__(learning_rate=learning_rate, **kwargs)
 
     def adapt(self, model: PreTrainedModel) -> nn.Module:
-        groups = layer_groups(model)
-        layers = [group for group in groups if group.startswith("layer.")]
-        frozen = len(layers) // 2 if self._frozen_layers is None else self._frozen_layers
-        if frozen > len(layers):
-            kind = model.config.model_type
-            raise ValueError(f"--model.frozen_layers {frozen}: {kind} has {len(layers)} layers")
+        frozen = self._frozen_layers
+        layers = layer_parameters(model, frozen or 0, "--model.frozen_layers")
+        frozen = len(layers) // 2 if frozen is None else frozen
         model.requires_grad_(True)
-        for group in ["embeddings", *layers[:frozen]]:
-            for name in groups.get(group, []):
+        for names in [layer_groups(model).get("embeddings", []), *layers[:frozen]]:
+            for name in names:
                 model.get_parameter(name).requires_grad_(False)
         return model

@@ -6,7 +6,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from modules.layout import layer_groups, reached, runs
+from modules.layout import layer_groups, layer_parameters, reached, runs
 
 # What architectures call them. The second row makes queries as well, in one matrix.
 _KEYS_AND_VALUES = "key value k v k_proj v_proj k_lin v_lin key_proj value_proj key_value"
@@ -147,8 +147,8 @@ def feedforward_outputs(model: PreTrainedModel) -> list[str]:
     A feed-forward block is two or three matrices outside attention.
     """
     linear, found = set(linear_layers(model, "all-linear")), []
-    for group, names in layer_groups(model).items():
-        layers = [name.removesuffix(".weight") for name in names if group.startswith("layer.")]
+    for names in layer_parameters(model):
+        layers = [name.removesuffix(".weight") for name in names]
         layers = [name for name in layers if name in linear and not in_attention(name)]
         found += layers[-1:] if len(layers) in (2, 3) else []
     return found

@@ -33,9 +33,7 @@ def add(module: Any, model: Any) -> None:
 
     new = [model.get_parameter(name) for name in model.new_parameters]
     names = lora_targets.known_to_work(model, linear_layers(model, "all-linear", flag), rank)
-    for name in names:
-        if rank > min(shape := tuple(model.get_parameter(f"{name}.weight").shape)):
-            raise ValueError(f"{flag} {rank}: more than {name} can have, {shape}")
+    lora_targets.check_rank(model, names, rank, flag)
     config = peft.LoraConfig(
         r=rank,
         lora_alpha=ALPHA,
@@ -50,11 +48,11 @@ def add(module: Any, model: Any) -> None:
 
 def merged(model: PreTrainedModel) -> PreTrainedModel:
     """Return the network with its updates in its weights: a copy where there are any."""
+    if not hasattr(model, "peft_config"):  # peft takes a while to import
+        return model
     from peft.tuners.lora import LoraLayer
 
     names = [name for name, part in model.named_modules() if isinstance(part, LoraLayer)]
-    if not names:
-        return model
     made = copy.deepcopy(model)
     for name in names:
         if any(name.startswith(f"{outer}.") for outer in names):
