@@ -98,10 +98,14 @@ def run_contest(
 
 
 def compete(name: str, contestants: list[str], rounds: int) -> dict[str, list[Measured]]:
-    """Runs the contestants in turns; returns the results of each in each round."""
+    """Runs the contestants in turns; returns the results of each in each round.
+
+    Every second round runs in reverse order: one that always comes first, or behind the same
+    other, meets another machine than the rest.
+    """
     found: dict[str, list[Measured]] = {one: [] for one in contestants}
     for turn in range(rounds):
-        for one in contestants:
+        for one in contestants[:: -1 if turn % 2 else 1]:
             print(f"round {turn + 1} of {rounds}: {one:<32}", end="", flush=True)
             began = time.perf_counter()
             flags = [*sys.argv[1:], "--alone", one]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.benchmarks import gpu_inputs
+from experiments.benchmarks import gpu_inputs, harness
 from tests.experiments import forking
 
 CONTESTANTS = {
@@ -39,6 +39,16 @@ def said(folder: Path, name: str, *words: str) -> str:
     done = forking.run(command, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_every_second_round_runs_in_reverse(monkeypatch):
+    turns = []
+    monkeypatch.setattr(
+        harness, "output_of", lambda who, *_: turns.append(who) or json.dumps({"turn": len(turns)})
+    )
+    found = harness.compete("corruption", ["a", "b", "c"], rounds=3)
+    assert turns == ["a", "b", "c", "c", "b", "a", "a", "b", "c"]
+    assert [one["turn"] for one in found["a"]] == [1, 6, 7]
 
 
 @pytest.mark.slow
