@@ -175,9 +175,9 @@ def record(title: str, name: str, table: str) -> None:
     parts = re.split(r"(?m)^(?=## )", old)
     at = [n for n, part in enumerate(parts) if part.startswith(f"## {title}\n")]
     if at:
-        # The text below the table stays.
-        _, _, below = parts[at[0]].rpartition("|\n")
-        parts[at[0]] = body + (below.lstrip("\n") if below else "")
+        # The text below the first table stays, other tables too.
+        below = re.split(r"(?m)^\|.*\n(?!\|)", parts[at[0]], maxsplit=1)[1:]
+        parts[at[0]] = body + "".join(below).lstrip("\n")
     else:
         logs = [n for n, part in enumerate(parts) if part.startswith("## Log")]
         parts.insert(logs[0] if logs else len(parts), body)

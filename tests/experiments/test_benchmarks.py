@@ -51,6 +51,22 @@ def test_every_second_round_runs_in_reverse(monkeypatch):
     assert [one["turn"] for one in found["a"]] == [1, 6, 7]
 
 
+def test_what_is_written_below_a_recorded_table_stays(monkeypatch, tmp_path):
+    monkeypatch.setattr(harness, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(sys, "argv", ["growth.py", "--record"])
+    below = "A remark.\n\n| more |\n|---|\n| 3 |\n\nThe end.\n\n"
+    rest = "## Other\n\n| a |\n|---|\n| 1 |\n\n## Log\n"
+    harness.RESULTS.write_text(
+        f"# Results\n\n## Growth\n\nfacts\n\n| a |\n|---|\n| 1 |\n\n{below}{rest}"
+    )
+    harness.record("Growth", "growth", "| a |\n|---|\n| 2 |")
+    written = harness.RESULTS.read_text()
+    assert written.endswith(f"| a |\n|---|\n| 2 |\n\n{below}{rest}")
+    assert "python -m experiments.benchmarks.growth` at" in written and "| 1 |\n\nA" not in written
+    harness.record("New", "growth", "| b |\n|---|\n| 4 |")
+    assert harness.RESULTS.read_text().endswith("| b |\n|---|\n| 4 |\n\n## Log\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONTESTANTS)
 def test_contestants(name, corpus, tmp_path):
