@@ -10,6 +10,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -40,7 +41,7 @@ from datamodules.pipeline.mixing import Weights
 from datamodules.pipeline.normalization import NormalizedWords
 from datamodules.pipeline.progress import shown
 from datamodules.pipeline.settings import Settings
-from datamodules.pipeline.stage_files import write_json
+from datamodules.pipeline.stage_files import add_seconds, write_json
 from datamodules.pipeline.tokenizing import Tokenizer
 
 _LOADED = ["__main__", "datamodules.pipeline.execution"]  # once, for all worker processes
@@ -118,11 +119,14 @@ def run(settings: Settings, plan: list[Stage]) -> None:
         if executor is _Local and not forks:
             options["start_method"] = "spawn"
         label = f"{number}/{len(plan)} {stage.name}"
+        began = monotonic()
         with shown(label, stage.tasks, logs, settings.work / "progress" / stage.name):
             try:
                 executor(stage.steps, **options).run()
             except (ValueError, OSError) as error:
                 raise _as_own_error(error, logs) from error
+            finally:
+                add_seconds(settings.work, stage.name, monotonic() - began)
         missing = stage.tasks - len(list((logs / "completions").glob("*")))
         if missing:
             raise RuntimeError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from time import process_time
 from typing import Any, NamedTuple
 
 from datatrove.data import Document
@@ -54,6 +55,7 @@ class DocumentFilter(PipelineStep):
             "decontamination": self._overlap,
         }
         self.counts = Counts()
+        self._lap = 0.0
 
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> None:
         work = self.settings.work
@@ -66,12 +68,19 @@ class DocumentFilter(PipelineStep):
             ParquetRows(work / "kept" / f"{name}.parquet", DOCUMENT) as kept,
             ParquetRows(work / "removed" / f"{name}.parquet", REMOVED) as removed,
         ):
+            self._lap = process_time()
             for document in data:
                 self._screen(document, kept, removed)
+                self._spent("writing")
         self.counts.unreadable = self.reading.unreadable
         self.counts.unreadable_count = self.reading.unreadable_count
         self.counts.left_out, self.counts.notes = self.reading.left_out, self.reading.notes
         self.counts.save(work / "counts" / f"{name}.json")
+
+    def _spent(self, part: str) -> None:
+        """Count the processor time since the last call as that of a part of the work."""
+        began, self._lap = self._lap, process_time()
+        self.counts.seconds[part] += self._lap - began
 
     def _screen(self, document: Document, kept: ParquetRows, removed: ParquetRows) -> None:
         facts, counts = document.metadata, self.counts
@@ -79,11 +88,13 @@ class DocumentFilter(PipelineStep):
         counts.inputs += int.from_bytes(text_digest(document.text), "little")
         page = Page(document.text, "")
         size = _size(page.text)
+        self._spent("reading")
         for stage, reasons in self._stages(page, facts):
             counts.into(stage, size)
             before = page.text
             reason = next(reasons, None)
             if reason is not None:
+                self._spent(stage)
                 counts.removed[f"{stage}/{reason.rule}"] += 1
                 removed.add(
                     **source, stage=stage, **reason._asdict(), excerpt=before.strip()[:_EXCERPT]
@@ -96,6 +107,7 @@ class DocumentFilter(PipelineStep):
                 counts.shortened_by(stage, document.id, size[0], after[0])
             size = after
             counts.out_of(stage, size)
+            self._spent(stage)
         if page.language == CODE:
             page.split()
         # C4's rules leave lines out; what is written is what the lines make.

@@ -23,6 +23,7 @@ from datamodules.pipeline.stage_files import (
     Counts,
     ParquetRows,
     read_rows,
+    stage_seconds,
     write_json,
 )
 from datamodules.pipeline.tokenizing import end_of_document
@@ -178,6 +179,10 @@ class Manifest(PipelineStep):
                 "notes": counts.notes,
                 "left_out": dict(counts.left_out.most_common()),
                 "unreadable": {"count": counts.unreadable_count, "first": counts.unreadable[:20]},
+                "seconds": {
+                    "stages": stage_seconds(work),
+                    "screen": {part: round(n, 1) for part, n in counts.seconds.items()},
+                },
                 "settings": self.settings.content_settings(),
                 "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             },

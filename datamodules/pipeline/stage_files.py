@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,18 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, text + "\n", shared=True)
 
 
+def stage_seconds(work: Path) -> dict[str, float]:
+    """Read the seconds of each stage that has ended, by its name; none on Slurm."""
+    path = work / "seconds.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def add_seconds(work: Path, stage: str, seconds: float) -> None:
+    """Add to the seconds of a stage; one that is continued has those of all calls."""
+    found = stage_seconds(work)
+    write_json(work / "seconds.json", found | {stage: round(found.get(stage, 0) + seconds, 1)})
+
+
 class Counts:
     """Counts of documents, words and bytes into and out of each stage, of removals and of edits."""
 
@@ -107,6 +119,7 @@ class Counts:
         self.notes: dict[str, list[str]] = {}  # the first files by what was found in them
         self.shortened: dict[str, dict[str, Any]] = {}  # by stage
         self.inputs = 0  # sum of the digests of all that was read, whatever its order
+        self.seconds: defaultdict[str, float] = defaultdict(float)  # of the processor, by part
 
     def into(self, stage: str, size: tuple[int, int]) -> None:
         """Count a document of so many words and bytes that enters a stage."""
@@ -146,6 +159,8 @@ class Counts:
             total.unreadable += part["unreadable"]
             total.unreadable_count += part["unreadable_count"]
             total.left_out.update(part["left_out"])
+            for name, spent in part["seconds"].items():
+                total.seconds[name] += spent
             for note, files in part["notes"].items():
                 total.notes[note] = list(dict.fromkeys([*total.notes.get(note, ()), *files]))
             for stage, found in part["shortened"].items():

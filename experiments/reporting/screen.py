@@ -13,7 +13,7 @@ _NUMBER = re.compile(
     r"([<≥~] ?)?[-+−]?[\d.,]+(e[-+]?\d+)?( ?%| [kMG]?B)?( ?(±|to) [-+−]?[\d.,e]+)?( \*)?|–|nan|inf|"
 )
 _COMMAND = re.compile(r"(again|look|values|upload|with an account): |done   ")  # is copied whole
-_LABEL = re.compile(r"(note|failed|edits|source)(: | +)")
+_LABEL = re.compile(r"(note|failed|edits|source|time|screen)(: | +)")
 
 
 def table(cells: Sequence[Sequence[str]], lead: int = 1, most: int | None = None) -> str:

@@ -36,6 +36,8 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
         check_only(asked.only, [origin.name for origin in origins])
         root = Path(asked.output) / name
         wanted = chosen(origins, asked.only)
+        if asked.corpus:
+            _check_given(asked.corpus, wanted)
         with resume_hint():
             labelled_sentences.write(root)
             corpora = {b: _corpus(asked, root, b) for b in {o.backbone for o in wanted}}
@@ -45,9 +47,32 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
         pretraining_report.report(root, asked.size, wanted, made, tuned)
 
 
+def _check_given(corpus: str, origins: list[Origin]) -> None:
+    """A given corpus serves every row: new networks take any tokenizer, published ones their own.
+
+    Raises:
+        ValueError: If it has another tokenizer than the published weights of a row.
+    """
+    from datamodules.shards import read_manifest
+
+    manifest = read_manifest(Path(corpus))
+    theirs = manifest["tokenizer"].get("name")
+    for origin in origins:
+        if origin.backbone not in (None, theirs):
+            raise ValueError(
+                f"--corpus {corpus}: its tokenizer is {theirs}; {origin.name} needs a corpus made "
+                f"with --tokenizer {origin.backbone}"
+            )
+    if "rotten_tomatoes" not in manifest["settings"].get("decontaminate", ""):
+        print(
+            f"note   --corpus {corpus}: made without --decontaminate rotten_tomatoes; the "
+            f"sentences that test may stand in it"
+        )
+
+
 def _corpus(asked: argparse.Namespace, root: Path, backbone: str | None) -> Path:
     """The given corpus, or one of the bundled reviews, which the first call makes."""
-    if asked.corpus and backbone is None:
+    if asked.corpus:
         return Path(asked.corpus)
     folder = root / ("corpus" if backbone is None else f"corpus-{backbone}")
     if not (folder / "manifest.json").exists():
@@ -170,7 +195,8 @@ def _parse(name: str, doc: str, origins: list[Origin]) -> argparse.Namespace:
     rows = f"Rows to run (those of new small networks): {', '.join(names)}"
     add("--only", nargs="+", default=[], metavar="NAME", type=str.lower, help=rows)
     add("--jobs", type=int, default=2, help="Runs at the same time, which share the cores (2)")
-    add("--corpus", help="Folder of prepare_corpus.py (the bundled film reviews)")
+    corpus = "Folder of prepare_corpus.py, for all rows (the bundled film reviews)"
+    add("--corpus", help=corpus)
     add("--output", default="outputs", help="Folder for runs and results (outputs)")
     asked = parser.parse_args()
     from modules.pretraining.network_checks import SIZES

@@ -184,9 +184,34 @@ def funnel_table(manifest: dict[str, Any]) -> str:
     lines += audit(manifest)
     if edits := {kind: n for kind, n in manifest["edits"].items() if n}:
         lines.append("edits  " + ", ".join(f"{n:,} {kind}" for kind, n in edits.items()))
+    lines += time_lines(manifest.get("seconds", {}))
     return "\n".join(
         part for line in lines for part in ([line] if "\n" in line else screen.text_lines(line))
     )
+
+
+def time_lines(seconds: dict[str, dict[str, float]]) -> list[str]:
+    """Lines on the time of each stage, and of the parts of the first, which filters.
+
+    Names what takes a second and a twentieth of the time.
+    """
+    stages = _largest(seconds.get("stages", {}))
+    parts, total = _largest(seconds.get("screen", {})), sum(seconds.get("screen", {}).values())
+    lines = []
+    if stages:
+        lines.append("time   " + ", ".join(f"{name} {spent:,.0f} s" for name, spent in stages))
+    if parts:
+        shares = ", ".join(f"{name} {spent / total:.0%}" for name, spent in parts)
+        lines.append(f"screen {total:,.0f} s of processor time: {shares}")
+    return lines
+
+
+def _largest(seconds: dict[str, float]) -> list[tuple[str, float]]:
+    total = sum(seconds.values())
+    large = [item for item in seconds.items() if item[1] >= max(1, total / 20)]
+    rest = total - sum(spent for _, spent in large)
+    others = [("others", rest)] if large and rest > 0 else []
+    return [*sorted(large, key=lambda item: -item[1]), *others]
 
 
 def audit(manifest: dict[str, Any]) -> list[str]:

@@ -41,7 +41,8 @@ def log(folder: Path, manifest: dict[str, Any], tracking: Tracking) -> str:
         artifacts.declare(logger, corpus["inputs"], outputs)
         counts = {f"removed/{rule}": count for rule, count in manifest["removed"].items()}
         kept = {f"{split}/{k}": v for split, c in manifest["splits"].items() for k, v in c.items()}
-        finish(logger, "finished", {**counts, **kept})
+        spent = {f"seconds/{stage}": n for stage, n in manifest["seconds"]["stages"].items()}
+        finish(logger, "finished", {**counts, **kept, **spent})
     except BaseException:
         finish(logger, "failed", {})
         raise

@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from datamodules.pipeline import stage_files
+from experiments.tools import prepare_corpus
 from tests.experiments.corpora import documents, manifest, prose, removals, run
 
 FRENCH = (
@@ -87,6 +89,9 @@ def test_planted_cases_go_or_stay_each_for_the_right_reason(source, tmp_path, mo
     assert first["documents_in"] == len(kept) + len(gone) and last["documents_out"] == len(kept)
     assert all(a["documents_out"] == b["documents_in"]
                for a, b in zip(found["funnel"], found["funnel"][1:], strict=False))  # fmt: skip
+    stages, parts = found["seconds"]["stages"], found["seconds"]["screen"]
+    assert stages["screen"] > 0 and list(stages)[-1] == "format" and min(parts.values()) >= 0
+    assert {"reading", "writing"} | {row["stage"] for row in found["funnel"][:-2]} == set(parts)
     printed = capsys.readouterr().out
     assert "could not be read: cut.jsonl.gz" in printed and "done   " in printed
     assert not (tmp_path / "out" / "work").exists()
@@ -178,6 +183,24 @@ def test_training_documents_get_changed_copies(source, tmp_path, monkeypatch):
         original, copy = kept[name.partition("#")[0]], kept[name]
         assert copy["split"] == "train" and copy["text"] != original["text"]
         assert set(copy["text"].split()) <= set(original["text"].split())
+
+
+def test_lines_on_the_time_name_what_takes_a_twentieth():
+    stages = {"screen": 90.4, "buckets": 3.0, "clusters": 1.0, "format": 5.6}
+    parts = {"reading": 5.0, "c4": 45.0, "clean": 50.0}
+    assert prepare_corpus.time_lines({"stages": stages, "screen": parts}) == [
+        "time   screen 90 s, format 6 s, others 4 s",
+        "screen 100 s of processor time: clean 50%, c4 45%, reading 5%",
+    ]
+    assert prepare_corpus.time_lines({}) == []
+    assert prepare_corpus.time_lines({"stages": {"screen": 0.4}, "screen": {"c4": 0.2}}) == []
+
+
+def test_a_stage_that_is_continued_has_the_seconds_of_all_calls(tmp_path):
+    stage_files.add_seconds(tmp_path, "screen", 1.5)
+    stage_files.add_seconds(tmp_path, "format", 0.25)
+    stage_files.add_seconds(tmp_path, "screen", 2.0)
+    assert stage_files.stage_seconds(tmp_path) == {"screen": 3.5, "format": 0.2}
 
 
 @pytest.mark.slow
