@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.files import BadRows, Table
 from datamodules.files.arrow import class_names
+from datamodules.files.columns import first_column
 from datamodules.files.folders import SPLITS
 from datamodules.labels import LabelKind, LabelOptions
 from datamodules.reachability import reachable
@@ -162,7 +163,9 @@ def to_dataset(
     """Make checked splits with the hub's label names; a test split without labels is left out."""
     if "train" not in found:
         raise ValueError(_no_train(found))
-    wanted = {text_column, pair_column, *label_column.split(","), "sentence", "text"}
+    given = [name for name in (text_column, pair_column, *label_column.split(",")) if name]
+    names = found["train"].column_names
+    wanted = {"sentence", "text", *(first_column(names, name) for name in given)}
     stated = class_names(found["train"].features)
     if label_column in stated and kind == "number":
         raise ValueError(f"--model.task: {label_column!r} of the hub data is a class, not a number")

@@ -37,5 +37,12 @@ BY_ROWS = Unread(("batch_tokens",), "batch_size", given, refused=False)
 
 
 def declared(cls: type) -> list[Unread]:
-    """Return the lists of a class and of its bases."""
-    return [one for base in cls.__mro__ for one in vars(base).get("unread", ())]
+    """Return the lists of a class and of its bases.
+
+    Raises:
+        ValueError: If an entry is no :class:`Unread`, as where the comma of a tuple is missing.
+    """
+    found = [one for base in cls.__mro__ for one in vars(base).get("unread", ())]
+    if not all(isinstance(one, Unread) for one in found):
+        raise ValueError(f"{cls.__name__}.unread: must be a tuple of Unread(...)")
+    return found

@@ -44,11 +44,12 @@ def configure_optimizers(module: Any) -> OptimizerLRSchedulerConfig:
     if not any(group["params"] for group in groups):
         raise ValueError(f"--model {type(module).__name__}: freezes all, so that nothing trains")
     groups = [{**group, "lr": settings["learning_rate"]} for group in groups]
-    if (factor := settings.get("embedding_lr_multiplier", 1.0)) != 1.0:
-        groups = apart(groups, "embeddings", input_embeddings(module), factor)
-    if settings.get("lora_rank"):
+    factor = settings.get("embedding_lr_multiplier", 1.0)
+    if settings.get("lora_rank"):  # embeddings that train beside updates are new, as the head is
         updates = [p for name, p in module.named_parameters() if ".lora_" in name]
         groups = apart(groups, "updates", updates, UPDATES_FACTOR)
+    elif factor != 1.0:
+        groups = apart(groups, "embeddings", input_embeddings(module), factor)
     if module.param_group_fn is not None:
         groups = module.param_group_fn(groups)
     first, second = settings.get("betas", (0.9, 0.999))

@@ -18,9 +18,29 @@ def find_column(columns: Iterable[str], name: str) -> str | None:
 
 
 def find_value(record: Mapping[str, Any], name: str) -> str | None:
-    """The name or the path of a record's value, as ``value_at`` takes it; None if missing."""
+    """The name or the path of a record's value, as ``value_at`` takes it; None if missing.
+
+    A value may be null, and so may what it is inside of: another row may have it.
+    """
     found = find_column(record, name)
-    return name if found is None and inside(record, name) is not None else found
+    return name if found is None and _leads(record, name) else found
+
+
+def _leads(value: Any, path: str) -> bool:
+    """Whether a path leads to a value, or to a null or the end of a list on the way."""
+    for part in path.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal():
+            value = value[int(part)] if int(part) < len(value) else None
+        else:
+            return value is None
+    return True
+
+
+def first_column(columns: Iterable[str], name: str) -> str:
+    """The column that holds what a name, a number or a path stands for, if any does."""
+    return find_column(columns, name) or name.partition(".")[0]
 
 
 def value_at(record: Mapping[str, Any], name: str) -> Any:

@@ -1,6 +1,7 @@
 """Conversations in one text, with marks between their turns, as many data sets have them."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from datamodules.instructions.turns import ROLES
@@ -20,18 +21,17 @@ _AFTER_A_PREAMBLE = (
     r"(?i:### ?(System|Question|Answer):)",
     r"\b(SYSTEM|USER|ASSISTANT):",
 )
-_AT_BEGINNINGS = r"(?i:(?:\A|\n\n)\s*(Human|Assistant):)"  # as in hh-rlhf
-_LOOSE = (rf"(?i:(?:\A|\n\n)\s*({_SPOKEN})[:：])", rf"(?i:(?:\A|\n)\s*({_SPOKEN})[:：])")
 # The first of these that marks a user and an assistant is that of a text.
-_STRICT_MARKS = [re.compile(p) for p in (*_BEFORE_A_ROLE, *_AFTER_A_PREAMBLE, _AT_BEGINNINGS)]
-_MARKS = [*_STRICT_MARKS, *map(re.compile, _LOOSE)]
+_TOKENS = [re.compile(p) for p in (*_BEFORE_A_ROLE, *_AFTER_A_PREAMBLE)]
 _PREAMBLE = {re.compile(pattern) for pattern in _AFTER_A_PREAMBLE}
+# Names with a colon at the beginnings of paragraphs or lines; the first are those of hh-rlhf.
+_NAMES = re.compile(r"(?i:(?<!\S)(Human|Assistant):)")
+_MORE_NAMES = re.compile(rf"(?i:(?<!\S)({_SPOKEN})[:：])")
 _OTHER_ROLES = {
     **dict.fromkeys(("instruction", "input", "inst", "question", "q", "问"), "user"),
     **dict.fromkeys(("response", "/inst", "answer", "a", "答"), "assistant"),
 }
-_SPECIAL = r"\s|</?s>|<[be]os>|<end_of_turn>|<\|(?:im_end|eot_id|end|eos|\w+_?of_?text)\|>"
-_ENDS = re.compile(rf"\A(?:{_SPECIAL})+|(?:{_SPECIAL})+\Z")
+_SPECIAL = re.compile(r"</?s>|<[be]os>|<end_of_turn>|<\|(?:im_end|eot_id|end|eos|\w+_?of_?text)\|>")
 _SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)  # of Llama 2, inside of a question
 
 
@@ -48,8 +48,9 @@ def turns_of(text: str, strict: bool = False) -> list[dict[str, Any]] | None:
             it begins with others, which else are the system message, and where the names are
             others than Human and Assistant.
     """
-    for mark in _STRICT_MARKS if strict else _MARKS:
-        found = list(mark.finditer(text))
+    spoken = (_NAMES,) if strict else (_NAMES, _MORE_NAMES)
+    for mark in (*_TOKENS, *spoken):
+        found = _at_beginnings(mark, text) if mark in spoken else list(mark.finditer(text))
         names = [match[1].strip().lower() for match in found]
         roles = [_OTHER_ROLES.get(name) or ROLES.get(name, name) for name in names]
         ahead = _bare(text[: found[0].start()]) if found else ""
@@ -73,5 +74,31 @@ def turns_of(text: str, strict: bool = False) -> list[dict[str, Any]] | None:
     return None
 
 
+def _at_beginnings(mark: re.Pattern, text: str) -> list[re.Match]:
+    """The names at the beginnings of paragraphs, or of lines if no two in a row are the same.
+
+    Where nothing else marks both speakers, all names at the beginnings of lines do.
+    """
+    found = list(mark.finditer(text))
+    gaps = [text[len(text[: match.start()].rstrip()) : match.start()] for match in found]
+    whole = [len(gap) == match.start() for gap, match in zip(gaps, found, strict=True)]
+    lines, paragraphs = (
+        [m for m, gap, first in zip(found, gaps, whole, strict=True) if first or breaks in gap]
+        for breaks in ("\n", "\n\n")
+    )
+    used = {match[1].lower() for match in paragraphs}
+    if len(used) < 2:
+        return lines
+    same = [match for match in lines if match[1].lower() in used]
+    takes_turns = all(a[1].lower() != b[1].lower() for a, b in pairwise(same))
+    return same if takes_turns else paragraphs
+
+
 def _bare(text: str) -> str:
-    return _ENDS.sub("", text)
+    """A turn without the white space and the special tokens around it."""
+    text = text.strip()
+    while token := _SPECIAL.match(text):
+        text = text[token.end() :].lstrip()
+    while text.endswith(">") and (token := _SPECIAL.fullmatch(text, text.rfind("<"))):
+        text = text[: token.start()].rstrip()
+    return text

@@ -159,7 +159,7 @@ class Counts:
             total.unreadable += part["unreadable"]
             total.unreadable_count += part["unreadable_count"]
             total.left_out.update(part["left_out"])
-            for name, spent in part["seconds"].items():
+            for name, spent in part.get("seconds", {}).items():
                 total.seconds[name] += spent
             for note, files in part["notes"].items():
                 total.notes[note] = list(dict.fromkeys([*total.notes.get(note, ()), *files]))

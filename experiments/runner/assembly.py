@@ -52,7 +52,8 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     parts = {"model": model, "model.task": getattr(model, "task", None), "data": data}
-    line.notes += unread_flags.check(line.parser.given, parts, run.config)
+    parser = line.parser
+    line.notes += unread_flags.check(parser.given, parts, run.config, parser.links)
     run.checkpointing.check(model)
     compilation.check_shapes(run.compiled, run.padding_free)
     run.padding_free.check(model)

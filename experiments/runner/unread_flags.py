@@ -8,7 +8,12 @@ from experiments.runner.given_flags import Given, by_flag
 from experiments.runner.messages import as_typed
 
 
-def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+def check(
+    given: list[Given],
+    parts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    links: Mapping[str, str] | None = None,
+) -> list[str]:
     """Refuses such a flag on the command line; a file may name every setting.
 
     Args:
@@ -16,6 +21,7 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
         parts: What they are of, by its own flag: ``model``, ``model.task``, ``data``; empty for
             what has no flag of its own.
         settings: The config by the names of flags.
+        links: The flags that follow others, and these.
 
     Returns:
         Remarks on those that are not refused.
@@ -37,11 +43,16 @@ def check(given: list[Given], parts: Mapping[str, Any], settings: Mapping[str, A
             flags = [f"{lead}{name}" for name in one.names]
             found = [asked[flag] for flag in flags if flag in asked]
             if one.when(value) and found:
+                if one.other not in held:
+                    name = f"{type(part).__name__}.unread"
+                    raise ValueError(f"{name}: {one.other!r} is no argument of the class")
                 other = f"{lead}{one.other}"
                 beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
                 if not one.refused:
                     notes.append(f"{found[0]} has no effect {beside}")
                     continue
-                cure = f"{'change' if value else 'set'} that, or leave it out"
-                raise ValueError(f"{found[0]}: has no effect {beside}; {cure}")
+                cure = f"; {'change' if value else 'set'} that, or leave it out"
+                if leader := (links or {}).get(other):
+                    cure = f", which follows {leader}; leave it out"
+                raise ValueError(f"{found[0]}: has no effect {beside}{cure}")
     return notes

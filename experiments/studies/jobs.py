@@ -107,14 +107,18 @@ class _Count:
     known: int  # finished before
     left: int
     spent: int = 0
+    taken: int = 0  # of these, made by another study meanwhile
     began: float = 0.0
 
     def step(self) -> tuple[str, str]:
         """Counts a job that has ended; returns the count and the time that is left, as text."""
         self.spent, self.left = self.spent + 1, self.left - 1
         done, of = self.known + self.spent, self.known + self.spent + self.left
-        minutes = (time.monotonic() - self.began) / self.spent * self.left / 60
-        return f"{done:>{len(str(of))}}/{of}", f", about {minutes:.0f} min left" * (self.left > 0)
+        count, timed = f"{done:>{len(str(of))}}/{of}", self.spent - self.taken
+        if not timed or not self.left:
+            return count, ""
+        minutes = (time.monotonic() - self.began) / timed * self.left / 60
+        return count, f", about {minutes:.0f} min left"
 
 
 class Comparison:
@@ -172,9 +176,11 @@ class Comparison:
     def _one(self, job: Job) -> str:
         if self.stopped:
             return "not run"
-        if made := job.result():  # meanwhile, by another study in the same folder
-            return self._said(made)
         count = self.counts[job.after is not None]
+        if made := job.result():  # meanwhile, by another study in the same folder
+            with self.lock:
+                count.taken += 1
+            return self._said(made)
         count.began = count.began or time.monotonic()
         job.folder.mkdir(parents=True, exist_ok=True)
         log, environment = job.folder / "log.txt", share_of_cores(self.at_once)

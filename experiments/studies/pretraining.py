@@ -44,7 +44,8 @@ def main(file: str, doc: str, origins: list[Origin]) -> None:
             pretraining = _pretraining(asked, root, wanted, corpora)
             tuning = _fine_tuning(asked, root, wanted, pretraining)
             made, tuned = _run(asked, pretraining, tuning)
-        pretraining_report.report(root, asked.size, wanted, made, tuned)
+        ways = {name: _without_budget(job.row.flags) for (name, _), job in pretraining.items()}
+        pretraining_report.report(root, asked.size, wanted, made, tuned, ways)
 
 
 def _check_given(corpus: str, origins: list[Origin]) -> None:
@@ -57,12 +58,17 @@ def _check_given(corpus: str, origins: list[Origin]) -> None:
 
     manifest = read_manifest(Path(corpus))
     theirs = manifest["tokenizer"].get("name")
-    for origin in origins:
-        if origin.backbone not in (None, theirs):
+    for backbone in {origin.backbone for origin in origins} - {None, theirs}:
+        from datamodules.packaged import load_tokenizer
+        from modules.pretraining.network_checks import check_vocabulary
+
+        try:
+            check_vocabulary(load_tokenizer(str(Path(corpus) / "tokenizer")), str(backbone))
+        except ValueError as error:
             raise ValueError(
-                f"--corpus {corpus}: its tokenizer is {theirs}; {origin.name} needs a corpus made "
-                f"with --tokenizer {origin.backbone}"
-            )
+                f"--corpus {corpus}: its tokenizer is {theirs}; the rows of {backbone} need a "
+                f"corpus made with --tokenizer {backbone}"
+            ) from error
     if "rotten_tomatoes" not in manifest["settings"].get("decontaminate", ""):
         print(
             f"note   --corpus {corpus}: made without --decontaminate rotten_tomatoes; the "
@@ -121,6 +127,13 @@ def _pretraining(asked, root: Path, origins: list[Origin], corpora: dict) -> dic
         for seed in range(asked.pretrainings):
             jobs[origin.name, seed] = Job(row, seed, row.flags, root)
     return jobs
+
+
+def _without_budget(flags: tuple[str, ...]) -> str:
+    """The flags of pre-training that two budgets have in common."""
+    places = [flags.index(f"--trainer.{name}") for name in ("max_steps", "val_check_interval")]
+    left_out = {n for place in places for n in (place, place + 1)}
+    return " ".join(word for n, word in enumerate(flags) if n not in left_out)
 
 
 def _fine_tuning(asked, root: Path, origins: list[Origin], pretraining: dict) -> dict:

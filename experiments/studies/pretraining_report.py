@@ -17,7 +17,7 @@ _COLUMNS += ("pretraining",)
 Runs = dict[int, dict[str, Any]]  # result.json by seed
 
 
-def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> None:
+def report(root: Path, size: str, origins: list, made: dict, tuned: dict, ways: dict) -> None:
     """Writes and prints the report.
 
     Args:
@@ -26,6 +26,8 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
         origins: The origins of ``studies.pretraining``, in the order of the table.
         made: The results of the pre-training runs by (name, seed).
         tuned: The results of the fine-tuning runs by (name, labels, seed).
+        ways: The flags of pre-training by name, without the budget: values of other ways that
+            earlier calls left in ``runs.csv`` are neither compared nor drawn.
     """
     if held := [result["run"] for result in tuned.values() if result.get("held_out")]:
         raise ValueError(
@@ -33,8 +35,10 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
             f"out, such as {held[0]}: test them with --resume RUN --hold_out_test false"
         )
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
-    lines = _remember(root / "runs.csv", size, origins, made, tuned)
-    of_size = [line for line in lines if line["size"] == size]
+    lines = _remember(root / "runs.csv", size, origins, made, tuned, ways)
+    of_size = [line for line in lines if line["size"] == size and line["origin"] in ways]
+    others = [line for line in of_size if line["pretraining"] != ways[line["origin"]]]
+    of_size = [line for line in of_size if line not in others]
     parts = [
         _accuracies(origins, labels, made, tuned),
         _differences(origins, labels, tuned),
@@ -48,6 +52,12 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict) -> Non
     pretraining_pictures.over_labels(origins, labels, tuned, root / "labels.svg")
     pretraining_pictures.over_tokens(origins, labels, of_size, root / "tokens.svg")
     print(f"\n{screen.shown(text)}\n")
+    if others:
+        names = ", ".join(dict.fromkeys(line["origin"] for line in others))
+        print(
+            f"note   {len(others)} values in runs.csv are of pre-training with other flags "
+            f"({names}): neither compared nor drawn"
+        )
     print(f"done   {root} (table.md, runs.csv, labels.svg, tokens.svg, runs/)")
 
 
@@ -175,12 +185,14 @@ def as_runs(lines: list[dict], labels: str, origin: str | None = None) -> Runs:
     }
 
 
-def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> list[dict]:
+def _remember(
+    file: Path, size: str, origins: list, made: dict, tuned: dict, ways: dict
+) -> list[dict]:
     """Adds the values of this call to those of earlier ones, with other budgets, sizes or labels.
 
-    Those of an origin that was pre-trained in another way, for as many tokens, are left out.
+    All stay in the file, those of pre-training with other flags, too.
     """
-    before = list(csv.DictReader(file.open())) if file.exists() else []
+    before = list(csv.DictReader(file.open(encoding="utf-8"))) if file.exists() else []
     against = {origin.name: origin.against for origin in origins}
     now = []
     for (name, labels, seed), result in tuned.items():
@@ -188,19 +200,8 @@ def _remember(file: Path, size: str, origins: list, made: dict, tuned: dict) -> 
         source = source[seed % len(source)]
         cost = (source["tokens"], source["training_seconds"]) if against[name] else (0, 0)
         found = (result["metrics"][METRIC], result["run"], result["git_commit"])
-        values = (name, size, *cost, labels, seed, *found, _flags_of(source))
+        values = (name, size, *cost, labels, seed, *found, ways[name])
         now.append({key: str(value) for key, value in zip(_COLUMNS, values, strict=True)})
-    ways = {_subject(line): line["pretraining"] for line in now}
-    same = [b for b in before if ways.get(_subject(b)) in (None, b.get("pretraining"))]
-    merged = {line["run"]: line for line in [*same, *now]}
+    merged = {line["run"]: {"pretraining": "", **line} for line in [*before, *now]}
     files.write_text(file, tables.csv_of(list(merged.values())))
     return list(merged.values())
-
-
-def _subject(line: dict) -> tuple:
-    return line["origin"], line["size"], float(line["tokens"])
-
-
-def _flags_of(made: dict) -> str:
-    """The name of a pre-training's folder, which follows from its flags, without the seed."""
-    return Path(made["run"]).parent.parent.name.rpartition("-seed")[0]

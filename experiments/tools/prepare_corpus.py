@@ -210,7 +210,7 @@ def _largest(seconds: dict[str, float]) -> list[tuple[str, float]]:
     total = sum(seconds.values())
     large = [item for item in seconds.items() if item[1] >= max(1, total / 20)]
     rest = total - sum(spent for _, spent in large)
-    others = [("others", rest)] if large and rest > 0 else []
+    others = [("others", rest)] if large and rest >= max(0.5, total / 200) else []
     return [*sorted(large, key=lambda item: -item[1]), *others]
 
 

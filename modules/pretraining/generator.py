@@ -46,6 +46,9 @@ def discriminator(module: Any) -> PreTrainedModel:
     Raises:
         ValueError: If it is to go on from a backbone.
     """
+    if module.hparams["lora_rank"] is not None:
+        name = type(module).__name__
+        raise ValueError(f"--model.lora_rank: {name} trains new weights; leave it out")
     config: Any = architectures.network_config(module)
     if module.hparams["backbone"] is not None:
         raise ValueError("--model.backbone: a generator has to go with it; train from scratch")

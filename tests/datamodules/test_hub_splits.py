@@ -40,3 +40,21 @@ def test_a_hub_dataset_without_validation_gets_one_cut_from_train_and_keeps_its_
     cut = [t for t in texts if hash_split(t, 0.1, 0.0) == "validation"]
     assert 5 < len(cut) < 40 and read.splits["validation"].texts == cut
     assert set(read.splits["train"].texts) == set(texts) - set(cut)
+
+
+@pytest.mark.parametrize(("text", "label"), [("data.text", "facts.kind"), ("1", "2")])
+def test_columns_by_path_and_by_number(text, label):
+    from datamodules import hub
+
+    rows = 40
+    data = {"data": [{"text": f"review {i}"} for i in range(rows)]}
+    facts = {"facts": [{"kind": "ab"[i % 2]} for i in range(rows)]}
+    if text == "1":
+        data, facts = (
+            {"data": [f"review {i}" for i in range(rows)]},
+            {"k": ["a", "b"] * (rows // 2)},
+        )
+    read = hub.to_dataset(hub_dict(train=data | facts), text, label_column=label)
+    texts = [one for split in read.splits.values() for one in split.texts]
+    assert sorted(texts) == sorted(f"review {i}" for i in range(rows))
+    assert read.label_names == ("a", "b")

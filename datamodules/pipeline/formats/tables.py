@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from datamodules.files import BadRow, ReadOptions, records
-from datamodules.files.columns import no_column
+from datamodules.files.columns import first_column, no_column
 from datamodules.files.encodings import ZERO_BYTE
 from datamodules.pipeline.formats.documents import (
     Raw,
@@ -59,7 +59,7 @@ def read_parquet(file: SourceFile, options: ReadingOptions) -> Iterator[RawRow]:
 
 def columns_of(names: list[str], options: ReadingOptions) -> list[str] | None:
     """Choose the columns to read; all where the text is looked for under usual names."""
-    wanted = [options.text, options.id, "license", "licence"]
+    wanted = [options.text, first_column(names, options.id), "license", "licence"]
     return [name for name in wanted if name in names] if options.text in names else None
 
 

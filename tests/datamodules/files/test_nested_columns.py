@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from datamodules.files import ReadOptions, columns
+from datamodules.pipeline.formats import tables
 from datamodules.pipeline.formats.documents import ReadingOptions, Unreadable, to_document
+from datamodules.pipeline.formats.opening import SourceFile
 from datamodules.tables import read_path
 from experiments.tools import prediction_rows
 
@@ -70,9 +72,22 @@ def test_a_column_with_a_dot_in_its_name_is_that_column():
     record = {"data.text": "own", "data": {"text": "inner"}, "list": [[1, 2]]}
     assert columns.value_at(record, "data.text") == "own"
     assert columns.value_at(record, "list.0.1") == 2
-    for missing in ("data.text.more", "list.5", "list.x", "list.-1", "nothing.at.all", "data."):
+    for missing in ("data.text.more", "list.x", "list.-1", "nothing.at.all", "data."):
         assert columns.find_value(record, missing) is None
     assert columns.find_value(record, "3") == "list"
+
+
+@pytest.mark.parametrize(
+    "first", [{"data": {"text": None}}, {"data": None}, {"data": {"text": ""}}]
+)
+def test_a_path_that_ends_in_the_first_row_is_a_column_of_the_others(first, tmp_path):
+    file = written(tmp_path, [first, nested(1)])
+    rows = list(prediction_rows.read(file, "data.text", None, []))
+    assert [row.text for row in rows] == [None, "Parcel 1 came."]
+    assert rows[0].reason == "'data.text' is empty"
+    empty = to_document(first, 1, ReadingOptions(text="data.text", id="id"))
+    assert not isinstance(empty, Unreadable) or str(empty).startswith("'data.text' is empty")
+    assert columns.find_value({"list": []}, "list.0.text") == "list.0.text"
 
 
 def test_predict_reads_a_path_and_names_those_there(tmp_path):
@@ -89,3 +104,13 @@ def test_the_corpus_reads_a_path():
     assert (document.text, document.id) == ("Parcel 7 came.", "7")
     wrong = to_document(nested(7), 1, options._replace(text="data.tex"))
     assert isinstance(wrong, Unreadable) and "'data.text'" in str(wrong)
+
+
+def test_a_parquet_file_has_ids_inside_of_a_column(tmp_path):
+    rows = [{"text": f"Parcel {i} came.", "meta": {"id": f"p{i}"}, "other": i} for i in range(3)]
+    written(tmp_path, rows, "parquet")
+    options = ReadingOptions(text="text", id="meta.id")
+    assert tables.columns_of(["text", "meta", "other"], options) == ["text", "meta"]
+    opened = SourceFile(tmp_path / "export.parquet", "export.parquet")
+    made = [make() for make in tables.read_parquet(opened, options)]
+    assert [document.id for document in made] == ["p0", "p1", "p2"]

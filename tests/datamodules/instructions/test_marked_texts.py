@@ -16,6 +16,7 @@ TURNS = [
     ("user", "And the wind, in\n  two lines?"),
     ("assistant", "West.\nVery much."),
 ]
+ROLES = ("user", "assistant")
 SYSTEM = ("system", "Be brief.\nBe kind.")
 
 
@@ -79,6 +80,22 @@ def test_a_chat_template_and_back():
     assert turns_of(tokenizer.apply_chat_template(messages, tokenize=False)) == messages
     asked = tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
     assert turns_of(asked) == messages[:-1]
+
+
+def test_turns_end_at_lines_as_well_as_at_paragraphs():
+    text = "Human: a\n\nAssistant: b\nHuman: c\nAssistant: d"
+    assert said(text) == said(text, strict=True) == [*zip(ROLES * 2, "abcd", strict=True)]
+    within = "Question: sum?\n\nAnswer: I add.\nAnswer: 3"
+    assert said(within) == [("user", "sum?"), ("assistant", "I add.\nAnswer: 3")]
+
+
+def test_long_runs_of_white_space_are_no_obstacle():
+    gap = "\n" * 100_000
+    assert said(f"{gap}Human: a{gap}b{gap}Assistant: c{gap}") == [
+        ("user", f"a{gap}b"),
+        ("assistant", "c"),
+    ]
+    assert turns_of(f"a{gap}b") is None
 
 
 def test_an_input_belongs_to_its_instruction():

@@ -11,6 +11,7 @@ from datamodules.unread import Unread, given, off
 from experiments.runner import unread_flags
 from experiments.runner.classes import class_flags
 from experiments.runner.given_flags import Given
+from modules import QuestionAnswering
 from modules.base import PretuneModule
 from modules.registry import registered
 from modules.tasks import Task
@@ -69,6 +70,28 @@ def test_a_task_has_its_own():
     unread_flags.check([asked("--model.colour", "red")], parts, settings)
     with pytest.raises(ValueError, match=r"--model.task.colour red: has no effect with --model.ta"):
         unread_flags.check([asked("--model.task.colour", "red")], parts, settings)
+
+
+def test_a_value_that_follows_the_data_is_not_to_be_set():
+    settings = {"model": {"task": {"unanswerable": False}}}
+    links = {"--model.task.unanswerable": "--data.unanswerable"}
+    given, parts = [asked("--model.task.null_threshold", "1")], {"model.task": QuestionAnswering()}
+    with pytest.raises(ValueError, match=r", which follows --data.unanswerable; leave it out$"):
+        unread_flags.check(given, parts, settings, links)
+
+
+def test_a_mistake_in_a_list_of_ones_own_is_named():
+    class Bare:
+        unread = Unread(("size",), "backbone", given)
+
+    class Misspelt:
+        unread = (Unread(("size",), "backbonne", off),)
+
+    flags = [asked("--model.size", "large")]
+    with pytest.raises(ValueError, match=r"^Bare.unread: must be a tuple of Unread"):
+        unread_flags.check(flags, {"model": Bare()}, {"model": {"backbone": None}})
+    with pytest.raises(ValueError, match=r"^Misspelt.unread: 'backbonne' is no argument of the"):
+        unread_flags.check(flags, {"model": Misspelt()}, {"model": {"backbone": None}})
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

@@ -27,6 +27,7 @@ ORIGINS = [
     pretraining.Origin("new", "MaskedLM", None, share=0),
     pretraining.Origin("MLM", "MaskedLM", "new"),
 ]
+WAYS = {"new": "--model MaskedLM", "MLM": "--model MaskedLM"}
 # Test accuracies by origin, labels and seed. The differences of 100 labels: 5, 7, 9 points.
 ACCURACY = {
     ("new", 100): [0.50, 0.52, 0.48],
@@ -50,7 +51,7 @@ def outcome(tokens: int = 2_000_000, name: str = "a") -> tuple[dict, dict]:
 
 
 def test_table_has_means_and_paired_differences(tmp_path, capsys):
-    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome())
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(), WAYS)
     text = (tmp_path / "table.md").read_text()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["MLM", "57.0 (52.0 to 61.9)", "72.0 (64.0 to 78.8)", "2.00 M", "50", "40,000"] in rows
@@ -68,34 +69,47 @@ def test_table_has_means_and_paired_differences(tmp_path, capsys):
 
 
 def test_values_of_other_budgets_are_kept_and_drawn(tmp_path):
-    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome())
-    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(20_000_000, "b"))
-    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(20_000_000, "b"))  # not twice
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(), WAYS)
+    pretraining_report.report(tmp_path, "tiny", ORIGINS, *outcome(20_000_000, "b"), WAYS)
+    pretraining_report.report(
+        tmp_path, "tiny", ORIGINS, *outcome(20_000_000, "b"), WAYS
+    )  # not twice
     with (tmp_path / "runs.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 24
+    assert len(rows) == 24  # the last call adds none
     tokens = {row["tokens"] for row in rows if row["origin"] == "MLM"}
     assert tokens == {"2000000", "20000000"}
     assert {row["tokens"] for row in rows if row["origin"] == "new"} == {"0"}
     assert "million tokens of pre-training (100 labels)" in (tmp_path / "tokens.svg").read_text()
 
 
-def test_values_of_a_pretraining_with_other_flags_are_not_mixed(tmp_path):
-    """The first call has all labels, the second 100, of an MLM that was pre-trained otherwise."""
+def test_values_of_pretraining_with_other_flags_are_not_mixed(tmp_path, capsys):
+    """All labels and 2 M tokens, then 20 M of another corpus, then 2 M of an MLM of other flags."""
 
-    def call(name: str, flags: str, labels: tuple) -> None:
-        made, tuned = outcome(name=name)
-        made["MLM", 0]["run"] = f"runs/pretrained-MLM-{flags}-seed0/pretrain/1"
+    def call(name: str, labels: tuple, tokens: int = 2_000_000, **ways: str) -> tuple[str, list]:
+        made, tuned = outcome(tokens, name)
         tuned = {key: run for key, run in tuned.items() if key[1] in labels}
-        pretraining_report.report(tmp_path, "tiny", ORIGINS, made, tuned)
+        pretraining_report.report(tmp_path, "tiny", ORIGINS, made, tuned, WAYS | ways)
+        return (tmp_path / "table.md").read_text(), capsys.readouterr().out.splitlines()
 
-    call("a", "12ab", (100, "all"))
-    call("b", "34cd", (100,))
+    text, out = call("a", (100, "all"))
+    assert "all labels" in text and not any("neither compared" in line for line in out)
+    text, out = call("b", (100,), 20_000_000, new="--data.path x", MLM="--data.path x")
+    assert "2.00 M" not in text and "all labels" not in text
+    assert "note   12 values in runs.csv are of pre-training with other flags (new, MLM)" in out[-2]
+    text, out = call("c", (100,), MLM="--model.probability 0.5")
+    assert "20.00 M" not in text and "12 values" in out[-2]
+    text, out = call("a", (100,))  # what the first call had is still there
+    assert "all labels" in text and "9 values" in out[-2]
     rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
     found = Counter((row["origin"], row["labels"], row["pretraining"]) for row in rows)
-    assert found["MLM", "100", "pretrained-MLM-34cd"] == 3
-    assert {key[1:] for key in found if key[0] == "MLM"} == {("100", "pretrained-MLM-34cd")}
-    assert found["new", "all", ""] == 3  # which the two have in common
+    assert found["MLM", "100", "--model.probability 0.5"] == found["MLM", "100", WAYS["MLM"]] == 3
+    assert found["new", "all", WAYS["new"]] == 3
+
+
+def test_the_way_of_pretraining_is_that_of_all_budgets():
+    words = ("--model", "MaskedLM", "--trainer.max_steps", "8", "--trainer.val_check_interval", "4")
+    assert pretraining._without_budget((*words, "--a=1")) == "--model MaskedLM --a=1"
 
 
 def test_each_network_has_a_panel_with_its_objectives(tmp_path):
@@ -197,15 +211,18 @@ def test_many_labels_get_fewer_seeds_and_each_its_pretraining(folder):
     assert all(job.after is before[name, seed % 2] for (_, _, seed), job in jobs.items())
 
 
-def test_a_given_corpus_has_the_tokenizer_of_published_weights(folder, monkeypatch, capsys):
+def test_a_given_corpus_has_the_tokenizer_of_published_weights(
+    folder, bert, llama, monkeypatch, capsys
+):
     path = stories.write(folder / "stories")
+    monkeypatch.setenv("PRETUNE_CACHE", str(tiny_cache.make(folder / "cache", bert, llama)))
     words = ["--corpus", path, "--only", "mlm", "minilm+mlm"]
     monkeypatch.setattr(sys, "argv", ["pretrain_then_finetune.py", *words])
     with pytest.raises(SystemExit) as stop:
         pretraining.main("pretrain_then_finetune.py", "A question.", pretrain_then_finetune.ORIGINS)
     shown = capsys.readouterr().err
     assert stop.value.code == 2 and len(shown.splitlines()) == 1
-    assert "its tokenizer is bpe; minilm needs a corpus made with --tokenizer minilm" in shown
+    assert "its tokenizer is bpe; the rows of minilm need a corpus made with --tok" in shown
     assert not (folder / "outputs").exists()
 
 

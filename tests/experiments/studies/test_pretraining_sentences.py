@@ -59,13 +59,18 @@ def tuned(folder, right: float, name: str) -> dict:
     return found
 
 
+WAYS = {"new": "", "MLM": ""}
+
+
 def test_intervals_hold_the_errors_of_seeds_and_of_rows(tmp_path):
     runs = tuned(tmp_path, 0.5, "new") | tuned(tmp_path, 0.6, "MLM")
     made = {
         ("new", 0): result(0.0, tokens=0, training_seconds=0.0),
         ("MLM", 0): result(0.0, tokens=2_000_000, training_seconds=50.0),
     }
-    pretraining_report.report(tmp_path, "tiny", ORIGINS, made, runs)
+    pretraining_report.report(
+        tmp_path, "tiny", ORIGINS, made, runs, dict.fromkeys(("new", "MLM"), "")
+    )
     text = (tmp_path / "table.md").read_text()
     assert "errors of seeds and test rows, for one pre-training" in text
     blind = {key: {**run, "run": "nowhere"} for key, run in runs.items()}
@@ -89,7 +94,9 @@ def test_gains_of_several_budgets_stand_beside_their_minutes(tmp_path):
             for name, value in (("new", 0.5), ("MLM", right))
             for seed in range(3)
         }
-        pretraining_report.report(tmp_path, "tiny", ORIGINS, made, runs)
+        pretraining_report.report(
+            tmp_path, "tiny", ORIGINS, made, runs, dict.fromkeys(("new", "MLM"), "")
+        )
     lines = (tmp_path / "table.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     costs = [row for row in rows if row[:1] == ["MLM"] and row[1:2] in (["1.0"], ["10.0"])]

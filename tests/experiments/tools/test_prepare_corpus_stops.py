@@ -27,6 +27,7 @@ BAD = {
     "--executor slurm": "--executor slurm needs --partition NAME",
     "--validaton 0.1": "unknown flag --validaton; did you mean --validation?",
     "--exact_duplicates maybe": "--exact_duplicates maybe: must be",
+    "--rules none --rules_of datatrove": "--rules_of datatrove: has no effect with --rules none",
     "--augment swop": "--augment swop: there are synonyms, deletion, swap",
 }
 

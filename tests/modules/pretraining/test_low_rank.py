@@ -4,7 +4,14 @@ import pytest
 import torch
 import transformers
 
-from modules import CausalLM, MaskedLM, PermutationLM, SentenceOrderPrediction, SpanCorruption
+from modules import (
+    CausalLM,
+    MaskedLM,
+    PermutationLM,
+    ReplacedTokenDetection,
+    SentenceOrderPrediction,
+    SpanCorruption,
+)
 from modules.exporting import export
 from modules.optimization import UPDATES_FACTOR
 from modules.pretraining import low_rank
@@ -95,9 +102,16 @@ def test_new_sentinels_train(path, tmp_path):
     network.resize_token_embeddings(len(plain))
     network.save_pretrained(tmp_path)
     plain.save_pretrained(tmp_path)
+    options = {"backbone": str(tmp_path), "lora_rank": 2, "schedule": "constant"}
     with pytest.warns(UserWarning, match="embeddings of sentinels are new"):
-        module = stories.make(SpanCorruption, path, backbone=str(tmp_path), lora_rank=2)
-    assert module.model.get_input_embeddings().weight.requires_grad
+        module = stories.make(SpanCorruption, path, embedding_lr_multiplier=7.0, **options)
+    table = module.model.get_input_embeddings().weight
+    assert table.requires_grad
+    data = stories.corpus(path, SpanCorruption, row_tokens=8)
+    groups = tiny.fit(module, data).optimizers[0].param_groups
+    rate = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
+    assert rate[id(table)] == module.hparams["learning_rate"]  # as the head of other networks
+    assert max(rate.values()) == pytest.approx(10 * rate[id(table)])
 
 
 def test_a_resumed_run_ends_as_the_unbroken_one(path, tmp_path, monkeypatch):
@@ -123,3 +137,8 @@ def test_refused(path, tmp_path, rank, going_on, reason):
     folder = str(export(stories.make(MaskedLM, path, family="bert"), tmp_path / "backbone"))
     with pytest.raises(ValueError, match=reason):
         stories.make(MaskedLM, path, backbone=folder if going_on else None, lora_rank=rank)
+
+
+def test_an_objective_that_trains_new_weights_alone_refuses_a_rank(path):
+    with pytest.raises(ValueError, match="lora_rank: ReplacedTokenDetection trains new weights"):
+        stories.make(ReplacedTokenDetection, path, lora_rank=4)
