@@ -152,14 +152,6 @@ for place in (flags["--output"], flags["--other"]):
 """
 
 
-def test_the_time_that_is_left_follows_from_the_runs_that_took_time(monkeypatch):
-    monkeypatch.setattr(jobs.time, "monotonic", lambda: 100_120.0)
-    count = jobs._Count(known=1, left=4, taken=1)
-    assert count.step() == ("2/5", "")
-    count.began = 100_000.0
-    assert count.step() == ("3/5", ", about 4 min left")
-
-
 @pytest.mark.slow
 def test_a_run_that_another_study_makes_meanwhile_is_taken(folder, capfd):
     """The second run would fail, if it were started: it has no other."""

@@ -1,10 +1,8 @@
 """pretrain_then_finetune.py: what it says of given results, and a whole small one from start."""
 
 import csv
-import json
 import sys
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -209,32 +207,6 @@ def test_many_labels_get_fewer_seeds_and_each_its_pretraining(folder):
     jobs = pretraining._fine_tuning(asked, folder, ORIGINS[:1], before)
     assert Counter(labels for _, labels, _ in jobs) == {500: 5, 2000: 3, "all": 3}
     assert all(job.after is before[name, seed % 2] for (_, _, seed), job in jobs.items())
-
-
-def test_a_given_corpus_has_the_tokenizer_of_published_weights(
-    folder, bert, llama, monkeypatch, capsys
-):
-    path = stories.write(folder / "stories")
-    monkeypatch.setenv("PRETUNE_CACHE", str(tiny_cache.make(folder / "cache", bert, llama)))
-    words = ["--corpus", path, "--only", "mlm", "minilm+mlm"]
-    monkeypatch.setattr(sys, "argv", ["pretrain_then_finetune.py", *words])
-    with pytest.raises(SystemExit) as stop:
-        pretraining.main("pretrain_then_finetune.py", "A question.", pretrain_then_finetune.ORIGINS)
-    shown = capsys.readouterr().err
-    assert stop.value.code == 2 and len(shown.splitlines()) == 1
-    assert "its tokenizer is bpe; the rows of minilm need a corpus made with --tok" in shown
-    assert not (folder / "outputs").exists()
-
-
-def test_a_note_tells_that_the_corpus_may_hold_test_sentences(folder, capsys):
-    path = Path(stories.write(folder / "stories"))
-    pretraining._check_given(str(path), pretrain_then_finetune.ORIGINS[:4])
-    assert "--decontaminate rotten_tomatoes" in capsys.readouterr().out
-    manifest = json.loads((path / "manifest.json").read_text())
-    manifest["settings"]["decontaminate"] = "imdb,rotten_tomatoes"
-    (path / "manifest.json").write_text(json.dumps(manifest))
-    pretraining._check_given(str(path), pretrain_then_finetune.ORIGINS[:4])
-    assert not capsys.readouterr().out
 
 
 @pytest.mark.slow
