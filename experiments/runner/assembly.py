@@ -28,6 +28,7 @@ from experiments.runner.averaging import AverageFollowsWeights
 from experiments.runner.command_line import CommandLine
 from experiments.runner.given_flags import listed
 from experiments.runner.run import Run
+from experiments.runner.summary import by_flag_names
 from experiments.runner.trainer import AccumulationAfterResume, RunTrainer
 from modules import merging
 
@@ -40,6 +41,9 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     Raises:
         ValueError: If the parts do not fit together; the message names the flag to change.
     """
+    parser = line.parser
+    chosen = {key: parser.chosen.get(key, line.classes[key]) for key in ("model", "data")}
+    unread_flags.check(parser.given, chosen, by_flag_names(line.parsed), parser.links)
     found = searches.search(line)
     built = line.build()
     model, data = built.model, built.data
@@ -52,7 +56,6 @@ def assemble(line: CommandLine) -> tuple[Run, RunTrainer, list[Logger]]:
     held_out.check(line.config.hold_out_test, model, built.trainer["callbacks"])
     run = Run(line.name, line.config, line.parsed, data, model, line.resumed)
     parts = {"model": model, "model.task": getattr(model, "task", None), "data": data}
-    parser = line.parser
     line.notes += unread_flags.check(parser.given, parts, run.config, parser.links)
     run.checkpointing.check(model)
     compilation.check_shapes(run.compiled, run.padding_free)

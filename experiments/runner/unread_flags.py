@@ -18,8 +18,8 @@ def check(
 
     Args:
         given: The flags.
-        parts: What they are of, by its own flag: ``model``, ``model.task``, ``data``; empty for
-            what has no flag of its own.
+        parts: What they are of, or its class, by its own flag: ``model``, ``model.task``,
+            ``data``; empty for what has no flag of its own.
         settings: The config by the names of flags.
         links: The flags that follow others, and these.
 
@@ -36,23 +36,25 @@ def check(
         held: Any = settings
         for name in key.split(".") if key else ():
             held = held.get(name) or {}
-        if hasattr(part, "arguments"):  # some of a task's follow the data
+        kind = part if isinstance(part, type) else type(part)
+        if kind is not part and hasattr(part, "arguments"):  # some of a task's follow the data
             held = part.arguments()
-        for one in unread.declared(type(part)):
+        for one in unread.declared(kind):
             value = held.get(one.other)
             flags = [f"{lead}{name}" for name in one.names]
             found = [asked[flag] for flag in flags if flag in asked]
             if one.when(value) and found:
-                if one.other not in held:
-                    name = f"{type(part).__name__}.unread"
-                    raise ValueError(f"{name}: {one.other!r} is no argument of the class")
                 other = f"{lead}{one.other}"
+                leader = (links or {}).get(other)
+                if one.other not in held and leader is None:
+                    name = f"{kind.__name__}.unread"
+                    raise ValueError(f"{name}: {one.other!r} is no argument of the class")
                 beside = f"with {other} {as_typed(value)}" if value else f"without {other}"
                 if not one.refused:
                     notes.append(f"{found[0]} has no effect {beside}")
                     continue
                 cure = f"; {'change' if value else 'set'} that, or leave it out"
-                if leader := (links or {}).get(other):
+                if leader:
                     cure = f", which follows {leader}; leave it out"
                 raise ValueError(f"{found[0]}: has no effect {beside}{cure}")
     return notes

@@ -36,6 +36,10 @@ def said(experiment):
         ("--data.source none.csv", "--data.source: none.csv: there is no such file"),
         ("--data.text_column body", "--data.text_column: my.csv: no column 'body' (there: "),
         ("--data.copies 2", "--data.copies 2: has no effect with --data.augment none; change"),
+        (
+            "--data.copies 2 --data.source none.csv",
+            "--data.copies 2: has no effect",
+        ),  # not read yet
         ("--data.label_column y", "--data.label_column: my.csv: no column 'y' (there: "),
         ("--resume nothing", "--resume nothing: no such run in outputs/lora_sst2"),
         ("--resume last", "--resume last: no unfinished run in outputs/lora_sst2"),

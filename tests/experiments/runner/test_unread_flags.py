@@ -100,3 +100,9 @@ def test_the_names_are_those_of_flags(cls):
     assert flags
     for one in unread.declared(cls):
         assert {one.other, *one.names} <= flags
+
+
+def test_a_class_stands_for_what_is_not_built_yet():
+    flags = [asked("--model.size", "large")]
+    with pytest.raises(ValueError, match="has no effect with --model.backbone minilm"):
+        unread_flags.check(flags, {"model": Special}, {"model": {"backbone": "minilm"}})
