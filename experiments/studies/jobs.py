@@ -55,6 +55,7 @@ class Job:
 
     Attributes:
         after: The job that must finish first; ``{run}`` in the flags is its folder.
+        work: Its time in relation to that of the others; 0 of one that takes none to speak of.
     """
 
     row: Row
@@ -62,6 +63,7 @@ class Job:
     flags: tuple[str, ...]
     root: Path
     after: "Job | None" = None
+    work: float = 1.0
 
     @property
     def folder(self) -> Path:
@@ -102,22 +104,24 @@ class Job:
 
 @dataclass
 class _Count:
-    """The progress of jobs that take about the same time, such as all fine-tuning runs."""
+    """The progress of jobs of one kind, such as all fine-tuning runs."""
 
     known: int  # finished before
     left: int
-    spent: int = 0
-    taken: int = 0  # of these, made by another study meanwhile
+    work: float  # of those that are left
+    ended: int = 0
+    timed: float = 0.0  # work of these; without what another study made meanwhile
     began: float = 0.0
 
-    def step(self) -> tuple[str, str]:
+    def step(self, work: float, timed: bool) -> tuple[str, str]:
         """Counts a job that has ended; returns the count and the time that is left, as text."""
-        self.spent, self.left = self.spent + 1, self.left - 1
-        done, of = self.known + self.spent, self.known + self.spent + self.left
-        count, timed = f"{done:>{len(str(of))}}/{of}", self.spent - self.taken
-        if not timed or not self.left:
+        self.ended, self.left, self.work = self.ended + 1, self.left - 1, self.work - work
+        self.timed += work * timed
+        done, of = self.known + self.ended, self.known + self.ended + self.left
+        count = f"{done:>{len(str(of))}}/{of}"
+        if not self.timed or not self.left:
             return count, ""
-        minutes = (time.monotonic() - self.began) / timed * self.left / 60
+        minutes = (time.monotonic() - self.began) / self.timed * self.work / 60
         return count, f", about {minutes:.0f} min left"
 
 
@@ -135,6 +139,7 @@ class Comparison:
         self.failed: dict[Job, str] = {}
         self.stopped, self.lock = False, Lock()
         self.counts: dict[bool, _Count] = {}
+        self.taken: set[Job] = set()
 
     def run(self) -> None:
         """Runs all jobs that have not finished; ``failed`` then holds the reasons of failures.
@@ -150,8 +155,10 @@ class Comparison:
         if ended:
             print(f"{len(ended)} of {len(self.jobs)} runs have been made before")
         for later in (False, True):
-            known, left = (sum((j.after is not None) is later for j in s) for s in (ended, waiting))
-            self.counts[later] = _Count(known, left)
+            known, left = (
+                [j.work for j in s if (j.after is not None) is later] for s in (ended, waiting)
+            )
+            self.counts[later] = _Count(len(known), len(left), sum(left))
         pool, running = ThreadPoolExecutor(self.at_once), dict[Future[str], Job]()
         try:
             while True:
@@ -164,7 +171,8 @@ class Comparison:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     job = running.pop(future)
                     ended.add(job)
-                    count, ahead = self.counts[job.after is not None].step()
+                    group = self.counts[job.after is not None]
+                    count, ahead = group.step(job.work, job not in self.taken)
                     line = f"{job.row.name}, seed {job.seed}: {future.result()}"
                     print(f"{count}  {line}{ahead}", flush=True)
         except BaseException:
@@ -176,11 +184,10 @@ class Comparison:
     def _one(self, job: Job) -> str:
         if self.stopped:
             return "not run"
-        count = self.counts[job.after is not None]
         if made := job.result():  # meanwhile, by another study in the same folder
-            with self.lock:
-                count.taken += 1
+            self.taken.add(job)
             return self._said(made)
+        count = self.counts[job.after is not None]
         count.began = count.began or time.monotonic()
         job.folder.mkdir(parents=True, exist_ok=True)
         log, environment = job.folder / "log.txt", share_of_cores(self.at_once)

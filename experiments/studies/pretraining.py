@@ -125,7 +125,7 @@ def _pretraining(asked, root: Path, origins: list[Origin], corpora: dict) -> dic
         ]
         row = Row(f"pretrained {origin.name}", "pretrain", tuple(flags))
         for seed in range(asked.pretrainings):
-            jobs[origin.name, seed] = Job(row, seed, row.flags, root)
+            jobs[origin.name, seed] = Job(row, seed, row.flags, root, work=origin.share)
     return jobs
 
 
