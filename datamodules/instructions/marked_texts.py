@@ -77,7 +77,7 @@ def turns_of(text: str, strict: bool = False) -> list[dict[str, Any]] | None:
 def _at_beginnings(mark: re.Pattern, text: str) -> list[re.Match]:
     """The names at the beginnings of paragraphs, or of lines if no two in a row are the same.
 
-    Where nothing else marks both speakers, all names at the beginnings of lines do.
+    Where paragraphs do not mark two speakers, lines may, but not by the names of hh-rlhf alone.
     """
     found = list(mark.finditer(text))
     gaps = [text[len(text[: match.start()].rstrip()) : match.start()] for match in found]
@@ -88,7 +88,7 @@ def _at_beginnings(mark: re.Pattern, text: str) -> list[re.Match]:
     )
     used = {match[1].lower() for match in paragraphs}
     if len(used) < 2:
-        return lines
+        return [] if mark is _NAMES else lines
     same = [match for match in lines if match[1].lower() in used]
     takes_turns = all(a[1].lower() != b[1].lower() for a, b in pairwise(same))
     return same if takes_turns else paragraphs

@@ -36,9 +36,9 @@ def report(root: Path, size: str, origins: list, made: dict, tuned: dict, ways: 
         )
     labels = list(dict.fromkeys(amount for _, amount, _ in tuned))
     lines = _remember(root / "runs.csv", size, origins, made, tuned, ways)
-    of_size = [line for line in lines if line["size"] == size and line["origin"] in ways]
-    others = [line for line in of_size if line["pretraining"] != ways[line["origin"]]]
-    of_size = [line for line in of_size if line not in others]
+    named = [line for line in lines if line["size"] == size and line["origin"] in ways]
+    of_size = [line for line in named if line["pretraining"] == ways[line["origin"]]]
+    others = [line for line in named if line["pretraining"] != ways[line["origin"]]]
     parts = [
         _accuracies(origins, labels, made, tuned),
         _differences(origins, labels, tuned),

@@ -85,6 +85,9 @@ def test_a_chat_template_and_back():
 def test_turns_end_at_lines_as_well_as_at_paragraphs():
     text = "Human: a\n\nAssistant: b\nHuman: c\nAssistant: d"
     assert said(text) == said(text, strict=True) == [*zip(ROLES * 2, "abcd", strict=True)]
+    lines = "Human: a\nAssistant: b\nSystem: c\nHuman: d"
+    assert said(lines, strict=True) is None
+    assert [role for role, _ in said(lines)] == ["user", "assistant", "system", "user"]
     within = "Question: sum?\n\nAnswer: I add.\nAnswer: 3"
     assert said(within) == [("user", "sum?"), ("assistant", "I add.\nAnswer: 3")]
 
