@@ -60,9 +60,9 @@ def _check_given(corpus: str, origins: list[Origin]) -> None:
     theirs = manifest["tokenizer"].get("name")
     for backbone in {origin.backbone for origin in origins if origin.backbone} - {theirs}:
         from datamodules.packaged import load_tokenizer
+        from modules.pretraining.network_checks import is_tokenizer_of
 
-        given, own = load_tokenizer(str(Path(corpus) / "tokenizer")), load_tokenizer(backbone)
-        if not given.get_vocab().items() <= own.get_vocab().items():
+        if not is_tokenizer_of(backbone, load_tokenizer(str(Path(corpus) / "tokenizer"))):
             raise ValueError(
                 f"--corpus {corpus}: its tokenizer is {theirs}; the rows of {backbone} need a "
                 f"corpus made with --tokenizer {backbone}"

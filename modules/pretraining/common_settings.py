@@ -19,7 +19,7 @@ LINKS: tuple[Link, ...] = (
 )
 UNREAD = (
     Unread(("size", "family", "mimetic"), "backbone", given),  # which are a new network's
-    Unread(("embedding_lr_multiplier",), "lora_rank", given),  # beside it one rate
+    Unread(("embedding_lr_multiplier",), "lora_rank", given),  # new ones learn as the head
 )
 # How good guesses are tells little beside those of another objective, or of other tokens.
 _GUESSES = {"same": ("objective", "tokenizer", "data", "rows")}

@@ -112,13 +112,18 @@ def network_flag(hparams: Mapping[str, Any], config: PretrainedConfig | None = N
     return f"--model.family {family}"
 
 
+def is_tokenizer_of(backbone: str, tokenizer: Any) -> bool:
+    """Tell whether a corpus's tokens have the same ids in a network's own tokenizer."""
+    return tokenizer.get_vocab().items() <= load_tokenizer(backbone).get_vocab().items()
+
+
 def check_vocabulary(tokenizer: Any, backbone: str) -> None:
     """Refuse a network for whose tokenizer the corpus's ids have another meaning, or none.
 
     Raises:
         ValueError: If the corpus was made with another tokenizer.
     """
-    if not tokenizer.get_vocab().items() <= load_tokenizer(backbone).get_vocab().items():
+    if not is_tokenizer_of(backbone, tokenizer):
         raise ValueError(
             f"--model.backbone {backbone}: the corpus was made with another tokenizer; make it "
             f"with --tokenizer {backbone}"
